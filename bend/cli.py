@@ -1,0 +1,111 @@
+"""The `bend` command: a lazy table of subcommands, and the one place where an error becomes one line.
+
+Commands are imported when they are called, so that `bend --help` needs neither torch nor Pillow. Exit status: 0
+done, 1 failed (one line says why), 2 usage, 130 and 143 interrupted by SIGINT and SIGTERM with everything saved.
+"""
+
+import errno
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from bend import __version__
+from bend.errors import BendError
+
+__all__ = ["LazyGroup", "bend", "main"]
+
+# name -> (module, attribute, one-line help). Literal, so that `bend --help` imports nothing else.
+_COMMANDS = {
+    "demo": ("bend.commands.demo", "demo", "The whole pipeline, offline: photos in, a broken face generator out."),
+    "scrape": ("bend.commands.scrape", "scrape", "Search and download pictures, with their licences."),
+    "package": ("bend.commands.package", "package", "Turn a folder, zip or files into a StyleGAN-format zip."),
+    "finetune": ("bend.commands.finetune", "finetune", "Train a generator for just the right amount of time."),
+    "render": ("bend.commands.render", "render", "Render images, grids, planes, walks and timelines."),
+    "credits": ("bend.commands.credits", "credits", "Who made the pictures, under which licence."),
+}
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, travelling the same road as Ctrl-C so that `finally` blocks run."""
+
+
+class LazyGroup(click.Group):
+    """A Click group whose commands are imported on first use from a literal table."""
+
+    def __init__(self, *args: Any, table: dict[str, tuple[str, str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.table:
+            return None
+        module, attribute, _ = self.table[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.table.items()])
+
+
+@click.group(cls=LazyGroup, table=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="bend")
+def bend() -> None:
+    """Circuit-bend a generative network: gather pictures, train it wrong, and play the result.
+
+    Example: bend demo -o demo
+    """
+
+
+def main() -> None:
+    """Run the command line; the console script's entry point."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        status = bend.main(prog_name="bend", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.Abort:
+        sys.exit(_say("interrupted", 130))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Terminated:
+        sys.exit(_say("terminated", 143))
+    except KeyboardInterrupt:
+        sys.exit(_say("interrupted", 130))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        if os.environ.get("BEND_DEBUG") or (line := _one_line(error)) is None:
+            raise
+        sys.exit(_say(line, 1))
+
+
+def _one_line(error: Exception) -> str | None:
+    """The line to print for an error that is a user's to mend, None for a defect of ours."""
+    if isinstance(error, BendError) or type(error).__module__ in ("stylegan.errors", "scrapers.errors"):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno is not None:
+        mend = "; free some space and run the same command again" if error.errno == errno.ENOSPC else ""
+        return f"{error.filename or 'a file'}: {os.strerror(error.errno)}{mend}"
+    if type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
+        return "out of memory; use a smaller --batch or size, or another --device"
+    return None
+
+
+def _say(message: str, status: int) -> int:
+    click.echo(f"Error: {message}" if status == 1 else f"\n{message}", err=True)
+    return status
+
+
+def _on_sigterm(signum: int, frame: FrameType | None) -> None:
+    raise Terminated

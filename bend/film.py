@@ -1,0 +1,116 @@
+"""Where the frames of a film go: a film file, or a folder of PNG frames that can be taken up again.
+
+A film file appears under its name only when it is whole. A folder keeps every frame that was finished, and
+the same command draws only what is missing; frames of other work are never written over unless forced. What
+the frames show is the caller's (`bend.latent_walk`); the encoders are `bend.video`'s.
+"""
+
+import re
+from collections.abc import Callable, Container, Iterator
+from pathlib import Path
+from typing import NoReturn, TypeAlias
+
+from tqdm import tqdm
+
+from bend.config import FilmConfig
+from bend.errors import RenderError
+from bend.picture import Pixels, Rendered, missing, refuse_existing, save_picture
+from bend.provenance import Provenance, read_provenance
+from bend.video import FILM_SUFFIXES, open_film
+
+__all__ = ["Frames", "check_output", "is_folder", "write_film"]
+
+# Given which frames are wanted, yields (index, uint8 [H, W, 3]) in order; may yield others of the same batch
+# too, so that a film taken up again is drawn in the same batches, to the same bytes, as one drawn at once.
+Frames: TypeAlias = Callable[[Container[int]], Iterator[tuple[int, Pixels]]]
+
+_FRAME = re.compile(r"frame\d{6,}\.png")
+
+
+def is_folder(output: Path) -> bool:
+    """Whether a film goes to a folder of frames: it is one, or its name has no suffix."""
+    return output.is_dir() or not output.suffix
+
+
+def check_output(output: Path, force: bool) -> None:
+    """Refuse, before any work, a place where the film cannot go.
+
+    Raises:
+        RenderError: a suffix that is no film format, or a file that exists and nobody said `--force`.
+    """
+    if is_folder(output):
+        if output.is_file():
+            raise RenderError(
+                f"{output} is a file; name a folder for frames, or one of {', '.join(FILM_SUFFIXES)}"
+            )
+        return
+    if output.suffix.lower() not in FILM_SUFFIXES:
+        known = ", ".join(FILM_SUFFIXES)
+        raise RenderError(
+            f"{output}: {output.suffix} is no film format; known are {known}, or a folder/ of frames"
+        )
+    refuse_existing(output, force)
+
+
+def write_film(
+    output: Path, frames: Frames, *, config: FilmConfig, provenance: Provenance, force: bool = False
+) -> Rendered:
+    """Write all frames of a film, with a progress bar on stderr.
+
+    Args:
+        output: a film file (`video.FILM_SUFFIXES`) or a folder.
+        frames: draws them.
+        config: how many, how fast, how well.
+        provenance: of the film.
+        force: write over what is there.
+
+    Raises:
+        RenderError: see `check_output`.
+        OSError: the disk is full or the folder cannot be written.
+    """
+    check_output(output, force)
+    if is_folder(output):
+        return _write_folder(output, frames, config, provenance, force)
+    size = (0, 0)
+    wanted = range(config.num_frames)
+    with open_film(output, config, provenance) as write, _progress(len(wanted), 0) as bar:
+        for _, frame in frames(wanted):
+            size = (frame.shape[1], frame.shape[0])
+            write(frame)
+            bar.update()
+    return Rendered(output=output, num_pictures=len(wanted), num_drawn=len(wanted), size=size)
+
+
+def _write_folder(
+    folder: Path, frames: Frames, config: FilmConfig, provenance: Provenance, force: bool
+) -> Rendered:
+    paths = [folder / f"frame{index:06d}.png" for index in range(config.num_frames)]
+    notes = [provenance.about(frame=index) for index in range(config.num_frames)]
+    wanted = {path: (index, note) for index, (path, note) in enumerate(zip(paths, notes, strict=True))}
+    _clear_others(folder, set(paths), force)
+    todo = frozenset(missing(wanted, force))
+    size = None
+    with _progress(len(paths), len(paths) - len(todo)) as bar:
+        for index, frame in frames(todo) if todo else ():
+            if index in todo:
+                size = (frame.shape[1], frame.shape[0])
+                save_picture(paths[index], frame, notes[index])
+                bar.update()
+    return Rendered(output=folder, num_pictures=len(paths), num_drawn=len(todo), size=size)
+
+
+def _clear_others(folder: Path, wanted: set[Path], force: bool) -> None:
+    """Frames beyond this film's last would be taken for a part of it."""
+    others = sorted(p for p in folder.glob("frame*.png") if _FRAME.fullmatch(p.name) and p not in wanted)
+    if others and not force:
+        raise RenderError(
+            f"{others[0]} is of a longer film; give another -o, or --force to remove it"
+            f" and {len(others) - 1} more"
+        )
+    for path in others:
+        if read_provenance(path) is not None:
+            path.unlink()
+
+
+def _progress(total: int, done: int) -> "tqdm[NoReturn]":
+    return tqdm(total=total, initial=done, desc="rendering", unit="frame", disable=None)

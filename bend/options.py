@@ -1,0 +1,282 @@
+"""Options and parsers that several commands share, and the summary line they end with.
+
+A group of options belongs to one frozen record of `bend.config`: it takes its defaults there, and hands its
+values over as that record. Nothing here imports torch, so that `bend render --help` stays quick.
+"""
+
+import dataclasses
+import functools
+import json
+import math
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import click
+
+from bend.config import (
+    DEVICES,
+    NOISE_MODES,
+    PATHS,
+    SCALE_FILTERS,
+    SPACES,
+    WEIGHTS,
+    FilmConfig,
+    PlaneConfig,
+    RenderConfig,
+    WalkConfig,
+)
+
+__all__ = [
+    "GRID",
+    "SEEDS",
+    "RenderCommand",
+    "default_of",
+    "device_option",
+    "echo_report",
+    "film_options",
+    "force_option",
+    "grid_option",
+    "json_option",
+    "output_option",
+    "plane_options",
+    "render_options",
+    "seeds_option",
+    "typed_command",
+    "walk_options",
+]
+
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_MOST_SEEDS = 1_000_000
+_COMMAND = "bend.typed_command"
+# Where the output goes is not part of the work, see `bend.provenance`.
+_NOT_RECORDED = ("output", "force", "as_json")
+
+
+class RenderCommand(click.Command):
+    """A command that remembers how it was typed, for the provenance; see `typed_command`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        words = ctx.command_path.split()
+        for param in dict.fromkeys(order):
+            if param.name in typed and param.name not in _NOT_RECORDED:
+                words += _spelled(param, typed[param.name])
+        ctx.meta[_COMMAND] = shlex.join(words)
+        return super().parse_args(ctx, args)
+
+
+def typed_command() -> str:
+    """The command line of the running `RenderCommand`, less where its output goes."""
+    return str(click.get_current_context().meta[_COMMAND])
+
+
+class SeedsType(click.ParamType):
+    """`0-31,77` -> the seeds in that order."""
+
+    name = "seeds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        seeds: list[int] = []
+        for part in str(value).split(","):
+            match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part, re.ASCII)
+            if match is None:
+                self.fail(f"{value!r}: {part!r} is no seed or range; write 0-31,77", param, ctx)
+            first, last = int(match[1]), int(match[2] or match[1])
+            if max(first, last) >= 2**32:
+                self.fail(f"{value!r}: seeds end at {2**32 - 1}", param, ctx)
+            if last < first:
+                self.fail(f"{value!r}: {part.strip()} runs backwards; write {last}-{first}", param, ctx)
+            if len(seeds) + last - first >= _MOST_SEEDS:
+                self.fail(f"{value!r}: more than {_MOST_SEEDS} seeds", param, ctx)
+            seeds.extend(range(first, last + 1))
+        return tuple(seeds)
+
+
+class GridType(click.ParamType):
+    """`4x2` -> 4 columns, 2 rows."""
+
+    name = "COLUMNSxROWS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,3})[x×]([1-9]\d{0,3})", str(value), re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is no grid; write columns x rows, such as 4x2", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+class FiniteType(click.ParamType):
+    """A finite number; click's own float lets nan and inf pass."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number", param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not finite", param, ctx)
+        return number
+
+
+SEEDS = SeedsType()
+GRID = GridType()
+FINITE = FiniteType()
+
+
+def default_of(config_type: type, name: str) -> Any:
+    """The default of a record's field."""
+    return next(field.default for field in dataclasses.fields(config_type) if field.name == name)
+
+
+def output_option(help_text: str) -> Decorator:
+    """`-o`, required."""
+    return click.option(
+        "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="PATH", help=help_text
+    )
+
+
+def seeds_option(help_text: str) -> Decorator:
+    """`--seeds`, None where nobody says."""
+    return click.option("--seeds", type=SEEDS, metavar="0-31,77", help=help_text)
+
+
+def grid_option(help_text: str, default: tuple[int, int] | None = None) -> Decorator:
+    """`--grid 4x2`."""
+    shown = f"{default[0]}x{default[1]}" if default else None
+    return click.option(
+        "--grid", type=GRID, metavar="4x2", default=shown, show_default=shown is not None, help=help_text
+    )
+
+
+def device_option(default: str = default_of(RenderConfig, "device")) -> Decorator:
+    """`--device`."""
+    return click.option(
+        "--device", type=click.Choice(DEVICES), default=default, show_default=True, help="Where to compute."
+    )
+
+
+force_option = click.option("--force", is_flag=True, help="Write over what is there.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+
+
+def _for(config_type: type, keyword: str, *options: Decorator) -> Decorator:
+    """Decorate a command with options, and hand their values over as one record called `keyword`."""
+    names = [field.name for field in dataclasses.fields(config_type)]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def gathered(*args: Any, **values: Any) -> Any:
+            record = config_type(**{name: values.pop(name) for name in names})
+            return function(*args, **{keyword: record}, **values)
+
+        decorated: Callable[..., Any] = gathered
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def _option(config_type: type, flag: str, field: str, help_text: str, **settings: Any) -> Decorator:
+    """An option of a record's field, with the field's default."""
+    default = default_of(config_type, field)
+    shown = default is not None and not settings.get("is_flag")
+    return click.option(flag, field, default=default, show_default=shown, help=help_text, **settings)
+
+
+_render = functools.partial(_option, RenderConfig)
+_walk = functools.partial(_option, WalkConfig)
+_film = functools.partial(_option, FilmConfig)
+
+render_options = _for(
+    RenderConfig,
+    "config",
+    _render("--network", "network", "Network file, run folder, RUN@KIMG or name.", metavar="NETWORK"),
+    _render("--weights", "weights", "Averaged or raw generator.", type=click.Choice(WEIGHTS)),
+    _render(
+        "--trunc",
+        "trunc",
+        "Truncation psi: 0 average, 1 as is, beyond 1 overdrive.",
+        type=FINITE,
+        metavar="PSI",
+    ),
+    _render(
+        "--trunc-cutoff",
+        "trunc_cutoff",
+        "Truncate the first N layers only.",
+        type=click.IntRange(0),
+        metavar="N",
+    ),
+    _render("--noise-mode", "noise_mode", "Noise in the layers.", type=click.Choice(NOISE_MODES)),
+    _render("--class", "class_index", "Class of a conditional network.", type=click.IntRange(0), metavar="N"),
+    _render("--scale", "scale", "Enlarge by a whole factor.", type=click.IntRange(1, 64), metavar="N"),
+    _render("--scale-filter", "scale_filter", "How to enlarge.", type=click.Choice(SCALE_FILTERS)),
+    device_option(),
+    _render(
+        "--batch", "batch", "Pictures at once; fits memory if left out.", type=click.IntRange(1), metavar="N"
+    ),
+)
+"""Options of `RenderConfig`, handed over as `config`."""
+
+walk_options = _for(
+    WalkConfig,
+    "walk",
+    _walk("--path", "path", "How to go from seed to seed.", type=click.Choice(PATHS)),
+    _walk("--space", "space", "Latent space; the path's own if left out.", type=click.Choice(SPACES)),
+    _walk("--loop", "loop", "Join the end to the beginning.", is_flag=True),
+    grid_option("Several walks side by side, sharing the seeds.", default_of(WalkConfig, "grid")),
+    _walk("--radius", "radius", "Of a circle, relative to its centre.", type=FINITE),
+    _walk("--diameter", "diameter", "Of the noise loop: more changes more.", type=FINITE),
+    _walk("--amount", "amount", "How far noise strays.", type=FINITE),
+)
+"""Options of `WalkConfig`, handed over as `walk`."""
+
+film_options = _for(
+    FilmConfig,
+    "film",
+    _film("--seconds", "seconds", "Length.", type=FINITE),
+    _film("--fps", "fps", "Frames a second.", type=FINITE),
+    _film("--crf", "crf", "H.264 quality, 0 best to 51 worst.", type=click.IntRange(0, 51)),
+)
+"""Options of `FilmConfig`, handed over as `film`."""
+
+plane_options = _for(
+    PlaneConfig,
+    "plane",
+    grid_option("Columns and rows of the map.", default_of(PlaneConfig, "grid")),
+    _option(PlaneConfig, "--extent", "extent", "How far to reach beyond the seeds.", type=FINITE),
+)
+"""Options of `PlaneConfig`, handed over as `plane`."""
+
+
+def echo_report(report: Any, as_json: bool) -> None:
+    """Print what a render left behind (`bend.picture.Rendered`): one line, or JSON."""
+    if as_json:
+        click.echo(json.dumps({**dataclasses.asdict(report), "output": str(report.output)}))
+        return
+    size = "" if report.size is None else f", {report.size[0]}×{report.size[1]}"
+    kept = report.num_pictures - report.num_drawn
+    already = f", {kept} already there" if kept else ""
+    noun = "picture" if report.num_pictures == 1 else "pictures"
+    click.echo(f"{report.output}: {report.num_pictures} {noun}{size}{already}")
+
+
+def _spelled(param: click.Parameter, value: Any) -> list[str]:
+    if isinstance(param, click.Option) and param.is_flag:
+        return [param.opts[0]] if value else param.secondary_opts[:1]
+    flag = max(param.opts, key=len)
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [word for one in values for word in (flag, str(one))]

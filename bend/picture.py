@@ -1,0 +1,145 @@
+"""Stills on the disk: one picture to a PNG, JPEG or WebP with its provenance inside, whole or absent.
+
+Also tells what a folder already holds, so that a render taken up again draws only what is missing and never
+overwrites a picture of other work. What is drawn is `bend.render`'s, a sheet of many is `bend.grid`'s.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from bend.errors import RenderError
+from bend.provenance import EXIF_DESCRIPTION, KEY, Provenance, png_is_whole, read_provenance
+from stylegan.atomic import atomic_path
+
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "Pixels",
+    "Rendered",
+    "check_picture_output",
+    "enlarge",
+    "exif_note",
+    "missing",
+    "refuse_existing",
+    "save_picture",
+]
+
+Pixels: TypeAlias = NDArray[np.uint8]  # [H, W, 3]
+Name = TypeVar("Name", bound=Hashable)
+
+# suffix -> greatest side in pixels that the format can hold
+PICTURE_SUFFIXES = {".png": 2**31 - 1, ".jpg": 65_535, ".jpeg": 65_535, ".webp": 16_383}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What a render left behind.
+
+    Attributes:
+        output: the file or folder.
+        num_pictures: pictures or frames in it.
+        num_drawn: how many of them were drawn now; the others were there already.
+        size: width and height in pixels; None where nothing was drawn.
+    """
+
+    output: Path
+    num_pictures: int
+    num_drawn: int
+    size: tuple[int, int] | None
+
+
+def enlarge(pixels: Pixels, scale: int, scale_filter: str) -> Pixels:
+    """The picture `[H, W, 3]` at a whole multiple of its size, by `nearest` or `lanczos`."""
+    if scale == 1:
+        return pixels
+    if scale_filter == "nearest":
+        return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+    height, width = pixels.shape[:2]
+    image = Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def save_picture(path: Path, pixels: Pixels, provenance: Provenance) -> None:
+    """Write `[H, W, 3]` to `path`, format by its suffix, whole or not at all.
+
+    Raises:
+        RenderError: a suffix that is no picture format, or a picture too big for the format.
+        OSError: the folder cannot be written or the disk is full.
+    """
+    suffix = _known_suffix(path)
+    if max(pixels.shape[:2]) > PICTURE_SUFFIXES[suffix]:
+        height, width = pixels.shape[:2]
+        raise RenderError(
+            f"{path}: {width}×{height} is too big for {suffix}; write a .png or a smaller --grid"
+        )
+    image = Image.fromarray(pixels)
+    note = provenance.to_json()
+    with atomic_path(path) as temporary:
+        if suffix == ".png":
+            text = PngImagePlugin.PngInfo()
+            text.add_text(KEY, note)
+            image.save(temporary, pnginfo=text)
+        elif suffix == ".webp":
+            image.save(temporary, quality=92, method=4, exif=exif_note(note))
+        else:
+            image.save(temporary, quality=92, subsampling=0, comment=note.encode())
+
+
+def exif_note(note: str) -> bytes:
+    """An EXIF block whose image description is the note."""
+    exif = Image.Exif()
+    exif[EXIF_DESCRIPTION] = note
+    return exif.tobytes()
+
+
+def check_picture_output(path: Path, force: bool) -> None:
+    """Refuse, before any work, a place where a picture cannot go.
+
+    Raises:
+        RenderError: a suffix that is no picture format, or a file that exists and nobody said `--force`.
+    """
+    _known_suffix(path)
+    refuse_existing(path, force)
+
+
+def refuse_existing(path: Path, force: bool) -> None:
+    """Refuse to write over a file.
+
+    Raises:
+        RenderError: `path` exists and nobody said `--force`.
+    """
+    if path.exists() and not force:
+        raise RenderError(f"{path} exists; give another -o, or --force to write over it")
+
+
+def missing(wanted: Mapping[Path, tuple[Name, Provenance]], force: bool) -> list[Name]:
+    """Which of the wanted PNGs are still to be drawn: those that are not there whole, from the same work.
+
+    Args:
+        wanted: for each path the caller's name for it (a seed, a frame) and its provenance.
+        force: write over pictures of other work.
+
+    Raises:
+        RenderError: a path holds something else, and nobody said `--force`.
+    """
+    todo = []
+    for path, (name, provenance) in wanted.items():
+        if not path.exists():
+            todo.append(name)
+        elif not (png_is_whole(path) and provenance.same_work(read_provenance(path))):
+            refuse_existing(path, force)
+            todo.append(name)
+    return todo
+
+
+def _known_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in PICTURE_SUFFIXES:
+        known = ", ".join(PICTURE_SUFFIXES)
+        raise RenderError(f"{path}: {suffix or 'no suffix'} is no picture format; known are {known}")
+    return suffix

@@ -1,0 +1,92 @@
+"""Any colour a picture file can hold, to plain 8-bit sRGB.
+
+Sixteen bits, floats, grey, palettes, CMYK, Lab and alpha become RGB the way a colour-managed viewer shows
+them. An embedded ICC profile is followed; one that cannot be is ignored and said so. LittleCMS, through
+Pillow, does the conversion between profiles.
+"""
+
+import functools
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+__all__ = ["to_rgb"]
+
+_PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+
+
+def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> tuple[Image.Image, tuple[str, ...]]:
+    """`image`, loaded, as RGB; transparent parts show `background`.
+
+    Returns:
+        The RGB image, and notes to be counted: `bad-icc` where a profile could not be followed.
+
+    Raises:
+        ValueError: a mode that Pillow itself cannot convert.
+    """
+    profile = image.info.get("icc_profile")
+    image = _to_8_bit(image)
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    colours = _without_alpha(image)
+    notes: tuple[str, ...] = ()
+    try:
+        converted = _managed(colours, profile)
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        converted, notes = colours.convert("RGB"), ("bad-icc",)
+    if alpha is None:
+        return converted, notes
+    return Image.composite(converted, Image.new("RGB", converted.size, background), alpha), notes
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
+    top = 65535.0 if image.mode.startswith("I;16") else _white_level(values, is_float=image.mode == "F")
+    return Image.fromarray((values * (255.0 / top)).round().clip(0, 255).astype(np.uint8))
+
+
+def _white_level(values: np.ndarray, *, is_float: bool) -> float:
+    """What counts as white in a format that does not say: the smallest usual range that holds all values."""
+    highest = float(values.max(initial=0.0))
+    usual = (1.0, 255.0, 65535.0) if is_float else (255.0, 65535.0)
+    return next((top for top in usual if highest <= top), highest)
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    """`image` in a mode that a profile may describe, its alpha dropped: L, RGB, CMYK or LAB."""
+    if image.mode in ("LA", "La", "1"):
+        return image.convert("LA").getchannel("L") if image.mode != "1" else image.convert("L")
+    if image.mode in ("L", "CMYK", "LAB"):
+        return image
+    return image.convert("RGBA").convert("RGB") if image.mode == "RGBa" else image.convert("RGB")
+
+
+def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if image.mode == "LAB":
+        converted = ImageCms.applyTransform(image, _lab_to_srgb())
+    elif profile and (transform := _to_srgb(profile, image.mode)) is not None:
+        converted = ImageCms.applyTransform(image, transform)
+    else:
+        return image.convert("RGB")
+    assert converted is not None
+    return converted
+
+
+@functools.lru_cache(maxsize=32)  # photos of one camera share a profile
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The transform from `profile` to sRGB; None where it is sRGB already."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    if source.profile.xcolor_space.strip() != _PROFILE_SPACES[mode]:
+        raise ValueError(f"a profile for {source.profile.xcolor_space} in a picture of mode {mode}")
+    if mode == "RGB" and (source.profile.profile_description or "").lower().startswith("srgb"):
+        return None
+    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+
+
+@functools.cache
+def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+    )

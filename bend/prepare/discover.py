@@ -1,0 +1,166 @@
+"""Which pictures there are: folders walked, zips listed, files taken, in an order that never varies.
+
+Nothing is decoded here, and nothing left out but what is plainly no picture of the user's: hidden files, the
+manifests, and `dataset.json` of zips. Whatever else lies in a folder is looked at by `bend.prepare.intake`
+and, if it is no picture, counted as refused.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from bend.errors import PackageError
+from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
+from stylegan.archive.container import Container
+from stylegan.archive.faults import FaultError
+from stylegan.archive.metadata import METADATA_NAME, Label, read_labels, read_sources
+
+__all__ = ["Plan", "SourcePicture", "discover"]
+
+_ZIP_MAGIC = b"PK\x03\x04"
+_JUNK = {"thumbs.db", "desktop.ini"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePicture:
+    """A picture yet to be opened."""
+
+    name: str
+    """How it is told of: its path below the source, with forward slashes."""
+    path: Path
+    """The file, or the zip it lies in."""
+    member: str | None = None
+    """Its name in the zip; None for a file of its own."""
+    folder: str | None = None
+    """The class folder it lies in, None where there is none."""
+    label: Label | None = None
+    """The label it had in the data set it comes from."""
+    origin: dict[str, str] = field(default_factory=dict)
+    """What is known of where it comes from: `ORIGIN_FIELDS`, and `parent` if it was cut before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All pictures to be looked at, in order."""
+
+    pictures: tuple[SourcePicture, ...]
+    num_manifest_faults: int = 0
+    """Manifest lines that could not be read."""
+
+
+def discover(sources: Sequence[Path]) -> Plan:
+    """List the pictures in `sources`: folders, zips and files.
+
+    Raises:
+        PackageError: a source is missing, damaged, or there is nothing in any of them.
+        OSError: a folder or file cannot be read.
+    """
+    pictures: list[SourcePicture] = []
+    num_faults = 0
+    for source in sources:
+        prefix = f"{_shown(Path(source.name or source.resolve().name))}/" if len(sources) > 1 else ""
+        if not source.exists():
+            raise PackageError(f"{source}: no such file or folder")
+        if source.is_dir():
+            found, faults = _from_folder(source, prefix)
+            num_faults += faults
+        elif _is_zip(source):
+            found = _from_zip(source, prefix)
+        else:
+            found = [SourcePicture(name=_shown(source) if prefix else source.name, path=source)]
+        pictures += found
+    if not pictures:
+        raise PackageError(f"{', '.join(map(str, sources))}: no pictures in it")
+    return Plan(pictures=tuple(pictures), num_manifest_faults=num_faults)
+
+
+def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
+    manifests: dict[Path, dict[str, dict[str, str]]] = {}
+    found, num_faults = [], 0
+    for path in _walk(root):
+        if path.name == MANIFEST_NAME:
+            manifests[path.parent], faults = read_manifest(path)
+            num_faults += faults
+    for path in _walk(root):
+        if path.name == MANIFEST_NAME or path.name.lower() in _JUNK:
+            continue
+        parts = path.relative_to(root).parts
+        name = prefix + _shown(path.relative_to(root))
+        folder = parts[0] if len(parts) > 1 else root.resolve().name
+        found.append(
+            SourcePicture(name=name, path=path, folder=folder, origin=_origin(path, root, manifests))
+        )
+    return found, num_faults
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files below `folder`, sorted by path; hidden ones and those that are no regular files left out."""
+    for folder_name, subfolders, names in os.walk(folder, onerror=_raise):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder_name, name)
+            if not name.startswith(".") and stat.S_ISREG(path.stat().st_mode if path.exists() else 0):
+                yield path
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _origin(path: Path, root: Path, manifests: dict[Path, dict[str, dict[str, str]]]) -> dict[str, str]:
+    """The manifest entry of `path`, from the nearest folder up to `root` that lists it."""
+    for folder in path.parents:
+        if folder in manifests:
+            entry = manifests[folder].get(path.relative_to(folder).as_posix())
+            if entry is not None:
+                return entry
+        if folder == root:
+            break
+    return {}
+
+
+def _from_zip(path: Path, prefix: str) -> list[SourcePicture]:
+    try:
+        container = Container(path)
+        names = sorted(name for name in container.members if _is_wanted(name))
+        labels = read_labels(container, names) if names else None
+        sources = read_sources(container, names)
+        container.close()
+    except FaultError as error:
+        raise PackageError(f"{path}: {error.fault}") from None
+    found = []
+    for i, name in enumerate(names):
+        parts = PurePosixPath(name).parts
+        origin = origin_of(sources[i])
+        if isinstance(sources[i].get("parent"), str):
+            origin["parent"] = sources[i]["parent"]
+        found.append(
+            SourcePicture(
+                name=prefix + name,
+                path=path,
+                member=name,
+                folder=parts[0] if len(parts) > 1 else path.stem,
+                label=None if labels is None else labels[i].tolist(),
+                origin=origin,
+            )
+        )
+    return found
+
+
+def _is_wanted(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    is_metadata = parts[-1] in (METADATA_NAME, MANIFEST_NAME) or parts[-1].lower() in _JUNK
+    return not is_metadata and parts[0] != "__MACOSX" and not any(part.startswith(".") for part in parts)
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether it is, or was meant to be, a zip; a text file named .zip is told as such when it is opened."""
+    with path.open("rb") as file:
+        return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC or path.suffix.lower() == ".zip"
+
+
+def _shown(path: Path) -> str:
+    """`path` as text that any encoding can hold."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")

@@ -1,0 +1,175 @@
+"""Any picture file to an upright RGB image, or a refusal with its reason.
+
+The order is the one that costs least and trusts least: what the first bytes say, Pillow's header with an
+allow-list of formats, the number of pixels, and only then decoding, EXIF orientation and colour
+(`bend.prepare.colour`). JPEGs much larger than needed are decoded at 1/2, 1/4 or 1/8 size by the decoder
+itself.
+"""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL import ExifTags, Image
+
+from bend.errors import IntakeError
+from bend.prepare.colour import to_rgb
+from stylegan.archive.lookalikes import HEAD_BYTES, identify
+
+__all__ = ["FORMATS", "MAX_PIXELS", "Picture", "take_in"]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+MAX_PIXELS = 128_000_000
+
+_PICTURE_KINDS = {"jpeg", "png", "unknown"}  # of `identify`: the rest is surely no picture
+_ANIMATED_FORMATS = {
+    "GIF",
+    "WEBP",
+    "PNG",
+    "AVIF",
+    "TIFF",
+}  # an MPO's further frames are previews and depth maps
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Whatever a decoder can throw at a hostile or broken file.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture taken in."""
+
+    image: Image.Image
+    """Upright RGB pixels, perhaps fewer than the file holds."""
+    full_size: tuple[int, int]
+    """Upright width and height of the file's own pixels."""
+    notes: tuple[str, ...] = ()
+    """What was mended or ignored on the way, one short word each."""
+
+
+def take_in(
+    file: BinaryIO,
+    *,
+    background: tuple[int, int, int] = (255, 255, 255),
+    animated: bool = False,
+    scale_for: Callable[[tuple[int, int]], float] | None = None,
+) -> Picture:
+    """Decode a picture file to upright sRGB.
+
+    Args:
+        file: the file, open at its start, seekable.
+        background: RGB colour that shows through transparent parts.
+        animated: take the first frame of an animation instead of refusing it.
+        scale_for: given width and height, the smallest scale at which the pixels are still enough; a JPEG is
+            then decoded at the next 1/2, 1/4 or 1/8 above it. None for all pixels.
+
+    Raises:
+        IntakeError: `not-an-image`, `too-many-pixels`, `animated`, `truncated` or `damaged`.
+    """
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    found = identify(head)
+    if found.kind not in _PICTURE_KINDS:
+        raise IntakeError("not-an-image", f"{found.what}, not a picture")
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # Pillow's remarks on sloppy metadata; its errors still come as errors
+        with _open(file) as opened:
+            _refuse_unwanted(opened, animated=animated)
+            size = opened.size
+            if scale_for is not None:
+                _draft(opened, scale_for(size))
+            _load(opened)
+            return _finish(opened, size, background)
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    try:
+        return Image.open(file, formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise IntakeError("too-many-pixels", f"more than {MAX_PIXELS:,} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise IntakeError("not-an-image", f"no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture") from None
+    except _DECODER_ERRORS as error:
+        raise _broken(error) from None
+
+
+def _refuse_unwanted(opened: Image.Image, *, animated: bool) -> None:
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        raise IntakeError("too-many-pixels", f"{width}×{height}, more than {MAX_PIXELS:,} pixels")
+    try:
+        num_frames = getattr(opened, "n_frames", 1)
+    except _DECODER_ERRORS as error:
+        raise _broken(error) from None
+    if num_frames > 1 and not animated and opened.format in _ANIMATED_FORMATS:
+        raise IntakeError("animated", f"{num_frames} frames; `--animated first` takes the first")
+
+
+def _draft(opened: Image.Image, scale: float) -> None:
+    """Have the decoder leave out detail nobody will see; only JPEGs can."""
+    if scale < 1 and opened.format in ("JPEG", "MPO"):
+        width, height = opened.size
+        opened.draft(opened.mode, (max(1, int(width * scale)), max(1, int(height * scale))))
+
+
+def _load(opened: Image.Image) -> None:
+    try:
+        opened.seek(0)  # counting frames may have moved on
+        opened.load()
+    except MemoryError:
+        raise IntakeError("too-many-pixels", "does not fit into memory") from None
+    except Image.DecompressionBombError:
+        raise IntakeError("too-many-pixels", f"more than {MAX_PIXELS:,} pixels") from None
+    except _DECODER_ERRORS as error:
+        raise _broken(error) from None
+
+
+def _finish(opened: Image.Image, size: tuple[int, int], background: tuple[int, int, int]) -> Picture:
+    # Asked for after loading: TIFFs turn themselves while they load, PNGs may carry EXIF after their pixels.
+    orientation, notes = _orientation(opened)
+    try:
+        image, colour_notes = to_rgb(opened, background)
+    except _DECODER_ERRORS as error:
+        raise _broken(error) from None
+    if orientation in _TURNS:
+        image = image.transpose(_TURNS[orientation])
+    full_size = size[::-1] if orientation >= 5 else size
+    return Picture(image=image, full_size=full_size, notes=notes + colour_notes)
+
+
+def _orientation(opened: Image.Image) -> tuple[int, tuple[str, ...]]:
+    try:
+        value = opened.getexif().get(ExifTags.Base.Orientation, 1)
+    except _DECODER_ERRORS:
+        return 1, ("bad-exif",)
+    return (value if isinstance(value, int) and 1 <= value <= 8 else 1), ()
+
+
+def _broken(error: Exception) -> IntakeError:
+    words = str(error) or type(error).__name__
+    is_cut = isinstance(error, EOFError) or any(word in words.lower() for word in ("truncat", "end of file"))
+    return IntakeError("truncated" if is_cut else "damaged", f"cannot be decoded ({words})")

@@ -1,0 +1,59 @@
+"""Where pictures come from: the `manifest.jsonl` that a scrape leaves beside them.
+
+One JSON object a line; `file` names the picture relative to the manifest's folder. Only the fields that make
+up an attribution are carried on into the data set.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["MANIFEST_NAME", "ORIGIN_FIELDS", "origin_of", "read_manifest"]
+
+MANIFEST_NAME = "manifest.jsonl"
+ORIGIN_FIELDS = (
+    "source",
+    "id",
+    "title",
+    "license",
+    "license_url",
+    "license_evidence",
+    "creator",
+    "creator_url",
+    "page_url",
+    "image_url",
+    "attribution",
+    "query",
+)
+
+_MAX_CHARACTERS = 2000  # of one field: titles can be whole essays
+
+
+def read_manifest(path: Path) -> tuple[dict[str, dict[str, str]], int]:
+    """Origins by file name (with forward slashes), and how many lines could not be read.
+
+    A later line about a file stands in for an earlier one; lines without `file` tell of pictures not kept.
+
+    Raises:
+        OSError: the manifest cannot be read.
+    """
+    origins: dict[str, dict[str, str]] = {}
+    num_unreadable = 0
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in filter(str.strip, lines):
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):
+                entry = None
+            if not isinstance(entry, dict):
+                num_unreadable += 1
+            elif isinstance(entry.get("file"), str):
+                origins[entry["file"].replace("\\", "/")] = origin_of(entry)
+    return origins, num_unreadable
+
+
+def origin_of(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of a manifest line, or of a data set's `sources`, that make up an attribution."""
+    values = {field: entry.get(field) for field in ORIGIN_FIELDS}
+    return {field: str(value)[:_MAX_CHARACTERS] for field, value in values.items() if value not in (None, "")}

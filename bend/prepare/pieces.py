@@ -1,0 +1,138 @@
+"""One source picture to its training images: what a worker process does, from file to encoded PNGs.
+
+Everything it needs comes in as arguments and everything it finds goes out as one record, refusals included,
+so that the result does not depend on which process did it, or when.
+"""
+
+import io
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from bend.errors import IntakeError
+from bend.prepare.config import PackageConfig
+from bend.prepare.crop import CROPS, Box, Crop, cut
+from bend.prepare.dedupe import content_digest, difference_hash
+from bend.prepare.discover import SourcePicture
+from bend.prepare.intake import Picture, take_in
+from bend.prepare.tiles import choose_tiles, side_range
+from stylegan.archive import encode_png
+from stylegan.archive.container import Container
+from stylegan.archive.faults import FaultError
+
+__all__ = ["Piece", "Prepared", "prepare"]
+
+MAX_FILE_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One training image."""
+
+    png: bytes
+    """Uncompressed PNG, as `stylegan.archive.encode_png` makes them."""
+    box: Box
+    """What it shows: left, top, right, bottom in pixels of the upright source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What became of a source picture: its pieces, or the reason why there are none."""
+
+    pieces: tuple[Piece, ...] = ()
+    reason: str | None = None
+    """Short word to count refusals by; None where the picture was kept."""
+    message: str = ""
+    """The refusal for a person, without the picture's name."""
+    notes: tuple[str, ...] = ()
+    """What was mended on the way, one short word each."""
+    digest: str | None = None
+    looks: int | None = None
+
+
+def prepare(source: SourcePicture, config: PackageConfig) -> Prepared:
+    """Take a picture in, crop, scale and encode it. Never raises for what is wrong with the picture."""
+    try:
+        with _open(source) as file:
+            picture = take_in(
+                file,
+                background=config.background_rgb,
+                animated=config.animated,
+                scale_for=_scale_for(config),
+            )
+            _refuse_small(picture.full_size, config)
+            crops = _choose_crops(picture, source, config)
+            return Prepared(
+                pieces=tuple(_encode(picture, crop, config) for crop in crops),
+                notes=picture.notes + _notes_on(crops, config),
+                digest=content_digest(file) if config.dedupe != "none" else None,
+                looks=difference_hash(picture.image) if config.dedupe == "near" else None,
+            )
+    except IntakeError as error:
+        return Prepared(reason=error.reason, message=str(error))
+    except OSError as error:
+        return Prepared(reason="unreadable", message=error.strerror or str(error))
+
+
+def _open(source: SourcePicture) -> BinaryIO:
+    if source.member is None:
+        if source.path.stat().st_size > MAX_FILE_BYTES:
+            raise IntakeError("too-many-bytes", f"more than {MAX_FILE_BYTES >> 20} MiB")
+        return source.path.open("rb")
+    try:
+        return io.BytesIO(_container(source.path, source.path.stat().st_mtime_ns).read(source.member))
+    except FaultError as error:
+        raise IntakeError("damaged", error.fault.message) from None
+
+
+@lru_cache(maxsize=4)
+def _container(path: Path, mtime_ns: int) -> Container:
+    """The open zip; the time of its last change is part of the key, so that a new file is opened anew."""
+    return Container(path)
+
+
+def _scale_for(config: PackageConfig) -> Callable[[tuple[int, int]], float]:
+    """How much smaller than the file a picture may be decoded."""
+
+    def scale(size: tuple[int, int]) -> float:
+        if config.num_tiles is not None:
+            side = side_range(size, config.num_tiles, config.resolution)[0]
+        else:
+            side = max(size) if config.crop == "fit" else min(size)
+        return config.side_wanted / side
+
+    return scale
+
+
+def _refuse_small(full_size: tuple[int, int], config: PackageConfig) -> None:
+    if min(full_size) < config.smallest_side:
+        width, height = full_size
+        raise IntakeError("too-small", f"{width}×{height}, its shorter side below {config.smallest_side}")
+
+
+def _choose_crops(picture: Picture, source: SourcePicture, config: PackageConfig) -> list[Crop]:
+    if config.num_tiles is None:
+        return [CROPS[config.crop](picture.image, picture.full_size)]
+    # Drawn by name, so that a picture's tiles stay the same whatever else lies beside it.
+    rng = np.random.default_rng([config.seed, zlib.crc32(source.name.encode())])
+    crops = choose_tiles(picture.image, picture.full_size, config.num_tiles, config.resolution, rng)
+    if not crops:
+        raise IntakeError("flat", "no part of it has any detail")
+    return crops
+
+
+def _notes_on(crops: list[Crop], config: PackageConfig) -> tuple[str, ...]:
+    sides = [max(crop.box[2] - crop.box[0], crop.box[3] - crop.box[1]) for crop in crops]
+    notes = ("enlarged",) if min(sides) < config.resolution else ()
+    return (*notes, "fewer-tiles") if len(crops) < (config.num_tiles or 1) else notes
+
+
+def _encode(picture: Picture, crop: Crop, config: PackageConfig) -> Piece:
+    image = cut(picture.image, picture.full_size, crop, config.resolution, config.background_rgb)
+    pixels = np.asarray(image.convert("L") if config.colour == "grey" else image)
+    return Piece(png=encode_png(pixels), box=crop.box)

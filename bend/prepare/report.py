@@ -1,0 +1,104 @@
+"""What a packaging came to: how much was kept, and what was refused and why."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["PackageReport", "Refusals"]
+
+_NUM_NAMED = 3
+_NOTES = {
+    "enlarged": "smaller than the resolution, enlarged",
+    "fewer-tiles": "had room for fewer tiles than asked",
+    "bad-icc": "colour profile unusable, ignored",
+    "bad-exif": "EXIF data unusable, ignored",
+    "bad-manifest-line": "unreadable manifest lines, ignored",
+    "labels-dropped": "labels of the source not carried over, since not all pictures have one",
+}
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Pictures refused for one reason: how many, and the first few."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+    """`name: why` of the first few."""
+
+    def add(self, name: str, message: str) -> None:
+        """Count a picture."""
+        self.count += 1
+        if len(self.first) < _NUM_NAMED:
+            self.first.append(f"{name}: {message}")
+
+
+@dataclass(slots=True, kw_only=True)
+class PackageReport:
+    """The outcome of `package`."""
+
+    out: Path
+    resolution: int
+    num_channels: int
+    num_found: int = 0
+    """Pictures in the sources."""
+    num_used: int = 0
+    """Pictures that at least one image was made of."""
+    num_images: int = 0
+    """Images in the zip."""
+    num_bytes: int = 0
+    num_not_needed: int = 0
+    """Pictures not looked at, since `max_images` was reached."""
+    classes: dict[str, int] = field(default_factory=dict)
+    """Images by class folder, in the order of their labels."""
+    refused: dict[str, Refusals] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def num_refused(self) -> int:
+        """Pictures refused, for whatever reason."""
+        return sum(refusals.count for refusals in self.refused.values())
+
+    def refuse(self, name: str, reason: str, message: str) -> None:
+        """Count a refused picture."""
+        self.refused.setdefault(reason, Refusals()).add(name, message)
+
+    def lines(self) -> list[str]:
+        """The summary for a person."""
+        kind = "grey" if self.num_channels == 1 else "RGB"
+        head = (
+            f"{self.out}: {self.num_images:,} images, {self.resolution}×{self.resolution} {kind}, "
+            f"{self.num_bytes / 1e6:.1f} MB, from {self.num_used:,} of {self.num_found:,} pictures"
+        )
+        refused = [f"  refused {self.num_refused:,}:"] if self.refused else []
+        return [head, *self._class_lines(), *self._note_lines(), *refused, *self._refusals("    ")]
+
+    def refusals_in_a_line(self) -> str:
+        """What was refused and why, the commonest reason first."""
+        return "; ".join(self._refusals(""))
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for a program."""
+        return asdict(self) | {
+            "out": str(self.out),
+            "notes": dict(self.notes),
+            "num_refused": self.num_refused,
+        }
+
+    def _refusals(self, indent: str) -> list[str]:
+        ranked = sorted(self.refused.items(), key=lambda item: (-item[1].count, item[0]))
+        return [
+            f"{indent}{reason} {refusals.count:,} ({', '.join(refusals.first)}"
+            f"{', …' if refusals.count > len(refusals.first) else ''})"
+            for reason, refusals in ranked
+        ]
+
+    def _class_lines(self) -> list[str]:
+        if not self.classes:
+            return []
+        shown = ", ".join(f"{i} {name} ({count:,})" for i, (name, count) in enumerate(self.classes.items()))
+        return [f"  classes: {shown}"]
+
+    def _note_lines(self) -> list[str]:
+        rows = [f"  {count:,} {_NOTES.get(note, note)}" for note, count in sorted(self.notes.items())]
+        return rows + ([f"  {self.num_not_needed:,} not needed"] if self.num_not_needed else [])

@@ -1,0 +1,190 @@
+"""How a picture or film came to be, written inside it: command, network and its hash, seeds and settings.
+
+The note is one JSON object under the key `bend`: a text chunk in PNG and APNG, a comment in JPEG and GIF, the
+EXIF description in WebP, the comment tag of an MP4. It holds what the person typed and what decides the
+pixels, but not where the file went: the same work gives the same bytes in any folder, and no path is told
+that nobody typed. Each writer embeds the note in its own way (`picture`, `animation`, `video`); reading all
+of them back is here.
+"""
+
+import dataclasses
+import hashlib
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from bend import __version__
+from bend.config import RenderConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = [
+    "EXIF_DESCRIPTION",
+    "KEY",
+    "Provenance",
+    "describe",
+    "png_is_whole",
+    "read_provenance",
+    "weights_sha256",
+]
+
+KEY = "bend"
+EXIF_DESCRIPTION = 0x010E  # the tag number of ImageDescription
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Where and how fast a picture is drawn does not decide what it shows; the network has a field of its own.
+_NOT_DECISIVE = ("network", "device", "batch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What made a picture.
+
+    Attributes:
+        work: all that decides the pixels, as JSON values: kind, seeds, settings, and the seed or frame.
+        network: the network as it was asked for.
+        network_sha256: of the generator's weights, see `weights_sha256`.
+        command: the command line, less where the output goes; None from Python.
+        version: of bend.
+    """
+
+    work: Mapping[str, Any]
+    network: str
+    network_sha256: str
+    command: str | None = None
+    version: str = __version__
+
+    def about(self, **details: Any) -> "Provenance":
+        """The same, of one part of the work: a seed, a frame."""
+        return dataclasses.replace(self, work={**self.work, **details})
+
+    def same_work(self, other: "Provenance | None") -> bool:
+        """Whether the pixels are bound to be the same, whatever command line asked for them."""
+        return other is not None and self._decisive() == other._decisive()
+
+    def to_json(self) -> str:
+        """One line of ASCII JSON, keys sorted."""
+        record = {
+            KEY: self.version,
+            "command": self.command,
+            "network": self.network,
+            "network_sha256": self.network_sha256,
+            "work": self.work,
+        }
+        return json.dumps(record, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self | None:
+        """Read a note back; None where the text is no such note."""
+        try:
+            record = json.loads(text)
+            return cls(
+                version=str(record[KEY]),
+                command=record["command"],
+                network=str(record["network"]),
+                network_sha256=str(record["network_sha256"]),
+                work=dict(record["work"]),
+            )
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def _decisive(self) -> str:
+        return json.dumps([self.version, self.network_sha256, self.work], sort_keys=True)
+
+
+def describe(
+    kind: str, config: RenderConfig, network: "nn.Module", command: str | None = None, **details: Any
+) -> Provenance:
+    """The provenance of a work.
+
+    Args:
+        kind: the command that makes it: `images`, `grid`, …
+        config: how its pictures are drawn.
+        network: what draws them.
+        command: the command line, where there was one.
+        **details: what else decides the pixels, by name: JSON values and frozen records.
+    """
+    settings = dataclasses.asdict(config)
+    work: dict[str, Any] = {
+        "kind": kind,
+        "render": {k: v for k, v in settings.items() if k not in _NOT_DECISIVE},
+    }
+    for name, value in details.items():
+        is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
+        work[name] = dataclasses.asdict(value) if is_record else value
+    return Provenance(
+        work=work, network=config.network, network_sha256=weights_sha256(network), command=command
+    )
+
+
+def weights_sha256(network: "nn.Module") -> str:
+    """A hash of the weights and buffers by name, the same in whichever file format they came."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def read_provenance(path: str | Path) -> Provenance | None:
+    """The note inside a picture or film; None where there is none.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        is_png = file.read(len(_PNG_SIGNATURE)) == _PNG_SIGNATURE
+    if is_png:
+        note = next((text for kind, text in _png_chunks(path) if kind == b"tEXt" and _is_note(text)), b"")
+        return Provenance.from_json(note.partition(b"\0")[2].decode("latin-1"))
+    if path.suffix.lower() in (".mp4", ".m4v", ".mov"):
+        return Provenance.from_json(_film_comment(path))
+    return Provenance.from_json(_picture_comment(path))
+
+
+def png_is_whole(path: Path) -> bool:
+    """Whether a PNG has all its chunks, to the end marker; its pixels are not decoded."""
+    return any(kind == b"IEND" for kind, _ in _png_chunks(path))
+
+
+def _png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Each chunk's type, with the data of text chunks; stops where the file is cut short or is no PNG."""
+    with path.open("rb") as file:
+        if file.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
+            return
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            data = file.read(length) if kind == b"tEXt" else b""
+            file.seek(length - len(data), 1)
+            if len(file.read(4)) < 4:  # the checksum, past which a cut file cannot reach
+                return
+            yield kind, data
+
+
+def _is_note(text: bytes) -> bool:
+    return text.startswith(KEY.encode() + b"\0")
+
+
+def _film_comment(path: Path) -> str:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            return str(container.metadata.get("comment", ""))
+    except av.error.FFmpegError:
+        return ""
+
+
+def _picture_comment(path: Path) -> str:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            comment = image.info.get("comment") or image.getexif().get(EXIF_DESCRIPTION, "")
+    except Image.UnidentifiedImageError:
+        return ""
+    return comment.decode("ascii", "replace") if isinstance(comment, bytes) else str(comment)

@@ -1,0 +1,230 @@
+"""From latents to pictures: the one place where a network is asked for pixels, in batches that fit memory.
+
+`images` draws seeds and `frames` draws any stream of ws, both lazily, as uint8 `[H, W, 3]`. `draw` is the
+single step below them. A picture does not depend on its neighbours in the batch: constant noise is the
+network's own, and random noise is drawn from a generator seeded for that picture. Where pictures go is
+`stills`, `film` and `video`.
+"""
+
+import itertools
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from bend.config import NOISE_MODES, RenderConfig
+from bend.errors import SettingsError
+from bend.latents import class_vectors, device_of, ws_from_z, z_from_seeds
+from bend.picture import Pixels
+from stylegan.checkpoint import Network, load_network
+from stylegan.generator import Generator
+
+__all__ = [
+    "chunks",
+    "draw",
+    "fitting_batch",
+    "frames",
+    "generator_of",
+    "images",
+    "open_generator",
+    "pick_device",
+]
+
+Item = TypeVar("Item")
+
+_TENSORS_ALIVE = 6  # feature maps of the widest layer that one picture keeps at once, measured
+_CPU_BYTES = 2**30  # beyond it a larger batch brings a CPU nothing
+_LARGEST_BATCH = {"cpu": 16, "cuda": 64, "mps": 16}
+
+
+def images(
+    net: Network | Generator,
+    seeds: Iterable[int],
+    *,
+    truncation_psi: float = 1.0,
+    truncation_cutoff: int | None = None,
+    noise_mode: str = "const",
+    class_index: int | None = None,
+    batch: int | None = None,
+    device: str | torch.device | None = None,
+) -> Iterator[Pixels]:
+    """Draw a picture a seed.
+
+    Args:
+        net: a network from `load_network` (its G_ema, else its G), or a generator.
+        seeds: each 0 to 2³² - 1; may be endless.
+        truncation_psi: 1 leaves w as it is, 0 gives the average picture.
+        truncation_cutoff: number of leading layers that are truncated, None for all.
+        noise_mode: `const`, `random` (seeded by the seed) or `none`.
+        class_index: class of a conditional network.
+        batch: pictures at once, None for what fits memory.
+        device: where to draw, None for where the network is.
+
+    Returns:
+        Lazily, uint8 `[H, W, 3]`, in the order of the seeds.
+
+    Raises:
+        SettingsError: settings that are no settings, or not this network's.
+    """
+    G = generator_of(net, device=device)
+    if not math.isfinite(truncation_psi):
+        raise SettingsError(f"truncation_psi {truncation_psi} is not finite; 1 leaves w as it is")
+    class_vectors(G, 0, class_index)  # refused now rather than at the first picture
+    batch = batch or fitting_batch(G)
+    for_latents, for_noise = itertools.tee(seeds)
+    ws = (
+        one
+        for chunk in chunks(for_latents, batch)
+        for one in ws_from_z(G, z_from_seeds(chunk, G.z_dim), truncation_psi, truncation_cutoff, class_index)
+    )
+    return frames(G, ws, noise_mode=noise_mode, noise_seeds=for_noise, batch=batch)
+
+
+def frames(
+    net: Network | Generator,
+    ws: Iterable[Tensor],
+    *,
+    noise_mode: str = "const",
+    noise_seeds: Iterable[int] | None = None,
+    batch: int | None = None,
+    device: str | torch.device | None = None,
+) -> Iterator[Pixels]:
+    """Draw a picture for each ws of a stream.
+
+    Args:
+        net: a network from `load_network`, or a generator.
+        ws: tensors `[num_ws, w_dim]`; may be endless.
+        noise_mode: `const`, `random` or `none`.
+        noise_seeds: of random noise, one a picture; None for 0, 1, 2, …
+        batch: pictures at once, None for what fits memory.
+        device: where to draw, None for where the network is.
+
+    Returns:
+        Lazily, uint8 `[H, W, 3]`, in the order of `ws`.
+    """
+    G = generator_of(net, device=device)
+    if noise_mode not in NOISE_MODES:
+        raise SettingsError(f"noise_mode {noise_mode!r} is unknown; known are {', '.join(NOISE_MODES)}")
+    seeds = itertools.count() if noise_seeds is None else noise_seeds
+    return _frames(G, ws, iter(seeds), noise_mode, batch or fitting_batch(G))
+
+
+def _frames(
+    G: Generator, ws: Iterable[Tensor], noise_seeds: Iterator[int], noise_mode: str, batch: int
+) -> Iterator[Pixels]:
+    for chunk in chunks(ws, batch):
+        seeds = list(itertools.islice(noise_seeds, len(chunk)))
+        yield from draw(G, torch.stack(chunk), noise_mode=noise_mode, noise_seeds=seeds)
+
+
+@torch.inference_mode()
+def draw(
+    G: Generator, ws: Tensor, *, noise_mode: str = "const", noise_seeds: Sequence[int] | None = None
+) -> Pixels:
+    """Draw one batch.
+
+    Args:
+        G: the generator.
+        ws: `[N, num_ws, w_dim]`.
+        noise_mode: `const`, `random` or `none`.
+        noise_seeds: `[N]`, of random noise; needed for `random`.
+
+    Returns:
+        uint8 `[N, H, W, 3]`; a grey network's channel is repeated. Values that are not numbers become black.
+
+    Raises:
+        SettingsError: the network draws neither grey nor colour.
+    """
+    if G.img_channels not in (1, 3):
+        raise SettingsError(f"this network draws {G.img_channels} channels; only 1 and 3 make a picture")
+    ws = ws.to(device_of(G))
+    if noise_mode == "random":
+        assert noise_seeds is not None and len(noise_seeds) == len(ws)
+        image = torch.cat([_draw_noisy(G, ws[i : i + 1], seed) for i, seed in enumerate(noise_seeds)])
+    else:
+        image = G.synthesis(ws, noise_mode=noise_mode)
+    image = torch.nan_to_num(image, nan=-1.0, posinf=1.0, neginf=-1.0)
+    image = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    pixels: Pixels = image.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).contiguous().cpu().numpy()
+    return pixels
+
+
+def _draw_noisy(G: Generator, ws: Tensor, seed: int) -> Tensor:
+    # One at a time, since noise drawn for a batch would depend on who else is in it.
+    generator = torch.Generator(ws.device).manual_seed(seed)
+    image: Tensor = G.synthesis(ws, noise_mode="random", generator=generator)
+    return image
+
+
+def open_generator(config: RenderConfig) -> Generator:
+    """Load the generator that `config` asks for, on its device.
+
+    Raises:
+        SettingsError: the device is not there.
+        StyleganError: no such network, or one that cannot be read.
+    """
+    device = pick_device(config.device)
+    return generator_of(load_network(config.network), config.weights, device)
+
+
+def generator_of(
+    net: Network | Generator, weights: str = "ema", device: str | torch.device | None = None
+) -> Generator:
+    """The generator of a network, or the generator itself, moved to `device` unless that is None."""
+    G = net.generator(weights) if isinstance(net, Network) else net
+    return G if device is None else G.to(pick_device(str(device)))
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called `name`; `auto` takes CUDA, else MPS, else the CPU.
+
+    Raises:
+        SettingsError: this machine has no such device.
+    """
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, there in found.items() if there)
+    if not found.get(name.partition(":")[0], False):
+        here = ", ".join(kind for kind, there in found.items() if there)
+        raise SettingsError(f"device {name} is not there on this machine; it has {here}")
+    return torch.device(name)
+
+
+def fitting_batch(G: Generator) -> int:
+    """How many pictures to draw at once: a power of two whose feature maps fit the memory that is free."""
+    device = device_of(G)
+    widest = max(block.conv1.weight.shape[0] * block.resolution**2 for block in G.synthesis.blocks())
+    room = _free_bytes(device) / (4 * widest * _TENSORS_ALIVE)
+    largest = min(max(room, 1), _LARGEST_BATCH.get(device.type, 1))
+    return int(2 ** math.floor(math.log2(largest)))
+
+
+def _free_bytes(device: torch.device) -> float:
+    """Bytes that a batch may take, with room left for everyone else."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] / 2
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() / 4
+    return min(_available_memory() / 4, _CPU_BYTES)
+
+
+def _available_memory() -> float:
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return float(line.split()[1]) * 1024
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+    return 4 * _CPU_BYTES
+
+
+def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Consecutive lists of `size` items, the last one shorter."""
+    iterator = iter(items)
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk

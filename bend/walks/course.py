@@ -1,0 +1,102 @@
+"""What all walks share: the `Course` a caller asks for, the `Walk` a table row promises, and the clock.
+
+Time runs over [0, 1). A closed walk is periodic: t = 1 would be t = 0, so `times` leaves it out and the last
+frame lies one step before the first. An open walk ends on its last keyframe, so `times` includes t = 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Course", "Floats", "Path", "Walk", "segments", "times"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What a walk is asked for beyond its keyframes; each walk reads the fields that concern it.
+
+    Attributes:
+        loop: return from the last keyframe to the first.
+        seed: of the noise field.
+        radius: of a circle about a point, as a share of that point's norm.
+        diameter: of the circle in the noise field, in lattice cells.
+        amount: how far noise strays, as a share of the keyframes' root mean square.
+    """
+
+    loop: bool = False
+    seed: int = 0
+    radius: float = 1.0
+    diameter: float = 2.0
+    amount: float = 1.0
+
+
+Path: TypeAlias = Callable[[Floats, Floats, Course], Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """A row of the table: the function, and what it promises.
+
+    Attributes:
+        at: `(keyframes [K, dim], t [T], course) -> [T, dim]`.
+        space: the latent space it is made for, `z` or `w`.
+        fewest: least number of keyframes.
+        most: greatest number of keyframes, None for any.
+        usual: keyframes a walk is given where nobody says.
+        always_closed: closed even where no loop is asked for.
+        passes_keyframes: keyframe k of K is passed at t = k/K (closed) or k/(K-1) (open).
+        keeps_norm: keyframes of one norm give points of one norm.
+    """
+
+    at: Path
+    space: str
+    fewest: int
+    most: int | None = None
+    usual: int = 4
+    always_closed: bool = False
+    passes_keyframes: bool = False
+    keeps_norm: bool = False
+
+    def closes(self, loop: bool) -> bool:
+        """Whether the path is closed when `loop` is, or is not, asked for."""
+        return loop or self.always_closed
+
+    def takes(self, num_keyframes: int) -> bool:
+        """Whether the walk can run through that many keyframes."""
+        return num_keyframes >= self.fewest and (self.most is None or num_keyframes <= self.most)
+
+
+def times(num_frames: int, closed: bool) -> Floats:
+    """The time of each frame, `[num_frames]`, evenly spaced over [0, 1) if closed, else over [0, 1]."""
+    if closed or num_frames == 1:
+        return np.arange(num_frames) / num_frames
+    return np.arange(num_frames) / (num_frames - 1)
+
+
+def segments(num_keyframes: int, t: Floats, loop: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Between which keyframes each time falls, and how far along.
+
+    Args:
+        num_keyframes: K.
+        t: times, `[T]`.
+        loop: K segments, the last back to the first keyframe; else K - 1.
+
+    Returns:
+        Index of the keyframe before and of the one after, `[T]`, and the share of the way, `[T, 1]`, 0 to 1.
+    """
+    num_segments = num_keyframes if loop else max(num_keyframes - 1, 1)
+    position = np.asarray(t, dtype=np.float64) * num_segments
+    # k/K*K need not be k in floating point; a keyframe is to be hit, not nearly hit.
+    position = np.where(np.abs(position - position.round()) < 1e-9, position.round(), position)
+    before = np.floor(position).astype(np.intp)
+    if not loop:
+        before = before.clip(0, num_segments - 1)
+    share = (position - before)[:, None]
+    if loop:
+        return before % num_keyframes, (before + 1) % num_keyframes, share
+    return before, (before + 1).clip(max=num_keyframes - 1), share

@@ -1,0 +1,1 @@
+"""Image sources and the downloader. This package imports neither `bend` nor `stylegan`."""

@@ -1,0 +1,325 @@
+"""Polite HTTP: one request at a time, with every promise that the rest of the package relies on.
+
+An attempt follows at most a few redirects by hand, and each hop passes the address guard and its own host's gate.
+The whole attempt, headers and body, ends at a total deadline. Whatever goes wrong comes out as one of our errors:
+`PassingError` for what another try may mend (which the caller's `RetryPolicy` then makes), `DownloadError` for
+what is final. URLs are shown with their keys struck out.
+"""
+
+import contextlib
+import http.client
+import random
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+
+import requests
+import urllib3
+
+from scrapers.deadline import Watch, Watchdog
+from scrapers.errors import DownloadError, PassingError
+from scrapers.gate import Gate, Visit
+from scrapers.guard import AddressGuard, netloc_of
+from scrapers.retry import RETRIED_STATUSES, RetryPolicy, parse_retry_after
+from scrapers.source import HostLimit
+from scrapers.transport import make_session
+
+__all__ = ["ClientConfig", "PoliteClient", "Reply", "redact"]
+
+_SECRET_PARAMETERS = frozenset({"key", "api_key", "apikey", "access_token", "token", "client_secret", "cx"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FINAL_REASONS = {401: "forbidden", 403: "forbidden", 404: "not-found", 410: "gone", 451: "legal-reasons"}
+_NETWORK_FAULTS = (  # not OSError as a whole: a full disk is none of the network's
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    ConnectionError,
+    TimeoutError,
+)
+_PRIVATE_HEADERS = frozenset({"authorization", "x-subscription-token", "x-api-key"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """How the client behaves.
+
+    Attributes:
+        product: name and version for the User-Agent, such as `bend/0.1.0`.
+        contact: the operator's mail or web address, so that a host can complain before it blocks.
+        allow_private_hosts: lets private and loopback addresses through.
+        connect_timeout_s, read_timeout_s: limits of a single socket operation.
+        total_timeout_s: limit of a whole attempt, redirects and body included.
+        max_redirects: hops after the first.
+        retry: when to try again.
+        default_limit: pace towards a host that has no limit of its own.
+        breaker_failures, breaker_rest_s: failures in a row that rest a host, and for how long.
+    """
+
+    product: str = "bend"
+    contact: str | None = None
+    allow_private_hosts: bool = False
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 20.0
+    total_timeout_s: float = 120.0
+    max_redirects: int = 5
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    default_limit: HostLimit = field(default_factory=HostLimit)
+    breaker_failures: int = 5
+    breaker_rest_s: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.contact is not None and not _is_contact(self.contact):
+            raise ValueError(f"contact {self.contact[:100]!r}: give a mail address or a web address")
+        if min(self.connect_timeout_s, self.read_timeout_s, self.total_timeout_s) <= 0:
+            raise ValueError("timeouts must be positive")
+
+    @property
+    def user_agent(self) -> str:
+        """`product (contact) requests/X`, the form that Wikimedia's policy asks for."""
+        contact = f" ({self.contact})" if self.contact else ""
+        return f"{self.product}{contact} requests/{requests.__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer whose body has not been read yet.
+
+    Attributes:
+        status: 200 to 299, or one that the caller said it would take.
+        headers: case-insensitive.
+        url: where the last redirect led.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    url: str
+    _response: requests.Response
+    _visit: Visit
+
+    def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:
+        """The body as it travelled, with no content decoding, at the host's bandwidth limit."""
+        for chunk in self._response.raw.stream(size, decode_content=False):
+            self._visit.spend(len(chunk))
+            yield chunk
+
+    def decoded(self, max_bytes: int) -> bytes:
+        """The whole body with content decoding.
+
+        Raises:
+            DownloadError: `too-many-bytes`.
+        """
+        parts, total = [], 0
+        for chunk in self._response.iter_content(1 << 16):
+            total += len(chunk)
+            if total > max_bytes:
+                raise DownloadError("too-many-bytes", f"{redact(self.url)}: more than {max_bytes} bytes")
+            parts.append(chunk)
+        return b"".join(parts)
+
+
+class PoliteClient:
+    """The one way to the network. Safe to use from many threads; each gets its own session.
+
+    Args:
+        config: behaviour.
+        limits: pace by host (`host` or `host:port`).
+    """
+
+    def __init__(self, config: ClientConfig, limits: Mapping[str, HostLimit] | None = None) -> None:
+        self.config = config
+        self.stop = threading.Event()
+        self.guard = AddressGuard(allow_private=config.allow_private_hosts)
+        self.gate = Gate(
+            limits or {},
+            default=config.default_limit,
+            stop=self.stop,
+            max_pause_s=config.retry.retry_after_cap_s,
+            breaker_failures=config.breaker_failures,
+            breaker_rest_s=config.breaker_rest_s,
+        )
+        self.rng = random.Random()  # spreads waits only; nothing that is written depends on it
+        self._watchdog = Watchdog()
+        self._mine = threading.local()
+
+    def close(self) -> None:
+        """End every wait and every request under way; the client cannot be used afterwards."""
+        self.stop.set()
+        self._watchdog.expire_all()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless the scrape is stopping.
+
+        Raises:
+            PassingError: `stopped`.
+        """
+        if self.stop.wait(seconds):
+            raise PassingError("stopped", "the scrape is stopping")
+
+    @contextlib.contextmanager
+    def attempt(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        accept_statuses: frozenset[int] = frozenset(),
+        retry_statuses: frozenset[int] = RETRIED_STATUSES,
+    ) -> Iterator[Reply]:
+        """Make one request, following redirects; the body may be read inside the `with`.
+
+        Args:
+            url: http or https.
+            headers: sent along; credentials are dropped when a redirect leaves the host.
+            form: makes it a POST of these fields.
+            accept_statuses: answers outside 2xx that the caller wants to see.
+            retry_statuses: answers that may pass.
+
+        Raises:
+            PassingError: another attempt may succeed.
+            DownloadError: it will not.
+        """
+        sent = {"Accept-Encoding": "identity", **(headers or {})}
+        first = url
+        with self._watchdog.watch(self.config.total_timeout_s) as watch:
+            for _ in range(self.config.max_redirects + 1):
+                self.guard.check_url(url)
+                with self.gate.visit(netloc_of(url)) as visit, self._send(url, sent, form, visit, watch) as response:
+                    if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                        self._judge(response, url, visit, accept_statuses, retry_statuses)
+                        yield Reply(
+                            status=response.status_code,
+                            headers=response.headers,
+                            url=url,
+                            _response=response,
+                            _visit=visit,
+                        )
+                        return
+                    url, form = _next_hop(url, response.headers["location"]), None
+                    if netloc_of(url) != netloc_of(first):
+                        sent = {k: v for k, v in sent.items() if k.lower() not in _PRIVATE_HEADERS}
+        raise DownloadError(
+            "redirect-loop", f"{redact(first)}: redirected more than {self.config.max_redirects} times"
+        )
+
+    @contextlib.contextmanager
+    def _send(
+        self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None, visit: Visit, watch: Watch
+    ) -> Iterator[requests.Response]:
+        """One hop; errors raised while the body is read inside the `with` are translated as well."""
+        try:
+            with self._session().request(
+                "GET" if form is None else "POST",
+                url,
+                headers=headers,
+                data=form,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self.config.connect_timeout_s, self.config.read_timeout_s),
+                proxies=requests.utils.get_environ_proxies(url),
+            ) as response:
+                yield response
+        except _NETWORK_FAULTS as error:
+            if self.stop.is_set():
+                raise PassingError("stopped", "the scrape is stopping") from None
+            fault = _translate(error, redact(url), watch.expired)
+            if isinstance(fault, PassingError):
+                visit.failed()
+            raise fault from None
+
+    def _judge(
+        self,
+        response: requests.Response,
+        url: str,
+        visit: Visit,
+        accept_statuses: frozenset[int],
+        retry_statuses: frozenset[int],
+    ) -> None:
+        """Raise for an answer that is a refusal, and tell the gate how the host is."""
+        status = response.status_code
+        if status in retry_statuses and status not in accept_statuses:
+            retry_after_s = parse_retry_after(response.headers.get("retry-after"))
+            if retry_after_s is not None:
+                visit.pause(retry_after_s)
+            if status >= 500:
+                visit.failed()
+            reason = "rate-limited" if status in (403, 429) else "server-error"
+            raise PassingError(reason, f"{redact(url)}: {_status(status)}", retry_after_s=retry_after_s)
+        visit.succeeded()
+        if not 200 <= status < 300 and status not in accept_statuses:
+            raise DownloadError(_FINAL_REASONS.get(status, "refused"), f"{redact(url)}: {_status(status)}")
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._mine, "session", None)
+        if session is None:
+            session = make_session(self.guard, self._watchdog, self.config.user_agent)
+            self._mine.session = session
+        return session
+
+
+def redact(url: str) -> str:
+    """The URL with keys and tokens struck out, fit for messages and logs."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(unreadable address)"
+    if not parts.query:
+        return url
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    if not any(name.lower() in _SECRET_PARAMETERS for name, _ in pairs):
+        return url
+    kept = [(name, "…" if name.lower() in _SECRET_PARAMETERS else value) for name, value in pairs]
+    return urlunsplit(parts._replace(query=urlencode(kept, safe="…")))
+
+
+def _next_hop(url: str, location: str) -> str:
+    try:
+        # Servers send raw UTF-8 here, which http.client read as Latin-1.
+        with contextlib.suppress(UnicodeError):
+            location = location.encode("latin-1").decode("utf-8")
+        return urljoin(url, location)
+    except ValueError:
+        raise DownloadError("bad-url", f"{redact(url)}: redirects to something that is no address") from None
+
+
+def _translate(error: Exception, url: str, expired: bool) -> DownloadError:
+    """What an exception of requests or urllib3 means."""
+    if expired:
+        return PassingError("timeout", f"{url}: not finished in time")
+    if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
+        if _is_certificate_fault(error):
+            return DownloadError("tls", f"{url}: its certificate does not hold")
+        return PassingError("connection", f"{url}: the encrypted connection broke")
+    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return PassingError("timeout", f"{url}: no answer in time")
+    if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
+        return DownloadError("encoding", f"{url}: the content encoding is broken")
+    if isinstance(error, requests.exceptions.InvalidURL | http.client.InvalidURL | ValueError):
+        return DownloadError("bad-url", f"{url}: not an address that can be asked for")
+    if any(isinstance(part, http.client.IncompleteRead) for part in (error, *error.args)):
+        return PassingError("cut-short", f"{url}: the answer is shorter than announced")
+    return PassingError("connection", f"{url}: the connection failed or broke off")
+
+
+def _is_certificate_fault(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error)
+
+
+def _is_contact(text: str) -> bool:
+    if not text.isprintable() or not text.isascii() or any(c in text for c in "() \\") or len(text) > 200:
+        return False
+    return "@" in text.strip("@") or text.startswith(("http://", "https://"))
+
+
+def _status(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

@@ -1,0 +1,247 @@
+"""One picture from the network to the disk, resumable, whole or absent.
+
+Bytes go to a `.part` file with a note beside it of what they are (address, validator, length). Cut off, by the
+network or by the end of the process, the rest is asked for with Range and If-Range; a server that answers with
+anything but exactly that rest (200, 416, another ETag, another offset) starts the file over. A complete file is
+flushed and renamed.
+
+Servers misreport: a length longer than what they ever send, a gzip that is none. Where a second try brings not one
+byte more, the bytes are handed on as they are, and whether they are a picture is for the decoder to say.
+"""
+
+import gzip
+import json
+import os
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scrapers.client import PoliteClient, Reply, redact
+from scrapers.errors import DownloadError, PassingError
+
+__all__ = ["DownloadRules", "copy_local", "download"]
+
+_RANGE_NOT_SATISFIABLE = 416
+_PARTIAL = 206
+_OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadRules:
+    """What a download must keep to.
+
+    Attributes:
+        max_bytes: a longer file is refused.
+        ignore_opt_out: fetch in spite of `X-Robots-Tag: noai` and its like.
+        agent: the name by which an `X-Robots-Tag` may address us.
+    """
+
+    max_bytes: int = 64 << 20
+    ignore_opt_out: bool = False
+    agent: str = "bend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Note:
+    """What is known about a `.part` file; stored beside it."""
+
+    url: str
+    validator: str | None
+    length: int | None
+
+    @property
+    def may_be_resumed(self) -> bool:
+        return self.validator is not None
+
+
+def download(client: PoliteClient, url: str, target: Path, rules: DownloadRules) -> None:
+    """Fetch `url` into `target`, going on from an earlier attempt where there was one.
+
+    Raises:
+        DownloadError: for good; its reason says why.
+        PassingError: the tries are used up; a `.part` file may be left to go on from.
+        OSError: the disk is full.
+    """
+    part = target.with_suffix(".part")
+    ends_seen: set[int] = set()
+
+    def attempt() -> None:
+        try:
+            _fetch(client, url, part, rules)
+        except PassingError as error:
+            # Ended twice at the same byte: this is all there is, whatever Content-Length says.
+            end = _size(part)
+            if error.reason != "cut-short" or end not in ends_seen:
+                ends_seen.add(end)
+                raise
+
+    client.config.retry.run(attempt, client.sleep, client.rng)
+    if _size(part) == 0:
+        _discard(part)
+        raise DownloadError("empty", f"{redact(url)}: no content")
+    _unwrap(part, rules.max_bytes, url)
+    _finish(part, target)
+
+
+def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
+    """Copy a local file to `target`, whole or not at all.
+
+    Raises:
+        DownloadError: `not-found` or `too-many-bytes`.
+    """
+    part = target.with_suffix(".part")
+    try:
+        if source.stat().st_size > rules.max_bytes:
+            raise DownloadError("too-many-bytes", f"{source}: more than {rules.max_bytes} bytes")
+        content = source.read_bytes()
+    except OSError as error:
+        raise DownloadError("not-found", f"{source}: {error.strerror}") from None
+    part.write_bytes(content)
+    _finish(part, target)
+
+
+def _fetch(client: PoliteClient, url: str, part: Path, rules: DownloadRules) -> None:
+    """One attempt: bring `part` as far as it goes."""
+    note = _note(part)
+    offset = _size(part) if note and note.url == url and note.may_be_resumed else 0
+    if note and note.length is not None and offset == note.length:
+        return  # the last run ended between the last byte and the rename
+    headers = {"Accept": "image/avif,image/webp,image/*,*/*;q=0.5"}
+    if offset and note and note.validator:
+        headers |= {"Range": f"bytes={offset}-", "If-Range": note.validator}
+    with client.attempt(url, headers=headers, accept_statuses=frozenset({_RANGE_NOT_SATISFIABLE})) as reply:
+        _check_opt_out(reply, rules)
+        if not _continues(reply, offset, note):
+            if offset:
+                _discard(part)
+            if reply.status in (_PARTIAL, _RANGE_NOT_SATISFIABLE):
+                raise PassingError("range", f"{redact(url)}: could not go on where it broke off")
+            offset = 0
+        _check_length(reply, offset, rules, url)
+        _write_note(part, reply, url, offset)
+        _write_body(reply, part, offset, rules, url)
+
+
+def _continues(reply: Reply, offset: int, note: _Note | None) -> bool:
+    """Whether the answer is exactly the missing rest of what we have."""
+    if reply.status != _PARTIAL or not offset or note is None:
+        return False
+    match = _CONTENT_RANGE.fullmatch(reply.headers.get("content-range", ""))
+    if match is None or int(match[1]) != offset:
+        return False
+    same_length = note.length is None or match[3] in ("*", str(note.length))
+    validator = _validator(reply.headers)
+    return same_length and (validator is None or validator == note.validator)
+
+
+def _check_opt_out(reply: Reply, rules: DownloadRules) -> None:
+    """Honour X-Robots-Tag, addressed to everybody or to us."""
+    if rules.ignore_opt_out:
+        return
+    words = set()
+    for directive in reply.headers.get("x-robots-tag", "").lower().split(","):
+        name, _, rest = directive.rpartition(":")
+        if not name or name.strip() == rules.agent:
+            words.add(rest.strip())
+    if found := words & _OPT_OUTS:
+        raise DownloadError("opt-out", f"{redact(reply.url)}: its owner asks not to be used ({', '.join(sorted(found))})")
+
+
+def _check_length(reply: Reply, offset: int, rules: DownloadRules, url: str) -> None:
+    length = _declared_length(reply)
+    if length is not None and offset + length > rules.max_bytes:
+        raise DownloadError("too-many-bytes", f"{redact(url)}: {offset + length} bytes, over {rules.max_bytes}")
+
+
+def _write_body(reply: Reply, part: Path, offset: int, rules: DownloadRules, url: str) -> None:
+    total = offset
+    with part.open("r+b" if offset else "wb") as file:
+        file.seek(offset)
+        file.truncate()
+        for chunk in reply.chunks():
+            total += len(chunk)
+            if total > rules.max_bytes:
+                file.truncate(0)
+                raise DownloadError("too-many-bytes", f"{redact(url)}: more than {rules.max_bytes} bytes")
+            file.write(chunk)
+
+
+def _write_note(part: Path, reply: Reply, url: str, offset: int) -> None:
+    length = _declared_length(reply)
+    note = _Note(
+        url=url,
+        validator=_validator(reply.headers),
+        length=None if length is None else offset + length,
+    )
+    path = _note_path(part)
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(json.dumps(asdict(note)))
+    fresh.replace(path)
+
+
+def _note(part: Path) -> _Note | None:
+    try:
+        return _Note(**json.loads(_note_path(part).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """What If-Range may carry: a strong ETag, or else the time of the last change."""
+    etag = headers.get("etag", "")
+    return etag if etag.startswith('"') else headers.get("last-modified")
+
+
+def _declared_length(reply: Reply) -> int | None:
+    text = reply.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _unwrap(part: Path, max_bytes: int, url: str) -> None:
+    """Take off a gzip or deflate that was not asked for, going by the bytes since the header may lie."""
+    content = part.read_bytes() if _head(part).startswith((_GZIP, b"\x78")) else b""
+    if not content:
+        return
+    # One byte past the limit is enough to know; a bomb is never blown up.
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        plain = unpacker.decompress(content, max_bytes + 1)
+    except (zlib.error, gzip.BadGzipFile):
+        return
+    if len(plain) > max_bytes:
+        _discard(part)
+        raise DownloadError("too-many-bytes", f"{redact(url)}: unpacks to more than {max_bytes} bytes")
+    if plain:
+        part.write_bytes(plain)
+
+
+def _head(part: Path) -> bytes:
+    with part.open("rb") as file:
+        return file.read(2)
+
+
+def _finish(part: Path, target: Path) -> None:
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(target)
+    _note_path(part).unlink(missing_ok=True)
+
+
+def _discard(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _note_path(part).unlink(missing_ok=True)
+
+
+def _size(part: Path) -> int:
+    try:
+        return part.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _note_path(part: Path) -> Path:
+    return part.with_suffix(".note")

@@ -1,0 +1,69 @@
+"""The folder that a scrape fills: where everything lies, and what an earlier run left in it.
+
+Pictures and `manifest.jsonl` lie in the folder itself; `.scrape/` beside them holds the journal, half-fetched files
+and fetched ones whose turn has not come. Deleting `.scrape/` loses nothing but the ability to go on.
+"""
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scrapers import manifest
+from scrapers.errors import FolderError
+from scrapers.journal import Journal
+from scrapers.manifest import Entry, Manifest
+from scrapers.picture import FORMATS, Picture
+from scrapers.source import ImageRef
+
+__all__ = ["STATE", "ScrapeFolder", "file_name", "open_folder"]
+
+STATE = ".scrape"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeFolder:
+    """An open folder, locked against other scrapes."""
+
+    path: Path
+    journal: Journal
+    manifest: Manifest
+
+    def staged(self, url: str) -> Path:
+        """Where a fetched file waits for its turn."""
+        return self.path / STATE / "fetched" / (hashlib.blake2b(url.encode(), digest_size=16).hexdigest() + ".bin")
+
+    def final(self, ref: ImageRef, picture: Picture) -> Path:
+        """Where a kept picture goes."""
+        return self.path / file_name(ref, picture.format)
+
+    def history(self) -> Iterator[Entry]:
+        """What earlier runs wrote into the manifest."""
+        return manifest.read_manifest(self.manifest.path)
+
+
+@contextlib.contextmanager
+def open_folder(path: Path) -> Iterator[ScrapeFolder]:
+    """Open or make the folder of a scrape.
+
+    Raises:
+        FolderError: it holds something that no scrape made, or another scrape is at work in it.
+    """
+    manifest_path = path / manifest.NAME
+    if path.exists() and not path.is_dir():
+        raise FolderError(f"{path}: not a folder; choose another --out")
+    if path.is_dir() and not (path / STATE).is_dir() and not manifest_path.exists() and any(path.iterdir()):
+        raise FolderError(f"{path}: holds files, but no scrape to go on with; choose an empty or a new folder")
+    (path / STATE / "fetched").mkdir(parents=True, exist_ok=True)
+    with Journal(path / STATE / "journal.sqlite") as journal, Manifest(manifest_path) as lines:
+        yield ScrapeFolder(path=path, journal=journal, manifest=lines)
+
+
+def file_name(ref: ImageRef, picture_format: str) -> str:
+    """A name that is the same in every run, safe on every file system and unique to source and id."""
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", ref.id).strip("-")[:60]
+    if slug != ref.id or slug.lower() != slug:  # shortened, or at the mercy of a file system that ignores case
+        slug = f"{slug}-{hashlib.blake2b(ref.id.encode(), digest_size=4).hexdigest()}".lstrip("-")
+    return f"{ref.source}-{slug}{FORMATS[picture_format]}"

@@ -1,0 +1,99 @@
+"""What a scrape must remember between two runs that its manifest does not say, in one SQLite file.
+
+Two things: the services' answers, so that a scrape taken up again asks no page twice and sees the very same
+results, and the outcome of every picture that was fetched but whose turn in the manifest had not come. SQLite
+brings what this needs: a process killed at any moment leaves a whole file, and its lock keeps a second scrape out
+of the folder.
+"""
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from scrapers.errors import FolderError
+
+__all__ = ["Journal"]
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS pages (request TEXT PRIMARY KEY, body BLOB NOT NULL, fetched_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS outcomes (url TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Journal:
+    """Pages and outcomes. Safe to use from many threads, and locked against other processes while open.
+
+    Args:
+        path: the file; made where it is not there.
+
+    Raises:
+        FolderError: another scrape has it open, or it is not a journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(path, timeout=0.5, check_same_thread=False, isolation_level=None)
+            try:
+                for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+                    self._db.execute(f"PRAGMA {setting}")
+                self._db.executescript(_TABLES)
+            except BaseException:
+                self._db.close()
+                raise
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._db.close()
+
+    def page(self, request: str) -> bytes | None:
+        """The stored answer to a request, None where it was never asked."""
+        body = self._one("SELECT body FROM pages WHERE request = ?", request)
+        return None if body is None else bytes(body)
+
+    def keep_page(self, request: str, body: bytes) -> None:
+        """Store an answer; `request` must hold no key."""
+        self._write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", request, body, time.time())
+
+    def outcome(self, url: str) -> str | None:
+        """What became of a fetched URL whose turn in the manifest has not come."""
+        facts = self._one("SELECT facts FROM outcomes WHERE url = ?", url)
+        return None if facts is None else str(facts)
+
+    def keep_outcome(self, url: str, facts: str) -> None:
+        """Note what became of a URL."""
+        self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", url, facts)
+
+    def forget_outcome(self, *urls: str | None) -> None:
+        """The manifest knows about these now."""
+        for url in filter(None, urls):
+            self._write("DELETE FROM outcomes WHERE url = ?", url)
+
+    def _one(self, statement: str, key: str) -> Any:
+        try:
+            with self._lock:
+                row = self._db.execute(statement, (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+        return row[0] if row else None
+
+    def _write(self, statement: str, *values: object) -> None:
+        try:
+            with self._lock:
+                self._db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: sqlite3.Error) -> FolderError:
+        if "locked" in str(error):
+            return FolderError(f"{self._path.parent.parent}: another scrape is at work in this folder; let it end first")
+        if "full" in str(error):
+            return FolderError(f"{self._path}: the disk is full; free some space and run the same command again")
+        return FolderError(f"{self._path}: not readable ({error}); delete {self._path.parent} to begin anew")

@@ -1,0 +1,149 @@
+"""What a downloaded file really is: its format, size, hash, and whether it decodes to the end.
+
+Checks run from cheap to dear: magic bytes (a login page sent as `image/jpeg` is refused here), Pillow's header
+parser limited to the formats we take, the pixel count (a decompression bomb is refused before it is decoded), then
+a full decode, without which a truncated file passes for a whole one. JPEGs are decoded at a fraction of their size:
+libjpeg still reads every byte, so that truncation shows, at a quarter of the time.
+
+What the picture becomes for training (orientation, colour, depth) is for `bend package`; the file stays as it came.
+"""
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagehash
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from scrapers.errors import DownloadError
+
+__all__ = ["FORMATS", "Picture", "inspect"]
+
+# Pillow's name -> the ending that files get
+FORMATS = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "TIFF": ".tif",
+    "BMP": ".bmp",
+    "GIF": ".gif",
+    "AVIF": ".avif",
+}
+_MAX_PIXELS = 80_000_000
+_HASH_FROM = 64  # pixels to which a JPEG may be shrunk while it is decoded
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_MAY_MOVE = frozenset({"GIF", "WEBP", "PNG", "AVIF"})  # a TIFF's further pages are thumbnails, not frames
+_MAGIC = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"BM",
+    b"II*\x00",
+    b"MM\x00*",
+    b"II+\x00",
+    b"MM\x00+",
+)
+_DECODE_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    ZeroDivisionError,
+    AttributeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A file that decodes to the end.
+
+    Attributes:
+        sha256: of the file's bytes, hexadecimal.
+        phash: 64-bit perceptual hash, hexadecimal.
+        format: a key of `FORMATS`.
+        width, height: in pixels, as displayed (EXIF orientation applied).
+        num_bytes: length of the file.
+    """
+
+    sha256: str
+    phash: str
+    format: str
+    width: int
+    height: int
+    num_bytes: int
+
+
+def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS) -> Picture:
+    """Read the file to its end and say what it is.
+
+    Raises:
+        DownloadError: `html`, `not-a-picture`, `too-many-pixels`, `animated`, `truncated` or `broken`.
+    """
+    with path.open("rb") as file:
+        head = file.read(512)
+        _check_magic(head)
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        num_bytes = file.tell()
+    try:
+        with Image.open(path, formats=tuple(FORMATS)) as image:
+            width, height = image.size
+            _check_header(image, max_pixels)
+            kind = "JPEG" if image.format == "MPO" else str(image.format)
+            turned = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+            image.draft("RGB", (_HASH_FROM, _HASH_FROM))
+            image.load()
+            phash = str(imagehash.phash(_grey(ImageOps.exif_transpose(image))))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DownloadError("too-many-pixels", f"more than {max_pixels} pixels") from None
+    except UnidentifiedImageError:
+        raise DownloadError("broken", "no decoder recognises it") from None
+    except _DECODE_FAULTS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's fault, not the picture's
+        reason = "truncated" if "truncated" in str(error).lower() else "broken"
+        raise DownloadError(reason, " ".join(str(error).split())[:120] or type(error).__name__) from None
+    if turned:
+        width, height = height, width
+    return Picture(sha256=sha256, phash=phash, format=kind, width=width, height=height, num_bytes=num_bytes)
+
+
+def _check_magic(head: bytes) -> None:
+    if head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return
+    if head[4:8] == b"ftyp" and b"avif" in head[8:64]:
+        return
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in text:
+        raise DownloadError("html", "a web page instead of a picture")
+    raise DownloadError("not-a-picture", f"begins with {head[:8]!r}, no picture format that is taken")
+
+
+def _check_header(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise DownloadError("too-many-pixels", f"{image.width}x{image.height} pixels, over {max_pixels}")
+    if image.format in _MAY_MOVE and getattr(image, "n_frames", 1) > 1:
+        raise DownloadError("animated", f"{getattr(image, 'n_frames', 0)} frames")
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Grey, with transparency over white, so that hidden colours do not count."""
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    elif image.mode.startswith("I") or image.mode == "F":
+        low, high = image.getextrema()
+        scale = 255.0 / (float(high) - float(low) or 1.0)
+        offset = -float(low) * scale
+        image = image.convert("F").point(lambda value: value * scale + offset)
+    return image.convert("L")

@@ -1,0 +1,107 @@
+"""requests sessions whose connections go only to checked addresses and can be cut off at a deadline.
+
+requests is built on urllib3's pools, and a pool makes its connections from a class that may be replaced. Ours
+overrides `_new_conn`, the hook by which urllib3's own SOCKS support makes sockets: the name is resolved once, every
+address is checked, and the socket is opened to a checked address. Host header, SNI and certificate check still go
+by the name. No cookies, no .netrc: the only credentials sent are those a source puts into its own headers.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from scrapers.deadline import Watchdog
+from scrapers.guard import AddressGuard
+
+__all__ = ["make_session"]
+
+
+def make_session(guard: AddressGuard, watchdog: Watchdog, user_agent: str) -> requests.Session:
+    """A session for one worker thread."""
+    session = requests.Session()
+    session.trust_env = False  # .netrc would send the operator's passwords to whichever host is listed there
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    session.headers.update({"User-Agent": user_agent})
+    session.cookies.set_policy(_no_cookies())
+    adapter = _GuardedAdapter(guard, watchdog)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+class _GuardedAdapter(HTTPAdapter):
+    def __init__(self, guard: AddressGuard, watchdog: Watchdog) -> None:
+        self._pools = _pool_classes(guard, watchdog)
+        super().__init__(pool_connections=8, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+
+def _pool_classes(guard: AddressGuard, watchdog: Watchdog) -> dict[str, type[HTTPConnectionPool]]:
+    """Pool classes bound to one guard and one watchdog; urllib3 takes classes here, not instances."""
+
+    class Guarded(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, guard)
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            watchdog.attach(self)
+            super().request(*args, **kwargs)
+
+    class GuardedTLS(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, guard)
+
+        def connect(self) -> None:
+            watchdog.attach(self)
+            super().connect()
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            watchdog.attach(self)
+            super().request(*args, **kwargs)
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Guarded
+
+    class PoolTLS(HTTPSConnectionPool):
+        ConnectionCls = GuardedTLS
+
+    return {"http": Pool, "https": PoolTLS}
+
+
+def _connect(connection: HTTPConnection, guard: AddressGuard) -> socket.socket:
+    """Open a socket to the first of the host's checked addresses that answers."""
+    failure: OSError | None = None
+    for family, address in guard.resolve(connection.host.strip("[]"), connection.port):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            for option in connection.socket_options or ():
+                sock.setsockopt(*option)
+            if isinstance(connection.timeout, int | float):
+                sock.settimeout(connection.timeout)
+            sock.connect(address)
+            sys.audit("http.client.connect", connection, connection.host, connection.port)
+            return sock
+        except OSError as error:
+            failure = error
+            with contextlib.suppress(OSError):
+                sock.close()
+    if isinstance(failure, TimeoutError):
+        raise ConnectTimeoutError(connection, f"{connection.host}: no connection in time")
+    raise NewConnectionError(connection, f"{connection.host}: {failure}")
+
+
+def _no_cookies() -> Any:
+    from http.cookiejar import DefaultCookiePolicy
+
+    return DefaultCookiePolicy(allowed_domains=[])

@@ -1,0 +1,214 @@
+"""Our own network file: safetensors with the tensors of G, D and G_ema, and a description in its metadata.
+
+Tensors are named `G.<key>`, `D.<key>`, `G_ema.<key>` with the official state-dict keys. The metadata holds the
+keyword arguments that rebuild the networks. Nothing in the file can run code, and nothing is allocated before names
+and shapes have been compared with those of the network that the metadata describes.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from stylegan.atomic import atomic_path
+from stylegan.discriminator import Discriminator
+from stylegan.errors import CheckpointError
+from stylegan.generator import Generator
+
+__all__ = ["Network", "NetworkMeta", "load_native", "read_meta", "save_network", "snapshot_name"]
+
+FORMAT = "bend-network"
+FORMAT_VERSION = 1
+_MAX_RESOLUTION = 8192
+_MAX_PARAMETERS = 2**31
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkMeta:
+    """What a network file says about itself."""
+
+    kimg: float = 0.0
+    """Thousands of real images seen in the training that wrote the file."""
+    augment_p: float = 0.0
+    """Augmentation probability at that moment, 0 to 1."""
+    base: str = ""
+    """What the training started from: a name or file, or `none`."""
+    data_name: str = ""
+    """Name of the data set."""
+    data_hash: str = ""
+    """SHA-256 of the data set's directory, hexadecimal."""
+    licence: str = ""
+    """Licence of the weights."""
+    seed: int = 0
+    """Seed of the training."""
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Network:
+    """The networks of one file, in evaluation mode, float32 on the CPU; None where the file lacks one."""
+
+    G: Generator | None
+    D: Discriminator | None
+    G_ema: Generator | None
+    meta: NetworkMeta
+    path: Path
+    """The file they came from."""
+
+    def generator(self, weights: str = "ema") -> Generator:
+        """`G_ema` (weights `ema`) or `G` (weights `raw`), each standing in where the other is absent.
+
+        Raises:
+            CheckpointError: the file has neither.
+        """
+        pair = (self.G_ema, self.G) if weights == "ema" else (self.G, self.G_ema)
+        chosen = pair[0] if pair[0] is not None else pair[1]
+        if chosen is None:
+            raise CheckpointError(f"{self.path.name}: holds no generator; pass a file that has G or G_ema")
+        return chosen
+
+
+def snapshot_name(kimg: float) -> str:
+    """File name of the snapshot at `kimg`, sortable, with three decimals so that fractions do not collide."""
+    return f"snapshot-{kimg:010.3f}.safetensors"
+
+
+def save_network(
+    path: str | os.PathLike[str],
+    *,
+    G: Generator | None = None,
+    D: Discriminator | None = None,
+    G_ema: Generator | None = None,
+    meta: NetworkMeta | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write networks to a `.safetensors` file, whole or not at all.
+
+    Args:
+        path: final name; its folder is created.
+        G: raw generator.
+        D: discriminator.
+        G_ema: averaged generator.
+        meta: description.
+        dtype: what floating-point tensors are stored as, their own dtype if None.
+
+    Raises:
+        CheckpointError: a weight is not finite.
+        OSError: the file cannot be written.
+    """
+    networks: dict[str, nn.Module | None] = {"G": G, "D": D, "G_ema": G_ema}
+    tensors: dict[str, Tensor] = {}
+    init: dict[str, Any] = {}
+    for prefix, network in networks.items():
+        if network is None:
+            continue
+        init[prefix] = network.init_kwargs
+        for key, value in network.state_dict().items():
+            value = value.detach().to("cpu", dtype).contiguous()
+            if not torch.isfinite(value).all():
+                raise CheckpointError(
+                    f"{Path(path).name}: {prefix}.{key} has values that are not finite; not saved"
+                )
+            tensors[f"{prefix}.{key}"] = value
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "init": json.dumps(init),
+        "meta": json.dumps(dataclasses.asdict(meta or NetworkMeta())),
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def read_meta(path: str | os.PathLike[str]) -> NetworkMeta:
+    """The description in a file, without its tensors.
+
+    Raises:
+        CheckpointError: not a network file of ours.
+    """
+    with _open(Path(path)) as file:
+        return _parse_metadata(Path(path), file.metadata())[1]
+
+
+def load_native(path: Path) -> Network:
+    """Read a file written by `save_network`.
+
+    Raises:
+        CheckpointError: not a network file of ours, or one whose tensors do not fit its own description.
+    """
+    with _open(path) as file:
+        init, meta = _parse_metadata(path, file.metadata())
+        shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        networks: dict[str, Any] = {"G": None, "D": None, "G_ema": None}
+        for prefix, kwargs in init.items():
+            network = _build(path, prefix, kwargs)
+            _compare(path, prefix, network, shapes)
+            state = {key: file.get_tensor(f"{prefix}.{key}").float() for key in network.state_dict()}
+            network.load_state_dict(state, strict=True, assign=True)
+            networks[prefix] = network.eval().requires_grad_(False)
+    return Network(**networks, meta=meta, path=path)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt", device="cpu")
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{path.name}: not a readable safetensors file ({error}); copy or download it again"
+        ) from None
+
+
+def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[dict[str, Any], NetworkMeta]:
+    if not metadata or metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path.name}: a safetensors file, but not a network of ours; pass a bend snapshot")
+    version = metadata.get("format_version", "")
+    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path.name}: format version {version!r} is newer than this bend reads ({FORMAT_VERSION}); update bend"
+        )
+    try:
+        init, meta = json.loads(metadata["init"]), json.loads(metadata["meta"])
+        known = {field.name: field.type for field in dataclasses.fields(NetworkMeta)}
+        parsed = NetworkMeta(**{k: v for k, v in meta.items() if k in known})
+        if not isinstance(init, dict) or not set(init) <= {"G", "D", "G_ema"}:
+            raise TypeError("init")
+        if not all(isinstance(kwargs, dict) for kwargs in init.values()):
+            raise TypeError("init")
+    except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError):
+        raise CheckpointError(
+            f"{path.name}: its description is damaged; copy or download the file again"
+        ) from None
+    return init, parsed
+
+
+def _build(path: Path, prefix: str, kwargs: dict[str, Any]) -> Generator | Discriminator:
+    """The network on the meta device: its names and shapes, without memory."""
+    resolution = kwargs.get("img_resolution")
+    if not isinstance(resolution, int) or not 4 <= resolution <= _MAX_RESOLUTION:
+        raise CheckpointError(f"{path.name}: {prefix} has an impossible resolution {resolution!r}")
+    try:
+        with torch.device("meta"):
+            network = Discriminator(**kwargs) if prefix == "D" else Generator(**kwargs)
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path.name}: {prefix} cannot be built from its description ({reason})") from None
+    if sum(t.numel() for t in network.state_dict().values()) > _MAX_PARAMETERS:
+        raise CheckpointError(f"{path.name}: {prefix} claims more than {_MAX_PARAMETERS} parameters; refused")
+    return network
+
+
+def _compare(path: Path, prefix: str, network: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    expected = {f"{prefix}.{key}": tuple(value.shape) for key, value in network.state_dict().items()}
+    present = {key for key in shapes if key.startswith(f"{prefix}.")}
+    for key in sorted(expected.keys() ^ present):
+        which = "lacks" if key in expected else "has an unknown"
+        raise CheckpointError(f"{path.name}: {which} tensor {key}; copy or download the file again")
+    for key, shape in expected.items():
+        if shapes[key] != shape:
+            raise CheckpointError(f"{path.name}: tensor {key} is {shapes[key]}, its description says {shape}")

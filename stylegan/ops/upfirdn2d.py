@@ -1,0 +1,192 @@
+"""Upsample, pad, filter with a FIR, downsample: the resampling of StyleGAN2 (arXiv 1912.04958, appendix B).
+
+Definitions as in Karras et al.: zeros are inserted after each sample, padding counts on the upsampled image and may
+crop, the FIR is a true convolution. Here the whole is one depthwise `conv2d`, whose derivatives of every order torch
+knows; with `channels_last` input on a CPU it runs several times faster than with planar input.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["downsample2d", "filter2d", "parse_padding", "setup_filter", "upfirdn2d", "upsample2d"]
+
+IntOrPair: TypeAlias = int | Sequence[int]
+_SEPARABLE_TAPS = 8
+
+
+def setup_filter(
+    f: Tensor | Sequence[float] | Sequence[Sequence[float]] | float | None,
+    normalize: bool = True,
+    flip_filter: bool = False,
+    gain: float = 1,
+    separable: bool | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Make a FIR filter for `upfirdn2d` from taps.
+
+    Args:
+        f: taps `[n]` or `[h, w]`; None or a number is one tap.
+        normalize: scale to sum 1.
+        flip_filter: reverse the taps.
+        gain: factor on the signal (a 1-D filter takes its square root, as it is applied twice).
+        separable: keep 1-D taps 1-D; by default so from 8 taps on, fewer become an outer product.
+        device: where the filter lives, torch's default device if None.
+
+    Returns:
+        float32 `[h, w]`, or `[n]` if separable.
+
+    Raises:
+        ValueError: no taps, or more than two dimensions.
+    """
+    taps = torch.as_tensor(1 if f is None else f, dtype=torch.float32)
+    if taps.ndim > 2 or taps.numel() == 0:
+        raise ValueError(f"filter taps must be a number, a vector or a matrix, not of shape {tuple(taps.shape)}")
+    if taps.ndim == 0:
+        taps = taps[None]
+    if separable is None:
+        separable = taps.ndim == 1 and taps.numel() >= _SEPARABLE_TAPS
+    if taps.ndim == 1 and not separable:
+        taps = torch.outer(taps, taps)
+    if separable and taps.ndim != 1:
+        raise ValueError("a separable filter needs 1-D taps")
+    if normalize:
+        taps = taps / taps.sum()
+    if flip_filter:
+        taps = taps.flip(tuple(range(taps.ndim)))
+    taps = taps * gain ** (taps.ndim / 2)
+    return taps if device is None else taps.to(device)
+
+
+def upfirdn2d(
+    x: Tensor,
+    f: Tensor | None,
+    up: IntOrPair = 1,
+    down: IntOrPair = 1,
+    padding: IntOrPair = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Tensor:
+    """Insert zeros, pad, filter each channel, keep every `down`-th sample.
+
+    Args:
+        x: `[N, C, H, W]`.
+        f: filter from `setup_filter`, `[h, w]` or separable `[n]`; None for the identity.
+        up: zeros to insert plus one, an int or `[x, y]`.
+        down: decimation, an int or `[x, y]`.
+        padding: on the upsampled image, an int, `[x, y]` or `[x_before, x_after, y_before, y_after]`; negative crops.
+        flip_filter: correlate instead of convolving.
+        gain: factor on the result.
+
+    Returns:
+        `[N, C, (H*up_y + padding - h) // down_y + 1, …]`, dtype of `x`.
+
+    Raises:
+        ValueError: the filter does not fit into the padded image.
+    """
+    upx, upy = _parse_pair(up)
+    downx, downy = _parse_pair(down)
+    padx0, padx1, pady0, pady1 = parse_padding(padding)
+    if f is None:
+        f = torch.ones([1, 1], dtype=torch.float32, device=x.device)
+    x = _insert_zeros(x, upx, upy)
+    if x.shape[2] + pady0 + pady1 < f.shape[0] or x.shape[3] + padx0 + padx1 < f.shape[-1]:
+        raise ValueError(f"filter {tuple(f.shape)} is larger than the padded image of {tuple(x.shape)}")
+    even = (pady0, padx0)
+    if padx0 != padx1 or pady0 != pady1 or min(even) < 0:
+        x = F.pad(x, [padx0, padx1, pady0, pady1])  # negative padding crops
+        even = (0, 0)  # else the convolution pads, which saves a copy
+    f = (f * gain ** (f.ndim / 2)).to(x.dtype)
+    if not flip_filter:  # conv2d correlates
+        f = f.flip(tuple(range(f.ndim)))
+    if f.ndim == 2:
+        return _filter_depthwise(x, f, (downy, downx), even)
+    x = _filter_depthwise(x, f[None, :], (1, downx), (0, even[1]))
+    return _filter_depthwise(x, f[:, None], (downy, 1), (even[0], 0))
+
+
+def filter2d(
+    x: Tensor, f: Tensor | None, padding: IntOrPair = 0, flip_filter: bool = False, gain: float = 1
+) -> Tensor:
+    """Filter `[N, C, H, W]` and keep its size; `padding` adds to what that takes."""
+    fw, fh = _filter_size(f)
+    p = _add_padding(padding, fw // 2, (fw - 1) // 2, fh // 2, (fh - 1) // 2)
+    return upfirdn2d(x, f, padding=p, flip_filter=flip_filter, gain=gain)
+
+
+def upsample2d(
+    x: Tensor,
+    f: Tensor | None,
+    up: IntOrPair = 2,
+    padding: IntOrPair = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Tensor:
+    """Upsample `[N, C, H, W]` to `[N, C, H*up_y, W*up_x]`; the gain makes up for the inserted zeros."""
+    upx, upy = _parse_pair(up)
+    fw, fh = _filter_size(f)
+    p = _add_padding(padding, (fw + upx - 1) // 2, (fw - upx) // 2, (fh + upy - 1) // 2, (fh - upy) // 2)
+    return upfirdn2d(x, f, up=up, padding=p, flip_filter=flip_filter, gain=gain * upx * upy)
+
+
+def downsample2d(
+    x: Tensor,
+    f: Tensor | None,
+    down: IntOrPair = 2,
+    padding: IntOrPair = 0,
+    flip_filter: bool = False,
+    gain: float = 1,
+) -> Tensor:
+    """Downsample `[N, C, H, W]` to `[N, C, H/down_y, W/down_x]`."""
+    downx, downy = _parse_pair(down)
+    fw, fh = _filter_size(f)
+    p = _add_padding(padding, (fw - downx + 1) // 2, (fw - downx) // 2, (fh - downy + 1) // 2, (fh - downy) // 2)
+    return upfirdn2d(x, f, down=down, padding=p, flip_filter=flip_filter, gain=gain)
+
+
+def parse_padding(padding: IntOrPair) -> tuple[int, int, int, int]:
+    """`padding` as `(x_before, x_after, y_before, y_after)`."""
+    values = [int(v) for v in np.atleast_1d(padding)]
+    if len(values) == 1:
+        values *= 4
+    elif len(values) == 2:
+        values = [values[0], values[0], values[1], values[1]]
+    if len(values) != 4:
+        raise ValueError(f"padding takes 1, 2 or 4 numbers, not {len(values)}")
+    return values[0], values[1], values[2], values[3]
+
+
+def _parse_pair(value: IntOrPair) -> tuple[int, int]:
+    x, y = (value, value) if isinstance(value, int) else value
+    if x < 1 or y < 1:
+        raise ValueError(f"up and down must be at least 1, not {value}")
+    return int(x), int(y)
+
+
+def _add_padding(padding: IntOrPair, x0: int, x1: int, y0: int, y1: int) -> list[int]:
+    return [p + q for p, q in zip(parse_padding(padding), (x0, x1, y0, y1), strict=True)]
+
+
+def _filter_size(f: Tensor | None) -> tuple[int, int]:
+    return (1, 1) if f is None else (f.shape[-1], f.shape[0])
+
+
+def _insert_zeros(x: Tensor, upx: int, upy: int) -> Tensor:
+    if upx == upy == 1:
+        return x
+    n, c, h, w = x.shape
+    y = x.new_zeros([n, c, h * upy, w * upx])
+    if x.is_contiguous(memory_format=torch.channels_last):
+        y = y.contiguous(memory_format=torch.channels_last)
+    y[:, :, ::upy, ::upx] = x
+    return y
+
+
+def _filter_depthwise(x: Tensor, f: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
+    channels = x.shape[1]
+    f = f[None, None].expand(channels, 1, -1, -1)
+    return F.conv2d(x, f, stride=stride, padding=padding, groups=channels)

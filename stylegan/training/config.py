@@ -1,0 +1,211 @@
+"""What a person may choose about a training, and what follows from it.
+
+`TrainConfig` is what was asked for, with every default; it is written to `training_options.json` and read back on
+resume. `Hyperparameters` is what a preset, the resolution and the overrides resolve to.
+"""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from stylegan.config import PRESETS, preset
+from stylegan.errors import ConfigError, TrainingError
+
+__all__ = ["AUG_MODES", "PRECISIONS", "Hyperparameters", "TrainConfig", "parse_snapshots", "read_config"]
+
+AUG_MODES = ("ada", "fixed", "noaug")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """What was asked for. Every field is an option of `bend finetune` of the same name."""
+
+    data: str
+    """Data-set zip."""
+    kimg: float
+    """Length of the training in thousands of real images, fractions allowed, at least one batch."""
+    base: str = "faces64"
+    """Network to start from: a name, file, run folder or RUN@KIMG; `none` starts from random weights."""
+    snapshots: str = "log"
+    """When to keep a snapshot: `log` (0, .25, .5, 1, 2, 4 …), `every:K`, or a list of kimg; the last always."""
+    snapshot_dtype: str = "fp32"
+    """What snapshots store weights as: `fp32` or `fp16`."""
+    preset: str = "auto"
+    """Batch, learning rate, R1 weight and EMA half-life by name."""
+    batch: int | None = None
+    """Images a step; the preset's if None."""
+    micro_batch: int | None = None
+    """Images computed at once, gradients being accumulated; what fits memory if None."""
+    g_lr: float | None = None
+    """Learning rate of the generator; the preset's if None."""
+    d_lr: float | None = None
+    """Learning rate of the discriminator; the preset's if None."""
+    r1_gamma: float | None = None
+    """Weight of the R1 penalty; the preset's if None."""
+    pl_weight: float | None = None
+    """Weight of the path-length penalty, 0 for none; the preset's if None."""
+    style_mixing: float | None = None
+    """Probability of style mixing, 0 to 1; the preset's if None."""
+    ema_kimg: float | None = None
+    """Half-life of the weight average in thousands of images; the preset's if None."""
+    aug: str = "ada"
+    """`ada` adapts the augmentation, `fixed` keeps `aug_p`, `noaug` has none."""
+    aug_pipe: str = "bgc"
+    """Set of augmentations."""
+    aug_p: float | None = None
+    """Augmentation probability at the start, 0 to 1; the base's own if None."""
+    ada_target: float = 0.6
+    """Share of reals that the discriminator should get right, -1 to 1."""
+    ada_kimg: float | None = None
+    """Thousands of images in which the probability can go from 0 to 1; 100 fine-tuning, 500 from scratch if None."""
+    freeze_d: int = 0
+    """Discriminator layers to freeze, counted from the highest resolution."""
+    freeze_g: int = 0
+    """Highest resolution whose synthesis block is frozen, 0 for none."""
+    mirror: bool = False
+    """Add each picture's mirror image to the data set."""
+    max_images: int | None = None
+    """Use only the first so many pictures; all if None."""
+    seed: int = 0
+    """Seed of everything random."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`."""
+    precision: str = "auto"
+    """What half-precision blocks run in: `auto` by device, `fp32`, `fp16`, `bf16`."""
+    workers: int = 2
+    """Threads that decode pictures."""
+    channel_base: int | None = None
+    """From scratch: channels times resolution; the preset's if None."""
+    channel_max: int = 512
+    """From scratch: most channels of a layer."""
+    mapping_layers: int | None = None
+    """From scratch: layers of the mapping network; the preset's if None."""
+    w_dim: int = 512
+    """From scratch: width of z and w."""
+    save_minutes: float = 5.0
+    """Minutes between saved states, besides those at snapshots."""
+
+    def __post_init__(self) -> None:
+        _require(math.isfinite(self.kimg) and self.kimg > 0, "--kimg must be a positive number")
+        _require(self.preset in PRESETS, f"--preset {self.preset}: known are {', '.join(PRESETS)}")
+        _require(self.aug in AUG_MODES, f"--aug {self.aug}: known are {', '.join(AUG_MODES)}")
+        _require(self.precision in PRECISIONS, f"--precision {self.precision}: known are {', '.join(PRECISIONS)}")
+        _require(self.snapshot_dtype in ("fp32", "fp16"), "--snapshot-dtype is fp32 or fp16")
+        _require(self.aug_p is None or 0 <= self.aug_p <= 1, "--aug-p must lie between 0 and 1")
+        _require(-1 <= self.ada_target <= 1, "--ada-target must lie between -1 and 1")
+        _require(
+            self.style_mixing is None or 0 <= self.style_mixing <= 1, "--style-mixing must lie between 0 and 1"
+        )
+        for name in ("batch", "micro_batch", "max_images", "channel_base", "mapping_layers"):
+            value = getattr(self, name)
+            _require(value is None or value >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        for name in ("g_lr", "d_lr", "ema_kimg", "ada_kimg"):
+            value = getattr(self, name)
+            _require(value is None or 0 < value < math.inf, f"--{name.replace('_', '-')} must be positive")
+        for name in ("r1_gamma", "pl_weight"):
+            value = getattr(self, name)
+            _require(value is None or 0 <= value < math.inf, f"--{name.replace('_', '-')} must not be negative")
+        _require(self.freeze_d >= 0, "--freeze-d must not be negative")
+        power_of_two = self.freeze_g & (self.freeze_g - 1) == 0
+        _require(self.freeze_g == 0 or (self.freeze_g >= 4 and power_of_two), "--freeze-g takes 4, 8, 16, …")
+        _require(0 <= self.seed < 2**31, "--seed must lie between 0 and 2**31 - 1")
+        _require(self.workers >= 1, "--workers must be at least 1")
+        parse_snapshots(self.snapshots, self.kimg)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """What a configuration resolves to for a given network."""
+
+    batch: int
+    g_lr: float
+    d_lr: float
+    r1_gamma: float
+    pl_weight: float
+    style_mixing: float
+    ema_kimg: float
+    ema_rampup: float | None
+    """Half-life as a share of the images seen so far, None for none (fine-tuning)."""
+    ada_kimg: float
+    channel_base: int
+    mapping_layers: int
+    mbstd_group: int
+    d_architecture: str
+
+    @classmethod
+    def resolve(cls, config: TrainConfig, resolution: int) -> "Hyperparameters":
+        """Fill in from the preset what `config` leaves open."""
+        chosen = preset(config.preset, resolution)
+        scratch = config.base == "none"
+        batch = config.batch or chosen.batch
+        gamma, ema_kimg = chosen.r1_gamma, chosen.ema_kimg
+        if config.preset == "auto":  # both are functions of the batch there
+            gamma, ema_kimg = 0.0002 * resolution**2 / batch, batch * 10 / 32
+        return cls(
+            batch=batch,
+            g_lr=_default(config.g_lr, chosen.lr),
+            d_lr=_default(config.d_lr, chosen.lr),
+            r1_gamma=_default(config.r1_gamma, gamma),
+            pl_weight=_default(config.pl_weight, chosen.pl_weight),
+            style_mixing=_default(config.style_mixing, chosen.style_mixing),
+            ema_kimg=_default(config.ema_kimg, ema_kimg),
+            ema_rampup=0.05 if scratch else None,
+            ada_kimg=_default(config.ada_kimg, 500 if scratch else 100),
+            channel_base=config.channel_base or chosen.channel_base,
+            mapping_layers=config.mapping_layers or chosen.mapping_layers,
+            mbstd_group=min(chosen.mbstd_group, batch),
+            d_architecture=chosen.d_architecture,
+        )
+
+
+def parse_snapshots(text: str, kimg: float) -> list[float]:
+    """The moments, in kimg, at which a training of length `kimg` keeps a snapshot; always 0 and the last.
+
+    Raises:
+        ConfigError: neither `log`, `every:K` nor a list of numbers.
+    """
+    try:
+        if text == "log":
+            moments = [0.25 * 2**i for i in range(64) if 0.25 * 2**i < kimg]
+        elif text.startswith("every:"):
+            step = float(text.removeprefix("every:"))
+            if not step > 0 or kimg / step > 100_000:
+                raise ValueError
+            moments = [i * step for i in range(1, math.ceil(kimg / step))]
+        else:
+            moments = [float(part) for part in text.split(",")]
+            if not all(0 <= moment < math.inf for moment in moments):
+                raise ValueError
+    except ValueError:
+        raise ConfigError(f"--snapshots {text}: write log, every:K, or kimg such as 0.5,1,2") from None
+    return sorted({0.0, *(moment for moment in moments if moment < kimg), float(kimg)})
+
+
+def read_config(run: Path) -> TrainConfig:
+    """The configuration of a run folder.
+
+    Raises:
+        TrainingError: no run folder of ours.
+    """
+    path = run / "training_options.json"
+    try:
+        options: dict[str, Any] = json.loads(path.read_text())["config"]
+        return TrainConfig(**options)
+    except FileNotFoundError:
+        raise TrainingError(
+            f"{run}: no training_options.json there; pass a run folder of `bend finetune`"
+        ) from None
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{path}: cannot be read ({error}); restore it or start a new run") from None
+
+
+def _default(value: float | None, fallback: float) -> float:
+    return fallback if value is None else value
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)

@@ -1,0 +1,226 @@
+"""What a training starts from: device, networks from a base or from random weights, what is frozen, optimisers.
+
+Also the estimate of what fits into memory. The architecture of a fine-tuning comes from its base alone.
+"""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stylegan.augment import AUGMENT_PIPES, AdaConfig, AdaController, AugmentPipe
+from stylegan.checkpoint import Network, NetworkMeta, load_network
+from stylegan.discriminator import Discriminator
+from stylegan.errors import ConfigError
+from stylegan.generator import Generator
+from stylegan.precision import set_half_dtype
+from stylegan.training.config import Hyperparameters, TrainConfig
+from stylegan.training.optim import lazy_adam
+from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, TrainState
+
+__all__ = ["build_state", "choose_device", "fit_micro_batch", "load_base", "sample_bytes"]
+
+_HALF_DTYPES = {"auto": None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+# Bytes alive at the peak of a step (the R1 phase) per float of feature map, as measured by benchmarks/train.py.
+_BYTES_PER_FEATURE = 60
+_MAX_CPU_MICRO_BATCH = 32
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`; `auto` is CUDA, else MPS, else the CPU.
+
+    Raises:
+        ConfigError: unknown, or not on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"--device {name}: unknown; known are auto, cpu, cuda, cuda:N, mps") from None
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(device.type, False):
+        raise ConfigError(f"--device {name}: not on this machine; use --device auto")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
+def load_base(
+    config: TrainConfig, hyper: Hyperparameters, *, resolution: int, num_channels: int, label_dim: int
+) -> tuple[Network, int]:
+    """The networks to start from, and the label width to train with.
+
+    A base without labels ignores those of the data.
+
+    Raises:
+        CheckpointError: the base cannot be read.
+        ConfigError: base and data do not fit each other.
+    """
+    if config.base == "none":
+        return _from_scratch(config, hyper, resolution, num_channels, label_dim), label_dim
+    base = load_network(config.base)
+    G = base.generator()
+    if G.img_resolution != resolution:
+        raise ConfigError(
+            f"{config.data}: pictures of {resolution} pixels, but {config.base} makes {G.img_resolution}; "
+            f"run `bend package … --resolution {G.img_resolution}`"
+        )
+    if G.img_channels != num_channels:
+        kind = {1: "grey", 3: "rgb"}.get(G.img_channels, "?")
+        raise ConfigError(
+            f"{config.data}: pictures with {num_channels} channels, but {config.base} makes {G.img_channels}; "
+            f"run `bend package … --colour {kind}`"
+        )
+    if G.c_dim and G.c_dim != label_dim:
+        raise ConfigError(
+            f"{config.data}: labels of width {label_dim}, but {config.base} is conditional with {G.c_dim}; "
+            "package with labels of as many classes, or choose an unconditional base"
+        )
+    return base, G.c_dim
+
+
+def build_state(
+    base: Network, config: TrainConfig, hyper: Hyperparameters, device: torch.device
+) -> TrainState:
+    """Networks on their device, what trains and what is frozen, optimisers, augmentation."""
+    G_ema = copy.deepcopy(base.generator("ema")).train().to(device)
+    G = copy.deepcopy(base.generator("raw")).train().to(device)
+    D = _discriminator(base, config, hyper).train().to(device)
+    for network in (G, D, G_ema):
+        network.requires_grad_(False)
+        set_half_dtype(network, _HALF_DTYPES[config.precision])
+    _check_freezing(config, G, D)
+    augment, ada = _augmentation(config, hyper, base.meta.augment_p, device)
+    return TrainState(
+        G=G,
+        D=D,
+        G_ema=G_ema.eval(),
+        G_opt=lazy_adam(_g_parameters(G, config), hyper.g_lr, G_REG_INTERVAL if hyper.pl_weight > 0 else None),
+        D_opt=lazy_adam(_d_parameters(D, config), hyper.d_lr, D_REG_INTERVAL if hyper.r1_gamma > 0 else None),
+        augment=augment,
+        ada=ada,
+        pl_mean=torch.zeros([], device=device),
+    )
+
+
+def sample_bytes(G: Generator, D: Discriminator) -> int:
+    """Bytes that one image of a micro-batch takes at the peak of a step (an estimate)."""
+    num_features = 0
+    for network in (G.synthesis, D):
+        for block in network.blocks():
+            num_features += 2 * block.conv1.weight.shape[1] * block.resolution**2
+    return num_features * _BYTES_PER_FEATURE
+
+
+def fit_micro_batch(G: Generator, D: Discriminator, batch: int, device: torch.device) -> int:
+    """The largest divisor of `batch` whose step should fit into half of the free memory."""
+    fitting = max(_free_bytes(device) // 2 // sample_bytes(G, D), 1)
+    limit = min(fitting, batch, _MAX_CPU_MICRO_BATCH if device.type == "cpu" else batch)
+    return max(size for size in range(1, int(limit) + 1) if batch % size == 0)
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 4 << 30
+
+
+def _from_scratch(
+    config: TrainConfig, hyper: Hyperparameters, resolution: int, num_channels: int, label_dim: int
+) -> Network:
+    common: dict[str, Any] = {
+        "channel_base": hyper.channel_base,
+        "channel_max": config.channel_max,
+    }
+    if config.precision in ("fp16", "bf16") or (config.precision == "auto" and resolution >= 128):
+        common |= {"num_fp16_res": 4, "conv_clamp": 256}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        G = Generator(
+            z_dim=config.w_dim,
+            c_dim=label_dim,
+            w_dim=config.w_dim,
+            img_resolution=resolution,
+            img_channels=num_channels,
+            mapping_kwargs={"num_layers": hyper.mapping_layers},
+            synthesis_kwargs=common,
+        )
+        D = Discriminator(
+            c_dim=label_dim,
+            img_resolution=resolution,
+            img_channels=num_channels,
+            architecture=hyper.d_architecture,
+            epilogue_kwargs={"mbstd_group_size": hyper.mbstd_group},
+            **common,
+        )
+    return Network(G=G, D=D, G_ema=None, meta=NetworkMeta(base="none"), path=Path("none"))
+
+
+def _discriminator(base: Network, config: TrainConfig, hyper: Hyperparameters) -> Discriminator:
+    if base.D is not None:
+        return copy.deepcopy(base.D)
+    G = base.generator()
+    synthesis = G.init_kwargs["synthesis_kwargs"]
+    keys = ("channel_base", "channel_max", "num_fp16_res", "conv_clamp")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return Discriminator(
+            c_dim=G.c_dim,
+            img_resolution=G.img_resolution,
+            img_channels=G.img_channels,
+            epilogue_kwargs={"mbstd_group_size": hyper.mbstd_group},
+            **{key: synthesis[key] for key in keys if key in synthesis},
+        )
+
+
+def _augmentation(
+    config: TrainConfig, hyper: Hyperparameters, base_p: float, device: torch.device
+) -> tuple[AugmentPipe | None, AdaController | None]:
+    if config.aug == "noaug":
+        return None, None
+    if config.aug_pipe not in AUGMENT_PIPES:
+        raise ConfigError(f"--aug-pipe {config.aug_pipe}: known are {', '.join(AUGMENT_PIPES)}")
+    augment = AugmentPipe(**AUGMENT_PIPES[config.aug_pipe]).to(device)
+    p = base_p if config.aug_p is None else config.aug_p
+    target = config.ada_target if config.aug == "ada" else None
+    return augment, AdaController(AdaConfig(target=target, kimg=hyper.ada_kimg, initial_p=p), augment)
+
+
+def _check_freezing(config: TrainConfig, G: Generator, D: Discriminator) -> None:
+    num_layers = sum(block.num_layers for block in D.blocks())
+    if config.freeze_d > num_layers:
+        raise ConfigError(f"--freeze-d {config.freeze_d}: this discriminator has {num_layers} such layers")
+    if config.freeze_g >= G.img_resolution:
+        raise ConfigError(
+            f"--freeze-g {config.freeze_g}: would freeze all of a generator of {G.img_resolution} pixels"
+        )
+
+
+def _g_parameters(G: Generator, config: TrainConfig) -> list[nn.Parameter]:
+    frozen = {
+        id(parameter)
+        for block in G.synthesis.blocks()
+        if block.resolution <= config.freeze_g
+        for parameter in block.parameters()
+    }
+    return [parameter for parameter in G.parameters() if id(parameter) not in frozen]
+
+
+def _d_parameters(D: Discriminator, config: TrainConfig) -> list[nn.Parameter]:
+    """Freeze-D: the first layers, counted fromrgb, conv0, conv1, skip from the highest resolution down."""
+    layers = [
+        getattr(block, name)
+        for block in D.blocks()
+        for name in ("fromrgb", "conv0", "conv1", "skip")
+        if hasattr(block, name)
+    ]
+    frozen = {id(p) for layer in layers[: config.freeze_d] for p in layer.parameters()}
+    return [parameter for parameter in D.parameters() if id(parameter) not in frozen]

@@ -1,0 +1,95 @@
+"""What a training says about itself: one line of `stats.jsonl` a tick, TensorBoard events, a status line.
+
+Names and shapes are those people's tools know: each statistic is `{"num", "mean", "std"}` over the tick.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Collector", "StatsWriter", "format_duration"]
+
+
+class Collector:
+    """Sums of statistics since the last tick, kept on their own device until they are read."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, Tensor] = {}
+
+    def report(self, name: str, value: Tensor | float) -> None:
+        """Add the elements of `value` to statistic `name`."""
+        values = torch.as_tensor(value).detach().flatten()
+        values = values.to(torch.float32 if values.device.type == "mps" else torch.float64)
+        moments = torch.stack([torch.ones_like(values).sum(), values.sum(), values.square().sum()])
+        self._moments[name] = self._moments[name] + moments if name in self._moments else moments
+
+    def read(self) -> dict[str, dict[str, float]]:
+        """`{"num", "mean", "std"}` of each statistic, and start anew."""
+        result = {}
+        for name, moments in sorted(self._moments.items()):
+            num, total, squares = moments.tolist()
+            mean = total / num
+            std = max(squares / num - mean**2, 0.0) ** 0.5
+            result[name] = {"num": int(num), "mean": mean, "std": std}
+        self._moments.clear()
+        return result
+
+
+class StatsWriter:
+    """Appends ticks to `stats.jsonl`, and to TensorBoard events where tensorboard is installed.
+
+    Args:
+        run: the run folder.
+        size: bytes of `stats.jsonl` that belong to the state resumed from; the rest is cut off.
+    """
+
+    def __init__(self, run: Path, size: int = 0) -> None:
+        self._file = (run / "stats.jsonl").open("ab")
+        self._file.truncate(min(size, self._file.tell()))
+        self._board = _open_board(run)
+
+    @property
+    def has_board(self) -> bool:
+        """TensorBoard events are being written."""
+        return self._board is not None
+
+    def write(self, stats: dict[str, dict[str, float]], cur_nimg: int) -> int:
+        """Write a tick and flush it; returns the size of `stats.jsonl`."""
+        now = time.time()
+        self._file.write((json.dumps({**stats, "timestamp": now}) + "\n").encode())
+        self._file.flush()
+        if self._board is not None:
+            for name, value in stats.items():
+                self._board.add_scalar(name, value["mean"], global_step=cur_nimg, walltime=now)
+            self._board.flush()
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as people read them: `42s`, `3m 05s`, `2h 07m`, `1d 03h`."""
+    s = round(seconds)
+    if s < 60:
+        return f"{s}s"
+    if s < 3600:
+        return f"{s // 60}m {s % 60:02}s"
+    if s < 86400:
+        return f"{s // 3600}h {s // 60 % 60:02}m"
+    return f"{s // 86400}d {s // 3600 % 24:02}h"
+
+
+def _open_board(run: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(run))

@@ -1,0 +1,218 @@
+"""One training step: the phases of StyleGAN2-ADA on one batch, and the state they move.
+
+Everything random in a step is a function of (seed, step, phase, micro-batch), so that the state holds no random
+generators and a resumed run repeats an unbroken one bit for bit. Each phase accumulates gradients over micro-batches,
+then takes one step of its network's Adam.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stylegan.augment import AdaController, AugmentPipe
+from stylegan.discriminator import Discriminator
+from stylegan.generator import Generator
+from stylegan.training.config import Hyperparameters
+from stylegan.training.ema import ema_beta, update_ema
+from stylegan.training.losses import logistic_fake, logistic_real, mix_styles, path_lengths, r1_penalty
+from stylegan.training.optim import mend_gradients
+from stylegan.training.stats import Collector
+
+__all__ = ["Draws", "TrainState", "train_step"]
+
+G_REG_INTERVAL = 4
+D_REG_INTERVAL = 16
+_PL_BATCH_SHRINK = 2
+_PL_DECAY = 0.01
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class TrainState:
+    """Everything a step reads and writes."""
+
+    G: Generator
+    D: Discriminator
+    G_ema: Generator
+    G_opt: torch.optim.Adam
+    D_opt: torch.optim.Adam
+    augment: AugmentPipe | None
+    """None where images are never augmented."""
+    ada: AdaController | None
+    """None where images are never augmented; it leaves a fixed probability alone."""
+    pl_mean: Tensor
+    """Running mean of path lengths, a scalar."""
+    cur_nimg: int = 0
+    """Real images seen."""
+    step: int = 0
+    """Steps taken."""
+    num_nonfinite: int = 0
+    """Gradient values that were not finite, since the start."""
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Draws:
+    """The random sources of one phase of one step on one micro-batch."""
+
+    host: np.random.Generator
+    device: torch.Generator
+
+    @classmethod
+    def of(cls, device: torch.device, *key: int) -> "Draws":
+        """Sources keyed by (seed, step, phase, micro-batch)."""
+        entropy = np.random.SeedSequence(key)
+        host, seed = np.random.default_rng(entropy), int(entropy.generate_state(1, np.uint64)[0] >> 1)
+        return cls(host=host, device=torch.Generator(device).manual_seed(seed))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Micro:
+    """A micro-batch, and what its losses need besides the state."""
+
+    reals: Tensor
+    """`[M, C, H, W]` in [-1, 1]."""
+    real_c: Tensor
+    """`[M, c_dim]`."""
+    fake_c: Tensor
+    """`[M, c_dim]`."""
+    draws: Draws
+    hyper: Hyperparameters
+    stats: Collector
+
+
+_Loss = Callable[[TrainState, _Micro], Tensor]
+
+
+def train_step(
+    state: TrainState,
+    hyper: Hyperparameters,
+    reals: Tensor,
+    real_c: Tensor,
+    fake_c: Tensor,
+    *,
+    seed: int,
+    micro_batch: int,
+    stats: Collector,
+) -> None:
+    """Take one step on one batch.
+
+    Args:
+        state: moved on by one step.
+        hyper: hyperparameters.
+        reals: `[N, C, H, W]` in [-1, 1].
+        real_c: labels of the reals, `[N, c_dim]`.
+        fake_c: labels to generate, `[N, c_dim]`.
+        seed: seed of the training.
+        micro_batch: images computed at once.
+        stats: what the step has to report.
+    """
+    device = reals.device
+    slices = [slice(i, i + micro_batch) for i in range(0, len(reals), micro_batch)]
+    for index, (network, optimizer, interval, loss) in enumerate(_phases(state, hyper)):
+        if state.step % interval:
+            continue
+        trainable = [p for group in optimizer.param_groups for p in group["params"]]
+        optimizer.zero_grad(set_to_none=True)
+        _require_grad(trainable, True)
+        for i, part in enumerate(slices):
+            draws = Draws.of(device, seed, state.step, index, i)
+            micro = _Micro(
+                reals=reals[part],
+                real_c=real_c[part],
+                fake_c=fake_c[part],
+                draws=draws,
+                hyper=hyper,
+                stats=stats,
+            )
+            share = len(micro.reals) / len(reals)
+            (loss(state, micro) * (interval * share)).backward()
+        _require_grad(trainable, False)
+        num_bad = mend_gradients(trainable)
+        state.num_nonfinite += num_bad
+        name = "G" if network is state.G else "D"
+        stats.report(f"Progress/nonfinite_{name}", float(num_bad))
+        optimizer.step()
+    state.cur_nimg += len(reals)
+    state.step += 1
+    beta = ema_beta(len(reals), hyper.ema_kimg, state.cur_nimg, hyper.ema_rampup)
+    update_ema(state.G_ema, state.G, beta)
+    if state.ada is not None:
+        state.ada.end_step(len(reals))
+
+
+def _phases(
+    state: TrainState, hyper: Hyperparameters
+) -> list[tuple[nn.Module, torch.optim.Adam, int, _Loss]]:
+    """(network, its optimiser, every how many steps, loss) in the order they run."""
+    phases: list[tuple[nn.Module, torch.optim.Adam, int, _Loss]] = [(state.G, state.G_opt, 1, _g_main)]
+    if hyper.pl_weight > 0:
+        phases.append((state.G, state.G_opt, G_REG_INTERVAL, _g_path_length))
+    phases.append((state.D, state.D_opt, 1, _d_main))
+    if hyper.r1_gamma > 0:
+        phases.append((state.D, state.D_opt, D_REG_INTERVAL, _d_r1))
+    return phases
+
+
+def _g_main(state: TrainState, micro: _Micro) -> Tensor:
+    logits = _discriminate(state, _generate(state, micro, micro.fake_c), micro.fake_c, micro)
+    loss = logistic_real(logits)
+    micro.stats.report("Loss/scores/fake", logits)
+    micro.stats.report("Loss/signs/fake", logits.detach().sign())
+    micro.stats.report("Loss/G/loss", loss)
+    return loss.mean()
+
+
+def _g_path_length(state: TrainState, micro: _Micro) -> Tensor:
+    c = micro.fake_c[: max(len(micro.fake_c) // _PL_BATCH_SHRINK, 1)]
+    draws = micro.draws
+    z = torch.randn([len(c), state.G.z_dim], generator=draws.device, device=c.device)
+    ws = mix_styles(state.G, z, c, micro.hyper.style_mixing, draws.host, draws.device)
+    images = state.G.synthesis(ws, generator=draws.device)
+    noise = torch.randn(images.shape, generator=draws.device, device=c.device)
+    lengths = path_lengths(images, ws, noise)
+    state.pl_mean.copy_(state.pl_mean.lerp(lengths.detach().mean(), _PL_DECAY))
+    penalty = (lengths - state.pl_mean).square()
+    micro.stats.report("Loss/pl_penalty", penalty)
+    return penalty.mean() * micro.hyper.pl_weight
+
+
+def _d_main(state: TrainState, micro: _Micro) -> Tensor:
+    with torch.no_grad():
+        fakes = _generate(state, micro, micro.fake_c)
+    fake_logits = _discriminate(state, fakes, micro.fake_c, micro)
+    real_logits = _discriminate(state, micro.reals, micro.real_c, micro)
+    loss = logistic_fake(fake_logits).mean() + logistic_real(real_logits).mean()
+    if state.ada is not None:
+        state.ada.observe(real_logits)
+    micro.stats.report("Loss/scores/real", real_logits)
+    micro.stats.report("Loss/signs/real", real_logits.detach().sign())
+    micro.stats.report("Loss/D/loss", loss)
+    return loss
+
+
+def _d_r1(state: TrainState, micro: _Micro) -> Tensor:
+    reals = micro.reals.detach().requires_grad_()
+    logits = _discriminate(state, reals, micro.real_c, micro)
+    penalty = r1_penalty(reals, logits)
+    micro.stats.report("Loss/r1_penalty", penalty)
+    return penalty.mean() * (micro.hyper.r1_gamma / 2)
+
+
+def _generate(state: TrainState, micro: _Micro, c: Tensor) -> Tensor:
+    draws = micro.draws
+    z = torch.randn([len(c), state.G.z_dim], generator=draws.device, device=c.device)
+    ws = mix_styles(state.G, z, c, micro.hyper.style_mixing, draws.host, draws.device)
+    return state.G.synthesis(ws, generator=draws.device)
+
+
+def _discriminate(state: TrainState, images: Tensor, c: Tensor, micro: _Micro) -> Tensor:
+    if state.augment is not None:
+        images = state.augment(images, generator=micro.draws.device)
+    return state.D(images, c)
+
+
+def _require_grad(parameters: list[nn.Parameter], value: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(value)

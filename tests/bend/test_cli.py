@@ -1,0 +1,192 @@
+"""The command line's own promises: quick help, one line an error, and the exit statuses."""
+
+import errno
+import importlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bend import __version__, cli
+from bend.cli import bend
+from bend.errors import PackageError
+from tests.typed_lines import commands
+
+Body = Callable[[], object]
+Main = Callable[[Body], None]
+Status = Callable[[Body], object]
+
+NAMES = [name for name, _ in commands()]
+HEAVY = ("torch", "av", "scipy", "imagehash", "tensorboard")
+
+HELP = "import sys; from bend.cli import main; sys.argv[1:] = ['--help']; main()"
+HELP_OF_EACH = """
+import json, sys
+from bend.cli import bend
+loaded = {}
+for name in json.loads(sys.argv[1]):
+    try:
+        bend([*name.split(), "--help"], prog_name="bend")
+    except SystemExit as stopped:
+        assert stopped.code == 0, name
+    loaded[name] = [module for module in json.loads(sys.argv[2]) if module in sys.modules]
+print(json.dumps(loaded), file=sys.stderr)
+"""
+
+
+fail = click.Command("fail")  # stood in for by each test
+
+
+@pytest.fixture
+def main_with(monkeypatch: pytest.MonkeyPatch) -> Iterator[Main]:
+    """Runs `bend fail` through `main`, with the given body as the command."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(body: Body) -> None:
+        monkeypatch.setattr(sys.modules[__name__], "fail", click.command("fail")(body))
+        monkeypatch.setattr(bend, "table", {"fail": (__name__, "fail", "Fails.")})
+        monkeypatch.setattr(sys, "argv", ["bend", "fail"])
+        cli.main()
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def status_of(main_with: Main) -> Status:
+    """The exit status that `bend fail` ends with."""
+
+    def run(body: Body) -> object:
+        with pytest.raises(SystemExit) as stopped:
+            main_with(body)
+        return stopped.value.code
+
+    return run
+
+
+def raising(error: BaseException) -> Body:
+    def body() -> object:
+        raise error
+
+    return body
+
+
+def test_help_answers_within_three_tenths_of_a_second() -> None:
+    def seconds() -> float:
+        # Processor time: the wall clock also counts whatever else the machine is doing.
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", HELP], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(5)) < 0.3
+
+
+def test_no_help_loads_a_heavy_library() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HELP_OF_EACH, json.dumps(NAMES), json.dumps(HEAVY)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stderr) == {name: [] for name in NAMES}
+
+
+def test_help_lists_every_command() -> None:
+    result = CliRunner().invoke(bend, ["--help"])
+    assert result.exit_code == 0
+    for name, (_, _, summary) in bend.table.items():
+        assert name in result.output
+        assert summary.split()[0] in result.output
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(bend, ["--version"]).output == f"bend, version {__version__}\n"
+
+
+def test_unknown_command_is_a_usage_error() -> None:
+    result = CliRunner().invoke(bend, ["brake"])
+    assert result.exit_code == 2
+    assert "No such command 'brake'" in result.output
+
+
+def test_every_command_refuses_an_unknown_option_with_status_2() -> None:
+    for name in NAMES:
+        result = CliRunner().invoke(bend, [*name.split(), "--no-such-option"])
+        assert result.exit_code == 2, name
+
+
+def test_our_errors_become_one_line(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(raising(PackageError("x.zip: empty;\n   put pictures in it"))) == 1
+    assert capsys.readouterr().err == "Error: x.zip: empty; put pictures in it\n"
+
+
+@pytest.mark.parametrize("package", ["stylegan", "scrapers"])
+def test_errors_of_the_layers_below_become_one_line(
+    package: str, status_of: Status, capsys: pytest.CaptureFixture[str]
+) -> None:
+    errors = importlib.import_module(f"{package}.errors")
+    base = next(vars(errors)[name] for name in ("StyleganError", "ScraperError") if hasattr(errors, name))
+    assert status_of(raising(base("no such thing; make one"))) == 1
+    assert capsys.readouterr().err == "Error: no such thing; make one\n"
+
+
+def test_a_full_disk_is_one_line_with_its_mend(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out.zip")
+    assert status_of(raising(full)) == 1
+    assert capsys.readouterr().err == (
+        "Error: out.zip: No space left on device; free some space and run the same command again\n"
+    )
+
+
+def test_out_of_memory_says_what_to_lower(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(raising(MemoryError())) == 1
+    assert "--batch" in capsys.readouterr().err
+
+
+def test_ctrl_c_exits_130(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err.strip() == "interrupted"
+
+
+def test_sigterm_runs_finally_blocks_and_exits_143(
+    status_of: Status, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = []
+
+    def body() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            saved.append(True)
+
+    assert status_of(body) == 143
+    assert saved == [True]
+    assert capsys.readouterr().err.strip() == "terminated"
+
+
+def test_a_command_chooses_its_own_status(status_of: Status) -> None:
+    def body() -> None:
+        click.get_current_context().exit(3)
+
+    assert status_of(body) == 3
+
+
+def test_our_own_defects_keep_their_traceback(main_with: Main) -> None:
+    with pytest.raises(RuntimeError, match="a defect"):
+        main_with(raising(RuntimeError("a defect")))
+
+
+def test_bend_debug_keeps_every_traceback(main_with: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEND_DEBUG", "1")
+    with pytest.raises(PackageError, match="empty"):
+        main_with(raising(PackageError("x.zip: empty")))

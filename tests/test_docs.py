@@ -1,0 +1,84 @@
+"""The docs say what the program does: pages equal help, links lead somewhere, and every typed line parses."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from tests.typed_lines import commands, examples, parse, typed
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    page
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "datasets").rglob("*.md")]
+    if page.name != "CHANGELOG.md"
+)
+HELPS = dict(commands())
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_command_pages_are_current(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    folder = ROOT / "docs" / "commands"
+    written = {page.name: page.read_text("utf-8") for page in folder.glob("*.md")}
+    wanted = generate.pages()
+    assert sorted(written) == sorted(wanted), "run `make docs`"
+    for name, text in wanted.items():
+        assert written[name] == text, f"docs/commands/{name} is stale; run `make docs`"
+
+
+def test_a_page_of_a_command_that_is_gone_is_removed(generate: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "gone.md").write_text("old")
+    written = generate.write(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(written)
+    assert "| [bend demo](demo.md) |" in (tmp_path / "index.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", HELPS)
+def test_help_opens_with_a_sentence_and_has_an_example(name: str) -> None:
+    text = HELPS[name].help or ""
+    sentence = " ".join(text.split("\n\n")[0].split())
+    assert sentence.endswith((".", ":")), f"bend {name}: help opens with {sentence!r}"
+    found = examples(text)
+    assert found, f"bend {name}: help has no Example:"
+    assert any(example.startswith(f"bend {name}") for example in found)
+
+
+@pytest.mark.parametrize("name", HELPS)
+def test_examples_of_help_parse(name: str) -> None:
+    for example in examples(HELPS[name].help or ""):
+        parse(example)
+
+
+@pytest.mark.parametrize("name", HELPS)
+def test_every_option_says_what_it_does(name: str) -> None:
+    options = [param for param in HELPS[name].params if isinstance(param, click.Option)]
+    silent = [option.opts[0] for option in options if not option.help and not option.hidden]
+    assert not silent, f"bend {name}: options without help: {silent}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_files_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    broken = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_typed_lines_parse(page: Path) -> None:
+    if page.parent.name == "commands":
+        pytest.skip("made of help, which is tried above")
+    for line in typed(page.read_text("utf-8")):
+        parse(line)

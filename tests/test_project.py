@@ -1,0 +1,110 @@
+"""The project as a whole: what a wheel holds, what is pinned, and the rules that every source file keeps."""
+
+import ast
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("bend", "stylegan", "scrapers")
+SOURCES = sorted(
+    source
+    for folder in (*PACKAGES, "tests", "benchmarks", "docs")
+    for source in (ROOT / folder).rglob("*.py")
+    if "__pycache__" not in source.parts
+)
+SHIPPED = [source for source in SOURCES if source.relative_to(ROOT).parts[0] in PACKAGES]
+
+
+def name_of(source: Path) -> str:
+    return str(source.relative_to(ROOT))
+
+
+def pins() -> dict[str, Requirement]:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(pin.name): pin for pin in found}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from this tree without the network."""
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return zipfile.ZipFile(next(out.glob("bend_gan-*.whl")))
+
+
+@pytest.mark.slow
+def test_wheel_installs_three_packages_and_no_other(wheel: zipfile.ZipFile) -> None:
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
+    assert not [name for name in wheel.namelist() if "tests/" in name or "__pycache__" in name]
+
+
+@pytest.mark.slow
+def test_wheel_holds_every_source_and_the_bundled_files(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    assert {name_of(source) for source in SHIPPED} <= names
+    assert {f"{package}/py.typed" for package in PACKAGES} <= names
+    bundled = {f"bend/{name_of(path)}" for path in (ROOT / "datasets").rglob("*") if path.is_file()}
+    assert len(bundled) > 12
+    assert bundled <= names
+    weights = {name_of(path) for path in (ROOT / "stylegan" / "pretrained").glob("*.safetensors")}
+    assert weights <= names
+
+
+@pytest.mark.slow
+def test_bend_runs_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path / "site")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
+        "import bend.bundled\n"
+        "print(bend.bundled.sample_folder())"
+    )
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert Path(done.stdout.strip()) == tmp_path / "site" / "bend" / "datasets" / "sample"
+
+
+def test_datasets_hold_no_python() -> None:
+    assert not [path for path in (ROOT / "datasets").rglob("*") if path.suffix.startswith(".py")]
+
+
+def test_every_direct_dependency_is_pinned_within_its_range() -> None:
+    pinned = pins()
+    for line in requires("bend-gan") or ():
+        wanted = Requirement(line)
+        pin = pinned.get(canonicalize_name(wanted.name))
+        assert pin is not None, f"constraints.txt does not pin {wanted.name}"
+        version = str(pin.specifier).removeprefix("==")
+        assert wanted.specifier.contains(version), f"{pin} is outside {wanted}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=name_of)
+def test_module_opens_by_saying_what_it_is(source: Path) -> None:
+    tree = ast.parse(source.read_text("utf-8"))
+    if not tree.body and source.name == "__init__.py":
+        return
+    assert ast.get_docstring(tree), f"{name_of(source)} has no docstring"
+
+
+@pytest.mark.parametrize("source", SHIPPED, ids=name_of)
+def test_nothing_prints_but_the_command_line(source: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(source.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    printing = [call.lineno for call in calls if ast.unparse(call.func) in ("print", "sys.stdout.write")]
+    assert not printing, f"{name_of(source)}: lines {printing}; raise, return or click.echo instead"
+
+
+@pytest.mark.parametrize("source", SHIPPED, ids=name_of)
+def test_functions_stay_short(source: Path) -> None:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(source.read_text("utf-8"))) if isinstance(node, functions)]
+    long = [node.name for node in nodes if node.end_lineno and node.end_lineno - node.lineno >= 80]
+    assert not long, f"{name_of(source)}: {', '.join(long)}"
