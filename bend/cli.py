@@ -5,26 +5,37 @@ done, 1 failed (one line says why), 2 usage, 130 and 143 interrupted by SIGINT a
 """
 
 import errno
-import importlib
 import os
 import signal
 import sys
 from types import FrameType
-from typing import Any
 
 import click
 
 from bend import __version__
 from bend.errors import BendError
+from bend.lazy import LazyGroup
 
-__all__ = ["LazyGroup", "bend", "main"]
+__all__ = ["bend", "main"]
 
 # name -> (module, attribute, one-line help). Literal, so that `bend --help` imports nothing else.
 _COMMANDS = {
-    "demo": ("bend.commands.demo", "demo", "The whole pipeline, offline: photos in, a broken face generator out."),
+    "demo": (
+        "bend.commands.demo",
+        "demo",
+        "The whole pipeline, offline: photos in, a broken face generator out.",
+    ),
     "scrape": ("bend.commands.scrape", "scrape", "Search and download pictures, with their licences."),
-    "package": ("bend.commands.package", "package", "Turn a folder, zip or files into a StyleGAN-format zip."),
-    "finetune": ("bend.commands.finetune", "finetune", "Train a generator for just the right amount of time."),
+    "package": (
+        "bend.commands.package",
+        "package",
+        "Turn a folder, zip or files into a StyleGAN-format zip.",
+    ),
+    "finetune": (
+        "bend.commands.finetune",
+        "finetune",
+        "Train a generator for just the right amount of time.",
+    ),
     "render": ("bend.commands.render", "render", "Render images, grids, planes, walks and timelines."),
     "credits": ("bend.commands.credits", "credits", "Who made the pictures, under which licence."),
 }
@@ -32,29 +43,6 @@ _COMMANDS = {
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, travelling the same road as Ctrl-C so that `finally` blocks run."""
-
-
-class LazyGroup(click.Group):
-    """A Click group whose commands are imported on first use from a literal table."""
-
-    def __init__(self, *args: Any, table: dict[str, tuple[str, str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.table = table
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.table)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.table:
-            return None
-        module, attribute, _ = self.table[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.table.items()])
 
 
 @click.group(cls=LazyGroup, table=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,8 +60,9 @@ def main() -> None:
     try:
         status = bend.main(prog_name="bend", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
-    except click.exceptions.Abort:
-        sys.exit(_say("interrupted", 130))
+    except click.exceptions.Abort as aborted:  # what Click makes of a KeyboardInterrupt
+        is_terminated = isinstance(aborted.__cause__, Terminated)
+        sys.exit(_say("terminated", 143) if is_terminated else _say("interrupted", 130))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

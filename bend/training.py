@@ -18,7 +18,17 @@ from stylegan.training.step import train_step
 
 __all__ = ["Report", "Request", "run_finetune"]
 
-_RESUMABLE = {"kimg", "snapshots", "snapshot_dtype", "device", "workers", "micro_batch", "save_minutes", "g_lr", "d_lr"}
+_RESUMABLE = {
+    "kimg",
+    "snapshots",
+    "snapshot_dtype",
+    "device",
+    "workers",
+    "micro_batch",
+    "save_minutes",
+    "g_lr",
+    "d_lr",
+}
 _PROBE_STEPS = 2
 
 
@@ -87,7 +97,7 @@ def _estimate(plan: Plan) -> Report:
     sec_per_kimg = min(seconds) / num * 1000 * 1.25
     total_kimg = plan.total_nimg / 1000
     memory = sample_bytes(state.G, state.D) * plan.micro_batch + 7 * _weight_bytes(plan)
-    facts = {
+    facts: dict[str, Any] = {
         "device": str(plan.device),
         "num_images": len(plan.data),
         "resolution": plan.data.resolution,

@@ -124,16 +124,14 @@ class PoliteClient:
     """The one way to the network. Safe to use from many threads; each gets its own session.
 
     Args:
-        config: behaviour.
-        limits: pace by host (`host` or `host:port`).
+        config: behaviour; hosts get limits of their own through `gate`.
     """
 
-    def __init__(self, config: ClientConfig, limits: Mapping[str, HostLimit] | None = None) -> None:
+    def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.stop = threading.Event()
         self.guard = AddressGuard(allow_private=config.allow_private_hosts)
         self.gate = Gate(
-            limits or {},
             default=config.default_limit,
             stop=self.stop,
             max_pause_s=config.retry.retry_after_cap_s,

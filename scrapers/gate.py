@@ -10,7 +10,7 @@ workers wake early when the scrape is stopped.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from scrapers.errors import PassingError
 from scrapers.source import HostLimit
@@ -110,8 +110,7 @@ class Gate:
     """The one door through which all requests go.
 
     Args:
-        limits: limits by host (`host` or `host:port`).
-        default: the limit of every other host.
+        default: the limit of every host that `set_limit` says nothing about.
         stop: set when the scrape is to end; wakes all who wait.
         max_pause_s: a host that is paused for longer than this is given up rather than waited for.
         breaker_failures: failures in a row that rest a host.
@@ -121,7 +120,6 @@ class Gate:
 
     def __init__(
         self,
-        limits: Mapping[str, HostLimit],
         *,
         default: HostLimit,
         stop: threading.Event,
@@ -135,13 +133,13 @@ class Gate:
         self.max_pause_s = max_pause_s
         self.breaker_failures = breaker_failures
         self.breaker_rest_s = breaker_rest_s
-        self._limits = dict(limits)
+        self._limits: dict[str, HostLimit] = {}
         self._default = default
         self._hosts: dict[str, _Host] = {}
         self._lock = threading.Lock()
 
-    def slow_down(self, netloc: str, limit: HostLimit) -> None:
-        """Give a host its own limit from now on, as when its robots.txt asks for a delay."""
+    def set_limit(self, netloc: str, limit: HostLimit) -> None:
+        """Give a host its own limit from now on."""
         with self._lock:
             self._limits[netloc] = limit
             self._hosts.pop(netloc, None)

@@ -66,7 +66,7 @@ class Robots:
         delay_s = parser.crawl_delay(self._agent)
         if delay_s:
             limit = HostLimit(per_second=1 / float(delay_s), burst=1, concurrency=1)
-            self._client.gate.slow_down(netloc_of(origin), limit)
+            self._client.gate.set_limit(netloc_of(origin), limit)
         return parser
 
     def _text(self, url: str) -> str:

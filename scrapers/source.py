@@ -5,13 +5,13 @@ own order, and does nothing else: it downloads no picture, decides about no lice
 it may say about itself (key, limits, terms) stands in its `SourceInfo`, which `bend scrape --list-sources` prints.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from scrapers.licences import DEFAULT_ACCEPTED, FAMILIES, UNKNOWN
 
-__all__ = ["Evidence", "HostLimit", "ImageRef", "Source", "SourceInfo", "Wanted", "credit_line"]
+__all__ = ["Access", "Evidence", "HostLimit", "ImageRef", "Source", "SourceInfo", "Wanted", "credit_line"]
 
 Evidence = Literal["per-image", "by-filter", "none"]
 
@@ -142,12 +142,30 @@ class SourceInfo:
     notice: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a source gets from outside to reach its service.
+
+    Attributes:
+        keys: values of its environment variables, those that are set.
+        base_url: replaces the service's address, for a mirror or a test.
+        is_identified: whether the User-Agent tells whom to complain to; some services are faster then.
+    """
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    base_url: str | None = None
+    is_identified: bool = False
+
+
 class Source(Protocol):
     """A picture service. Made once a run with its way to the network; may keep tokens, but no results."""
 
     info: SourceInfo
-    limits: dict[str, HostLimit]
-    """Limits by host (`host` or `host:port`), both for the service itself and for where its media lie."""
+
+    @property
+    def limits(self) -> Mapping[str, HostLimit]:
+        """Pace by host (`host` or `host:port`), both of the service itself and of where its media lie."""
+        ...
 
     def search(self, query: str, wanted: Wanted) -> Iterator[ImageRef]:
         """Yield what the service finds, page by page as it is asked for.

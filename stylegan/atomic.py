@@ -30,7 +30,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, final)
+            if os.name == "posix":  # some writers make files that only their owner can read
+                os.fchmod(file.fileno(), 0o666 & ~_umask())
+        temporary.replace(final)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -41,6 +43,12 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write `data` (text as UTF-8) to `path`, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _flush_folder(folder: Path) -> None:

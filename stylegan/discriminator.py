@@ -244,7 +244,7 @@ class Discriminator(nn.Module):
         self.c_dim = c_dim
         self.img_resolution = img_resolution
         self.img_channels = img_channels
-        self.init_kwargs = {
+        self.init_kwargs: dict[str, Any] = {
             "c_dim": c_dim,
             "img_resolution": img_resolution,
             "img_channels": img_channels,

@@ -1,10 +1,10 @@
 """What can go wrong in the model layer, each told in one line: what, why, mend.
 
-    StyleganError
-    ├── ArchiveError       a data-set zip that cannot be read or written
-    ├── CheckpointError    a network file that cannot be read or written
-    ├── ConfigError        settings that contradict one another, the network or the data (also a ValueError)
-    └── TrainingError      a training run that cannot start, go on, or be resumed
+StyleganError
+├── ArchiveError       a data-set zip that cannot be read or written
+├── CheckpointError    a network file that cannot be read or written
+├── ConfigError        settings that contradict one another, the network or the data (also a ValueError)
+└── TrainingError      a training run that cannot start, go on, or be resumed
 """
 
 

@@ -237,7 +237,7 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"ws must have shape [N, {self.num_ws}, {self.w_dim}], not {tuple(ws.shape)}")
         if noise_mode not in ("random", "const", "none"):
             raise ValueError(f"unknown noise mode {noise_mode!r}; known: random, const, none")
-        ws = ws.to(self.b4.const.dtype)
+        ws = ws.to(next(self.parameters()).dtype)
         x: Tensor | None = None
         img: Tensor | None = None
         start = 0
@@ -282,7 +282,7 @@ class Generator(nn.Module):
         self.w_dim = w_dim
         self.img_resolution = img_resolution
         self.img_channels = img_channels
-        self.init_kwargs = {
+        self.init_kwargs: dict[str, Any] = {
             "z_dim": z_dim,
             "c_dim": c_dim,
             "w_dim": w_dim,

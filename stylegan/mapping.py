@@ -56,9 +56,7 @@ class MappingNetwork(nn.Module):
         if c_dim > 0:
             self.embed = DenseLayer(c_dim, embed_features)
         for i in range(num_layers):
-            layer = DenseLayer(
-                widths[i], widths[i + 1], activation=activation, lr_multiplier=lr_multiplier
-            )
+            layer = DenseLayer(widths[i], widths[i + 1], activation=activation, lr_multiplier=lr_multiplier)
             setattr(self, f"fc{i}", layer)
         if num_ws is not None and w_avg_beta is not None:
             self.register_buffer("w_avg", torch.zeros([w_dim]))
@@ -103,7 +101,7 @@ class MappingNetwork(nn.Module):
 
     def _normalized_input(self, z: Tensor | None, c: Tensor | None) -> Tensor:
         parts = []
-        dtype = self.fc0.weight.dtype if self.num_layers else torch.float32
+        dtype = next(self.parameters()).dtype
         if self.z_dim > 0:
             if z is None or z.ndim != 2 or z.shape[1] != self.z_dim:
                 got = None if z is None else tuple(z.shape)
@@ -112,6 +110,8 @@ class MappingNetwork(nn.Module):
         if self.c_dim > 0:
             if c is None or c.ndim != 2 or c.shape[1] != self.c_dim:
                 got = None if c is None else tuple(c.shape)
-                raise ValueError(f"this network is conditional: c must have shape [N, {self.c_dim}], not {got}")
+                raise ValueError(
+                    f"this network is conditional: c must have shape [N, {self.c_dim}], not {got}"
+                )
             parts.append(normalize_2nd_moment(self.embed(c.to(dtype))))
         return torch.cat(parts, dim=1)

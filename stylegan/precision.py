@@ -31,4 +31,4 @@ def set_half_dtype(network: nn.Module, dtype: torch.dtype | None) -> None:
     """Choose what the network's half-precision blocks run in; None for the device's default."""
     for module in network.modules():
         if hasattr(module, "half_dtype"):
-            module.half_dtype = dtype
+            setattr(module, "half_dtype", dtype)  # noqa: B010 - typed by the blocks that have it

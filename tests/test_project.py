@@ -1,6 +1,7 @@
 """The project as a whole: what a wheel holds, what is pinned, and the rules that every source file keeps."""
 
 import ast
+import re
 import subprocess
 import sys
 import zipfile
@@ -71,6 +72,19 @@ def test_bend_runs_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_path: Path) 
     command = [sys.executable, "-I", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert Path(done.stdout.strip()) == tmp_path / "site" / "bend" / "datasets" / "sample"
+
+
+def test_make_help_names_every_target_that_the_docs_name() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True)
+    listed = set(re.findall(r"^  make ([a-z-]+) ", done.stdout, re.MULTILINE))
+    assert {"help", "install", "demo", "test", "test-all", "lint", "bench", "docs", "clean"} <= listed
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / ".ci" / "run"]
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"(?:^|[ `])make ([a-z-]+)", page.read_text("utf-8"), re.M)
+    }
+    assert named - {"a", "an", "one", "no"} <= listed
 
 
 def test_datasets_hold_no_python() -> None:

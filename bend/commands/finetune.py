@@ -36,7 +36,14 @@ def _option(name: str, kind: Any, text: str) -> Any:
 @_option("data", str, "Data-set zip, as `bend package` writes it.")
 @_option("base", str, "Network to start from: name, file, run folder or RUN@KIMG; none for random weights.")
 @_option("kimg", float, "Length in thousands of pictures seen; fractions allowed.")
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True, help="Folder for run folders.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder for run folders.",
+)
 @_option("snapshots", str, "log, every:K, or a list of kimg such as 0.5,1,2.")
 @_option("snapshot_dtype", str, "What snapshots store weights as.")
 @click.option("--resume", metavar="RUN", help="Go on with a run folder, or with the latest one in --out.")
@@ -70,7 +77,9 @@ def _option(name: str, kind: Any, text: str) -> Any:
 @click.option("--dry-run", is_flag=True, help="Say what would run, and estimate time and memory.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 @click.pass_context
-def finetune(ctx: click.Context, out: Path, resume: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
+def finetune(
+    ctx: click.Context, out: Path, resume: str | None, dry_run: bool, as_json: bool, **options: Any
+) -> None:
     """Train a generator on a data set for just the right amount of time.
 
     The architecture comes from --base. Ctrl-C finishes the step and saves; --resume goes on exactly where it stopped.

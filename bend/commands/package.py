@@ -36,7 +36,13 @@ _DEFAULTS = {field.name: field.default for field in dataclasses.fields(PackageCo
     help="Behind transparency and around fit.",
 )
 @click.option("--animated", type=click.Choice(["first"]), help="Take the first frame of animations.")
-@click.option("--colour", type=click.Choice(COLOURS), default=_DEFAULTS["colour"], show_default=True)
+@click.option(
+    "--colour",
+    type=click.Choice(COLOURS),
+    default=_DEFAULTS["colour"],
+    show_default=True,
+    help="Three channels or one.",
+)
 @click.option(
     "--dedupe",
     type=click.Choice(DEDUPES),

@@ -4,7 +4,7 @@ called.
 
 import click
 
-from bend.cli import LazyGroup
+from bend.lazy import LazyGroup
 
 __all__ = ["render"]
 

@@ -1,1 +1,74 @@
-"""TODO."""
+"""The sources, one file each, in one literal table; a new one is a file, a row here, and a fake for its tests."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scrapers.api import Api
+from scrapers.client import PoliteClient
+from scrapers.errors import SourceError
+from scrapers.journal import Journal
+from scrapers.source import Access, Source, SourceInfo
+
+__all__ = ["DEFAULT_SOURCES", "SOURCES", "info_of", "make_source"]
+
+DEFAULT_SOURCES = ("openverse", "commons")
+
+# name -> (module, class). Modules are imported when a source is asked for.
+SOURCES = {
+    "openverse": ("scrapers.sources.openverse", "Openverse"),
+    "commons": ("scrapers.sources.commons", "Commons"),
+    "urls": ("scrapers.sources.urls", "Urls"),
+    "folder": ("scrapers.sources.folder", "Folder"),
+}
+
+
+def info_of(name: str) -> SourceInfo:
+    """What a source says about itself.
+
+    Raises:
+        SourceError: there is no such source.
+    """
+    info: SourceInfo = _class_of(name).info
+    return info
+
+
+def make_source(
+    name: str, client: PoliteClient, journal: Journal | None, environ: Mapping[str, str]
+) -> Source:
+    """A source ready to search: its keys taken from the environment, its limits given to the client's gate.
+
+    `BEND_<NAME>_URL` in the environment replaces the service's address.
+
+    Raises:
+        SourceError: there is no such source, or a key is missing.
+    """
+    kind = _class_of(name)
+    info: SourceInfo = kind.info
+    _demand_keys(info, environ)
+    keys = {key: environ[key].strip() for key in (*info.keys, *info.optional_keys) if environ.get(key, "").strip()}
+    access = Access(
+        keys=keys,
+        base_url=environ.get(f"BEND_{name.upper()}_URL", "").rstrip("/") or None,
+        is_identified=client.config.contact is not None,
+    )
+    source: Source = kind(Api(name, client, journal, secrets=tuple(keys.values())), access)
+    for netloc, limit in source.limits.items():
+        client.gate.set_limit(netloc, limit)
+    return source
+
+
+def _class_of(name: str) -> Any:
+    if name not in SOURCES:
+        raise SourceError(f"{name}: no such source; choose from {', '.join(SOURCES)}")
+    module, attribute = SOURCES[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _demand_keys(info: SourceInfo, environ: Mapping[str, str]) -> None:
+    missing: Sequence[str] = [key for key in info.keys if not environ.get(key, "").strip()]
+    if missing:
+        raise SourceError(
+            f"{info.name}: {' and '.join(missing)} must be set in the environment; "
+            f"a key is to be had at {info.key_page}"
+        )

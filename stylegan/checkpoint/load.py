@@ -51,7 +51,9 @@ def find_network(path_or_name: str | os.PathLike[str]) -> Path:
     if at and Path(folder).is_dir():
         return _nearest_snapshot(Path(folder), kimg)
     names = ", ".join(EMBEDDED)
-    raise CheckpointError(f"{text}: no such network; pass a file, a run folder, RUN@KIMG, or a name ({names})")
+    raise CheckpointError(
+        f"{text}: no such network; pass a file, a run folder, RUN@KIMG, or a name ({names})"
+    )
 
 
 def list_snapshots(run: str | os.PathLike[str]) -> list[tuple[float, Path]]:

@@ -110,12 +110,12 @@ def save_network(
             continue
         init[prefix] = network.init_kwargs
         for key, value in network.state_dict().items():
-            value = value.detach().to("cpu", dtype).contiguous()
-            if not torch.isfinite(value).all():
+            stored = value.detach().to("cpu", dtype).contiguous()
+            if not torch.isfinite(stored).all():
                 raise CheckpointError(
                     f"{Path(path).name}: {prefix}.{key} has values that are not finite; not saved"
                 )
-            tensors[f"{prefix}.{key}"] = value
+            tensors[f"{prefix}.{key}"] = stored
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
@@ -166,7 +166,9 @@ def _open(path: Path) -> Any:
 
 def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[dict[str, Any], NetworkMeta]:
     if not metadata or metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path.name}: a safetensors file, but not a network of ours; pass a bend snapshot")
+        raise CheckpointError(
+            f"{path.name}: a safetensors file, but not a network of ours; pass a bend snapshot"
+        )
     version = metadata.get("format_version", "")
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise CheckpointError(
@@ -197,7 +199,9 @@ def _build(path: Path, prefix: str, kwargs: dict[str, Any]) -> Generator | Discr
             network = Discriminator(**kwargs) if prefix == "D" else Generator(**kwargs)
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError, OverflowError) as error:
         reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path.name}: {prefix} cannot be built from its description ({reason})") from None
+        raise CheckpointError(
+            f"{path.name}: {prefix} cannot be built from its description ({reason})"
+        ) from None
     if sum(t.numel() for t in network.state_dict().values()) > _MAX_PARAMETERS:
         raise CheckpointError(f"{path.name}: {prefix} claims more than {_MAX_PARAMETERS} parameters; refused")
     return network

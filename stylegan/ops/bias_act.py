@@ -63,7 +63,9 @@ def bias_act(
         raise ValueError(f"unknown activation {act!r}; known: {', '.join(ACTIVATIONS)}")
     if b is not None:
         if b.ndim != 1 or b.shape[0] != x.shape[dim]:
-            raise ValueError(f"bias of shape {tuple(b.shape)} does not fit dimension {dim} of {tuple(x.shape)}")
+            raise ValueError(
+                f"bias of shape {tuple(b.shape)} does not fit dimension {dim} of {tuple(x.shape)}"
+            )
         x = x + b.to(x.dtype).reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)])
     function, act_gain = ACTIVATIONS[act]
     x = function(x, _LRELU_SLOPE if alpha is None else alpha)

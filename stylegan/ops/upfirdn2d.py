@@ -45,7 +45,9 @@ def setup_filter(
     """
     taps = torch.as_tensor(1 if f is None else f, dtype=torch.float32)
     if taps.ndim > 2 or taps.numel() == 0:
-        raise ValueError(f"filter taps must be a number, a vector or a matrix, not of shape {tuple(taps.shape)}")
+        raise ValueError(
+            f"filter taps must be a number, a vector or a matrix, not of shape {tuple(taps.shape)}"
+        )
     if taps.ndim == 0:
         taps = taps[None]
     if separable is None:
@@ -144,7 +146,9 @@ def downsample2d(
     """Downsample `[N, C, H, W]` to `[N, C, H/down_y, W/down_x]`."""
     downx, downy = _parse_pair(down)
     fw, fh = _filter_size(f)
-    p = _add_padding(padding, (fw - downx + 1) // 2, (fw - downx) // 2, (fh - downy + 1) // 2, (fh - downy) // 2)
+    p = _add_padding(
+        padding, (fw - downx + 1) // 2, (fw - downx) // 2, (fh - downy + 1) // 2, (fh - downy) // 2
+    )
     return upfirdn2d(x, f, down=down, padding=p, flip_filter=flip_filter, gain=gain)
 
 

@@ -92,12 +92,15 @@ class TrainConfig:
         _require(math.isfinite(self.kimg) and self.kimg > 0, "--kimg must be a positive number")
         _require(self.preset in PRESETS, f"--preset {self.preset}: known are {', '.join(PRESETS)}")
         _require(self.aug in AUG_MODES, f"--aug {self.aug}: known are {', '.join(AUG_MODES)}")
-        _require(self.precision in PRECISIONS, f"--precision {self.precision}: known are {', '.join(PRECISIONS)}")
+        _require(
+            self.precision in PRECISIONS, f"--precision {self.precision}: known are {', '.join(PRECISIONS)}"
+        )
         _require(self.snapshot_dtype in ("fp32", "fp16"), "--snapshot-dtype is fp32 or fp16")
         _require(self.aug_p is None or 0 <= self.aug_p <= 1, "--aug-p must lie between 0 and 1")
         _require(-1 <= self.ada_target <= 1, "--ada-target must lie between -1 and 1")
         _require(
-            self.style_mixing is None or 0 <= self.style_mixing <= 1, "--style-mixing must lie between 0 and 1"
+            self.style_mixing is None or 0 <= self.style_mixing <= 1,
+            "--style-mixing must lie between 0 and 1",
         )
         for name in ("batch", "micro_batch", "max_images", "channel_base", "mapping_layers"):
             value = getattr(self, name)
@@ -107,7 +110,9 @@ class TrainConfig:
             _require(value is None or 0 < value < math.inf, f"--{name.replace('_', '-')} must be positive")
         for name in ("r1_gamma", "pl_weight"):
             value = getattr(self, name)
-            _require(value is None or 0 <= value < math.inf, f"--{name.replace('_', '-')} must not be negative")
+            _require(
+                value is None or 0 <= value < math.inf, f"--{name.replace('_', '-')} must not be negative"
+            )
         _require(self.freeze_d >= 0, "--freeze-d must not be negative")
         power_of_two = self.freeze_g & (self.freeze_g - 1) == 0
         _require(self.freeze_g == 0 or (self.freeze_g >= 4 and power_of_two), "--freeze-g takes 4, 8, 16, …")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
@@ -208,7 +209,11 @@ class _Loop:
 
     def _say_start(self) -> None:
         plan = self.plan
-        board = "" if self.session.stats_writer.has_board else "; no TensorBoard events: tensorboard is not installed"
+        board = (
+            ""
+            if self.session.stats_writer.has_board
+            else "; no TensorBoard events: tensorboard is not installed"
+        )
         verb = "resuming" if self.state.step else "training"
         self._log(
             f"{verb} {self.session.run}: {len(plan.data)} pictures of {plan.data.resolution} pixels, batch "
@@ -238,7 +243,7 @@ class _Loop:
 def _noted_signals() -> Iterator[list[int]]:
     """The signals received so far; a second one acts as it did before."""
     received: list[int] = []
-    before = {}
+    before: dict[int, Any] = {}
 
     def note(signum: int, frame: FrameType | None) -> None:
         received.append(signum)

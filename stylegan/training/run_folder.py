@@ -7,7 +7,6 @@ damaged file never is the only one.
 
 import dataclasses
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,7 +40,9 @@ _RUN = re.compile(r"(\d{5})-.+")
 def create_run(parent: Path, data_name: str, base_name: str) -> Path:
     """Make the next run folder `NNNNN-<data>-<base>` in `parent`."""
     parent.mkdir(parents=True, exist_ok=True)
-    label = "-".join(re.sub(r"[^\w.]+", "-", part).strip("-.") or "unnamed" for part in (data_name, base_name))
+    label = "-".join(
+        re.sub(r"[^\w.]+", "-", part).strip("-.") or "unnamed" for part in (data_name, base_name)
+    )
     number = 1 + max((int(m[1]) for path in parent.iterdir() if (m := _RUN.fullmatch(path.name))), default=-1)
     while True:
         run = parent / f"{number:05d}-{label[:100]}"
@@ -70,9 +71,7 @@ def find_run(text: str, parent: Path) -> Path:
     return run
 
 
-def write_options(
-    run: Path, config: TrainConfig, hyper: Hyperparameters, facts: dict[str, Any]
-) -> None:
+def write_options(run: Path, config: TrainConfig, hyper: Hyperparameters, facts: dict[str, Any]) -> None:
     """Write `training_options.json`: what was asked for, what it resolved to, and facts about data and base."""
     options = {"config": dataclasses.asdict(config), "hyperparameters": dataclasses.asdict(hyper), **facts}
     write_atomic(run / "training_options.json", json.dumps(options, indent=2) + "\n")
@@ -128,7 +127,7 @@ def save_state(run: Path, state: TrainState, extra: dict[str, Any]) -> None:
     with atomic_path(latest) as temporary:
         torch.save(content, temporary)
         if latest.exists():
-            os.replace(latest, run / PREVIOUS)
+            latest.replace(run / PREVIOUS)
 
 
 def load_state(run: Path, state: TrainState) -> dict[str, Any]:

@@ -101,7 +101,9 @@ def build_state(
         G=G,
         D=D,
         G_ema=G_ema.eval(),
-        G_opt=lazy_adam(_g_parameters(G, config), hyper.g_lr, G_REG_INTERVAL if hyper.pl_weight > 0 else None),
+        G_opt=lazy_adam(
+            _g_parameters(G, config), hyper.g_lr, G_REG_INTERVAL if hyper.pl_weight > 0 else None
+        ),
         D_opt=lazy_adam(_d_parameters(D, config), hyper.d_lr, D_REG_INTERVAL if hyper.r1_gamma > 0 else None),
         augment=augment,
         ada=ada,
@@ -168,7 +170,7 @@ def _discriminator(base: Network, config: TrainConfig, hyper: Hyperparameters) -
     if base.D is not None:
         return copy.deepcopy(base.D)
     G = base.generator()
-    synthesis = G.init_kwargs["synthesis_kwargs"]
+    synthesis: dict[str, Any] = G.init_kwargs["synthesis_kwargs"]
     keys = ("channel_base", "channel_max", "num_fp16_res", "conv_clamp")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

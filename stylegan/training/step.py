@@ -57,14 +57,19 @@ class Draws:
     """The random sources of one phase of one step on one micro-batch."""
 
     host: np.random.Generator
+    cpu: torch.Generator
     device: torch.Generator
 
     @classmethod
     def of(cls, device: torch.device, *key: int) -> "Draws":
         """Sources keyed by (seed, step, phase, micro-batch)."""
         entropy = np.random.SeedSequence(key)
-        host, seed = np.random.default_rng(entropy), int(entropy.generate_state(1, np.uint64)[0] >> 1)
-        return cls(host=host, device=torch.Generator(device).manual_seed(seed))
+        seeds = [int(seed >> 1) for seed in entropy.generate_state(2, np.uint64)]
+        return cls(
+            host=np.random.default_rng(entropy),
+            cpu=torch.Generator().manual_seed(seeds[1]),
+            device=torch.Generator(device).manual_seed(seeds[0]),
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +214,7 @@ def _generate(state: TrainState, micro: _Micro, c: Tensor) -> Tensor:
 
 def _discriminate(state: TrainState, images: Tensor, c: Tensor, micro: _Micro) -> Tensor:
     if state.augment is not None:
-        images = state.augment(images, generator=micro.draws.device)
+        images = state.augment(images, generator=micro.draws.cpu)
     return state.D(images, c)
 
 

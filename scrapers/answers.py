@@ -1,0 +1,78 @@
+"""Reading other people's JSON without trusting it.
+
+Services leave fields out, send numbers as text, null for a list, HTML for a name. These few functions give a value
+of the expected type or None, so that one odd record costs its own fields and not the scrape.
+"""
+
+import html
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+__all__ = ["pixels", "plain_text", "records", "text", "web_address"]
+
+_MOST_CHARACTERS = 2000
+
+
+def records(answer: Any, *path: str) -> list[dict[str, Any]]:
+    """The list of objects at a path of keys; empty where any of it is missing or of another type."""
+    for name in path:
+        answer = answer.get(name) if isinstance(answer, Mapping) else None
+    return [record for record in answer if isinstance(record, dict)] if isinstance(answer, list) else []
+
+
+def text(value: Any) -> str | None:
+    """A non-empty string on one line, or a number as one; else None."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    return " ".join(value.split())[:_MOST_CHARACTERS] or None
+
+
+def pixels(value: Any) -> int | None:
+    """A positive whole number, or None."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if number > 0 else None
+
+
+def web_address(value: Any) -> str | None:
+    """An http(s) address, with the scheme put to one that came without (`//host/…`); else None."""
+    address = text(value)
+    if address and address.startswith("//"):
+        address = f"https:{address}"
+    return address if address and address.lower().startswith(("http://", "https://")) else None
+
+
+def plain_text(value: Any) -> str | None:
+    """The words of a piece of HTML."""
+    if not isinstance(value, str):
+        return text(value)
+    words = _Words()
+    words.feed(value)
+    words.close()
+    return text("".join(words.parts))
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._depth_hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("script", "style"):
+            self._depth_hidden += 1
+        elif tag in ("br", "p", "div", "li", "td"):
+            self.parts.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style") and self._depth_hidden:
+            self._depth_hidden -= 1
+
+    def handle_data(self, data: str) -> None:
+        if not self._depth_hidden:
+            self.parts.append(html.unescape(data))

@@ -1,0 +1,63 @@
+"""A local folder: pictures that are already here, checked, deduplicated and recorded like any others.
+
+Licences come from a `manifest.jsonl` in the folder, so that earlier scrapes can be merged; without one they are
+unknown.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from scrapers import manifest
+from scrapers.api import Api
+from scrapers.errors import SourceError
+from scrapers.source import Access, HostLimit, ImageRef, SourceInfo, Wanted
+
+__all__ = ["Folder"]
+
+_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"})
+
+
+class Folder:
+    """Picture files below a folder."""
+
+    info = SourceInfo(
+        name="folder",
+        summary="pictures in a local folder, with the licences of its manifest.jsonl",
+        evidence="none",
+        searches=False,
+    )
+    limits: Mapping[str, HostLimit] = {}
+
+    def __init__(self, api: Api, access: Access) -> None:
+        pass
+
+    def search(self, query: str, wanted: Wanted) -> Iterator[ImageRef]:
+        """Yield the picture files below the folder `query`, sorted by path; hidden ones are left out."""
+        root = Path(query)
+        if not root.is_dir():
+            raise SourceError(f"{root}: no such folder; `--source folder` takes the path of one")
+        known = _known_refs(root)
+        for path in _pictures(root):
+            name = path.relative_to(root).as_posix()
+            address = path.resolve().as_uri()
+            if name in known:
+                yield replace(known[name], source="folder", id=name, image_url=address, fallback_url=None)
+            else:
+                yield ImageRef(source="folder", id=name, image_url=address, title=path.stem, query=query)
+
+
+def _pictures(root: Path) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and Path(name).suffix.lower() in _ENDINGS:
+                yield Path(folder, name)
+
+
+def _known_refs(root: Path) -> dict[str, ImageRef]:
+    path = root / manifest.NAME
+    if not path.exists():
+        return {}
+    return {entry.file: entry.ref for entry in manifest.read_manifest(path) if entry.file}

@@ -1,0 +1,79 @@
+"""Notes inside pictures: what they hold, what they leave out, and when two works are one."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from bend import __version__
+from bend.config import RenderConfig, WalkConfig
+from bend.provenance import Provenance, describe, png_is_whole, read_provenance, weights_sha256
+from tests.bend.tiny import tiny_generator
+
+
+def note(**work: object) -> Provenance:
+    return Provenance(work={"kind": "test", **work}, network="net", network_sha256="00")
+
+
+def test_json_round_trip() -> None:
+    before = note(seeds=[1, 2], trunc=0.7).about(seed=2)
+    text = before.to_json()
+    assert text.isascii()
+    assert "\n" not in text
+    assert json.loads(text)["bend"] == __version__
+    after = Provenance.from_json(text)
+    assert after == before
+    assert before.same_work(after)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"bend": 1}', '{"a": {}}', '"bend"'])
+def test_other_text_is_no_note(text: str) -> None:
+    assert Provenance.from_json(text) is None
+
+
+def test_same_work_ignores_the_command_and_the_name_but_not_the_weights() -> None:
+    one = Provenance(work={"seed": 1}, network="a", network_sha256="0", command="bend x")
+    assert one.same_work(Provenance(work={"seed": 1}, network="b", network_sha256="0", command=None))
+    assert not one.same_work(Provenance(work={"seed": 2}, network="a", network_sha256="0"))
+    assert not one.same_work(Provenance(work={"seed": 1}, network="a", network_sha256="1"))
+    assert not one.same_work(Provenance(work={"seed": 1}, network="a", network_sha256="0", version="9"))
+    assert not one.same_work(None)
+
+
+def test_describe_holds_what_decides_the_pixels() -> None:
+    G = tiny_generator()
+    config = RenderConfig(network="x", trunc=0.5, device="cpu", batch=3)
+    described = describe("latent-walk", config, G, "bend render", seeds=[0, 1], walk=WalkConfig(grid=(2, 1)))
+    work = json.loads(described.to_json())["work"]
+    assert work["render"]["trunc"] == 0.5
+    assert work["walk"]["grid"] == [2, 1]
+    assert work["seeds"] == [0, 1]
+    assert not {"device", "batch", "network"} & set(work["render"])
+    assert described.network_sha256 == weights_sha256(G)
+
+
+def test_weights_hash_follows_values_and_not_storage() -> None:
+    G = tiny_generator()
+    before = weights_sha256(G)
+    assert weights_sha256(tiny_generator()) == before
+    G.synthesis.b4.const.data = G.synthesis.b4.const.data.clone(memory_format=torch.channels_last_3d) if False else (
+        G.synthesis.b4.const.data.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    )
+    assert weights_sha256(G) == before
+    G.synthesis.b4.const.data[0, 0, 0] += 1
+    assert weights_sha256(G) != before
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "a.mp4", "a.webp"])
+def test_other_files_have_no_note(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert read_provenance(path) is None
+    assert not png_is_whole(path)
+
+
+def test_missing_file_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_provenance(tmp_path / "nothing.png")
