@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+import numpy as np
 from PIL import GifImagePlugin, Image
 
 from bend.errors import RenderError
@@ -23,6 +24,7 @@ __all__ = ["WriteFrame", "gif", "webp"]
 
 WriteFrame: TypeAlias = Callable[[Pixels], None]
 
+_GIF_SAMPLE = 64  # pixels on the longer side from which a palette is chosen
 _WEBP_QUALITY = 90
 _WEBP_HAS_EXIF_AND_ANIMATION = 0x08 | 0x02
 _WEBP_DO_NOT_BLEND = 0x02
@@ -54,14 +56,23 @@ def gif(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
             nonlocal index
             if index == 0:
                 _write_gif_head(file, frame.shape[1], frame.shape[0], note)
-            image = Image.fromarray(frame).quantize(256)
             duration_ms = 10 * _ticks(index, fps, 100)
-            parts = GifImagePlugin.getdata(image, duration=duration_ms, include_color_table=True)
+            parts = GifImagePlugin.getdata(
+                _in_256_colours(frame), duration=duration_ms, include_color_table=True
+            )
             file.write(b"".join(parts))
             index += 1
 
         yield write
         file.write(b";")
+
+
+def _in_256_colours(frame: Pixels) -> Image.Image:
+    # Median cut on every pixel costs more than drawing the frame; a sample finds as good a palette.
+    stride = max(1, max(frame.shape[:2]) // _GIF_SAMPLE)
+    sample = Image.fromarray(np.ascontiguousarray(frame[::stride, ::stride]))
+    palette = sample.quantize(256, method=Image.Quantize.MEDIANCUT)
+    return Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def _write_gif_head(file: BinaryIO, width: int, height: int, note: str) -> None:

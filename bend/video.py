@@ -43,7 +43,7 @@ def open_film(path: Path, config: FilmConfig, provenance: Provenance) -> Iterato
         RenderError: a suffix that is no film format, or a film the format cannot hold.
         OSError: the folder cannot be written or the disk is full.
     """
-    fps = Fraction(config.fps).limit_denominator(1001)
+    fps = _exact_rate(config.fps)
     note = provenance.to_json()
     suffix = path.suffix.lower()
     with atomic_path(path) as temporary, contextlib.ExitStack() as stack:
@@ -135,6 +135,12 @@ def _stream(
     yield write
     if stream is not None:
         container.mux(stream.encode(None))
+
+
+def _exact_rate(fps: float) -> Fraction:
+    """The rate that is meant: 29.97 is short for 30000/1001, as 23.976 and 59.94 are for their like."""
+    ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
+    return ntsc if abs(ntsc - Fraction(fps)) < 0.004 else Fraction(fps).limit_denominator(1001)
 
 
 def _tag_bt709(context: Any) -> None:

@@ -87,7 +87,9 @@ class Api:
 
         answer, body = self._retried(ask)
         if self._journal:
-            self._journal.keep_page(self._scrubbed(redact(full)), self._scrubbed(body.decode("utf-8")).encode())
+            self._journal.keep_page(
+                self._scrubbed(redact(full)), self._scrubbed(body.decode("utf-8")).encode()
+            )
         return answer
 
     def post_form(self, url: str, form: Mapping[str, str]) -> Any:
@@ -98,7 +100,9 @@ class Api:
         """
 
         def ask() -> Any:
-            with self._client.attempt(url, form=form, accept_statuses=_ANY_REFUSAL - RETRIED_STATUSES) as reply:
+            with self._client.attempt(
+                url, form=form, accept_statuses=_ANY_REFUSAL - RETRIED_STATUSES
+            ) as reply:
                 body = reply.decoded(_MAX_BYTES)
             return self._parsed(reply, body, {})
 

@@ -184,7 +184,10 @@ class PoliteClient:
         with self._watchdog.watch(self.config.total_timeout_s) as watch:
             for _ in range(self.config.max_redirects + 1):
                 self.guard.check_url(url)
-                with self.gate.visit(netloc_of(url)) as visit, self._send(url, sent, form, visit, watch) as response:
+                with (
+                    self.gate.visit(netloc_of(url)) as visit,
+                    self._send(url, sent, form, visit, watch) as response,
+                ):
                     if response.status_code not in _REDIRECTS or "location" not in response.headers:
                         self._judge(response, url, visit, accept_statuses, retry_statuses)
                         yield Reply(
@@ -284,14 +287,12 @@ def _next_hop(url: str, location: str) -> str:
 
 def _translate(error: Exception, url: str, expired: bool) -> DownloadError:
     """What an exception of requests or urllib3 means."""
-    if expired:
+    if expired or isinstance(
+        error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError
+    ):
         return PassingError("timeout", f"{url}: not finished in time")
-    if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
-        if _is_certificate_fault(error):
-            return DownloadError("tls", f"{url}: its certificate does not hold")
-        return PassingError("connection", f"{url}: the encrypted connection broke")
-    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
-        return PassingError("timeout", f"{url}: no answer in time")
+    if _is_certificate_fault(error):
+        return DownloadError("tls", f"{url}: its certificate does not hold")
     if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
         return DownloadError("encoding", f"{url}: the content encoding is broken")
     if isinstance(error, requests.exceptions.InvalidURL | http.client.InvalidURL | ValueError):
@@ -302,6 +303,8 @@ def _translate(error: Exception, url: str, expired: bool) -> DownloadError:
 
 
 def _is_certificate_fault(error: BaseException) -> bool:
+    if not isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
+        return False
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):

@@ -6,6 +6,8 @@ Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 20
 candidate, exactly, and only those are compared.
 """
 
+import itertools
+
 __all__ = ["NearDuplicates"]
 
 _BITS = 64
@@ -24,7 +26,7 @@ class NearDuplicates:
         self.max_distance = max_distance
         num_bands = max_distance + 1
         edges = [_BITS * i // num_bands for i in range(num_bands + 1)]
-        self._bands = [(low, (1 << (high - low)) - 1) for low, high in zip(edges, edges[1:], strict=False)]
+        self._bands = [(low, (1 << (high - low)) - 1) for low, high in itertools.pairwise(edges)]
         self._tables: list[dict[int, list[int]]] = [{} for _ in self._bands]
         self._hashes: list[int] = []
         self._labels: list[str] = []

@@ -148,13 +148,17 @@ def _check_opt_out(reply: Reply, rules: DownloadRules) -> None:
         if not name or name.strip() == rules.agent:
             words.add(rest.strip())
     if found := words & _OPT_OUTS:
-        raise DownloadError("opt-out", f"{redact(reply.url)}: its owner asks not to be used ({', '.join(sorted(found))})")
+        raise DownloadError(
+            "opt-out", f"{redact(reply.url)}: its owner asks not to be used ({', '.join(sorted(found))})"
+        )
 
 
 def _check_length(reply: Reply, offset: int, rules: DownloadRules, url: str) -> None:
     length = _declared_length(reply)
     if length is not None and offset + length > rules.max_bytes:
-        raise DownloadError("too-many-bytes", f"{redact(url)}: {offset + length} bytes, over {rules.max_bytes}")
+        raise DownloadError(
+            "too-many-bytes", f"{redact(url)}: {offset + length} bytes, over {rules.max_bytes}"
+        )
 
 
 def _write_body(reply: Reply, part: Path, offset: int, rules: DownloadRules, url: str) -> None:

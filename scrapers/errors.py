@@ -1,10 +1,10 @@
 """What can go wrong while gathering pictures, each told in one line: what, why, mend.
 
-    ScraperError
-    ├── FolderError      a folder that cannot take the pictures, or whose records cannot be read
-    ├── SourceError      a service that answered with a refusal or with something unreadable
-    └── DownloadError    one picture that could not be fetched; carries its reason
-        └── PassingError     the fault may pass, so that another try makes sense
+ScraperError
+├── FolderError      a folder that cannot take the pictures, or whose records cannot be read
+├── SourceError      a service that answered with a refusal or with something unreadable
+└── DownloadError    one picture that could not be fetched; carries its reason
+    └── PassingError     the fault may pass, so that another try makes sense
 """
 
 

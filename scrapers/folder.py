@@ -18,7 +18,7 @@ from scrapers.manifest import Entry, Manifest
 from scrapers.picture import FORMATS, Picture
 from scrapers.source import ImageRef
 
-__all__ = ["STATE", "ScrapeFolder", "file_name", "open_folder"]
+__all__ = ["STATE", "ScrapeFolder", "file_name", "key_of", "open_folder"]
 
 STATE = ".scrape"
 
@@ -31,13 +31,28 @@ class ScrapeFolder:
     journal: Journal
     manifest: Manifest
 
-    def staged(self, url: str) -> Path:
-        """Where a fetched file waits for its turn."""
-        return self.path / STATE / "fetched" / (hashlib.blake2b(url.encode(), digest_size=16).hexdigest() + ".bin")
+    def staged(self, ref: ImageRef, url: str) -> Path:
+        """Where the file fetched from `url` waits for its turn."""
+        return self.path / STATE / "fetched" / f"{key_of(ref, url)}.bin"
 
     def final(self, ref: ImageRef, picture: Picture) -> Path:
         """Where a kept picture goes."""
         return self.path / file_name(ref, picture.format)
+
+    def settle(self, entry: Entry) -> None:
+        """Bring a kept picture to its place, and remove what a refused one left."""
+        staged = self.staged(entry.ref, entry.fetched_url or entry.ref.image_url)
+        if entry.file is not None and staged.exists():
+            staged.replace(self.path / entry.file)
+        for url in filter(None, (entry.ref.image_url, entry.ref.fallback_url)):
+            waiting = self.staged(entry.ref, url)
+            for path in (waiting, waiting.with_suffix(".part"), waiting.with_suffix(".note")):
+                path.unlink(missing_ok=True)
+
+    def forget(self, entry: Entry) -> None:
+        """The manifest knows about the picture now; the journal need not."""
+        for url in filter(None, (entry.ref.image_url, entry.ref.fallback_url)):
+            self.journal.forget_outcome(key_of(entry.ref, url))
 
     def history(self) -> Iterator[Entry]:
         """What earlier runs wrote into the manifest."""
@@ -55,15 +70,25 @@ def open_folder(path: Path) -> Iterator[ScrapeFolder]:
     if path.exists() and not path.is_dir():
         raise FolderError(f"{path}: not a folder; choose another --out")
     if path.is_dir() and not (path / STATE).is_dir() and not manifest_path.exists() and any(path.iterdir()):
-        raise FolderError(f"{path}: holds files, but no scrape to go on with; choose an empty or a new folder")
+        raise FolderError(
+            f"{path}: holds files, but no scrape to go on with; choose an empty or a new folder"
+        )
     (path / STATE / "fetched").mkdir(parents=True, exist_ok=True)
     with Journal(path / STATE / "journal.sqlite") as journal, Manifest(manifest_path) as lines:
         yield ScrapeFolder(path=path, journal=journal, manifest=lines)
 
 
+def key_of(ref: ImageRef, url: str) -> str:
+    """Names a fetch. By reference too, since two may share an address and must not share a file."""
+    text = "\0".join((ref.source, ref.id, url))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
 def file_name(ref: ImageRef, picture_format: str) -> str:
     """A name that is the same in every run, safe on every file system and unique to source and id."""
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", ref.id).strip("-")[:60]
-    if slug != ref.id or slug.lower() != slug:  # shortened, or at the mercy of a file system that ignores case
+    if (
+        slug != ref.id or slug.lower() != slug
+    ):  # shortened, or at the mercy of a file system that ignores case
         slug = f"{slug}-{hashlib.blake2b(ref.id.encode(), digest_size=4).hexdigest()}".lstrip("-")
     return f"{ref.source}-{slug}{FORMATS[picture_format]}"

@@ -59,7 +59,9 @@ class _Host:
         self.limit = limit
         self.changed = threading.Condition()
         self.requests = TokenBucket(limit.per_second, limit.burst)
-        self.bytes = TokenBucket(limit.bytes_per_second, limit.bytes_per_second) if limit.bytes_per_second else None
+        self.bytes = (
+            TokenBucket(limit.bytes_per_second, limit.bytes_per_second) if limit.bytes_per_second else None
+        )
         self.num_active = 0
         self.num_waiting = 0
         self.paused_until = 0.0

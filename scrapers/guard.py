@@ -11,6 +11,7 @@ checked as well as the outer one.
 
 import ipaddress
 import socket
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from scrapers.errors import DownloadError, PassingError
@@ -85,7 +86,7 @@ class AddressGuard:
                 f"{host}: {address} is not a public address; --allow-private-hosts lets it through",
             )
 
-    def resolve(self, host: str, port: int) -> list[tuple[int, tuple[str | int, ...]]]:
+    def resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
         """Every (address family, socket address) of a host, all of them checked.
 
         One forbidden address refuses the host: a name that is half public is an attack or a mistake.

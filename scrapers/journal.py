@@ -18,7 +18,7 @@ __all__ = ["Journal"]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS pages (request TEXT PRIMARY KEY, body BLOB NOT NULL, fetched_at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS outcomes (url TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -62,19 +62,18 @@ class Journal:
         """Store an answer; `request` must hold no key."""
         self._write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", request, body, time.time())
 
-    def outcome(self, url: str) -> str | None:
-        """What became of a fetched URL whose turn in the manifest has not come."""
-        facts = self._one("SELECT facts FROM outcomes WHERE url = ?", url)
+    def outcome(self, key: str) -> str | None:
+        """What came of a fetch whose turn in the manifest has not come."""
+        facts = self._one("SELECT facts FROM outcomes WHERE key = ?", key)
         return None if facts is None else str(facts)
 
-    def keep_outcome(self, url: str, facts: str) -> None:
-        """Note what became of a URL."""
-        self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", url, facts)
+    def keep_outcome(self, key: str, facts: str) -> None:
+        """Note what came of a fetch."""
+        self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", key, facts)
 
-    def forget_outcome(self, *urls: str | None) -> None:
-        """The manifest knows about these now."""
-        for url in filter(None, urls):
-            self._write("DELETE FROM outcomes WHERE url = ?", url)
+    def forget_outcome(self, key: str) -> None:
+        """The manifest knows about it now."""
+        self._write("DELETE FROM outcomes WHERE key = ?", key)
 
     def _one(self, statement: str, key: str) -> Any:
         try:
@@ -93,7 +92,11 @@ class Journal:
 
     def _fault(self, error: sqlite3.Error) -> FolderError:
         if "locked" in str(error):
-            return FolderError(f"{self._path.parent.parent}: another scrape is at work in this folder; let it end first")
+            return FolderError(
+                f"{self._path.parent.parent}: another scrape is at work in this folder; let it end first"
+            )
         if "full" in str(error):
-            return FolderError(f"{self._path}: the disk is full; free some space and run the same command again")
+            return FolderError(
+                f"{self._path}: the disk is full; free some space and run the same command again"
+            )
         return FolderError(f"{self._path}: not readable ({error}); delete {self._path.parent} to begin anew")

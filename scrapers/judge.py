@@ -45,9 +45,8 @@ class Judge:
         self._near = NearDuplicates(max_distance)
 
     def remember(self, entry: Entry) -> None:
-        """Take in a line that an earlier run wrote."""
-        if entry.reason not in ("licence", "same-url"):
-            self._found |= _keys(entry.ref)
+        """Take in a line that an earlier run wrote and that stands."""
+        self._found |= _keys(entry.ref)
         if entry.file and entry.picture:
             self._keep(entry.picture, entry.file)
 
@@ -55,7 +54,9 @@ class Judge:
         """Judge a reference before anything is fetched; one that passes counts as found."""
         family = family_of(ref.license)
         if family not in self._wanted.licenses:
-            return Refusal(reason="licence", detail=f"{ref.license}; --license takes {', '.join(self._wanted.licenses)}")
+            return Refusal(
+                reason="licence", detail=f"{ref.license}; --license takes {', '.join(self._wanted.licenses)}"
+            )
         keys = _keys(ref)
         if keys & self._found:
             return Refusal(reason="same-url", detail="found before")

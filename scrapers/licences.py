@@ -18,8 +18,8 @@ __all__ = [
     "UNKNOWN",
     "Licence",
     "family_of",
-    "is_non_commercial",
     "is_no_derivatives",
+    "is_non_commercial",
     "normalise",
     "parse_accepted",
 ]
@@ -63,6 +63,13 @@ _URL = re.compile(
 _CODE = re.compile(
     r"(?:cc )?(?P<parts>by(?: (?:nc|nd|sa))*)(?: (?P<version>\d\.\d))?(?: (?P<port>[a-z]{2}|igo|scotland))?"
 )
+_OTHER_URLS = {
+    "nkcr": re.compile(
+        r"https?://(www\.)?(flickr\.com/commons/usage|rightsstatements\.org/(vocab|page)/nkc/)"
+    ),
+    "us-gov": re.compile(r"https?://(www\.)?usa\.gov/(copyright|government-works|government-copyright)"),
+    "pixabay": re.compile(r"https?://(www\.)?pixabay\.com/(service/(license|terms)|\w\w/service/license)"),
+}
 _LONG_WORDS = {
     "attribution": "by",
     "noncommercial": "nc",
@@ -76,7 +83,15 @@ _LONG_WORDS = {
     "licence": "",
 }
 _CC0_CODES = {"cc0", "cc0 1.0", "cc zero", "zero", "zero 1.0", "cc0 1.0 universal"}
-_MARK_CODES = {"pdm", "pdm 1.0", "cc pdm 1.0", "cc pdm", "mark", "public domain mark", "public domain mark 1.0"}
+_MARK_CODES = {
+    "pdm",
+    "pdm 1.0",
+    "cc pdm 1.0",
+    "cc pdm",
+    "mark",
+    "public domain mark",
+    "public domain mark 1.0",
+}
 _PUBLIC_DOMAIN_CODES = {"pd", "public domain", "cc pd", "publicdomain", "license ref public domain"}
 
 
@@ -140,7 +155,9 @@ def parse_accepted(text: str) -> tuple[str, ...]:
         return tuple(FAMILIES)
     wrong = [name for name in names if name not in FAMILIES]
     if wrong or not names:
-        raise ValueError(f"{', '.join(wrong) or 'nothing'}: not a licence; choose from {', '.join(FAMILIES)}, any")
+        raise ValueError(
+            f"{', '.join(wrong) or 'nothing'}: not a licence; choose from {', '.join(FAMILIES)}, any"
+        )
     return names
 
 
@@ -152,13 +169,7 @@ def _from_url(url: str) -> Licence | None:
         if match["code"] == "publicdomain":  # the dedication that CC0 replaced
             return _fixed("pdm")
         return _creative_commons(match["code"].split("-"), match["version"], match["port"])
-    if "flickr.com/commons/usage" in url or "rightsstatements.org/vocab/nkc/" in url:
-        return _fixed("nkcr")
-    if re.match(r"https?://(www\.)?usa\.gov/(copyright|government-works|government-copyright)", url):
-        return _fixed("us-gov")
-    if re.match(r"https?://(www\.)?pixabay\.com/(service/(license|terms)|\w\w/service/license)", url):
-        return _fixed("pixabay")
-    return None
+    return next((_fixed(family) for family, pattern in _OTHER_URLS.items() if pattern.match(url)), None)
 
 
 def _from_code(code: str, version: str | None) -> Licence | None:
@@ -176,7 +187,10 @@ def _from_code(code: str, version: str | None) -> Licence | None:
         return _fixed("pdm")
     if match := _CODE.fullmatch(words):
         return _creative_commons(match["parts"].split(), match["version"] or version, match["port"])
-    return next((_fixed(family) for family in ("us-gov", "nkcr", "pixabay") if words == family.replace("-", " ")), None)
+    return next(
+        (_fixed(family) for family in ("us-gov", "nkcr", "pixabay") if words == family.replace("-", " ")),
+        None,
+    )
 
 
 def _creative_commons(parts: list[str], version: str | None, port: str | None) -> Licence | None:

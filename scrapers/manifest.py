@@ -68,7 +68,9 @@ class Entry:
         }
         if self.picture:
             record |= asdict(self.picture)
-        return json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False)
+        return json.dumps(
+            {name: value for name, value in record.items() if value is not None}, ensure_ascii=False
+        )
 
     @classmethod
     def from_json(cls, line: str | bytes) -> Self:
@@ -136,7 +138,9 @@ def read_manifest(path: Path) -> Iterator[Entry]:
                 try:
                     yield Entry.from_json(line)
                 except ValueError as error:
-                    raise FolderError(f"{path}: line {number} is not readable ({error}); delete that line") from None
+                    raise FolderError(
+                        f"{path}: line {number} is not readable ({error}); delete that line"
+                    ) from None
     except FileNotFoundError:
         raise FolderError(f"{path}: no such file; give a folder that `bend scrape` made") from None
 

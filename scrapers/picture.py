@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import imagehash
+import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from scrapers.errors import DownloadError
@@ -142,8 +143,7 @@ def _grey(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     elif image.mode.startswith("I") or image.mode == "F":
-        low, high = image.getextrema()
-        scale = 255.0 / (float(high) - float(low) or 1.0)
-        offset = -float(low) * scale
-        image = image.convert("F").point(lambda value: value * scale + offset)
+        values = np.asarray(image.convert("F"))
+        span = max(float(np.ptp(values)), 1e-9)
+        image = Image.fromarray(((values - values.min()) * (255.0 / span)).astype(np.uint8))
     return image.convert("L")

@@ -30,7 +30,9 @@ def streams_of(sources: Sequence[Source], queries: Sequence[str], wanted: Wanted
     ]
 
 
-def take_turns(streams: Sequence[Stream], on_failure: Callable[[Stream, SourceError], None]) -> Iterator[ImageRef]:
+def take_turns(
+    streams: Sequence[Stream], on_failure: Callable[[Stream, SourceError], None]
+) -> Iterator[ImageRef]:
     """One reference of each stream in turn, until all are exhausted.
 
     Args:

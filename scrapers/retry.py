@@ -41,7 +41,9 @@ class RetryPolicy:
         if self.num_attempts < 1 or self.base_s < 0 or self.cap_s < 0:
             raise ValueError("a RetryPolicy needs at least one attempt and waits that are not negative")
 
-    def run(self, attempt: Callable[[], _Result], sleep: Callable[[float], None], rng: random.Random) -> _Result:
+    def run(
+        self, attempt: Callable[[], _Result], sleep: Callable[[float], None], rng: random.Random
+    ) -> _Result:
         """Call `attempt` until it succeeds, fails for good, or the tries are used up.
 
         Args:

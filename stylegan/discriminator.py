@@ -123,7 +123,7 @@ class DiscriminatorBlock(nn.Module):
         reference = self.conv0.weight
         dtype = block_dtype(reference, self.use_fp16 and not force_fp32, self.half_dtype)
         if x is not None:
-            x = x.to(dtype=dtype, memory_format=block_format(x))
+            x = x.to(dtype=dtype, memory_format=block_format(x, dtype))
         if self.in_channels == 0 or self.architecture == "skip":
             assert img is not None
             y = img.to(dtype=dtype)
@@ -148,6 +148,9 @@ class DiscriminatorEpilogue(nn.Module):
         architecture: `resnet`, `orig` or `skip`.
         mbstd_group_size: samples a group, None for the whole batch.
         mbstd_num_channels: statistics channels, 0 for none.
+
+    Raises:
+        ValueError: statistics channels that do not divide `in_channels`.
     """
 
     def __init__(
@@ -164,6 +167,8 @@ class DiscriminatorEpilogue(nn.Module):
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()
+        if mbstd_num_channels > 0 and in_channels % mbstd_num_channels:
+            raise ValueError(f"mbstd_num_channels {mbstd_num_channels} does not divide {in_channels} channels")
         self.cmap_dim = cmap_dim
         self.architecture = architecture
         self.mbstd_group_size = mbstd_group_size
@@ -261,6 +266,8 @@ class Discriminator(nn.Module):
         log2 = img_resolution.bit_length() - 1
         self.block_resolutions = [2**i for i in range(log2, 2, -1)]
         channels = {res: min(channel_base // res, channel_max) for res in [*self.block_resolutions, 4]}
+        if min(channels.values()) < 1:
+            raise ValueError(f"channel_base {channel_base} leaves no channels at {img_resolution} pixels")
         first_half_res = max(2 ** (log2 + 1 - num_fp16_res), 8)
         cmap_dim = 0 if c_dim == 0 else (channels[4] if cmap_dim is None else cmap_dim)
         options = dict(block_kwargs or {})

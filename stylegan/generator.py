@@ -120,7 +120,7 @@ class SynthesisBlock(nn.Module):
             x = self.conv1(x, next(w), noise_mode, generator=generator)
         else:
             assert x is not None
-            x = x.to(dtype=dtype, memory_format=block_format(x))
+            x = x.to(dtype=dtype, memory_format=block_format(x, dtype))
             x = self._convolve(x, next(w), next(w), noise_mode, generator)
         if img is not None:
             img = upsample2d(img, self.resample_filter)
@@ -158,7 +158,7 @@ class SynthesisNetwork(nn.Module):
         fp16_channels_last: accepted for official files; the memory layout is chosen by the device.
 
     Raises:
-        ValueError: a resolution that is no power of two, or an unknown architecture.
+        ValueError: a resolution that is no power of two, too few channels, or an unknown architecture.
     """
 
     def __init__(
@@ -189,6 +189,8 @@ class SynthesisNetwork(nn.Module):
         self.block_resolutions = [2**i for i in range(2, log2 + 1)]
         first_half_res = max(2 ** (log2 + 1 - num_fp16_res), 8)
         channels = {res: min(channel_base // res, channel_max) for res in self.block_resolutions}
+        if min(channels.values()) < 1:
+            raise ValueError(f"channel_base {channel_base} leaves no channels at {img_resolution} pixels")
         self.num_ws = 0
         for res in self.block_resolutions:
             block = SynthesisBlock(

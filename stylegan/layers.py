@@ -51,6 +51,7 @@ class DenseLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.activation = activation
+        self.act_gain = default_gain(activation)
         self.weight = nn.Parameter(torch.randn([out_features, in_features]) / lr_multiplier)
         self.bias = nn.Parameter(torch.full([out_features], float(bias_init))) if bias else None
         self.weight_gain = lr_multiplier / np.sqrt(in_features)
@@ -62,7 +63,7 @@ class DenseLayer(nn.Module):
         b = None if self.bias is None else self.bias.to(x.dtype) * self.bias_gain
         if self.activation == "linear" and b is not None:
             return torch.addmm(b[None], x, w.T)
-        return bias_act(x @ w.T, b, act=self.activation)
+        return bias_act(x @ w.T, b, act=self.activation, gain=self.act_gain)
 
 
 class ConvLayer(nn.Module):

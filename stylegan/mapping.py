@@ -25,6 +25,9 @@ class MappingNetwork(nn.Module):
         activation: a name in `stylegan.ops.bias_act.ACTIVATIONS`.
         lr_multiplier: learning rate relative to the rest of the network.
         w_avg_beta: decay of the running mean of w, None to keep none.
+
+    Raises:
+        ValueError: no layers, or nothing to map.
     """
 
     w_avg: Tensor
@@ -44,6 +47,10 @@ class MappingNetwork(nn.Module):
         w_avg_beta: float | None = 0.995,
     ) -> None:
         super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, not {num_layers}")
+        if z_dim < 1 and c_dim < 1:
+            raise ValueError("z_dim and c_dim are both 0: the mapping network has no input")
         self.z_dim = z_dim
         self.c_dim = c_dim
         self.w_dim = w_dim
@@ -82,7 +89,7 @@ class MappingNetwork(nn.Module):
             `[N, num_ws, w_dim]` float, or `[N, w_dim]` where num_ws is None.
 
         Raises:
-            ValueError: z or c of the wrong width, or no label where one is needed.
+            ValueError: z or c of the wrong width, no label where one is needed, or truncation without `w_avg`.
         """
         x = self._normalized_input(z, c)
         for i in range(self.num_layers):
@@ -94,6 +101,8 @@ class MappingNetwork(nn.Module):
         ws = x[:, None].expand(-1, self.num_ws, -1)
         if truncation_psi == 1:
             return ws.clone()
+        if self.w_avg_beta is None:
+            raise ValueError("this network keeps no w_avg to truncate towards; use truncation_psi=1")
         truncated = self.w_avg.lerp(ws, truncation_psi)
         if truncation_cutoff is None or truncation_cutoff >= self.num_ws:
             return truncated
@@ -114,4 +123,6 @@ class MappingNetwork(nn.Module):
                     f"this network is conditional: c must have shape [N, {self.c_dim}], not {got}"
                 )
             parts.append(normalize_2nd_moment(self.embed(c.to(dtype))))
+        elif c is not None and c.shape[-1] != 0:
+            raise ValueError(f"this network is unconditional: c must be None or [N, 0], not {tuple(c.shape)}")
         return torch.cat(parts, dim=1)

@@ -20,9 +20,10 @@ def block_dtype(reference: Tensor, use_half: bool, half_dtype: torch.dtype | Non
     return reference.dtype if reference.device.type == "cpu" else torch.float16
 
 
-def block_format(x: Tensor) -> torch.memory_format:
-    """The memory format a block computes in, given its input."""
-    if x.device.type == "cpu" or (x.device.type == "cuda" and x.dtype in (torch.float16, torch.bfloat16)):
+def block_format(x: Tensor, dtype: torch.dtype | None = None) -> torch.memory_format:
+    """The memory format a block computes in, given its input and, where it is yet to be cast, its dtype."""
+    is_half = (x.dtype if dtype is None else dtype) in (torch.float16, torch.bfloat16)
+    if x.device.type == "cpu" or (x.device.type == "cuda" and is_half):
         return torch.channels_last
     return torch.contiguous_format
 

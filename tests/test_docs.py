@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import click
+import numpy as np
 import pytest
 
 from tests.typed_lines import commands, examples, parse, typed
@@ -16,6 +17,7 @@ PAGES = sorted(
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "datasets").rglob("*.md")]
     if page.name != "CHANGELOG.md"
 )
+PRETRAINED = ROOT / "stylegan" / "pretrained"
 HELPS = dict(commands())
 
 
@@ -82,3 +84,19 @@ def test_typed_lines_parse(page: Path) -> None:
         pytest.skip("made of help, which is tried above")
     for line in typed(page.read_text("utf-8")):
         parse(line)
+
+
+@pytest.mark.skipif(
+    not any(PRETRAINED.glob("faces64.safetensors")), reason="the embedded network is not here"
+)
+def test_python_in_the_readme_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        names: dict[str, object] = {}
+        exec(compile(block, "README.md", "exec"), names)
+        picture = names["picture"]
+        assert isinstance(picture, np.ndarray)
+        assert picture.dtype == np.uint8
+        assert picture.shape == (64, 64, 3)
+        assert picture.std() > 10

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
+from bend.options import default_of, force_option, json_option
 from bend.prepare.config import COLOURS, CROP_NAMES, DEDUPES, PackageConfig
 
 __all__ = ["package"]
-
-_DEFAULTS = {field.name: field.default for field in dataclasses.fields(PackageConfig)}
 
 
 @click.command()
@@ -20,18 +19,23 @@ _DEFAULTS = {field.name: field.default for field in dataclasses.fields(PackageCo
 @click.option("--resolution", type=int, metavar="PX", help="Side of the images: a power of two.")
 @click.option(
     "--crop",
-    default=_DEFAULTS["crop"],
+    default=default_of(PackageConfig, "crop"),
     show_default=True,
     metavar="HOW",
     help=f"{', '.join(CROP_NAMES)}, or tiles:N for N squares out of each picture.",
 )
 @click.option("--labels-from-folders", is_flag=True, help="One class a folder, for a conditional network.")
 @click.option("--max-images", type=int, metavar="N", help="Stop at N images, from pictures drawn at random.")
-@click.option("--seed", default=_DEFAULTS["seed"], show_default=True, help="Seed of the tiles and the draw.")
+@click.option(
+    "--seed",
+    default=default_of(PackageConfig, "seed"),
+    show_default=True,
+    help="Seed of the tiles and the draw.",
+)
 @click.option("--workers", type=int, metavar="N", help="Processes; one a core if not given.")
 @click.option(
     "--background",
-    default=_DEFAULTS["background"],
+    default=default_of(PackageConfig, "background"),
     show_default=True,
     help="Behind transparency and around fit.",
 )
@@ -39,25 +43,25 @@ _DEFAULTS = {field.name: field.default for field in dataclasses.fields(PackageCo
 @click.option(
     "--colour",
     type=click.Choice(COLOURS),
-    default=_DEFAULTS["colour"],
+    default=default_of(PackageConfig, "colour"),
     show_default=True,
     help="Three channels or one.",
 )
 @click.option(
     "--dedupe",
     type=click.Choice(DEDUPES),
-    default=_DEFAULTS["dedupe"],
+    default=default_of(PackageConfig, "dedupe"),
     show_default=True,
     help="Refuse pictures already met: the same bytes, or nearly the same looks.",
 )
 @click.option(
     "--min-size", type=int, metavar="PX", help="Refuse smaller pictures; half the resolution if not given."
 )
-@click.option("--force", is_flag=True, help="Replace the zip if it is there.")
+@force_option
 @click.option(
     "--check", is_flag=True, help="Read SRC, data-set zips, as a trainer would, and name every fault."
 )
-@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@json_option
 @click.pass_context
 def package(
     ctx: click.Context,

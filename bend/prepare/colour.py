@@ -33,7 +33,7 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> tuple[Image.
     try:
         converted = _managed(colours, profile)
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        converted, notes = colours.convert("RGB"), ("bad-icc",)
+        converted, notes = _plain_rgb(colours), ("bad-icc",)
     if alpha is None:
         return converted, notes
     return Image.composite(converted, Image.new("RGB", converted.size, background), alpha), notes
@@ -56,11 +56,17 @@ def _white_level(values: np.ndarray, *, is_float: bool) -> float:
 
 def _without_alpha(image: Image.Image) -> Image.Image:
     """`image` in a mode that a profile may describe, its alpha dropped: L, RGB, CMYK or LAB."""
-    if image.mode in ("LA", "La", "1"):
-        return image.convert("LA").getchannel("L") if image.mode != "1" else image.convert("L")
-    if image.mode in ("L", "CMYK", "LAB"):
-        return image
-    return image.convert("RGBA").convert("RGB") if image.mode == "RGBa" else image.convert("RGB")
+    match image.mode:
+        case "L" | "RGB" | "CMYK" | "LAB":
+            return image
+        case "1":
+            return image.convert("L")
+        case "LA":
+            return image.getchannel("L")
+        case "RGBa":
+            return image.convert("RGBA").convert("RGB")
+        case _:
+            return image.convert("RGB")
 
 
 def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -69,9 +75,15 @@ def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:
     elif profile and (transform := _to_srgb(profile, image.mode)) is not None:
         converted = ImageCms.applyTransform(image, transform)
     else:
-        return image.convert("RGB")
+        return _plain_rgb(image)
     assert converted is not None
     return converted
+
+
+def _plain_rgb(image: Image.Image) -> Image.Image:
+    return (
+        image if image.mode == "RGB" else image.convert("RGB")
+    )  # a copy of 12 megapixels costs as much as a crop
 
 
 @functools.lru_cache(maxsize=32)  # photos of one camera share a profile

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import ImageColor
 
-from bend.errors import PackageError
+from bend.errors import SettingsError
 
 __all__ = ["PackageConfig"]
 
@@ -18,12 +18,14 @@ DEDUPES = ("none", "exact", "near")
 MAX_RESOLUTION = 8192
 MAX_TILES = 10_000
 
-_OVERSAMPLING = 2  # pixels decoded for a pixel kept, at least, so that the Lanczos filter sees what it needs
+_OVERSAMPLING = (
+    2.5  # pixels decoded for a pixel kept, at least, so that the Lanczos filter sees what it needs
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageConfig:
-    """Settings of one packaging; raises PackageError for a value that makes no sense."""
+    """Settings of one packaging; raises SettingsError for a value that makes no sense."""
 
     sources: tuple[Path, ...]
     """Folders (walked recursively), zips and picture files."""
@@ -56,24 +58,24 @@ class PackageConfig:
 
     def __post_init__(self) -> None:
         if not self.sources:
-            raise PackageError("nothing to package; name a folder, a zip or pictures")
+            raise SettingsError("nothing to package; name a folder, a zip or pictures")
         if not (4 <= self.resolution <= MAX_RESOLUTION and self.resolution & (self.resolution - 1) == 0):
-            raise PackageError(
+            raise SettingsError(
                 f"--resolution {self.resolution}: must be a power of two from 4 to {MAX_RESOLUTION}; "
                 f"try {_nearest_power(self.resolution)}"
             )
         if self.crop not in CROP_NAMES and self.num_tiles is None:
-            raise PackageError(
+            raise SettingsError(
                 f"--crop {self.crop}: must be one of {', '.join(CROP_NAMES)} or tiles:N (N from 1)"
             )
         for name, value, allowed in (("colour", self.colour, COLOURS), ("dedupe", self.dedupe, DEDUPES)):
             if value not in allowed:
-                raise PackageError(f"--{name} {value}: must be one of {', '.join(allowed)}")
+                raise SettingsError(f"--{name} {value}: must be one of {', '.join(allowed)}")
         self._refuse_counts()
         try:
             ImageColor.getrgb(self.background)
         except ValueError:
-            raise PackageError(
+            raise SettingsError(
                 f"--background {self.background}: not a colour; try white, black or #808080"
             ) from None
 
@@ -104,7 +106,7 @@ class PackageConfig:
     @property
     def side_wanted(self) -> int:
         """Fewest pixels that a crop's side should have once decoded."""
-        return _OVERSAMPLING * self.resolution
+        return round(_OVERSAMPLING * self.resolution)
 
     def _refuse_counts(self) -> None:
         for name, value, least in (
@@ -114,7 +116,7 @@ class PackageConfig:
             ("seed", self.seed, 0),
         ):
             if value is not None and value < least:
-                raise PackageError(f"--{name} {value}: must be at least {least}")
+                raise SettingsError(f"--{name} {value}: must be at least {least}")
 
 
 def _nearest_power(value: int) -> int:

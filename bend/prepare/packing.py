@@ -5,8 +5,7 @@ pictures' order, what is kept, and writes it. So the zip's bytes do not depend o
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -101,7 +100,7 @@ class _Packing:
         pictures = (job.picture for job in queue)
         results = map_in_order(partial(prepare, config=config), pictures, num_workers=num_workers)
         bar = tqdm(total=len(queue), desc="packaging", unit="picture", disable=None)
-        with contextlib.closing(results), bar, _explaining_deaths():
+        with contextlib.closing(results), bar:
             for done, job in enumerate(queue):
                 if config.max_images is not None and len(self.archive) >= config.max_images:
                     self.report.num_not_needed = len(queue) - done
@@ -134,15 +133,6 @@ def _source(picture: SourcePicture, piece: Piece) -> dict[str, Any]:
     if "parent" in picture.origin:
         return dict(picture.origin)
     return {**picture.origin, "parent": picture.name, "crop": list(piece.box)}
-
-
-@contextlib.contextmanager
-def _explaining_deaths() -> Iterator[None]:
-    try:
-        yield
-    except BrokenProcessPool:
-        why = "a worker process was killed, most likely for want of memory"
-        raise PackageError(f"{why}; try fewer --workers") from None
 
 
 def _verification_bar() -> Callable[[int, int], None]:

@@ -1,20 +1,25 @@
 """A function over many items on several processes: in order, and with only a few items in flight.
 
-`ProcessPoolExecutor.map` submits everything at once and lets results pile up behind a slow one. Here at most
-a few items a worker are under way or waiting, so memory stays flat however many there are. Workers are
-started afresh rather than forked, since the caller may run threads (torch does); they leave Ctrl-C to their
-parent, and die with it.
+At most a few items a worker are under way or waiting for their turn, so memory stays flat however many there
+are; `ProcessPoolExecutor.map` submits everything at once. Its processes would also either be forked, which
+the threads of a caller that uses torch forbid, or import the caller's main module, which runs an unguarded
+script anew. So workers are plain subprocesses (`bend.prepare.worker`) that are asked through pipes, one
+thread each: they end when their pipe does, even if this process was killed, and Ctrl-C reaches this process
+alone.
 """
 
-import multiprocessing
+import contextlib
 import os
-import signal
-import threading
+import pickle
+import queue
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing.connection import wait
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from bend.errors import PackageError
 
 __all__ = ["map_in_order"]
 
@@ -27,45 +32,91 @@ _IN_FLIGHT = 4  # items a worker
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], *, num_workers: int
 ) -> Generator[Result, None, None]:
-    """Yield `function(item)` for every item, in their order.
+    """Yield `function(item)` for every item, in their order. Closing the generator stops the workers at once.
 
     Args:
-        function: picklable, as are items and results; for one worker it is called right here.
+        function: picklable by name, as are items and results; for one worker it is called right here.
         items: read only as far as there is room in flight.
         num_workers: processes.
 
     Raises:
-        concurrent.futures.process.BrokenProcessPool: a worker was killed, most likely for want of memory.
+        PackageError: a worker died.
     """
     if num_workers == 1:
         yield from map(function, items)
         return
-    pool = ProcessPoolExecutor(num_workers, mp_context=_context(), initializer=_settle_in)
+    crew = _Crew(function, num_workers)
+    threads = ThreadPoolExecutor(num_workers)
     try:
         pending: deque[Future[Result]] = deque()
         for item in items:
-            pending.append(pool.submit(function, item))
+            pending.append(threads.submit(crew.ask, item))
             if len(pending) >= _IN_FLIGHT * num_workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        crew.stop()  # first, so that no thread waits for an answer any more
+        threads.shutdown(cancel_futures=True)
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+class _Crew:
+    """Worker processes that all know one function; `ask` may be called from as many threads."""
+
+    def __init__(self, function: Callable[[Any], Any], num_workers: int) -> None:
+        self._workers = [_start() for _ in range(num_workers)]
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+        for worker in self._workers:
+            _send(worker, function)
+            self._idle.put(worker)
+
+    def ask(self, item: Any) -> Any:
+        """What the function makes of `item`, in whichever process is idle."""
+        worker = self._idle.get()
+        try:
+            _send(worker, item)
+            assert worker.stdout is not None
+            return pickle.load(worker.stdout)
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+            raise _obituary(worker) from None
+        finally:
+            self._idle.put(worker)
+
+    def stop(self) -> None:
+        """End the processes, whatever they are doing, and wait until they have gone."""
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.wait()
+            for pipe in (worker.stdin, worker.stdout):
+                assert pipe is not None
+                with contextlib.suppress(OSError):  # what could not be sent is not wanted any more
+                    pipe.close()
 
 
-def _settle_in() -> None:
-    """First thing in a worker: leave Ctrl-C to the parent, and go when the parent has gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+def _start() -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "bend.prepare.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        process_group=0 if os.name == "posix" else None,  # Ctrl-C is for the terminal's foreground group
+    )
 
 
-def _follow(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+def _send(worker: subprocess.Popen[bytes], value: Any) -> None:
+    assert worker.stdin is not None
+    worker.stdin.write(pickle.dumps(value))
+    worker.stdin.flush()
+
+
+def _obituary(worker: subprocess.Popen[bytes]) -> PackageError:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        worker.wait(timeout=1)
+    if worker.returncode is not None and worker.returncode < 0:
+        return PackageError(
+            f"a worker process was killed by signal {-worker.returncode}, most likely for want of memory; "
+            "try fewer --workers"
+        )
+    return PackageError("a worker process failed; what it wrote above says why")

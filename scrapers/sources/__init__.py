@@ -10,7 +10,7 @@ from scrapers.errors import SourceError
 from scrapers.journal import Journal
 from scrapers.source import Access, Source, SourceInfo
 
-__all__ = ["DEFAULT_SOURCES", "SOURCES", "info_of", "make_source"]
+__all__ = ["DEFAULT_SOURCES", "SOURCES", "demand_keys", "info_of", "make_source"]
 
 DEFAULT_SOURCES = ("openverse", "commons")
 
@@ -45,8 +45,10 @@ def make_source(
     """
     kind = _class_of(name)
     info: SourceInfo = kind.info
-    _demand_keys(info, environ)
-    keys = {key: environ[key].strip() for key in (*info.keys, *info.optional_keys) if environ.get(key, "").strip()}
+    demand_keys(info, environ)
+    keys = {
+        key: environ[key].strip() for key in (*info.keys, *info.optional_keys) if environ.get(key, "").strip()
+    }
     access = Access(
         keys=keys,
         base_url=environ.get(f"BEND_{name.upper()}_URL", "").rstrip("/") or None,
@@ -65,7 +67,12 @@ def _class_of(name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def _demand_keys(info: SourceInfo, environ: Mapping[str, str]) -> None:
+def demand_keys(info: SourceInfo, environ: Mapping[str, str]) -> None:
+    """Refuse a source whose keys are not all set.
+
+    Raises:
+        SourceError: says which, and where to get one.
+    """
     missing: Sequence[str] = [key for key in info.keys if not environ.get(key, "").strip()]
     if missing:
         raise SourceError(

@@ -90,7 +90,9 @@ class Openverse:
             )
             self._token = text(answer.get("access_token")) if isinstance(answer, dict) else None
             if self._token is None:
-                raise SourceError("openverse: gave no token; check OPENVERSE_CLIENT_ID and OPENVERSE_CLIENT_SECRET")
+                raise SourceError(
+                    "openverse: gave no token; check OPENVERSE_CLIENT_ID and OPENVERSE_CLIENT_SECRET"
+                )
         return self._token
 
 

@@ -53,7 +53,9 @@ def _rows(query: str) -> Iterator[Mapping[str, Any]]:
         return
     path = Path(query)
     if not path.is_file():
-        raise SourceError(f"{path}: no such file; `--source urls` takes a text, CSV, TSV or Parquet file of addresses")
+        raise SourceError(
+            f"{path}: no such file; `--source urls` takes a text, CSV, TSV or Parquet file of addresses"
+        )
     suffix = path.suffix.lower()
     if suffix in (".parquet", ".pq"):
         yield from _parquet_rows(path)
@@ -80,7 +82,9 @@ def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise SourceError(f"{path}: reading Parquet needs pyarrow; install it, or give the list as CSV") from None
+        raise SourceError(
+            f"{path}: reading Parquet needs pyarrow; install it, or give the list as CSV"
+        ) from None
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             _demand_column(path, file.schema_arrow.names)
@@ -92,7 +96,9 @@ def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _demand_column(path: Path, columns: Any) -> None:
     if not set(columns) & set(_ADDRESS_COLUMNS):
-        raise SourceError(f"{path}: has no column image_url or url, only {', '.join(map(str, columns)) or 'none'}")
+        raise SourceError(
+            f"{path}: has no column image_url or url, only {', '.join(map(str, columns)) or 'none'}"
+        )
 
 
 def _ref(row: Mapping[str, Any], query: str) -> ImageRef | None:

@@ -29,8 +29,12 @@ _LRELU_SLOPE = 0.2
 
 
 def default_gain(act: str) -> float:
-    """The gain that `bias_act` applies after activation `act` when told none."""
-    return ACTIVATIONS[act][1]
+    """The gain that `bias_act` applies after activation `act` when told none.
+
+    Raises:
+        ValueError: unknown activation.
+    """
+    return _activation(act)[1]
 
 
 def bias_act(
@@ -59,15 +63,13 @@ def bias_act(
     Raises:
         ValueError: unknown activation, or a bias that does not fit.
     """
-    if act not in ACTIVATIONS:
-        raise ValueError(f"unknown activation {act!r}; known: {', '.join(ACTIVATIONS)}")
+    function, act_gain = _activation(act)
     if b is not None:
         if b.ndim != 1 or b.shape[0] != x.shape[dim]:
             raise ValueError(
                 f"bias of shape {tuple(b.shape)} does not fit dimension {dim} of {tuple(x.shape)}"
             )
         x = x + b.to(x.dtype).reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)])
-    function, act_gain = ACTIVATIONS[act]
     x = function(x, _LRELU_SLOPE if alpha is None else alpha)
     gain = act_gain if gain is None else gain
     if gain != 1:
@@ -75,3 +77,9 @@ def bias_act(
     if clamp is not None and clamp >= 0:
         x = x.clamp(-clamp, clamp)
     return x
+
+
+def _activation(act: str) -> tuple[Callable[[Tensor, float], Tensor], float]:
+    if act not in ACTIVATIONS:
+        raise ValueError(f"unknown activation {act!r}; known: {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[act]

@@ -13,6 +13,7 @@ from stylegan.ops.conv2d_resample import conv2d_resample
 __all__ = ["modulated_conv2d"]
 
 _EPSILON = 1e-8
+_TINY = 1e-20
 
 
 def modulated_conv2d(
@@ -47,8 +48,9 @@ def modulated_conv2d(
     """
     if x.dtype == torch.float16 and demodulate:  # keep products and their squares in range
         in_size = weight[0].numel()
-        weight = weight * (in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True))
-        styles = styles / styles.abs().amax(dim=1, keepdim=True)
+        largest = weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY)  # a silenced channel is all 0
+        weight = weight * (in_size**-0.5 / largest)
+        styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
     x = x * styles.to(x.dtype)[:, :, None, None]
     x = conv2d_resample(
         x, weight.to(x.dtype), resample_filter, up=up, down=down, padding=padding, flip_weight=flip_weight

@@ -44,6 +44,8 @@ def test_nonsense_is_refused(build: Callable[[], object]) -> None:
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("seconds", "fps", "num"), [(10, 24, 240), (1.5, 30, 45), (2, 23.976, 48), (0.1, 24, 2)])
+@pytest.mark.parametrize(
+    ("seconds", "fps", "num"), [(10, 24, 240), (1.5, 30, 45), (2, 23.976, 48), (0.1, 24, 2)]
+)
 def test_frame_count_is_exact(seconds: float, fps: float, num: int) -> None:
     assert FilmConfig(seconds=seconds, fps=fps).num_frames == num

@@ -17,7 +17,9 @@ def test_a_seed_is_the_same_latent_everywhere() -> None:
     assert latents.z_from_seeds([], 32).shape == (0, 32)
 
 
-@pytest.mark.parametrize(("psi", "cutoff"), [(1.0, None), (0.5, None), (0.5, 2), (0.0, 1), (-1.0, 0), (1.5, 99)])
+@pytest.mark.parametrize(
+    ("psi", "cutoff"), [(1.0, None), (0.5, None), (0.5, 2), (0.0, 1), (-1.0, 0), (1.5, 99)]
+)
 def test_truncation_is_the_mapping_network_s(psi: float, cutoff: int | None) -> None:
     G = tiny_generator()
     z = latents.z_from_seeds(range(4), 32)

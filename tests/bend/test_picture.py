@@ -10,7 +10,9 @@ from bend.errors import RenderError
 from bend.picture import check_picture_output, enlarge, missing, save_picture
 from bend.provenance import Provenance, png_is_whole, read_provenance
 
-NOTE = Provenance(work={"seed": 3}, network="net", network_sha256="00", command="bend render images --seeds 3")
+NOTE = Provenance(
+    work={"seed": 3}, network="net", network_sha256="00", command="bend render images --seeds 3"
+)
 
 
 def picture(height: int = 12, width: int = 20) -> np.ndarray:

@@ -91,7 +91,8 @@ def test_conditional_network_needs_its_class() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"truncation_psi": float("nan")}, {"noise_mode": "loud"}, {"class_index": 0}, {"device": "abacus"}]
+    "settings",
+    [{"truncation_psi": float("nan")}, {"noise_mode": "loud"}, {"class_index": 0}, {"device": "abacus"}],
 )
 def test_nonsense_is_refused_at_the_call(settings: dict[str, object]) -> None:
     with pytest.raises(SettingsError):

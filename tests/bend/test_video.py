@@ -16,7 +16,8 @@ from bend.video import FILM_SUFFIXES, open_film
 
 NOTE = Provenance(work={"text": "x" * 700}, network="net", network_sha256="00", command="bend render --loop")
 COLOURS = np.array(
-    [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [128, 128, 128], [200, 120, 40]], np.uint8
+    [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [128, 128, 128], [200, 120, 40]],
+    np.uint8,
 )
 
 

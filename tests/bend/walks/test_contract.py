@@ -81,7 +81,7 @@ def test_deterministic_and_pure(name: str) -> None:
     walk = WALKS[name]
     keys = keyframes(walk)
     before = keys.copy()
-    state = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
+    state = np.random.get_state()[1].copy()  # type: ignore[index]
     first = walk.at(keys, times(9, True), closed(walk))
     again = walk.at(keys, times(9, True), closed(walk))
     np.testing.assert_array_equal(first, again)

@@ -1,0 +1,136 @@
+"""`bend scrape` behind its options: the run with its progress bar, the dry run, the table of sources, the zip.
+
+Searching, fetching and judging are `scrapers`'; this module joins them to a terminal and to `bend.prepare`.
+"""
+
+import os
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from bend.errors import PackageError
+from bend.prepare import PackageConfig, package
+from scrapers.gather import ScrapeConfig, gather, preview
+from scrapers.licences import FAMILIES
+from scrapers.manifest import Entry
+from scrapers.source import ImageRef, SourceInfo
+from scrapers.sources import SOURCES, info_of
+
+__all__ = ["Gathered", "describe_sources", "plan_zip", "run_dry", "run_scrape"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What a scrape left behind, for a person and for a program."""
+
+    lines: tuple[str, ...]
+    record: dict[str, Any]
+
+
+def run_scrape(config: ScrapeConfig, zip_config: PackageConfig | None = None) -> Gathered:
+    """Fill the folder, showing progress on stderr, and package it if a zip is asked for.
+
+    Raises:
+        ScraperError: no pictures can be had, or the folder is not a scrape's.
+        PackageError: no zip can be made of them.
+    """
+    with tqdm(total=config.count, unit="picture", disable=None) as bar:
+        summary = gather(config, watch=_progress(bar), warn=lambda message: tqdm.write(message, file=_stderr()))
+    lines, record = summary.lines(), summary.to_json()
+    if zip_config is not None:
+        report = package(zip_config)
+        lines += report.lines()
+        record["zip"] = report.to_json()
+    return Gathered(lines=tuple(lines), record=record)
+
+
+def plan_zip(folder: Path, out: Path, resolution: int, *, force: bool) -> PackageConfig:
+    """The packaging that is to follow; what cannot work is refused before hours of scraping.
+
+    Raises:
+        PackageError: a value makes no sense, or the zip is there already.
+    """
+    if out.exists() and not force:
+        raise PackageError(f"{out}: is there already; choose another --zip, or --force to replace it")
+    return PackageConfig(sources=(folder,), out=out, resolution=resolution, force=force)
+
+
+def run_dry(config: ScrapeConfig) -> Iterator[str]:
+    """Lines that say what would be fetched, and the count of what would be refused; nothing is written.
+
+    Raises:
+        SourceError: no source answers.
+    """
+    num_refs = num_refused = 0
+    for found in preview(config, warn=lambda message: tqdm.write(message, file=_stderr())):
+        if isinstance(found, ImageRef):
+            num_refs += 1
+            size = f"{found.width}x{found.height}" if found.width and found.height else "?"
+            yield f"{found.source}  {found.license}  {size}  {found.page_url or found.image_url}  {found.title or ''}"
+        else:
+            num_refused += 1
+    yield f"would fetch {num_refs:,} pictures into {config.out}; {num_refused:,} refused unseen"
+
+
+def describe_sources(as_json: bool, environ: Mapping[str, str] = os.environ) -> list[Any]:
+    """The sources with keys, evidence, limits and terms: text blocks, or records for JSON.
+
+    The value of a key is never shown, only whether it is set.
+    """
+    infos = [info_of(name) for name in SOURCES]
+    return [_record(info, environ) if as_json else _block(info, environ) for info in infos]
+
+
+def _record(info: SourceInfo, environ: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "summary": info.summary,
+        "keys": {key: bool(environ.get(key)) for key in info.keys},
+        "optional_keys": {key: bool(environ.get(key)) for key in info.optional_keys},
+        "key_page": info.key_page,
+        "licenses": list(info.licenses),
+        "evidence": info.evidence,
+        "limits": info.limits,
+        "terms": info.terms,
+        "robots": info.obeys_robots,
+        "notice": info.notice,
+    }
+
+
+def _block(info: SourceInfo, environ: Mapping[str, str]) -> str:
+    keys = [f"{key} ({'set' if environ.get(key) else 'not set'})" for key in info.keys]
+    keys += [f"{key} (optional, {'set' if environ.get(key) else 'not set'})" for key in info.optional_keys]
+    is_open = set(info.licenses) == set(FAMILIES)
+    facts = {
+        "key": f"{', '.join(keys)}; {info.key_page}" if keys else "none needed",
+        "licences": f"{'whatever is stated' if is_open else ', '.join(info.licenses)} ({info.evidence})",
+        "limits": info.limits,
+        "terms": info.terms,
+        "note": info.notice,
+    }
+    rows = [f"  {name + ':':<10}{value}" for name, value in facts.items() if value]
+    return "\n".join([f"{info.name}: {info.summary}", *rows])
+
+
+def _progress(bar: Any) -> Callable[[Entry], None]:
+    num_refused = 0
+
+    def watch(entry: Entry) -> None:
+        nonlocal num_refused
+        if entry.is_kept:
+            bar.update()
+        else:
+            num_refused += 1
+            bar.set_postfix_str(f"{num_refused:,} refused, last: {entry.reason}", refresh=False)
+
+    return watch
+
+
+def _stderr() -> Any:
+    import sys
+
+    return sys.stderr

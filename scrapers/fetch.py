@@ -1,0 +1,141 @@
+"""What a worker does with one reference: fetch it, look at it, and note the outcome so that it is done once.
+
+Outcomes are facts about a URL, independent of any other picture; whether the picture is kept is the judge's affair.
+A worker holds a network place only while it talks to the network, so that decoding one picture never keeps the next
+from being asked for.
+"""
+
+import json
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from scrapers.client import PoliteClient
+from scrapers.download import DownloadRules, copy_local, download
+from scrapers.errors import DownloadError, PassingError
+from scrapers.folder import ScrapeFolder, key_of
+from scrapers.picture import Picture, inspect
+from scrapers.robots import Robots
+from scrapers.source import ImageRef
+
+__all__ = ["Fetcher", "Outcome"]
+
+# An owner's or operator's no; the copy behind `fallback_url` is covered by it.
+_NO_FALLBACK = frozenset({"opt-out", "robots", "legal-reasons", "private-address", "bad-url", "stopped"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What fetching a URL came to.
+
+    Attributes:
+        url: the address that was fetched.
+        picture: what the file is; None where there is none.
+        reason: why there is none, one word.
+        detail: the same in one line.
+        may_pass: whether another run may do better.
+    """
+
+    url: str
+    picture: Picture | None = None
+    reason: str | None = None
+    detail: str | None = None
+    may_pass: bool = False
+
+    def to_json(self) -> str:
+        """For the journal."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From the journal."""
+        record = json.loads(text)
+        picture = Picture(**record["picture"]) if record["picture"] else None
+        return cls(**{**record, "picture": picture})
+
+
+class Fetcher:
+    """Fetches references into a scrape's folder. Safe to use from many threads.
+
+    Args:
+        client: the network.
+        folder: where files wait for their turn.
+        rules: what a download must keep to.
+        num_places: downloads at the same time.
+        obedient: sources for which robots.txt is asked.
+    """
+
+    def __init__(
+        self,
+        client: PoliteClient,
+        folder: ScrapeFolder,
+        rules: DownloadRules,
+        *,
+        num_places: int,
+        obedient: frozenset[str],
+    ) -> None:
+        self._client = client
+        self._folder = folder
+        self._rules = rules
+        self._robots = Robots(client, rules.agent)
+        self._obedient = obedient
+        self._places = threading.Semaphore(num_places)
+
+    def fetch(self, ref: ImageRef) -> Outcome:
+        """Fetch the picture, or else its fallback; the first address's outcome stands where both fail.
+
+        Raises:
+            PassingError: `stopped`.
+            OSError: the disk is full.
+        """
+        first = self._outcome(ref, ref.image_url)
+        if first.picture or ref.fallback_url is None or first.reason in _NO_FALLBACK:
+            return first
+        second = self._outcome(ref, ref.fallback_url)
+        return second if second.picture else first
+
+    def close(self) -> None:
+        """Wake and end whatever is under way."""
+        self._client.close()
+
+    def _outcome(self, ref: ImageRef, url: str) -> Outcome:
+        key = key_of(ref, url)
+        noted = self._folder.journal.outcome(key)
+        if noted is not None:
+            outcome = Outcome.from_json(noted)
+            if outcome.picture is None or self._is_there(ref, url, outcome.picture):
+                return outcome
+        outcome = self._fresh(ref, url)
+        if not outcome.may_pass:
+            self._folder.journal.keep_outcome(key, outcome.to_json())
+        return outcome
+
+    def _is_there(self, ref: ImageRef, url: str, picture: Picture) -> bool:
+        return self._folder.staged(ref, url).exists() or self._folder.final(ref, picture).exists()
+
+    def _fresh(self, ref: ImageRef, url: str) -> Outcome:
+        staged = self._folder.staged(ref, url)
+        try:
+            if not staged.exists():  # else the last run ended before it could look at it
+                with self._places:
+                    self._get(ref, url, staged)
+            return Outcome(url=url, picture=inspect(staged))
+        except PassingError as error:
+            if error.reason == "stopped":
+                raise
+            return Outcome(url=url, reason=error.reason, detail=str(error), may_pass=True)
+        except DownloadError as error:
+            staged.unlink(missing_ok=True)
+            return Outcome(url=url, reason=error.reason, detail=str(error))
+
+    def _get(self, ref: ImageRef, url: str, staged: Path) -> None:
+        if ref.source == "folder":
+            copy_local(Path(url2pathname(unquote(urlsplit(url).path))), staged, self._rules)
+            return
+        self._client.guard.check_url(url)
+        if ref.source in self._obedient and not self._robots.allows(url):
+            raise DownloadError("robots", f"{url}: robots.txt of its host says no")
+        download(self._client, url, staged, self._rules)

@@ -1,0 +1,326 @@
+"""A whole scrape: search, fetch, judge, record; taken up again wherever it was cut off.
+
+References are taken from the streams in turns, fetched by many threads, and judged one by one in the order in which
+they were found, whichever download ended first. So the folder depends on what the services said, not on timing, and
+a scrape that was killed goes on to the very folder that it would have made unbroken: the manifest says what is
+done, the journal what was fetched or answered beyond that.
+
+At no time are more pictures under way than are still wanted, so that none is fetched for nothing; and at most a
+window of them, so that memory stays flat however many there are.
+"""
+
+import contextlib
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from scrapers.client import ClientConfig, PoliteClient
+from scrapers.download import DownloadRules
+from scrapers.errors import ScraperError, SourceError
+from scrapers.fetch import Fetcher, Outcome
+from scrapers.folder import ScrapeFolder, open_folder
+from scrapers.history import History
+from scrapers.judge import Judge, Refusal
+from scrapers.licences import DEFAULT_ACCEPTED
+from scrapers.manifest import Entry
+from scrapers.plan import Stream, streams_of, take_turns
+from scrapers.source import ImageRef, Wanted
+from scrapers.sources import DEFAULT_SOURCES, demand_keys, info_of, make_source
+from scrapers.summary import Summary
+
+__all__ = ["ScrapeConfig", "gather", "preview"]
+
+_WINDOW_PER_WORKER = 4
+_LOOKING = 2  # threads beyond the network's, which decode while those wait
+_UNREACHABLE_IN_A_ROW = 20
+_NO_NETWORK = frozenset({"connection", "timeout", "dns", "host-down", "robots-unknown"})
+
+Watcher = Callable[[Entry], None]
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeConfig:
+    """What `bend scrape` is asked to do.
+
+    Attributes:
+        queries: words; files or folders for the sources `urls` and `folder`.
+        out: the folder to fill.
+        sources: names of the table in `scrapers.sources`.
+        count: pictures to have in the folder in the end.
+        licenses: accepted licence families.
+        min_size: shorter side in pixels, at least.
+        max_distance: differing bits of 64 in the perceptual hash that still make two pictures the same.
+        workers: downloads at the same time, over all hosts.
+        retry: look again at what earlier runs refused.
+        keep_going: refuse what cannot be reached, instead of stopping after a row of them.
+        client: how the network is used.
+        rules: what a download must keep to.
+    """
+
+    queries: tuple[str, ...]
+    out: Path
+    sources: tuple[str, ...] = DEFAULT_SOURCES
+    count: int = 100
+    licenses: tuple[str, ...] = DEFAULT_ACCEPTED
+    min_size: int = 256
+    max_distance: int = 4
+    workers: int = 8
+    retry: bool = False
+    keep_going: bool = False
+    client: ClientConfig = field(default_factory=ClientConfig)
+    rules: DownloadRules = field(default_factory=DownloadRules)
+
+    def __post_init__(self) -> None:
+        if not self.queries or not all(query.strip() for query in self.queries):
+            raise ValueError("queries: give at least one, and none empty")
+        if not self.sources:
+            raise ValueError("sources: give at least one")
+        if self.count < 1 or not 1 <= self.workers <= 256:
+            raise ValueError(f"count {self.count}, workers {self.workers}: at least 1, workers at most 256")
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is asked of every picture."""
+        return Wanted(licenses=self.licenses, min_size=self.min_size)
+
+
+def gather(
+    config: ScrapeConfig,
+    *,
+    watch: Watcher | None = None,
+    warn: Warn | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Summary:
+    """Fill `config.out` with `config.count` pictures, or with as many as there are.
+
+    Args:
+        config: what to do.
+        watch: called with each manifest line, those of earlier runs first.
+        warn: called with what a person should know at once.
+        environ: where keys are looked for; the process's own by default.
+
+    Raises:
+        ScraperError: the folder is not ours, no source answers, or nothing can be reached.
+        OSError: the disk is full; the same command goes on.
+    """
+    warn = warn or (lambda message: None)
+    client = PoliteClient(config.client)
+    environ = os.environ if environ is None else environ
+    _check_sources(config, environ)
+    with _quiet_pillow(), contextlib.closing(client), open_folder(config.out) as folder:
+        sources = [
+            make_source(name, client, folder.journal, environ) for name in dict.fromkeys(config.sources)
+        ]
+        _warn_of(config, warn)
+        fetcher = Fetcher(
+            client,
+            folder,
+            config.rules,
+            num_places=config.workers,
+            obedient=frozenset(source.info.name for source in sources if source.info.obeys_robots),
+        )
+        return _Scrape(config, folder, fetcher, watch, warn).run(
+            streams_of(sources, config.queries, config.wanted)
+        )
+
+
+def preview(
+    config: ScrapeConfig, *, warn: Warn, environ: Mapping[str, str] | None = None
+) -> Iterator[Entry | ImageRef]:
+    """What `gather` would consider, in order, up to `count` that pass: references to fetch, entries refused at once.
+
+    Nothing is downloaded or written; the services are asked.
+
+    Raises:
+        SourceError: no source answers.
+    """
+    environ = os.environ if environ is None else environ
+    _check_sources(config, environ)
+    judge = Judge(config.wanted, config.max_distance)
+    with contextlib.closing(PoliteClient(config.client)) as client:
+        sources = [make_source(name, client, None, environ) for name in dict.fromkeys(config.sources)]
+        _warn_of(config, warn)
+        num_passed = 0
+        for ref in take_turns(
+            streams_of(sources, config.queries, config.wanted), lambda stream, error: warn(str(error))
+        ):
+            if refusal := judge.reference(ref):
+                yield Entry(ref=ref, reason=refusal.reason, detail=refusal.detail)
+                continue
+            yield ref
+            num_passed += 1
+            if num_passed == config.count:
+                return
+
+
+class _Scrape:
+    """One run of `gather`: the state of its loop. Lives on the calling thread; only fetching is elsewhere."""
+
+    def __init__(
+        self, config: ScrapeConfig, folder: ScrapeFolder, fetcher: Fetcher, watch: Watcher | None, warn: Warn
+    ) -> None:
+        self.config = config
+        self.folder = folder
+        self.fetcher = fetcher
+        self.watch = watch or (lambda entry: None)
+        self.warn = warn
+        self.judge = Judge(config.wanted, config.max_distance)
+        self.history = History(retry=config.retry, licenses=config.licenses)
+        self.summary = Summary(out=config.out, count=config.count)
+        self.failures: list[SourceError] = []
+        self.unreached: list[Entry] = []  # not written until something else shows that the network is there
+        self.num_fetching = 0
+
+    def run(self, streams: list[Stream]) -> Summary:
+        self._recall()
+        refs = self.history.new_ones(take_turns(streams, self._lost))
+        pool = ThreadPoolExecutor(self.config.workers + _LOOKING, thread_name_prefix="scrape")
+        try:
+            self._work(refs, pool)
+        finally:
+            # Workers stuck in a wait or a read are woken by the client's end.
+            self.fetcher.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+        if self.failures and not self.summary.num_kept:
+            raise self.failures[0]
+        self.summary.failures = [str(failure) for failure in self.failures]
+        return self.summary
+
+    def _recall(self) -> None:
+        """Take in the manifest of earlier runs."""
+        for entry in self.folder.history():
+            is_gone = entry.file is not None and not (self.folder.path / entry.file).exists()
+            self.summary.count_entry(entry, self.history.superseded(entry), is_gone=is_gone)
+            self.history.add(entry)
+            if self.history.is_settled(entry):
+                self.judge.remember(entry)
+            self.watch(entry)
+
+    def _work(self, refs: Iterator[ImageRef], pool: ThreadPoolExecutor) -> None:
+        window = _WINDOW_PER_WORKER * self.config.workers
+        pending: deque[tuple[ImageRef, Refusal | Future[Outcome]]] = deque()
+        while True:
+            while len(pending) < window and self.num_fetching < self.config.count - self.summary.num_kept:
+                ref = next(refs, None)
+                if ref is None:
+                    break
+                pending.append((ref, self._begin(ref, pool)))
+            if not pending:
+                break
+            self._settle(*pending.popleft())
+        self._write_unreached()
+
+    def _begin(self, ref: ImageRef, pool: ThreadPoolExecutor) -> Refusal | Future[Outcome]:
+        if refusal := self.judge.reference(ref):
+            return refusal
+        self.num_fetching += 1
+        return pool.submit(self.fetcher.fetch, ref)
+
+    def _settle(self, ref: ImageRef, verdict: Refusal | Future[Outcome]) -> None:
+        """Write the line of the picture whose turn it is."""
+        if isinstance(verdict, Refusal):
+            entry = Entry(ref=ref, reason=verdict.reason, detail=verdict.detail)
+            is_held = bool(self.unreached)  # lines keep their order
+        else:
+            entry = self._entry(ref, verdict.result())
+            self.num_fetching -= 1
+            is_held = entry.reason in _NO_NETWORK and not self.config.keep_going
+            if not is_held:
+                self._write_unreached()
+        if is_held:
+            self.unreached.append(entry)
+            self._check_network()
+        else:
+            self._write(entry)
+
+    def _entry(self, ref: ImageRef, outcome: Outcome) -> Entry:
+        if outcome.picture is None:
+            return Entry(ref=ref, reason=outcome.reason, detail=outcome.detail)
+        final = self.folder.final(ref, outcome.picture)
+        fetched_url = outcome.url if outcome.url != ref.image_url else None
+        if refusal := self.judge.picture(outcome.picture, final.name):
+            return Entry(
+                ref=ref,
+                reason=refusal.reason,
+                detail=refusal.detail,
+                picture=outcome.picture,
+                fetched_url=fetched_url,
+            )
+        return Entry(ref=ref, file=final.name, picture=outcome.picture, fetched_url=fetched_url)
+
+    def _write(self, entry: Entry) -> None:
+        """Make the folder, the manifest and the journal agree about a picture, in an order safe to be killed in."""
+        self.folder.settle(entry)
+        if not self.history.says_already(entry):
+            self.folder.manifest.append(entry)
+            self.summary.count_entry(entry, self.history.superseded(entry), is_new=True)
+            self.watch(entry)
+        self.folder.forget(entry)
+
+    def _write_unreached(self) -> None:
+        for entry in self.unreached:
+            self._write(entry)
+        self.unreached.clear()
+
+    def _check_network(self) -> None:
+        """Stop rather than refuse picture after picture while the network is away.
+
+        Raises:
+            ScraperError: a row of pictures could not be reached.
+        """
+        missing = [entry for entry in self.unreached if entry.reason in _NO_NETWORK]
+        if len(missing) >= _UNREACHABLE_IN_A_ROW:
+            raise ScraperError(
+                f"{len(missing)} pictures in a row could not be reached (last: {missing[-1].detail}); run the same "
+                "command again when the network is back, or with --keep-going to leave them out"
+            )
+
+    def _lost(self, stream: Stream, error: SourceError) -> None:
+        self.failures.append(error)
+        self.warn(str(error))
+
+
+def _check_sources(config: ScrapeConfig, environ: Mapping[str, str]) -> None:
+    """Refuse before anything is made or asked.
+
+    Raises:
+        SourceError: there is no such source, its key is missing, or it has nothing under the accepted licences.
+    """
+    for name in config.sources:
+        info = info_of(name)
+        demand_keys(info, environ)
+        if not set(info.licenses) & set(config.licenses):
+            raise SourceError(
+                f"{name}: its pictures are {' or '.join(info.licenses)}, which --license does not take; "
+                f"add it: --license {','.join((*config.licenses, info.licenses[0]))}"
+            )
+
+
+def _warn_of(config: ScrapeConfig, warn: Warn) -> None:
+    """Say what a person should know before it begins."""
+    infos = [info_of(name) for name in config.sources]
+    for info in infos:
+        if info.notice:
+            warn(f"{info.name}: {info.notice}")
+    if config.client.contact is None and any(info.searches for info in infos):
+        warn("no --contact: services see nobody to complain to, and some answer more slowly")
+    if config.rules.ignore_opt_out:
+        warn(
+            "--ignore-opt-out: taking pictures whose owners ask by X-Robots-Tag that programs leave them alone"
+        )
+
+
+@contextlib.contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Pillow's remarks on odd files are not for the person's eyes, but a decompression bomb is an error."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
