@@ -4,7 +4,7 @@ Searching, fetching and judging are `scrapers`'; this module joins them to a ter
 """
 
 import os
-import textwrap
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,18 @@ from typing import Any
 
 from tqdm import tqdm
 
+from bend import __version__
 from bend.errors import PackageError
 from bend.prepare import PackageConfig, package
-from scrapers.gather import ScrapeConfig, gather, preview
-from scrapers.licences import FAMILIES
+from scrapers.config import ClientConfig, DownloadRules, ScrapeConfig
+from scrapers.errors import ScraperError
+from scrapers.gather import gather, preview
+from scrapers.licences import FAMILIES, parse_accepted
 from scrapers.manifest import Entry
 from scrapers.source import ImageRef, SourceInfo
 from scrapers.sources import SOURCES, info_of
 
-__all__ = ["Gathered", "describe_sources", "plan_zip", "run_dry", "run_scrape"]
+__all__ = ["Gathered", "describe_sources", "plan_scrape", "plan_zip", "run_dry", "run_scrape"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +42,52 @@ def run_scrape(config: ScrapeConfig, zip_config: PackageConfig | None = None) ->
         PackageError: no zip can be made of them.
     """
     with tqdm(total=config.count, unit="picture", disable=None) as bar:
-        summary = gather(config, watch=_progress(bar), warn=lambda message: tqdm.write(message, file=_stderr()))
+        summary = gather(
+            config, watch=_progress(bar), warn=lambda message: tqdm.write(message, file=_stderr())
+        )
     lines, record = summary.lines(), summary.to_json()
+    if not summary.num_kept:
+        raise ScraperError(f"no picture was kept; {'; '.join(line.strip() for line in lines)}")
     if zip_config is not None:
         report = package(zip_config)
         lines += report.lines()
         record["zip"] = report.to_json()
     return Gathered(lines=tuple(lines), record=record)
+
+
+def plan_scrape(
+    queries: tuple[str, ...], *, sources: str, licenses: str, contact: str | None, **settings: Any
+) -> ScrapeConfig:
+    """The scrape that a person typed.
+
+    Args:
+        queries: words, files or folders.
+        sources: names joined by commas.
+        licenses: licence families joined by commas, or `any`.
+        contact: mail or web address.
+        **settings: other fields of `ScrapeConfig`, `ClientConfig` and `DownloadRules`.
+
+    Raises:
+        ValueError: something cannot be meant.
+    """
+    names = tuple(name.strip() for name in sources.split(",") if name.strip())
+    files = [query for query in queries if Path(query).exists() and not set(names) & {"urls", "folder"}]
+    if files:
+        raise ValueError(f"{files[0]} is a file or folder; --source urls or --source folder takes it")
+    client = ClientConfig(
+        product=f"bend/{__version__}",
+        contact=contact,
+        allow_private_hosts=settings.pop("allow_private_hosts"),
+    )
+    rules = DownloadRules(ignore_opt_out=settings.pop("ignore_opt_out"))
+    return ScrapeConfig(
+        queries=queries,
+        sources=names,
+        licenses=parse_accepted(licenses),
+        client=client,
+        rules=rules,
+        **settings,
+    )
 
 
 def plan_zip(folder: Path, out: Path, resolution: int, *, force: bool) -> PackageConfig:
@@ -131,6 +173,4 @@ def _progress(bar: Any) -> Callable[[Entry], None]:
 
 
 def _stderr() -> Any:
-    import sys
-
     return sys.stderr

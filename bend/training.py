@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from bend.timeline import RunTimeline
 from stylegan.errors import ConfigError
 from stylegan.training.config import TrainConfig
 from stylegan.training.loop import TrainSummary, train
@@ -28,6 +29,7 @@ _RESUMABLE = {
     "save_minutes",
     "g_lr",
     "d_lr",
+    "r1_gamma",
 }
 _PROBE_STEPS = 2
 
@@ -78,7 +80,7 @@ def run_finetune(request: Request) -> Report:
         session = open_run(plan, request.out)
     if request.dry_run:
         return _estimate(session.plan)
-    return _summarize(train(session))
+    return _summarize(train(session, on_snapshot=RunTimeline(str(session.plan.device))))
 
 
 def _estimate(plan: Plan) -> Report:

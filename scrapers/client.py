@@ -9,27 +9,28 @@ what is final. URLs are shown with their keys struck out.
 import contextlib
 import http.client
 import random
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
 
+from scrapers.config import ClientConfig
 from scrapers.deadline import Watch, Watchdog
 from scrapers.errors import DownloadError, PassingError
 from scrapers.gate import Gate, Visit
 from scrapers.guard import AddressGuard, netloc_of
-from scrapers.retry import RETRIED_STATUSES, RetryPolicy, parse_retry_after
-from scrapers.source import HostLimit
+from scrapers.retry import RETRIED_STATUSES, parse_retry_after
 from scrapers.transport import make_session
 
-__all__ = ["ClientConfig", "PoliteClient", "Reply", "redact"]
+__all__ = ["PoliteClient", "Reply", "redact", "user_agent"]
 
-_SECRET_PARAMETERS = frozenset({"key", "api_key", "apikey", "access_token", "token", "client_secret", "cx"})
+_SECRETS = re.compile(r"(?i)(?<=[?&;])(key|api_key|apikey|access_token|token|client_secret|cx)=[^&#;]*")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FINAL_REASONS = {401: "forbidden", 403: "forbidden", 404: "not-found", 410: "gone", 451: "legal-reasons"}
 _NETWORK_FAULTS = (  # not OSError as a whole: a full disk is none of the network's
@@ -40,47 +41,6 @@ _NETWORK_FAULTS = (  # not OSError as a whole: a full disk is none of the networ
     TimeoutError,
 )
 _PRIVATE_HEADERS = frozenset({"authorization", "x-subscription-token", "x-api-key"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientConfig:
-    """How the client behaves.
-
-    Attributes:
-        product: name and version for the User-Agent, such as `bend/0.1.0`.
-        contact: the operator's mail or web address, so that a host can complain before it blocks.
-        allow_private_hosts: lets private and loopback addresses through.
-        connect_timeout_s, read_timeout_s: limits of a single socket operation.
-        total_timeout_s: limit of a whole attempt, redirects and body included.
-        max_redirects: hops after the first.
-        retry: when to try again.
-        default_limit: pace towards a host that has no limit of its own.
-        breaker_failures, breaker_rest_s: failures in a row that rest a host, and for how long.
-    """
-
-    product: str = "bend"
-    contact: str | None = None
-    allow_private_hosts: bool = False
-    connect_timeout_s: float = 10.0
-    read_timeout_s: float = 20.0
-    total_timeout_s: float = 120.0
-    max_redirects: int = 5
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    default_limit: HostLimit = field(default_factory=HostLimit)
-    breaker_failures: int = 5
-    breaker_rest_s: float = 20.0
-
-    def __post_init__(self) -> None:
-        if self.contact is not None and not _is_contact(self.contact):
-            raise ValueError(f"contact {self.contact[:100]!r}: give a mail address or a web address")
-        if min(self.connect_timeout_s, self.read_timeout_s, self.total_timeout_s) <= 0:
-            raise ValueError("timeouts must be positive")
-
-    @property
-    def user_agent(self) -> str:
-        """`product (contact) requests/X`, the form that Wikimedia's policy asks for."""
-        contact = f" ({self.contact})" if self.contact else ""
-        return f"{self.product}{contact} requests/{requests.__version__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,26 +141,28 @@ class PoliteClient:
         """
         sent = {"Accept-Encoding": "identity", **(headers or {})}
         first = url
-        with self._watchdog.watch(self.config.total_timeout_s) as watch:
-            for _ in range(self.config.max_redirects + 1):
-                self.guard.check_url(url)
-                with (
-                    self.gate.visit(netloc_of(url)) as visit,
-                    self._send(url, sent, form, visit, watch) as response,
-                ):
-                    if response.status_code not in _REDIRECTS or "location" not in response.headers:
-                        self._judge(response, url, visit, accept_statuses, retry_statuses)
-                        yield Reply(
-                            status=response.status_code,
-                            headers=response.headers,
-                            url=url,
-                            _response=response,
-                            _visit=visit,
-                        )
-                        return
-                    url, form = _next_hop(url, response.headers["location"]), None
-                    if netloc_of(url) != netloc_of(first):
-                        sent = {k: v for k, v in sent.items() if k.lower() not in _PRIVATE_HEADERS}
+        left_s = self.config.total_timeout_s
+        for _ in range(self.config.max_redirects + 1):
+            self.guard.check_url(url)
+            with (
+                self.gate.visit(netloc_of(url)) as visit,
+                self._watchdog.watch(left_s) as watch,  # waiting for one's turn does not count
+                self._send(url, sent, form, visit, watch) as response,
+            ):
+                if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                    self._judge(response, url, visit, accept_statuses, retry_statuses)
+                    yield Reply(
+                        status=response.status_code,
+                        headers=response.headers,
+                        url=url,
+                        _response=response,
+                        _visit=visit,
+                    )
+                    return
+                url, form = _next_hop(url, response.headers["location"]), None
+                if netloc_of(url) != netloc_of(first):
+                    sent = {k: v for k, v in sent.items() if k.lower() not in _PRIVATE_HEADERS}
+            left_s = max(0.1, watch.left_s)
         raise DownloadError(
             "redirect-loop", f"{redact(first)}: redirected more than {self.config.max_redirects} times"
         )
@@ -222,6 +184,8 @@ class PoliteClient:
                 proxies=requests.utils.get_environ_proxies(url),
             ) as response:
                 yield response
+            if watch.expired:  # a connection shut down in headers or an unmeasured body looks like a proper end
+                raise PassingError("timeout", f"{redact(url)}: not finished in time")
         except _NETWORK_FAULTS as error:
             if self.stop.is_set():
                 raise PassingError("stopped", "the scrape is stopping") from None
@@ -255,24 +219,20 @@ class PoliteClient:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._mine, "session", None)
         if session is None:
-            session = make_session(self.guard, self._watchdog, self.config.user_agent)
+            session = make_session(self.guard, self._watchdog, user_agent(self.config))
             self._mine.session = session
         return session
 
 
+def user_agent(config: ClientConfig) -> str:
+    """`product (contact) requests/X`, the form that Wikimedia's policy asks for."""
+    contact = f" ({config.contact})" if config.contact else ""
+    return f"{config.product}{contact} requests/{requests.__version__}"
+
+
 def redact(url: str) -> str:
     """The URL with keys and tokens struck out, fit for messages and logs."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(unreadable address)"
-    if not parts.query:
-        return url
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(name.lower() in _SECRET_PARAMETERS for name, _ in pairs):
-        return url
-    kept = [(name, "…" if name.lower() in _SECRET_PARAMETERS else value) for name, value in pairs]
-    return urlunsplit(parts._replace(query=urlencode(kept, safe="…")))
+    return _SECRETS.sub(r"\1=…", url)
 
 
 def _next_hop(url: str, location: str) -> str:
@@ -311,12 +271,6 @@ def _is_certificate_fault(error: BaseException) -> bool:
             return True
         seen = seen.__cause__ or seen.__context__
     return "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error)
-
-
-def _is_contact(text: str) -> bool:
-    if not text.isprintable() or not text.isascii() or any(c in text for c in "() \\") or len(text) > 200:
-        return False
-    return "@" in text.strip("@") or text.startswith(("http://", "https://"))
 
 
 def _status(status: int) -> str:

@@ -29,6 +29,11 @@ class Watch:
         self.expired = False
         self.connection: _HasSocket | None = None
 
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left."""
+        return self.ends_at - time.monotonic()
+
     def expire(self) -> None:
         """Mark the time as over and wake whoever is blocked on the connection."""
         self.expired = True

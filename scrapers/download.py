@@ -19,30 +19,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scrapers.client import PoliteClient, Reply, redact
+from scrapers.config import DownloadRules
 from scrapers.errors import DownloadError, PassingError
 
-__all__ = ["DownloadRules", "copy_local", "download"]
+__all__ = ["copy_local", "download"]
 
 _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL = 206
 _OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _GZIP = b"\x1f\x8b"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadRules:
-    """What a download must keep to.
-
-    Attributes:
-        max_bytes: a longer file is refused.
-        ignore_opt_out: fetch in spite of `X-Robots-Tag: noai` and its like.
-        agent: the name by which an `X-Robots-Tag` may address us.
-    """
-
-    max_bytes: int = 64 << 20
-    ignore_opt_out: bool = False
-    agent: str = "bend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

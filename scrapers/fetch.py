@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from scrapers.client import PoliteClient
-from scrapers.download import DownloadRules, copy_local, download
+from scrapers.config import DownloadRules
+from scrapers.download import copy_local, download
 from scrapers.errors import DownloadError, PassingError
 from scrapers.folder import ScrapeFolder, key_of
 from scrapers.picture import Picture, inspect

@@ -15,26 +15,23 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from PIL import Image
 
-from scrapers.client import ClientConfig, PoliteClient
-from scrapers.download import DownloadRules
+from scrapers.client import PoliteClient
+from scrapers.config import ScrapeConfig
 from scrapers.errors import ScraperError, SourceError
 from scrapers.fetch import Fetcher, Outcome
 from scrapers.folder import ScrapeFolder, open_folder
 from scrapers.history import History
 from scrapers.judge import Judge, Refusal
-from scrapers.licences import DEFAULT_ACCEPTED
 from scrapers.manifest import Entry
 from scrapers.plan import Stream, streams_of, take_turns
-from scrapers.source import ImageRef, Wanted
-from scrapers.sources import DEFAULT_SOURCES, demand_keys, info_of, make_source
+from scrapers.source import ImageRef
+from scrapers.sources import demand_keys, info_of, make_source
 from scrapers.summary import Summary
 
-__all__ = ["ScrapeConfig", "gather", "preview"]
+__all__ = ["gather", "preview"]
 
 _WINDOW_PER_WORKER = 4
 _LOOKING = 2  # threads beyond the network's, which decode while those wait
@@ -43,52 +40,6 @@ _NO_NETWORK = frozenset({"connection", "timeout", "dns", "host-down", "robots-un
 
 Watcher = Callable[[Entry], None]
 Warn = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScrapeConfig:
-    """What `bend scrape` is asked to do.
-
-    Attributes:
-        queries: words; files or folders for the sources `urls` and `folder`.
-        out: the folder to fill.
-        sources: names of the table in `scrapers.sources`.
-        count: pictures to have in the folder in the end.
-        licenses: accepted licence families.
-        min_size: shorter side in pixels, at least.
-        max_distance: differing bits of 64 in the perceptual hash that still make two pictures the same.
-        workers: downloads at the same time, over all hosts.
-        retry: look again at what earlier runs refused.
-        keep_going: refuse what cannot be reached, instead of stopping after a row of them.
-        client: how the network is used.
-        rules: what a download must keep to.
-    """
-
-    queries: tuple[str, ...]
-    out: Path
-    sources: tuple[str, ...] = DEFAULT_SOURCES
-    count: int = 100
-    licenses: tuple[str, ...] = DEFAULT_ACCEPTED
-    min_size: int = 256
-    max_distance: int = 4
-    workers: int = 8
-    retry: bool = False
-    keep_going: bool = False
-    client: ClientConfig = field(default_factory=ClientConfig)
-    rules: DownloadRules = field(default_factory=DownloadRules)
-
-    def __post_init__(self) -> None:
-        if not self.queries or not all(query.strip() for query in self.queries):
-            raise ValueError("queries: give at least one, and none empty")
-        if not self.sources:
-            raise ValueError("sources: give at least one")
-        if self.count < 1 or not 1 <= self.workers <= 256:
-            raise ValueError(f"count {self.count}, workers {self.workers}: at least 1, workers at most 256")
-
-    @property
-    def wanted(self) -> Wanted:
-        """What is asked of every picture."""
-        return Wanted(licenses=self.licenses, min_size=self.min_size)
 
 
 def gather(

@@ -33,7 +33,11 @@ def is_public(text: str) -> bool:
     """
     if "%" in text:  # a zone only ever marks a link-local address
         return False
-    return all(part.is_global and not part.is_multicast for part in _layers(ipaddress.ip_address(text)))
+    return all(
+        # Site-local addresses (fec0::/10) are deprecated, and "global" to Python for that.
+        part.is_global and not part.is_multicast and not getattr(part, "is_site_local", False)
+        for part in _layers(ipaddress.ip_address(text))
+    )
 
 
 def netloc_of(url: str) -> str:

@@ -2,7 +2,7 @@
 
 A file is written under a temporary name in its own folder, flushed to the disk, then renamed over its final name
 (`os.replace` is atomic within a folder on POSIX and NTFS), then the folder is flushed. A crash or a full disk
-leaves what was there before, and at worst a `.tmp` file that the next write of the same name removes.
+leaves what was there before, and at worst a hidden `.tmp` file beside it that nothing reads.
 """
 
 import contextlib

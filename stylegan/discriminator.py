@@ -168,7 +168,9 @@ class DiscriminatorEpilogue(nn.Module):
     ) -> None:
         super().__init__()
         if mbstd_num_channels > 0 and in_channels % mbstd_num_channels:
-            raise ValueError(f"mbstd_num_channels {mbstd_num_channels} does not divide {in_channels} channels")
+            raise ValueError(
+                f"mbstd_num_channels {mbstd_num_channels} does not divide {in_channels} channels"
+            )
         self.cmap_dim = cmap_dim
         self.architecture = architecture
         self.mbstd_group_size = mbstd_group_size
@@ -270,6 +272,8 @@ class Discriminator(nn.Module):
             raise ValueError(f"channel_base {channel_base} leaves no channels at {img_resolution} pixels")
         first_half_res = max(2 ** (log2 + 1 - num_fp16_res), 8)
         cmap_dim = 0 if c_dim == 0 else (channels[4] if cmap_dim is None else cmap_dim)
+        if c_dim > 0 and cmap_dim < 1:
+            raise ValueError(f"cmap_dim must be at least 1 where c_dim is {c_dim}, not {cmap_dim}")
         options = dict(block_kwargs or {})
         freeze_left = options.pop("freeze_layers", 0)
         options.pop("fp16_channels_last", None)  # the memory layout is chosen by the device

@@ -52,7 +52,10 @@ class DenseLayer(nn.Module):
         super().__init__()
         self.activation = activation
         self.act_gain = default_gain(activation)
-        self.weight = nn.Parameter(torch.randn([out_features, in_features]) / lr_multiplier)
+        weight = torch.randn([out_features, in_features])
+        if not weight.is_meta:  # arithmetic on meta tensors takes torch a second to get ready for
+            weight /= lr_multiplier
+        self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.full([out_features], float(bias_init))) if bias else None
         self.weight_gain = lr_multiplier / np.sqrt(in_features)
         self.bias_gain = lr_multiplier

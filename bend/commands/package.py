@@ -13,54 +13,32 @@ from bend.prepare.config import COLOURS, CROP_NAMES, DEDUPES, PackageConfig
 __all__ = ["package"]
 
 
+def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
+    """An option named and defaulted as the field of `PackageConfig` is."""
+    default = default_of(PackageConfig, name)
+    shown = default is not None and kind is not bool
+    flag = f"--{name.replace('_', '-')}"
+    if kind is bool:
+        return click.option(flag, is_flag=True, help=text)
+    return click.option(flag, type=kind, default=default, show_default=shown, help=text, **settings)
+
+
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...", type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The zip to make.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="OUT.zip", help="The zip to make.")
 @click.option("--resolution", type=int, metavar="PX", help="Side of the images: a power of two.")
-@click.option(
-    "--crop",
-    default=default_of(PackageConfig, "crop"),
-    show_default=True,
-    metavar="HOW",
-    help=f"{', '.join(CROP_NAMES)}, or tiles:N for N squares out of each picture.",
-)
-@click.option("--labels-from-folders", is_flag=True, help="One class a folder, for a conditional network.")
-@click.option("--max-images", type=int, metavar="N", help="Stop at N images, from pictures drawn at random.")
-@click.option(
-    "--seed",
-    default=default_of(PackageConfig, "seed"),
-    show_default=True,
-    help="Seed of the tiles and the draw.",
-)
-@click.option("--workers", type=int, metavar="N", help="Processes; one a core if not given.")
-@click.option(
-    "--background",
-    default=default_of(PackageConfig, "background"),
-    show_default=True,
-    help="Behind transparency and around fit.",
-)
+@_option("crop", str, f"{', '.join(CROP_NAMES)}, or tiles:N: N squares out of each picture.", metavar="HOW")
+@_option("labels_from_folders", bool, "One class a folder, for a conditional network.")
+@_option("max_images", int, "Stop at N images, of pictures drawn at random.", metavar="N")
+@_option("seed", int, "Seed of the tiles' places and of the draw.")
+@_option("workers", int, "Processes; one a core if left out.", metavar="N")
+@_option("background", str, "Colour behind transparency and around fit.")
 @click.option("--animated", type=click.Choice(["first"]), help="Take the first frame of animations.")
-@click.option(
-    "--colour",
-    type=click.Choice(COLOURS),
-    default=default_of(PackageConfig, "colour"),
-    show_default=True,
-    help="Three channels or one.",
-)
-@click.option(
-    "--dedupe",
-    type=click.Choice(DEDUPES),
-    default=default_of(PackageConfig, "dedupe"),
-    show_default=True,
-    help="Refuse pictures already met: the same bytes, or nearly the same looks.",
-)
-@click.option(
-    "--min-size", type=int, metavar="PX", help="Refuse smaller pictures; half the resolution if not given."
-)
+@_option("colour", click.Choice(COLOURS), "Three channels or one.")
+@_option("dedupe", click.Choice(DEDUPES), "Refuse what was met before: the same bytes, or nearly the looks.")
+@_option("min_size", int, "Refuse smaller pictures; half the resolution if left out.", metavar="PX")
 @force_option
-@click.option(
-    "--check", is_flag=True, help="Read SRC, data-set zips, as a trainer would, and name every fault."
-)
+@click.option("--check", is_flag=True, help="Read zips as a trainer would, and name every fault.")
 @json_option
 @click.pass_context
 def package(
@@ -94,15 +72,12 @@ def package(
 
 
 def _check(paths: tuple[Path, ...], as_json: bool) -> int:
+    from bend.prepare.progress import reading_bar
     from stylegan.archive import check_archive
 
-    faults = {str(path): check_archive(path) for path in paths}
+    faults = {str(path): check_archive(path, progress=reading_bar("checking")) for path in paths}
     if as_json:
-        click.echo(
-            json.dumps(
-                {path: [dataclasses.asdict(fault) for fault in found] for path, found in faults.items()}
-            )
-        )
+        click.echo(json.dumps({path: list(map(dataclasses.asdict, found)) for path, found in faults.items()}))
     else:
         for path, found in faults.items():
             click.echo("\n".join(f"{path}: {fault}" for fault in found) or f"{path}: sound")

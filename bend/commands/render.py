@@ -18,6 +18,7 @@ _COMMANDS = {
         "The map of latent space: the plane through three seeds.",
     ),
     "latent-walk": ("bend.commands.render_latent_walk", "latent_walk", "A film from seed to seed."),
+    "timeline": ("bend.commands.render_timeline", "timeline", "The same seeds, snapshot after snapshot."),
 }
 
 

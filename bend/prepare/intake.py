@@ -6,9 +6,7 @@ allow-list of formats, the number of pixels, and only then decoding, EXIF orient
 itself.
 """
 
-import struct
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -18,6 +16,7 @@ from PIL import ExifTags, Image
 from bend.errors import IntakeError
 from bend.prepare.colour import to_rgb
 from stylegan.archive.lookalikes import HEAD_BYTES, identify
+from stylegan.archive.picture import DECODER_ERRORS
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Picture", "take_in"]
 
@@ -41,20 +40,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Whatever a decoder can throw at a hostile or broken file.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    ArithmeticError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +98,7 @@ def _open(file: BinaryIO) -> Image.Image:
         raise IntakeError("too-many-pixels", f"more than {MAX_PIXELS:,} pixels") from None
     except Image.UnidentifiedImageError:
         raise IntakeError("not-an-image", f"no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture") from None
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise _broken(error) from None
 
 
@@ -123,7 +108,7 @@ def _refuse_unwanted(opened: Image.Image, *, animated: bool) -> None:
         raise IntakeError("too-many-pixels", f"{width}×{height}, more than {MAX_PIXELS:,} pixels")
     try:
         num_frames = getattr(opened, "n_frames", 1)
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise _broken(error) from None
     if num_frames > 1 and not animated and opened.format in _ANIMATED_FORMATS:
         raise IntakeError("animated", f"{num_frames} frames; `--animated first` takes the first")
@@ -144,7 +129,7 @@ def _load(opened: Image.Image) -> None:
         raise IntakeError("too-many-pixels", "does not fit into memory") from None
     except Image.DecompressionBombError:
         raise IntakeError("too-many-pixels", f"more than {MAX_PIXELS:,} pixels") from None
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise _broken(error) from None
 
 
@@ -153,7 +138,7 @@ def _finish(opened: Image.Image, size: tuple[int, int], background: tuple[int, i
     orientation, notes = _orientation(opened)
     try:
         image, colour_notes = to_rgb(opened, background)
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise _broken(error) from None
     if orientation in _TURNS:
         image = image.transpose(_TURNS[orientation])
@@ -164,7 +149,7 @@ def _finish(opened: Image.Image, size: tuple[int, int], background: tuple[int, i
 def _orientation(opened: Image.Image) -> tuple[int, tuple[str, ...]]:
     try:
         value = opened.getexif().get(ExifTags.Base.Orientation, 1)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return 1, ("bad-exif",)
     return (value if isinstance(value, int) and 1 <= value <= 8 else 1), ()
 

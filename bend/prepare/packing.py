@@ -5,7 +5,7 @@ pictures' order, what is kept, and writes it. So the zip's bytes do not depend o
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from bend.prepare.discover import Plan, SourcePicture, discover
 from bend.prepare.labels import Labels, label_pictures
 from bend.prepare.parallel import map_in_order
 from bend.prepare.pieces import Piece, Prepared, prepare
+from bend.prepare.progress import reading_bar
 from bend.prepare.report import PackageReport
 from stylegan.archive import ArchiveWriter
 from stylegan.archive.metadata import Label
@@ -44,7 +45,7 @@ def package(config: PackageConfig) -> PackageReport:
     labels = label_pictures(plan.pictures, from_folders=config.labels_from_folders)
     report = _open_report(config, plan, labels)
     queue = _queue(plan, labels, config)
-    with ArchiveWriter(config.out, progress=_verification_bar()) as archive:
+    with ArchiveWriter(config.out, progress=reading_bar("verifying")) as archive:
         _Packing(archive=archive, config=config, report=report).fill(queue)
         if not len(archive):
             raise PackageError(f"no picture can be used: {report.refusals_in_a_line()}")
@@ -133,16 +134,3 @@ def _source(picture: SourcePicture, piece: Piece) -> dict[str, Any]:
     if "parent" in picture.origin:
         return dict(picture.origin)
     return {**picture.origin, "parent": picture.name, "crop": list(piece.box)}
-
-
-def _verification_bar() -> Callable[[int, int], None]:
-    """A progress callback that shows a bar if verifying takes longer than a moment."""
-    bar = tqdm(desc="verifying", unit="image", disable=None, delay=1)
-
-    def show(done: int, total: int) -> None:
-        bar.total = total
-        bar.update()
-        if done == total:
-            bar.close()
-
-    return show

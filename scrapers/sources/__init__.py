@@ -10,9 +10,7 @@ from scrapers.errors import SourceError
 from scrapers.journal import Journal
 from scrapers.source import Access, Source, SourceInfo
 
-__all__ = ["DEFAULT_SOURCES", "SOURCES", "demand_keys", "info_of", "make_source"]
-
-DEFAULT_SOURCES = ("openverse", "commons")
+__all__ = ["SOURCES", "demand_keys", "info_of", "make_source"]
 
 # name -> (module, class). Modules are imported when a source is asked for.
 SOURCES = {

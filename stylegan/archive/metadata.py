@@ -77,7 +77,9 @@ def compose_metadata(
             _stack([label for label in labels if label is not None])
     except FaultError as error:
         raise ValueError(error.fault.message) from None
-    return json.dumps(content, ensure_ascii=False, indent=None, separators=(", ", ": ")).encode()
+    return json.dumps(content, ensure_ascii=False, indent=None, separators=(", ", ": ")).encode(
+        errors="replace"
+    )
 
 
 def _load(container: Container) -> dict[str, Any]:

@@ -18,12 +18,35 @@ from PIL import Image
 
 from stylegan.archive.faults import FaultError
 
-__all__ = ["EXTENSIONS", "MAX_PIXELS", "PictureShape", "decode_picture", "encode_png", "read_shape"]
+__all__ = [
+    "DECODER_ERRORS",
+    "EXTENSIONS",
+    "MAX_PIXELS",
+    "PictureShape",
+    "decode_picture",
+    "encode_png",
+    "read_shape",
+]
 
 EXTENSIONS = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".ppm"}
 )
 MAX_PIXELS = 8192 * 8192
+
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""Whatever Pillow's decoders throw at broken files; its bomb errors, which are none of these, come first."""
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")
 _CHANNELS = {"L": 1, "RGB": 3}
@@ -78,7 +101,7 @@ def decode_picture(data: bytes, name: str) -> npt.NDArray[np.uint8]:
         _shape(opened, name)
         try:
             opened.load()
-        except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+        except DECODER_ERRORS as error:
             raise FaultError("unreadable", f"cannot be decoded ({error})", name) from None
         pixels = np.asarray(opened)
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
@@ -112,7 +135,7 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise FaultError("too-large", f"more than the {MAX_PIXELS:,} pixels allowed", name) from None
     except Image.UnidentifiedImageError:
         raise FaultError("unreadable", "not a picture, whatever its name says", name) from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+    except DECODER_ERRORS as error:
         raise FaultError("unreadable", f"cannot be opened as a picture ({error})", name) from None
 
 

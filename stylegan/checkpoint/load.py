@@ -1,5 +1,6 @@
 """From what a person types to a network: an embedded name, a file, a run folder, or `RUN@KIMG`."""
 
+import math
 import os
 import re
 from pathlib import Path
@@ -28,9 +29,7 @@ def load_network(path_or_name: str | os.PathLike[str]) -> Network:
     Raises:
         CheckpointError: nothing there, or not a network.
     """
-    path = find_network(path_or_name)
-    _refuse_foreign(path)
-    return load_native(path)
+    return load_native(find_network(path_or_name))
 
 
 def find_network(path_or_name: str | os.PathLike[str]) -> Path:
@@ -41,15 +40,14 @@ def find_network(path_or_name: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(path_or_name)
     if text in EMBEDDED:
-        return EMBEDDED[text]
-    path = Path(text)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        return _last_snapshot(path)
-    folder, at, kimg = text.rpartition("@")
-    if at and Path(folder).is_dir():
-        return _nearest_snapshot(Path(folder), kimg)
+        return _embedded(text)
+    try:
+        if found := _find_path(text):
+            return found
+    except OSError as error:
+        raise CheckpointError(
+            f"{text:.200}: cannot be read ({error.strerror}); check its name and rights"
+        ) from None
     names = ", ".join(EMBEDDED)
     raise CheckpointError(
         f"{text}: no such network; pass a file, a run folder, RUN@KIMG, or a name ({names})"
@@ -57,48 +55,53 @@ def find_network(path_or_name: str | os.PathLike[str]) -> Path:
 
 
 def list_snapshots(run: str | os.PathLike[str]) -> list[tuple[float, Path]]:
-    """The snapshots of a run folder as (kimg, path), by kimg."""
+    """The snapshots of a run folder as (kimg, path), by kimg.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
     found = []
-    for path in Path(run).glob("snapshot-*.safetensors"):
+    for path in Path(run).iterdir():
         if match := _SNAPSHOT.fullmatch(path.name):
             found.append((float(match[1]), path))
     return sorted(found)
 
 
-def _last_snapshot(run: Path) -> Path:
+def _embedded(name: str) -> Path:
+    path = EMBEDDED[name]
+    if not path.is_file():
+        raise CheckpointError(
+            f"{name}: the embedded network is missing from this installation; reinstall bend"
+        )
+    return path
+
+
+def _find_path(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        return _snapshots(path)[-1][1]
+    folder, at, kimg = text.rpartition("@")
+    if at and folder and Path(folder).is_dir():
+        return _nearest_snapshot(Path(folder), kimg)
+    return None
+
+
+def _snapshots(run: Path) -> list[tuple[float, Path]]:
     snapshots = list_snapshots(run)
     if not snapshots:
         raise CheckpointError(f"{run}: no snapshots in this folder; pass a run folder of `bend finetune`")
-    return snapshots[-1][1]
+    return snapshots
 
 
 def _nearest_snapshot(run: Path, kimg: str) -> Path:
     try:
         wanted = float(kimg)
     except ValueError:
-        raise CheckpointError(
-            f"{run}@{kimg}: {kimg!r} is not a number of kimg; write RUN@4 or RUN@0.25"
-        ) from None
-    snapshots = list_snapshots(run)
-    if not snapshots:
-        raise CheckpointError(f"{run}: no snapshots in this folder; pass a run folder of `bend finetune`")
-    return min(snapshots, key=lambda snapshot: abs(snapshot[0] - wanted))[1]
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Tell what a file is that is not safetensors."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    what = None
-    if not head:
-        what = "an empty file; copy or download it again"
-    elif head.startswith(b"version https://git-lfs"):
-        what = "a git-lfs pointer, not the network itself; run `git lfs pull` where it came from"
-    elif head.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        what = "a web page, not a network; the download was refused or needs a login, fetch it again"
-    elif head[:1] == b"\x80":
-        what = "a pickle; this version reads .safetensors networks only"
-    elif head.startswith(b"PK"):
-        what = "a zip archive; this version reads .safetensors networks only"
-    if what is not None:
-        raise CheckpointError(f"{path.name}: {what}")
+        wanted = math.nan
+    if not math.isfinite(wanted) or wanted < 0:
+        raise CheckpointError(f"{run}@{kimg}: {kimg!r} is not a number of kimg; write RUN@4 or RUN@0.25")
+    return min(_snapshots(run), key=lambda snapshot: abs(snapshot[0] - wanted))[1]

@@ -1,13 +1,15 @@
 """Our own network file: safetensors with the tensors of G, D and G_ema, and a description in its metadata.
 
 Tensors are named `G.<key>`, `D.<key>`, `G_ema.<key>` with the official state-dict keys. The metadata holds the
-keyword arguments that rebuild the networks. Nothing in the file can run code, and nothing is allocated before names
-and shapes have been compared with those of the network that the metadata describes.
+keyword arguments that rebuild the networks. Nothing in the file can run code, and nothing is allocated before these
+arguments have been checked (`description`) and the tensors compared with the network that they describe.
 """
 
 import dataclasses
 import json
+import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stylegan.atomic import atomic_path
+from stylegan.checkpoint.description import check_arguments
+from stylegan.checkpoint.foreign import refuse_foreign
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator
@@ -26,8 +30,8 @@ __all__ = ["Network", "NetworkMeta", "load_native", "read_meta", "save_network",
 
 FORMAT = "bend-network"
 FORMAT_VERSION = 1
-_MAX_RESOLUTION = 8192
-_MAX_PARAMETERS = 2**31
+_MAX_VALUES = 2**29
+_STORED_DTYPES = ("F32", "F16", "BF16", "F64")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,19 @@ class NetworkMeta:
     """Licence of the weights."""
     seed: int = 0
     """Seed of the training."""
+
+    def __post_init__(self) -> None:
+        for name, high in (("kimg", math.inf), ("augment_p", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite number, not {value!r}")
+            if not 0 <= value <= high:
+                raise ValueError(f"{name} must be from 0 to {high}, not {value!r}")
+        for name in ("base", "data_name", "data_hash", "licence"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} must be text, not {getattr(self, name)!r}")
+        if type(self.seed) is not int:
+            raise ValueError(f"seed must be a whole number, not {self.seed!r}")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -99,9 +116,12 @@ def save_network(
         dtype: what floating-point tensors are stored as, their own dtype if None.
 
     Raises:
+        ValueError: no network given.
         CheckpointError: a weight is not finite.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or the disk is full.
     """
+    if G is None and D is None and G_ema is None:
+        raise ValueError("no network to save")
     networks: dict[str, nn.Module | None] = {"G": G, "D": D, "G_ema": G_ema}
     tensors: dict[str, Tensor] = {}
     init: dict[str, Any] = {}
@@ -123,7 +143,7 @@ def save_network(
         "meta": json.dumps(dataclasses.asdict(meta or NetworkMeta())),
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        _write(tensors, metadata, temporary, Path(path))
 
 
 def read_meta(path: str | os.PathLike[str]) -> NetworkMeta:
@@ -144,24 +164,38 @@ def load_native(path: Path) -> Network:
     """
     with _open(path) as file:
         init, meta = _parse_metadata(path, file.metadata())
-        shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
+        _check_tensors(path, init, slices)
         networks: dict[str, Any] = {"G": None, "D": None, "G_ema": None}
         for prefix, kwargs in init.items():
             network = _build(path, prefix, kwargs)
-            _compare(path, prefix, network, shapes)
-            state = {key: file.get_tensor(f"{prefix}.{key}").float() for key in network.state_dict()}
+            _compare(path, prefix, network, slices)
+            state = {key: _read(path, file, f"{prefix}.{key}") for key in network.state_dict()}
             network.load_state_dict(state, strict=True, assign=True)
             networks[prefix] = network.eval().requires_grad_(False)
     return Network(**networks, meta=meta, path=path)
 
 
+def _write(tensors: dict[str, Tensor], metadata: dict[str, str], temporary: Path, path: Path) -> None:
+    try:
+        save_file(tensors, temporary, metadata=metadata)
+    except SafetensorError as error:  # a full disk too comes as this, its number in the message only
+        if number := re.search(r"os error (\d+)", str(error)):
+            code = int(number[1])
+            raise OSError(code, os.strerror(code), str(path)) from None
+        raise CheckpointError(f"{path.name}: cannot be written ({error}); try another folder") from None
+
+
 def _open(path: Path) -> Any:
+    refuse_foreign(path)
     try:
         return safe_open(path, framework="pt", device="cpu")
     except SafetensorError as error:
         raise CheckpointError(
             f"{path.name}: not a readable safetensors file ({error}); copy or download it again"
         ) from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}); check its name and rights") from None
 
 
 def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[dict[str, Any], NetworkMeta]:
@@ -170,7 +204,9 @@ def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[dic
             f"{path.name}: a safetensors file, but not a network of ours; pass a bend snapshot"
         )
     version = metadata.get("format_version", "")
-    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", version):
+        raise CheckpointError(f"{path.name}: has no valid format version; copy or download the file again")
+    if int(version) > FORMAT_VERSION:
         raise CheckpointError(
             f"{path.name}: format version {version!r} is newer than this bend reads ({FORMAT_VERSION}); update bend"
         )
@@ -178,11 +214,11 @@ def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[dic
         init, meta = json.loads(metadata["init"]), json.loads(metadata["meta"])
         known = {field.name: field.type for field in dataclasses.fields(NetworkMeta)}
         parsed = NetworkMeta(**{k: v for k, v in meta.items() if k in known})
-        if not isinstance(init, dict) or not set(init) <= {"G", "D", "G_ema"}:
+        if not isinstance(init, dict) or not init or not set(init) <= {"G", "D", "G_ema"}:
             raise TypeError("init")
         if not all(isinstance(kwargs, dict) for kwargs in init.values()):
             raise TypeError("init")
-    except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError):
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
         raise CheckpointError(
             f"{path.name}: its description is damaged; copy or download the file again"
         ) from None
@@ -191,28 +227,50 @@ def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[dic
 
 def _build(path: Path, prefix: str, kwargs: dict[str, Any]) -> Generator | Discriminator:
     """The network on the meta device: its names and shapes, without memory."""
-    resolution = kwargs.get("img_resolution")
-    if not isinstance(resolution, int) or not 4 <= resolution <= _MAX_RESOLUTION:
-        raise CheckpointError(f"{path.name}: {prefix} has an impossible resolution {resolution!r}")
     try:
+        check_arguments(prefix, kwargs)
         with torch.device("meta"):
             network = Discriminator(**kwargs) if prefix == "D" else Generator(**kwargs)
-    except (TypeError, ValueError, RuntimeError, ZeroDivisionError, OverflowError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
             f"{path.name}: {prefix} cannot be built from its description ({reason})"
         ) from None
-    if sum(t.numel() for t in network.state_dict().values()) > _MAX_PARAMETERS:
-        raise CheckpointError(f"{path.name}: {prefix} claims more than {_MAX_PARAMETERS} parameters; refused")
+    if sum(t.numel() for t in network.state_dict().values()) > _MAX_VALUES:
+        raise CheckpointError(f"{path.name}: {prefix} claims more than {_MAX_VALUES} weights; refused")
     return network
 
 
-def _compare(path: Path, prefix: str, network: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def _check_tensors(path: Path, init: Mapping[str, Any], slices: Mapping[str, Any]) -> None:
+    """Every tensor belongs to a network of the description and is of a kind that weights are."""
+    for key, tensor in slices.items():
+        if key.partition(".")[0] not in init:
+            raise CheckpointError(
+                f"{path.name}: has an unknown tensor {key!r:.80}; copy or download the file again"
+            )
+        if tensor.get_dtype() not in _STORED_DTYPES:
+            raise CheckpointError(
+                f"{path.name}: tensor {key!r:.80} has type {tensor.get_dtype()}; pass a bend snapshot"
+            )
+
+
+def _compare(path: Path, prefix: str, network: nn.Module, slices: Mapping[str, Any]) -> None:
+    """The file has exactly the network's tensors, in its shapes."""
     expected = {f"{prefix}.{key}": tuple(value.shape) for key, value in network.state_dict().items()}
-    present = {key for key in shapes if key.startswith(f"{prefix}.")}
+    present = {key for key in slices if key.startswith(f"{prefix}.")}
     for key in sorted(expected.keys() ^ present):
         which = "lacks" if key in expected else "has an unknown"
-        raise CheckpointError(f"{path.name}: {which} tensor {key}; copy or download the file again")
+        raise CheckpointError(f"{path.name}: {which} tensor {key!r:.80}; copy or download the file again")
     for key, shape in expected.items():
-        if shapes[key] != shape:
-            raise CheckpointError(f"{path.name}: tensor {key} is {shapes[key]}, its description says {shape}")
+        if (found := tuple(slices[key].get_shape())) != shape:
+            raise CheckpointError(
+                f"{path.name}: tensor {key} is {found}, its description says {shape}; copy or download the file again"
+            )
+
+
+def _read(path: Path, file: Any, key: str) -> Tensor:
+    """A tensor as float32, in memory of its own: the file's pages may change under us, and lie unaligned."""
+    tensor: Tensor = file.get_tensor(key).to(torch.float32, copy=True)
+    if not torch.isfinite(tensor).all():
+        raise CheckpointError(f"{path.name}: {key} has values that are not finite; use an earlier snapshot")
+    return tensor

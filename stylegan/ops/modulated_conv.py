@@ -48,8 +48,8 @@ def modulated_conv2d(
     """
     if x.dtype == torch.float16 and demodulate:  # keep products and their squares in range
         in_size = weight[0].numel()
-        largest = weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY)  # a silenced channel is all 0
-        weight = weight * (in_size**-0.5 / largest)
+        # The least value is for channels and styles that are all zero.
+        weight = weight * (in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY))
         styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
     x = x * styles.to(x.dtype)[:, :, None, None]
     x = conv2d_resample(

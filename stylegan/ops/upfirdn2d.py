@@ -25,7 +25,7 @@ def setup_filter(
     flip_filter: bool = False,
     gain: float = 1,
     separable: bool | None = None,
-    device: torch.device | str | None = None,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Make a FIR filter for `upfirdn2d` from taps.
 
@@ -35,7 +35,7 @@ def setup_filter(
         flip_filter: reverse the taps.
         gain: factor on the signal (a 1-D filter takes its square root, as it is applied twice).
         separable: keep 1-D taps 1-D; by default so from 8 taps on, fewer become an outer product.
-        device: where the filter lives, torch's default device if None.
+        device: where the filter lives.
 
     Returns:
         float32 `[h, w]`, or `[n]` if separable.
@@ -43,7 +43,7 @@ def setup_filter(
     Raises:
         ValueError: no taps, or more than two dimensions.
     """
-    taps = torch.as_tensor(1 if f is None else f, dtype=torch.float32)
+    taps = torch.as_tensor(1 if f is None else f, dtype=torch.float32, device="cpu")
     if taps.ndim > 2 or taps.numel() == 0:
         raise ValueError(
             f"filter taps must be a number, a vector or a matrix, not of shape {tuple(taps.shape)}"
@@ -60,8 +60,7 @@ def setup_filter(
         taps = taps / taps.sum()
     if flip_filter:
         taps = taps.flip(tuple(range(taps.ndim)))
-    taps = taps * gain ** (taps.ndim / 2)
-    return taps if device is None else taps.to(device)
+    return (taps * gain ** (taps.ndim / 2)).to(device)
 
 
 def upfirdn2d(

@@ -17,6 +17,16 @@ __all__ = ["AUG_MODES", "PRECISIONS", "Hyperparameters", "TrainConfig", "parse_s
 
 AUG_MODES = ("ada", "fixed", "noaug")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+_COUNTS = (
+    "batch",
+    "micro_batch",
+    "max_images",
+    "workers",
+    "channel_base",
+    "channel_max",
+    "mapping_layers",
+    "w_dim",
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +36,7 @@ class TrainConfig:
     data: str
     """Data-set zip."""
     kimg: float
-    """Length of the training in thousands of real images, fractions allowed, at least one batch."""
+    """Length of the training in thousands of real images, fractions allowed, rounded up to whole batches."""
     base: str = "faces64"
     """Network to start from: a name, file, run folder or RUN@KIMG; `none` starts from random weights."""
     snapshots: str = "log"
@@ -56,7 +66,7 @@ class TrainConfig:
     aug_pipe: str = "bgc"
     """Set of augmentations."""
     aug_p: float | None = None
-    """Augmentation probability at the start, 0 to 1; the base's own if None."""
+    """Augmentation probability at the start, 0 to 1; the base's own if None. `fixed` keeps it."""
     ada_target: float = 0.6
     """Share of reals that the discriminator should get right, -1 to 1."""
     ada_kimg: float | None = None
@@ -89,7 +99,10 @@ class TrainConfig:
     """Minutes between saved states, besides those at snapshots."""
 
     def __post_init__(self) -> None:
-        _require(math.isfinite(self.kimg) and self.kimg > 0, "--kimg must be a positive number")
+        _require(
+            self.kimg >= 0.001 and math.isfinite(self.kimg),
+            "--kimg must be a number from 0.001 (one picture) on",
+        )
         _require(self.preset in PRESETS, f"--preset {self.preset}: known are {', '.join(PRESETS)}")
         _require(self.aug in AUG_MODES, f"--aug {self.aug}: known are {', '.join(AUG_MODES)}")
         _require(
@@ -102,7 +115,10 @@ class TrainConfig:
             self.style_mixing is None or 0 <= self.style_mixing <= 1,
             "--style-mixing must lie between 0 and 1",
         )
-        for name in ("batch", "micro_batch", "max_images", "channel_base", "mapping_layers"):
+        _require(
+            self.aug != "noaug" or not self.aug_p, "--aug-p: --aug noaug augments nothing; leave one out"
+        )
+        for name in _COUNTS:
             value = getattr(self, name)
             _require(value is None or value >= 1, f"--{name.replace('_', '-')} must be at least 1")
         for name in ("g_lr", "d_lr", "ema_kimg", "ada_kimg"):
@@ -117,7 +133,7 @@ class TrainConfig:
         power_of_two = self.freeze_g & (self.freeze_g - 1) == 0
         _require(self.freeze_g == 0 or (self.freeze_g >= 4 and power_of_two), "--freeze-g takes 4, 8, 16, …")
         _require(0 <= self.seed < 2**31, "--seed must lie between 0 and 2**31 - 1")
-        _require(self.workers >= 1, "--workers must be at least 1")
+        _require(self.save_minutes >= 0, "--save-minutes must not be negative")
         parse_snapshots(self.snapshots, self.kimg)
 
 
@@ -169,6 +185,8 @@ class Hyperparameters:
 def parse_snapshots(text: str, kimg: float) -> list[float]:
     """The moments, in kimg, at which a training of length `kimg` keeps a snapshot; always 0 and the last.
 
+    Rounded to whole images, the three decimals of a snapshot's name, so that no two share one.
+
     Raises:
         ConfigError: neither `log`, `every:K` nor a list of numbers.
     """
@@ -177,7 +195,7 @@ def parse_snapshots(text: str, kimg: float) -> list[float]:
             moments = [0.25 * 2**i for i in range(64) if 0.25 * 2**i < kimg]
         elif text.startswith("every:"):
             step = float(text.removeprefix("every:"))
-            if not step > 0 or kimg / step > 100_000:
+            if not 0.001 <= step or kimg / step > 100_000:
                 raise ValueError
             moments = [i * step for i in range(1, math.ceil(kimg / step))]
         else:
@@ -186,7 +204,7 @@ def parse_snapshots(text: str, kimg: float) -> list[float]:
                 raise ValueError
     except ValueError:
         raise ConfigError(f"--snapshots {text}: write log, every:K, or kimg such as 0.5,1,2") from None
-    return sorted({0.0, *(moment for moment in moments if moment < kimg), float(kimg)})
+    return sorted({0.0, *(round(moment, 3) for moment in moments if moment < kimg), round(float(kimg), 3)})
 
 
 def read_config(run: Path) -> TrainConfig:

@@ -1,11 +1,11 @@
-"""A training under way: opened new or from a run folder, with the data, the state and the files it writes.
+"""A training under way: a plan, its run folder, and the files it writes there.
 
-`open_run` and `resume_run` make a `Session`; `loop` drives it. What a session writes at a snapshot is here, when it
-does so is the loop's matter.
+`open_run` and `resume_run` put a plan into a run folder; `loop` drives it. What a session writes at a snapshot is
+here, when it does so is the loop's matter.
 """
 
 import dataclasses
-import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,60 +13,45 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan.archive import DatasetZip
 from stylegan.checkpoint import NetworkMeta, save_network, snapshot_name
-from stylegan.errors import TrainingError
-from stylegan.training.config import Hyperparameters, TrainConfig, read_config
+from stylegan.training.config import TrainConfig, read_config
 from stylegan.training.data import sample_index
+from stylegan.training.lock import RunLock
+from stylegan.training.plan import Plan, plan_resume, read_facts
 from stylegan.training.run_folder import (
     create_run,
     fakes_name,
-    load_state,
+    network_label,
     save_sheet,
-    save_state,
+    sweep,
     write_options,
 )
-from stylegan.training.setup import build_state, choose_device, fit_micro_batch, load_base
+from stylegan.training.space import check_space
+from stylegan.training.state_file import save_state
 from stylegan.training.stats import StatsWriter
-from stylegan.training.step import TrainState
 
-__all__ = ["Plan", "Session", "make_plan", "open_run", "resume_run"]
+__all__ = ["Session", "open_run", "resume_run"]
 
 _NUM_FAKES = 32
-_DTYPES = {"fp32": None, "fp16": torch.float16}
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Plan:
-    """What would run: everything decided, nothing written."""
-
-    config: TrainConfig
-    hyper: Hyperparameters
-    data: DatasetZip
-    device: torch.device
-    micro_batch: int
-    state: TrainState
-    label_dim: int
-    base_meta: NetworkMeta
-
-    @property
-    def total_nimg(self) -> int:
-        """Images of the whole training: `kimg` rounded up to whole batches."""
-        batch = self.hyper.batch
-        return max(-(-round(self.config.kimg * 1000) // batch), 1) * batch
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Session:
-    """A plan with its run folder."""
+    """A plan with its run folder, which no other process may train in meanwhile."""
 
     plan: Plan
     run: Path
+    lock: RunLock
     stats_writer: StatsWriter
     stats_size: int = 0
     """Bytes of `stats.jsonl` up to the last tick."""
     seconds_before: float = 0.0
     """Seconds trained before this session."""
+
+    def close(self) -> None:
+        """Close the files and let others in."""
+        self.stats_writer.close()
+        self.lock.release()
 
     def save_snapshot(self, kimg: float) -> Path:
         """Write the networks and a sheet of the fixed seeds; `kimg` names them."""
@@ -75,13 +60,13 @@ class Session:
         meta = NetworkMeta(
             kimg=state.cur_nimg / 1000,
             augment_p=0.0 if state.augment is None else float(state.augment.p),
-            base=Path(plan.config.base).stem if plan.config.base != "none" else "none",
+            base=network_label(plan.config.base),
             data_name=plan.data.name,
             data_hash=plan.data.fingerprint(),
             licence=plan.base_meta.licence,
             seed=plan.config.seed,
         )
-        dtype = _DTYPES[plan.config.snapshot_dtype]
+        dtype = plan.snapshot_dtype
         save_network(path, G=state.G, D=state.D, G_ema=state.G_ema, meta=meta, dtype=dtype)
         self.save_fakes(fakes_name(kimg))
         return path
@@ -118,80 +103,71 @@ class Session:
         return torch.from_numpy(labels).to(self.plan.device)
 
 
-def make_plan(config: TrainConfig) -> Plan:
-    """Decide everything about a training without writing anything.
+def open_run(plan: Plan, parent: Path) -> Session:
+    """Make a run folder in `parent` for a new training.
 
     Raises:
-        StyleganError: data, base or settings do not fit together.
+        TrainingError: the disk has no room for it.
+        StyleganError, OSError: it cannot be begun; the folder is removed again.
     """
-    device = choose_device(config.device)
-    data = DatasetZip(config.data, max_images=config.max_images, xflip=config.mirror)
-    hyper = Hyperparameters.resolve(config, data.resolution)
-    base, label_dim = load_base(
-        config,
-        hyper,
-        resolution=data.resolution,
-        num_channels=data.num_channels,
-        label_dim=data.label_dim,
-    )
-    state = build_state(base, config, hyper, device)
-    micro_batch = config.micro_batch or fit_micro_batch(state.G, state.D, hyper.batch, device)
-    return Plan(
-        config=config,
-        hyper=hyper,
-        data=data,
-        device=device,
-        micro_batch=min(micro_batch, hyper.batch),
-        state=state,
-        label_dim=label_dim,
-        base_meta=base.meta,
-    )
-
-
-def open_run(plan: Plan, parent: Path) -> Session:
-    """Make a run folder in `parent` for a new training."""
-    run = create_run(parent, plan.data.name, Path(plan.config.base).stem or plan.config.base)
-    facts = {
-        "data": {"name": plan.data.name, "num_images": len(plan.data), "hash": plan.data.fingerprint()},
-        "base": dataclasses.asdict(plan.base_meta),
-        "G": plan.state.G.init_kwargs,
-        "D": plan.state.D.init_kwargs,
-        "torch": torch.__version__,
-    }
-    write_options(run, plan.config, plan.hyper, facts)
-    session = Session(plan=plan, run=run, stats_writer=StatsWriter(run))
-    session.save_reals()
-    session.save_fakes("fakes_init.png")
-    session.save_state(0.0)
+    _check_space(plan, parent)
+    run = create_run(parent, plan.data.name, network_label(plan.config.base))
+    try:
+        facts = {
+            "data": {"name": plan.data.name, "num_images": len(plan.data), "hash": plan.data.fingerprint()},
+            "base": dataclasses.asdict(plan.base_meta),
+            "G": plan.state.G.init_kwargs,
+            "D": plan.state.D.init_kwargs,
+            "micro_batch": plan.micro_batch,
+            "torch": torch.__version__,
+        }
+        write_options(run, _located(plan), plan.hyper, facts)
+        session = Session(plan=plan, run=run, lock=RunLock(run), stats_writer=StatsWriter(run))
+        session.save_reals()
+        session.save_fakes("fakes_init.png")
+        session.save_state(0.0)
+    except BaseException:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
     return session
 
 
 def resume_run(run: Path, overrides: dict[str, Any]) -> Session:
-    """Go on with the training in `run`.
-
-    Args:
-        run: a run folder.
-        overrides: fields of `TrainConfig` to change, such as a longer `kimg`.
+    """Go on with the training in `run`; arguments and errors as `plan_resume`.
 
     Raises:
-        TrainingError: the folder cannot be resumed, or its data has changed.
+        TrainingError: another process is training it, or the disk has no room.
     """
-    config = dataclasses.replace(read_config(run), **overrides)
-    plan = make_plan(config)
-    options = json.loads((run / "training_options.json").read_text())
-    if options.get("data", {}).get("hash") != plan.data.fingerprint():
-        raise TrainingError(
-            f"{config.data}: not the data set that {run.name} was started with; restore it, or start a new run "
-            f"with --base {run}"
+    read_config(run)  # says so where this is no run folder, before a lock is left in it
+    lock = RunLock(run)
+    try:
+        sweep(run)
+        plan, extra = plan_resume(run, overrides)
+        _check_space(plan, run)
+        if overrides:
+            facts = {k: v for k, v in read_facts(run).items() if k not in ("config", "hyperparameters")}
+            write_options(run, _located(plan), plan.hyper, facts)
+        size, nimg = extra["stats_size"], plan.state.cur_nimg
+        return Session(
+            plan=plan,
+            run=run,
+            lock=lock,
+            stats_writer=StatsWriter(run, size=size, cur_nimg=nimg),
+            stats_size=size,
+            seconds_before=extra["seconds"],
         )
-    extra = load_state(run, plan.state)
-    if overrides:
-        facts = {key: value for key, value in options.items() if key not in ("config", "hyperparameters")}
-        write_options(run, config, plan.hyper, facts)
-    return Session(
-        plan=plan,
-        run=run,
-        stats_writer=StatsWriter(run, extra["stats_size"]),
-        stats_size=extra["stats_size"],
-        seconds_before=extra["seconds"],
-    )
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _check_space(plan: Plan, folder: Path) -> None:
+    num_snapshots = len(plan.moments_left())
+    warning = check_space(folder, plan.state, num_snapshots=num_snapshots, dtype=plan.snapshot_dtype)
+    if warning:
+        plan.notes.append(warning)
+
+
+def _located(plan: Plan) -> TrainConfig:
+    """The configuration with a path to its data that holds from every working directory."""
+    return dataclasses.replace(plan.config, data=str(plan.data.path.absolute()))

@@ -1,10 +1,9 @@
 """What a training starts from: device, networks from a base or from random weights, what is frozen, optimisers.
 
-Also the estimate of what fits into memory. The architecture of a fine-tuning comes from its base alone.
+The architecture of a fine-tuning comes from its base alone.
 """
 
 import copy
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,10 @@ from stylegan.training.config import Hyperparameters, TrainConfig
 from stylegan.training.optim import lazy_adam
 from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, TrainState
 
-__all__ = ["build_state", "choose_device", "fit_micro_batch", "load_base", "sample_bytes"]
+__all__ = ["base_notes", "build_state", "choose_device", "load_base", "rebuild_base"]
 
 _HALF_DTYPES = {"auto": None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-# Bytes alive at the peak of a step (the R1 phase) per float of feature map, as measured by benchmarks/train.py.
-_BYTES_PER_FEATURE = 60
-_MAX_CPU_MICRO_BATCH = 32
+_MIN_RESOLUTION = 8
 
 
 def choose_device(name: str) -> torch.device:
@@ -46,24 +43,29 @@ def choose_device(name: str) -> torch.device:
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not present.get(device.type, False):
         raise ConfigError(f"--device {name}: not on this machine; use --device auto")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    if device.type != "cuda":
+        return torch.device(device.type)
+    if (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")
     return device
 
 
 def load_base(
     config: TrainConfig, hyper: Hyperparameters, *, resolution: int, num_channels: int, label_dim: int
-) -> tuple[Network, int]:
-    """The networks to start from, and the label width to train with.
-
-    A base without labels ignores those of the data.
+) -> Network:
+    """The networks to start from; a base without labels ignores those of the data.
 
     Raises:
         CheckpointError: the base cannot be read.
         ConfigError: base and data do not fit each other.
     """
+    if resolution < _MIN_RESOLUTION:
+        raise ConfigError(
+            f"{config.data}: pictures of {resolution} pixels are too small to train on; run `bend package … "
+            f"--resolution {_MIN_RESOLUTION}` or larger"
+        )
     if config.base == "none":
-        return _from_scratch(config, hyper, resolution, num_channels, label_dim), label_dim
+        return _from_scratch(config, hyper, resolution, num_channels, label_dim)
     base = load_network(config.base)
     G = base.generator()
     if G.img_resolution != resolution:
@@ -82,7 +84,25 @@ def load_base(
             f"{config.data}: labels of width {label_dim}, but {config.base} is conditional with {G.c_dim}; "
             "package with labels of as many classes, or choose an unconditional base"
         )
-    return base, G.c_dim
+    return base
+
+
+def rebuild_base(G: dict[str, Any], D: dict[str, Any], meta: NetworkMeta) -> Network:
+    """Networks of the shapes a run was started with, for a saved state to fill; the base itself may be gone."""
+    with torch.random.fork_rng(devices=[]):
+        return Network(G=Generator(**G), D=Discriminator(**D), G_ema=None, meta=meta, path=Path(meta.base))
+
+
+def base_notes(base: Network, data_label_dim: int) -> list[str]:
+    """What a person should know about what a training starts from, a line each."""
+    notes = []
+    if base.D is None:
+        notes.append("the base has no discriminator: one starts from random weights")
+    if base.G is None:
+        notes.append("the base has no raw generator: training goes on from its average")
+    if data_label_dim and not base.generator().c_dim:
+        notes.append("the base is unconditional: the labels of the data are ignored")
+    return notes
 
 
 def build_state(
@@ -111,30 +131,6 @@ def build_state(
     )
 
 
-def sample_bytes(G: Generator, D: Discriminator) -> int:
-    """Bytes that one image of a micro-batch takes at the peak of a step (an estimate)."""
-    num_features = 0
-    for network in (G.synthesis, D):
-        for block in network.blocks():
-            num_features += 2 * block.conv1.weight.shape[1] * block.resolution**2
-    return num_features * _BYTES_PER_FEATURE
-
-
-def fit_micro_batch(G: Generator, D: Discriminator, batch: int, device: torch.device) -> int:
-    """The largest divisor of `batch` whose step should fit into half of the free memory."""
-    fitting = max(_free_bytes(device) // 2 // sample_bytes(G, D), 1)
-    limit = min(fitting, batch, _MAX_CPU_MICRO_BATCH if device.type == "cpu" else batch)
-    return max(size for size in range(1, int(limit) + 1) if batch % size == 0)
-
-
-def _free_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 4 << 30
-
-
 def _from_scratch(
     config: TrainConfig, hyper: Hyperparameters, resolution: int, num_channels: int, label_dim: int
 ) -> Network:
@@ -144,6 +140,8 @@ def _from_scratch(
     }
     if config.precision in ("fp16", "bf16") or (config.precision == "auto" and resolution >= 128):
         common |= {"num_fp16_res": 4, "conv_clamp": 256}
+    if hyper.channel_base < resolution:
+        raise ConfigError(f"--channel-base {hyper.channel_base}: give at least the resolution, {resolution}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         G = Generator(
@@ -192,6 +190,8 @@ def _augmentation(
         raise ConfigError(f"--aug-pipe {config.aug_pipe}: known are {', '.join(AUGMENT_PIPES)}")
     augment = AugmentPipe(**AUGMENT_PIPES[config.aug_pipe]).to(device)
     p = base_p if config.aug_p is None else config.aug_p
+    if config.aug == "fixed" and p == 0:
+        raise ConfigError("--aug fixed: give the probability to keep with --aug-p, or use --aug noaug")
     target = config.ada_target if config.aug == "ada" else None
     return augment, AdaController(AdaConfig(target=target, kimg=hyper.ada_kimg, initial_p=p), augment)
 

@@ -42,15 +42,20 @@ class Collector:
 class StatsWriter:
     """Appends ticks to `stats.jsonl`, and to TensorBoard events where tensorboard is installed.
 
+    `num_ticks` counts the lines.
+
     Args:
         run: the run folder.
         size: bytes of `stats.jsonl` that belong to the state resumed from; the rest is cut off.
+        cur_nimg: images seen in that state; TensorBoard hides what an earlier process wrote beyond.
     """
 
-    def __init__(self, run: Path, size: int = 0) -> None:
-        self._file = (run / "stats.jsonl").open("ab")
+    def __init__(self, run: Path, *, size: int = 0, cur_nimg: int = 0) -> None:
+        self._file = (run / "stats.jsonl").open("ab+")
         self._file.truncate(min(size, self._file.tell()))
-        self._board = _open_board(run)
+        self._file.seek(0)
+        self.num_ticks = self._file.read().count(b"\n")
+        self._board = _open_board(run, cur_nimg)
 
     @property
     def has_board(self) -> bool:
@@ -62,6 +67,7 @@ class StatsWriter:
         now = time.time()
         self._file.write((json.dumps({**stats, "timestamp": now}) + "\n").encode())
         self._file.flush()
+        self.num_ticks += 1
         if self._board is not None:
             for name, value in stats.items():
                 self._board.add_scalar(name, value["mean"], global_step=cur_nimg, walltime=now)
@@ -87,9 +93,9 @@ def format_duration(seconds: float) -> str:
     return f"{s // 86400}d {s // 3600 % 24:02}h"
 
 
-def _open_board(run: Path) -> Any:
+def _open_board(run: Path, cur_nimg: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(run))
+    return SummaryWriter(str(run), purge_step=cur_nimg + 1 if cur_nimg else None)

@@ -2,7 +2,7 @@
 
 Everything random in a step is a function of (seed, step, phase, micro-batch), so that the state holds no random
 generators and a resumed run repeats an unbroken one bit for bit. Each phase accumulates gradients over micro-batches,
-then takes one step of its network's Adam.
+then takes one step of its network's Adam. Where memory runs out, a phase is taken again in smaller micro-batches.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stylegan.augment import AdaController, AugmentPipe
 from stylegan.discriminator import Discriminator
+from stylegan.errors import TrainingError
 from stylegan.generator import Generator
 from stylegan.training.config import Hyperparameters
 from stylegan.training.ema import ema_beta, update_ema
@@ -73,21 +74,46 @@ class Draws:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Micro:
-    """A micro-batch, and what its losses need besides the state."""
+class _Batch:
+    """A batch or a part of it, and what its losses need besides the state."""
 
     reals: Tensor
-    """`[M, C, H, W]` in [-1, 1]."""
+    """`[N, C, H, W]` in [-1, 1]."""
     real_c: Tensor
-    """`[M, c_dim]`."""
+    """`[N, c_dim]`."""
     fake_c: Tensor
-    """`[M, c_dim]`."""
-    draws: Draws
+    """`[N, c_dim]`."""
     hyper: Hyperparameters
     stats: Collector
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Micro(_Batch):
+    """A micro-batch with its random sources."""
+
+    draws: Draws
+
+
 _Loss = Callable[[TrainState, _Micro], Tensor]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Phase:
+    """One loss, and the network that it moves."""
+
+    name: str
+    """`G` or `D`."""
+    optimizer: torch.optim.Adam
+    interval: int
+    """Taken every so many steps, and weighted by as much."""
+    loss: _Loss
+    key: tuple[int, ...]
+    """Of its random sources, short of the micro-batch."""
+
+    @property
+    def trainable(self) -> list[nn.Parameter]:
+        """What its gradients are taken of."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
 
 def train_step(
@@ -100,7 +126,7 @@ def train_step(
     seed: int,
     micro_batch: int,
     stats: Collector,
-) -> None:
+) -> int:
     """Take one step on one batch.
 
     Args:
@@ -112,52 +138,93 @@ def train_step(
         seed: seed of the training.
         micro_batch: images computed at once.
         stats: what the step has to report.
+
+    Returns:
+        The micro-batch it got through with: less than `micro_batch` where memory ran out.
+
+    Raises:
+        TrainingError: not even one image fits into memory.
     """
-    device = reals.device
-    slices = [slice(i, i + micro_batch) for i in range(0, len(reals), micro_batch)]
-    for index, (network, optimizer, interval, loss) in enumerate(_phases(state, hyper)):
-        if state.step % interval:
+    batch = _Batch(reals=reals, real_c=real_c, fake_c=fake_c, hyper=hyper, stats=stats)
+    for phase in _phases(state, hyper, seed):
+        if state.step % phase.interval:
             continue
-        trainable = [p for group in optimizer.param_groups for p in group["params"]]
-        optimizer.zero_grad(set_to_none=True)
-        _require_grad(trainable, True)
-        for i, part in enumerate(slices):
-            draws = Draws.of(device, seed, state.step, index, i)
-            micro = _Micro(
-                reals=reals[part],
-                real_c=real_c[part],
-                fake_c=fake_c[part],
-                draws=draws,
-                hyper=hyper,
-                stats=stats,
-            )
-            share = len(micro.reals) / len(reals)
-            (loss(state, micro) * (interval * share)).backward()
-        _require_grad(trainable, False)
-        num_bad = mend_gradients(trainable)
+        micro_batch = _fit_gradients(state, phase, batch, micro_batch)
+        num_bad = mend_gradients(phase.trainable)
         state.num_nonfinite += num_bad
-        name = "G" if network is state.G else "D"
-        stats.report(f"Progress/nonfinite_{name}", float(num_bad))
-        optimizer.step()
+        stats.report(f"Progress/nonfinite_{phase.name}", float(num_bad))
+        phase.optimizer.step()
     state.cur_nimg += len(reals)
     state.step += 1
     beta = ema_beta(len(reals), hyper.ema_kimg, state.cur_nimg, hyper.ema_rampup)
     update_ema(state.G_ema, state.G, beta)
     if state.ada is not None:
         state.ada.end_step(len(reals))
+    return micro_batch
 
 
-def _phases(
-    state: TrainState, hyper: Hyperparameters
-) -> list[tuple[nn.Module, torch.optim.Adam, int, _Loss]]:
-    """(network, its optimiser, every how many steps, loss) in the order they run."""
-    phases: list[tuple[nn.Module, torch.optim.Adam, int, _Loss]] = [(state.G, state.G_opt, 1, _g_main)]
+def _phases(state: TrainState, hyper: Hyperparameters, seed: int) -> list[_Phase]:
+    """The phases in the order they run."""
+    rows: list[tuple[str, torch.optim.Adam, int, _Loss]] = [("G", state.G_opt, 1, _g_main)]
     if hyper.pl_weight > 0:
-        phases.append((state.G, state.G_opt, G_REG_INTERVAL, _g_path_length))
-    phases.append((state.D, state.D_opt, 1, _d_main))
+        rows.append(("G", state.G_opt, G_REG_INTERVAL, _g_path_length))
+    rows.append(("D", state.D_opt, 1, _d_main))
     if hyper.r1_gamma > 0:
-        phases.append((state.D, state.D_opt, D_REG_INTERVAL, _d_r1))
-    return phases
+        rows.append(("D", state.D_opt, D_REG_INTERVAL, _d_r1))
+    return [
+        _Phase(name=name, optimizer=optimizer, interval=interval, loss=loss, key=(seed, state.step, index))
+        for index, (name, optimizer, interval, loss) in enumerate(rows)
+    ]
+
+
+def _fit_gradients(state: TrainState, phase: _Phase, batch: _Batch, micro_batch: int) -> int:
+    """Accumulate the gradients of a phase; halve the micro-batch until they fit into memory, and return it.
+
+    What a failed try did to running means (w_avg, path length, ADA's count) stays: they see some samples twice.
+    """
+    while True:
+        try:
+            _accumulate_gradients(state, phase, batch, micro_batch)
+        except RuntimeError as error:  # CUDA's is a class of its own, those of the CPU and MPS are not
+            if not _is_out_of_memory(error):
+                raise
+        else:
+            return micro_batch
+        phase.optimizer.zero_grad(set_to_none=True)
+        if micro_batch == 1:
+            raise TrainingError(
+                "out of memory, even with one picture at a time; try --precision fp16, a smaller base, or another "
+                "--device"
+            )
+        micro_batch //= 2
+        if batch.reals.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _accumulate_gradients(state: TrainState, phase: _Phase, batch: _Batch, micro_batch: int) -> None:
+    num = len(batch.reals)
+    phase.optimizer.zero_grad(set_to_none=True)
+    _require_grad(phase.trainable, True)
+    try:
+        for i, start in enumerate(range(0, num, micro_batch)):
+            part = slice(start, start + micro_batch)
+            micro = _Micro(
+                reals=batch.reals[part],
+                real_c=batch.real_c[part],
+                fake_c=batch.fake_c[part],
+                hyper=batch.hyper,
+                stats=batch.stats,
+                draws=Draws.of(batch.reals.device, *phase.key, i),
+            )
+            share = len(micro.reals) / num
+            (phase.loss(state, micro) * (phase.interval * share)).backward()
+    finally:
+        _require_grad(phase.trainable, False)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 def _g_main(state: TrainState, micro: _Micro) -> Tensor:
@@ -177,7 +244,10 @@ def _g_path_length(state: TrainState, micro: _Micro) -> Tensor:
     images = state.G.synthesis(ws, generator=draws.device)
     noise = torch.randn(images.shape, generator=draws.device, device=c.device)
     lengths = path_lengths(images, ws, noise)
-    state.pl_mean.copy_(state.pl_mean.lerp(lengths.detach().mean(), _PL_DECAY))
+    moved = state.pl_mean.lerp(lengths.detach().mean(), _PL_DECAY)
+    state.pl_mean.copy_(
+        torch.where(moved.isfinite(), moved, state.pl_mean)
+    )  # one bad image must not spoil it for good
     penalty = (lengths - state.pl_mean).square()
     micro.stats.report("Loss/pl_penalty", penalty)
     return penalty.mean() * micro.hyper.pl_weight

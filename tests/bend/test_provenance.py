@@ -56,7 +56,7 @@ def test_weights_hash_follows_values_and_not_storage() -> None:
     G = tiny_generator()
     before = weights_sha256(G)
     assert weights_sha256(tiny_generator()) == before
-    const = G.synthesis.b4.const
+    const = G.get_parameter("synthesis.b4.const")
     const.data = (
         const.data.permute(1, 2, 0).contiguous().permute(2, 0, 1)
     )  # the same values, laid out otherwise

@@ -77,7 +77,7 @@ def test_grey_becomes_three_channels() -> None:
 
 def test_values_that_are_no_numbers_are_black() -> None:
     G = tiny_generator()
-    G.synthesis.b16.torgb.bias.fill_(float("nan"))
+    G.get_parameter("synthesis.b16.torgb.bias").fill_(float("nan"))
     [picture] = render.images(G, [0])
     assert not picture.any()
 

@@ -1,0 +1,197 @@
+"""Who made the pictures: a ready attribution list from whatever a person has at hand.
+
+A scrape's folder has a manifest, a data-set zip has the same facts in its `dataset.json`, a run folder names the zip
+that it was trained on, and a rendered picture or film names the network that it came from. Whichever of them is
+given, the way back to the pictures is walked. Licences that forbid commercial use or adaptations, and pictures of
+unknown licence, are flagged; what follows from that is for a person to judge.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bend.errors import BendError
+from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
+from scrapers.licences import family_of, is_no_derivatives, is_non_commercial, normalise
+from scrapers.source import credit_line
+
+__all__ = ["FORMATS", "Credit", "collect", "concerns", "render"]
+
+_OPTIONS_NAME = "training_options.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """One original picture.
+
+    Attributes:
+        line: the attribution as plain text.
+        title, creator, creator_url, license, license_url, page_url: its parts, empty where unknown.
+        source: the service that it was found at.
+        num_images: images made of it, or files of it.
+        flags: `NC`, `ND`, `unknown`, joined by blanks; empty where nothing needs care.
+    """
+
+    line: str
+    title: str
+    creator: str
+    creator_url: str
+    license: str
+    license_url: str
+    page_url: str
+    source: str
+    num_images: int
+    flags: str
+
+
+def collect(path: Path) -> list[Credit]:
+    """The credits behind a folder, zip, run, picture or film, in a lasting order.
+
+    Raises:
+        BendError: nothing there leads to pictures with credits.
+        ArchiveError: the zip cannot be read.
+    """
+    if not path.exists():
+        raise BendError(f"{path}: no such file or folder")
+    if (path / MANIFEST_NAME).is_file():
+        origins, _ = read_manifest(path / MANIFEST_NAME)
+        return _credits(origin for file, origin in origins.items() if (path / file).exists())
+    if (path / _OPTIONS_NAME).is_file():
+        return collect(_data_of(path))
+    if path.is_dir():
+        raise BendError(
+            f"{path}: holds neither {MANIFEST_NAME} nor {_OPTIONS_NAME}; give a scrape's or a run's folder"
+        )
+    if path.suffix.lower() == ".zip":
+        from stylegan.archive import DatasetZip
+
+        return _credits(map(origin_of, DatasetZip(path).sources))
+    return collect(_network_of(path))
+
+
+def concerns(found: list[Credit]) -> list[str]:
+    """What a person should look at before publishing, a line each."""
+    meanings = {
+        "ND": "forbid adaptations (ND); a broken picture may be one",
+        "NC": "forbid commercial use (NC)",
+        "unknown": "have no known licence",
+    }
+    counts = {flag: sum(flag in credit.flags.split() for credit in found) for flag in meanings}
+    return [
+        f"{counts[flag]:,} of {len(found):,} {meaning}" for flag, meaning in meanings.items() if counts[flag]
+    ]
+
+
+def render(found: list[Credit], format: str) -> str:
+    """The list as `text`, `markdown`, `csv` or `json`, without a final newline."""
+    return FORMATS[format](found).rstrip("\n")
+
+
+def _text(found: list[Credit]) -> str:
+    lines = [f"{credit.line}{f' [{credit.flags}]' if credit.flags else ''}" for credit in found]
+    return "\n".join(dict.fromkeys(lines))  # details of one picture are credited alike
+
+
+def _markdown(found: list[Credit]) -> str:
+    rows = ["| Picture | Creator | Licence | Note |", "|---|---|---|---|"]
+    for credit in found:
+        title = _linked(credit.title or "Untitled", credit.page_url)
+        creator = _linked(credit.creator, credit.creator_url)
+        rows.append(
+            f"| {title} | {creator} | {_linked(credit.license, credit.license_url)} | {credit.flags} |"
+        )
+    return "\n".join(rows)
+
+
+def _csv(found: list[Credit]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(Credit.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _inert(value) for name, value in asdict(credit).items()} for credit in found)
+    return buffer.getvalue()
+
+
+def _json(found: list[Credit]) -> str:
+    return json.dumps([asdict(credit) for credit in found], indent=2, ensure_ascii=False)
+
+
+FORMATS = {"text": _text, "markdown": _markdown, "csv": _csv, "json": _json}
+
+
+def _credits(origins: Iterable[Mapping[str, str]]) -> list[Credit]:
+    """One credit an original, however many images were made of it."""
+    counts: dict[tuple[str, ...], int] = {}
+    parts: dict[tuple[str, ...], Mapping[str, str]] = {}
+    for origin in origins:
+        named = ("source", "id") if origin.get("id") else ("image_url", "page_url", "title", "creator")
+        key = tuple(origin.get(name, "") for name in named)
+        counts[key] = counts.get(key, 0) + 1
+        parts.setdefault(key, origin)
+    return [_credit(parts[key], counts[key]) for key in sorted(parts)]
+
+
+def _credit(origin: Mapping[str, str], num_images: int) -> Credit:
+    stated = origin.get("license", "")
+    # Manifests of other programs name licences in their own way.
+    identifier = stated if family_of(stated) != "unknown" else normalise(origin.get("license_url"), stated).id
+    flags = ("NC", is_non_commercial(identifier)), ("ND", is_no_derivatives(identifier))
+    raised = [name for name, is_raised in flags if is_raised]
+    if family_of(identifier) == "unknown":
+        raised = ["unknown"]
+    title, creator, page_url = (origin.get(name, "") for name in ("title", "creator", "page_url"))
+    return Credit(
+        line=origin.get("attribution") or credit_line(title, creator, stated or identifier, page_url),
+        title=title,
+        creator=creator,
+        creator_url=origin.get("creator_url", ""),
+        license=stated or identifier,
+        license_url=origin.get("license_url", ""),
+        page_url=page_url,
+        source=origin.get("source", ""),
+        num_images=num_images,
+        flags=" ".join(raised),
+    )
+
+
+def _data_of(run: Path) -> Path:
+    """The data-set zip that a run was trained on."""
+    try:
+        name = json.loads((run / _OPTIONS_NAME).read_bytes())["config"]["data"]
+        data = Path(name)
+    except (ValueError, KeyError, TypeError):
+        raise BendError(f"{run / _OPTIONS_NAME}: does not name the data set; give the zip itself") from None
+    if not data.exists():
+        raise BendError(f"{run}: was trained on {data}, which is not there; give the zip itself")
+    return data
+
+
+def _network_of(path: Path) -> Path:
+    """The run folder that a rendered picture or film, or a snapshot, came from."""
+    from bend.provenance import read_provenance
+
+    if path.suffix == ".safetensors":
+        return path.parent
+    note = read_provenance(path)
+    if note is None:
+        raise BendError(
+            f"{path}: no data set, and no picture rendered by bend; give a folder, a zip or a run"
+        )
+    network = Path(note.network.partition("@")[0])
+    run = network.parent if network.is_file() else network
+    if not (run / _OPTIONS_NAME).is_file():
+        raise BendError(f"{path}: was rendered from {note.network}, no run folder that is still there")
+    return run
+
+
+def _linked(text: str, address: str) -> str:
+    plain = text.replace("\\", "\\\\").replace("|", "\\|").replace("[", "\\[").replace("]", "\\]")
+    safe = address.replace(")", "%29").replace("(", "%28").replace("|", "%7C").replace(" ", "%20")
+    return f"[{plain}]({safe})" if safe.startswith(("http://", "https://")) else plain
+
+
+def _inert(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula; titles come from strangers."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value

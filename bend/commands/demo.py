@@ -1,0 +1,44 @@
+"""`bend demo`: the whole pipeline, offline."""
+
+from pathlib import Path
+
+import click
+
+from bend.options import device_option
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder for everything it makes; what is there already is gone on with.",
+)
+@click.option(
+    "--kimg",
+    type=float,
+    default=4.0,
+    show_default=True,
+    help="Length of the training in thousands of pictures.",
+)
+@device_option()
+@click.pass_context
+def demo(ctx: click.Context, output: Path, kimg: float, device: str) -> None:
+    """Bend the embedded face generator with bundled photos of rock, trees and leaves, and show what happened.
+
+    Example: bend demo -o demo
+    """
+    from bend.demo import DemoConfig, run_demo
+
+    report = run_demo(
+        DemoConfig(output=output, kimg=kimg, device=device), lambda line: click.echo(line, err=True)
+    )
+    if report.stopped_by is not None:
+        click.echo(f"{report.run}: interrupted; the same command goes on with it")
+        ctx.exit(128 + report.stopped_by)
+    click.echo(f"{report.page}: open it in a browser")

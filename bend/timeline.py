@@ -1,0 +1,168 @@
+"""The timeline: the same seeds, snapshot after snapshot, so that one sees a network break.
+
+Seeds run down, thousands of pictures seen run across. The raw generator and its average are two different artworks
+(with a long half-life an early average is still the old network), so a run's own `timeline.png` shows both, one above
+the other; it grows with every snapshot, and a person may watch. Scoring the breaking is not done here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+from bend import render
+from bend.config import RenderConfig
+from bend.errors import RenderError, SettingsError
+from bend.picture import Pixels, Rendered, check_picture_output, enlarge, save_picture
+from bend.provenance import Provenance, describe
+from stylegan.checkpoint import list_snapshots, load_network
+from stylegan.generator import Generator
+
+__all__ = ["RunTimeline", "pick_columns", "render_timeline", "timeline_sheet"]
+
+NAME = "timeline.png"
+"""The sheet that a run keeps of itself."""
+_MOST_COLUMNS = 16
+_USUAL_SEEDS = tuple(range(6))
+_RUN_SEEDS = tuple(range(4))
+_SMALLEST_CELL = 64  # pixels; a smaller network's pictures are enlarged for a run's own sheet
+_HEAD, _INK, _PAPER = 18, (214, 214, 214), (16, 16, 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One snapshot: its pictures from top to bottom, uint8 `[H, W, 3]`, all of one size."""
+
+    kimg: float
+    pictures: tuple[Pixels, ...]
+
+
+def render_timeline(
+    config: RenderConfig,
+    seeds: Sequence[int] | None,
+    output: Path,
+    *,
+    force: bool = False,
+    command: str | None = None,
+) -> Rendered:
+    """Write the timeline of a run as a sheet.
+
+    Args:
+        config: how pictures are drawn; `network` is a run folder.
+        seeds: rows; None for 0 to 5.
+        output: a PNG, JPEG or WebP.
+        force: write over the file.
+        command: the command line, for the provenance.
+
+    Raises:
+        RenderError: no run folder with snapshots, or the output cannot be written.
+        SettingsError, StyleganError: the snapshots or the settings.
+    """
+    check_picture_output(output, force)
+    seeds = _USUAL_SEEDS if seeds is None else seeds
+    if not seeds:
+        raise SettingsError("a timeline of no seeds; give at least one")
+    snapshots = pick_columns(list_snapshots(config.network) if Path(config.network).is_dir() else [])
+    if not snapshots:
+        raise RenderError(f"{config.network}: no snapshots there; pass a run folder of `bend finetune`")
+    columns = []
+    for kimg, path in tqdm(snapshots, desc="rendering", unit="snapshot", disable=None):
+        G = render.open_generator(replace(config, network=str(path)))
+        columns.append(Column(kimg=kimg, pictures=_draw(G, config, seeds)))
+    note = describe("timeline", config, G, command, seeds=list(seeds), kimg=[c.kimg for c in columns])
+    surface = timeline_sheet(config.weights, columns)
+    save_picture(output, surface, note)
+    return Rendered(
+        output=output,
+        num_pictures=1,
+        num_drawn=1,
+        size=(surface.shape[1], surface.shape[0]),
+    )
+
+
+class RunTimeline:
+    """The `timeline.png` of a run in progress; call it with each snapshot.
+
+    Args:
+        device: where to draw.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._config = RenderConfig(device="auto", scale=1)
+        self._device = device
+        self._raw: dict[float, Column] = {}
+        self._ema: dict[float, Column] = {}
+
+    def __call__(self, path: Path, kimg: float) -> None:
+        """Add the snapshot at `path`, and any before it that is not on the sheet yet; write the sheet."""
+        for earlier, snapshot in list_snapshots(path.parent):
+            if earlier <= kimg and earlier not in self._raw:
+                self._add(earlier, snapshot)
+        shown = [moment for moment, _ in pick_columns([(moment, path) for moment in sorted(self._raw)])]
+        surface = np.concatenate(
+            [
+                timeline_sheet("raw", [self._raw[moment] for moment in shown]),
+                timeline_sheet("ema", [self._ema[moment] for moment in shown]),
+            ]
+        )
+        work = {"kind": "timeline", "seeds": list(_RUN_SEEDS), "kimg": shown, "weights": ["raw", "ema"]}
+        note = Provenance(work=work, network=path.parent.name, network_sha256="")
+        save_picture(path.parent / NAME, surface, note)
+
+    def _add(self, kimg: float, snapshot: Path) -> None:
+        network = load_network(snapshot)
+        for weights, columns in (("raw", self._raw), ("ema", self._ema)):
+            G = render.generator_of(network, weights, self._device)
+            config = replace(
+                self._config,
+                scale=max(1, _SMALLEST_CELL // G.img_resolution),
+                class_index=0 if G.c_dim else None,
+            )
+            columns[kimg] = Column(kimg=kimg, pictures=_draw(G, config, _RUN_SEEDS))
+
+
+def pick_columns(snapshots: Sequence[tuple[float, Path]]) -> list[tuple[float, Path]]:
+    """At most sixteen of the snapshots: the first, the last, and between them those spread evenly by index."""
+    if len(snapshots) <= _MOST_COLUMNS:
+        return list(snapshots)
+    indices = np.linspace(0, len(snapshots) - 1, _MOST_COLUMNS).round().astype(int)
+    return [snapshots[i] for i in indices]
+
+
+def timeline_sheet(title: str, columns: Sequence[Column]) -> Pixels:
+    """Lay columns side by side under their kimg.
+
+    Args:
+        title: what the pictures are of, written before the first kimg.
+        columns: at least one, all with as many pictures of one size.
+
+    Returns:
+        uint8 `[head + rows * H, columns * W, 3]`.
+    """
+    height, width = columns[0].pictures[0].shape[:2]
+    head = max(_HEAD, height // 12)
+    sheet = Image.new("RGB", (width * len(columns), head + height * len(columns[0].pictures)), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=head * 0.62)
+    for index, column in enumerate(columns):
+        label = f"{title} {column.kimg:g} kimg" if index == 0 else f"{column.kimg:g}"
+        pen.text((width * index + head * 0.25, head / 2), label, fill=_INK, font=font, anchor="lm")
+        for row, picture in enumerate(column.pictures):
+            sheet.paste(Image.fromarray(picture), (width * index, head + height * row))
+    return np.asarray(sheet)
+
+
+def _draw(G: Generator, config: RenderConfig, seeds: Sequence[int]) -> tuple[Pixels, ...]:
+    drawn = render.images(
+        G,
+        seeds,
+        truncation_psi=config.trunc,
+        truncation_cutoff=config.trunc_cutoff,
+        noise_mode=config.noise_mode,
+        class_index=config.class_index,
+        batch=config.batch,
+    )
+    return tuple(enlarge(picture, config.scale, config.scale_filter) for picture in drawn)

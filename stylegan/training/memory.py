@@ -1,0 +1,84 @@
+"""What a step takes in memory, and the largest micro-batch that fits.
+
+The estimate is one figure a feature, fitted to measured peaks by `benchmarks/train.py`. Where it is wrong on an
+accelerator, `step` halves the micro-batch and goes on.
+"""
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from stylegan.discriminator import Discriminator
+from stylegan.generator import Generator
+from stylegan.training.step import TrainState
+
+__all__ = ["fit_micro_batch", "sample_bytes", "snapshot_bytes", "state_bytes", "step_bytes"]
+
+# Bytes alive at the peak of a step per value of a feature map, as measured by benchmarks/train.py.
+_BYTES_PER_FEATURE = 60
+_MAX_CPU_MICRO_BATCH = 32
+_UNKNOWN_FREE_BYTES = 4 << 30
+
+
+def sample_bytes(G: Generator, D: Discriminator) -> int:
+    """Bytes that one image of a micro-batch takes at the peak of a step (an estimate)."""
+    num_features = 0
+    for network in (G.synthesis, D):
+        for block in network.blocks():
+            num_features += 2 * block.conv1.weight.shape[1] * block.resolution**2
+    return num_features * _BYTES_PER_FEATURE
+
+
+def step_bytes(state: TrainState, micro_batch: int) -> int:
+    """Bytes that training takes in all: weights, gradients and Adam's moments, and a micro-batch (an estimate)."""
+    return (
+        sample_bytes(state.G, state.D) * micro_batch
+        + state_bytes(state)
+        + _bytes_of_trained(state, per_weight=1)
+    )
+
+
+def state_bytes(state: TrainState) -> int:
+    """Bytes of a saved state: weights and Adam's two moments."""
+    return _bytes_of(state.G, state.D, state.G_ema) + _bytes_of_trained(state, per_weight=2)
+
+
+def snapshot_bytes(state: TrainState, dtype: torch.dtype | None) -> int:
+    """Bytes of a snapshot stored as `dtype`, float32 if None."""
+    num_bytes = _bytes_of(state.G, state.D, state.G_ema)
+    return num_bytes if dtype is None else num_bytes * dtype.itemsize // 4
+
+
+def fit_micro_batch(G: Generator, D: Discriminator, batch: int, device: torch.device) -> int:
+    """The largest divisor of `batch` whose step should fit into half of the free memory."""
+    fitting = max(free_bytes(device) // 2 // sample_bytes(G, D), 1)
+    limit = min(fitting, batch, _MAX_CPU_MICRO_BATCH if device.type == "cpu" else batch)
+    return max(size for size in range(1, int(limit) + 1) if batch % size == 0)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that an allocation on `device` can count on, a fixed guess where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    with contextlib.suppress(OSError):
+        # What the page cache would give back is free too; sysconf's count of free pages leaves it out.
+        if match := re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE):
+            return int(match[1]) * 1024
+    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return _UNKNOWN_FREE_BYTES
+
+
+def _bytes_of_trained(state: TrainState, per_weight: int) -> int:
+    groups = [group for optimizer in (state.G_opt, state.D_opt) for group in optimizer.param_groups]
+    return per_weight * sum(parameter.nbytes for group in groups for parameter in group["params"])
+
+
+def _bytes_of(*networks: nn.Module) -> int:
+    return sum(tensor.nbytes for network in networks for tensor in network.state_dict().values())

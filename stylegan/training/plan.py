@@ -1,0 +1,152 @@
+"""What a training would be, before anything of it is written: data, networks, device, micro-batch, moments.
+
+`make_plan` decides it for a new run, `plan_resume` reads it back from a run folder; a dry run ends here. `session`
+puts a plan into its folder.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stylegan.archive import DatasetZip
+from stylegan.checkpoint import Network, NetworkMeta
+from stylegan.errors import TrainingError
+from stylegan.training.config import Hyperparameters, TrainConfig, parse_snapshots, read_config
+from stylegan.training.memory import fit_micro_batch
+from stylegan.training.setup import base_notes, build_state, choose_device, load_base, rebuild_base
+from stylegan.training.state_file import load_state
+from stylegan.training.step import TrainState
+
+__all__ = ["Plan", "make_plan", "plan_resume", "read_facts"]
+
+_DTYPES = {"fp32": None, "fp16": torch.float16}
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Plan:
+    """What would run: everything decided, nothing written."""
+
+    config: TrainConfig
+    hyper: Hyperparameters
+    data: DatasetZip
+    device: torch.device
+    micro_batch: int
+    state: TrainState
+    label_dim: int
+    base_meta: NetworkMeta
+    notes: list[str]
+    """What a person should know, a line each."""
+
+    @property
+    def total_nimg(self) -> int:
+        """Images of the whole training: `kimg` rounded up to whole batches."""
+        batch = self.hyper.batch
+        return max(-(-round(self.config.kimg * 1000) // batch), 1) * batch
+
+    @property
+    def snapshot_dtype(self) -> torch.dtype | None:
+        """What snapshots store weights as, None for as they are."""
+        return _DTYPES[self.config.snapshot_dtype]
+
+    def moment_nimg(self, kimg: float) -> int:
+        """Images after which the snapshot at `kimg` is due."""
+        return min(round(kimg * 1000), self.total_nimg)
+
+    def moments_left(self) -> list[float]:
+        """Moments of snapshots still to come; a state is saved right after each, so those behind it are done."""
+        moments = parse_snapshots(self.config.snapshots, self.config.kimg)
+        if self.state.step == 0:
+            return moments
+        return [kimg for kimg in moments if self.moment_nimg(kimg) > self.state.cur_nimg]
+
+
+def make_plan(config: TrainConfig) -> Plan:
+    """Decide everything about a new training without writing anything.
+
+    Raises:
+        StyleganError: data, base or settings do not fit together.
+    """
+    data = _open_data(config)
+    hyper = Hyperparameters.resolve(config, data.resolution)
+    base = load_base(
+        config,
+        hyper,
+        resolution=data.resolution,
+        num_channels=data.num_channels,
+        label_dim=data.label_dim,
+    )
+    return _plan(config, hyper, data, base)
+
+
+def plan_resume(run: Path, overrides: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
+    """Decide everything about going on with the training in `run`, without writing anything.
+
+    Args:
+        run: a run folder.
+        overrides: fields of `TrainConfig` to change, such as a longer `kimg`.
+
+    Returns:
+        The plan, its state as saved, and the `extra` that was saved with it.
+
+    Raises:
+        TrainingError: the folder cannot be resumed, or its data has changed.
+    """
+    config = dataclasses.replace(read_config(run), **overrides)
+    options = read_facts(run)
+    data = _open_data(config)
+    if options["data"]["hash"] != data.fingerprint():
+        raise TrainingError(
+            f"{config.data}: not the data set that {run.name} was started with; restore it, or start a new run "
+            f"with --base {run}"
+        )
+    hyper = Hyperparameters.resolve(config, data.resolution)
+    base = rebuild_base(options["G"], options["D"], NetworkMeta(**options["base"]))
+    # The micro-batch is part of what is computed: what fitted at the start is kept, whatever is free today.
+    plan = _plan(config, hyper, data, base, options.get("micro_batch"))
+    extra, note = load_state(run, plan.state)
+    plan.notes = [note] if note else []
+    return plan, extra
+
+
+def read_facts(run: Path) -> dict[str, Any]:
+    """What `training_options.json` says besides the configuration: data, base, and the networks' arguments.
+
+    Raises:
+        TrainingError: it lacks some of that.
+    """
+    options: dict[str, Any] = json.loads((run / "training_options.json").read_text())
+    if missing := [key for key in ("data", "base", "G", "D") if not isinstance(options.get(key), dict)]:
+        raise TrainingError(
+            f"{run}: training_options.json lacks {', '.join(missing)}; restore it or start a new run"
+        )
+    return options
+
+
+def _open_data(config: TrainConfig) -> DatasetZip:
+    return DatasetZip(config.data, max_images=config.max_images, xflip=config.mirror)
+
+
+def _plan(
+    config: TrainConfig,
+    hyper: Hyperparameters,
+    data: DatasetZip,
+    base: Network,
+    micro_batch: int | None = None,
+) -> Plan:
+    device = choose_device(config.device)
+    state = build_state(base, config, hyper, device)
+    wanted = config.micro_batch or micro_batch or fit_micro_batch(state.G, state.D, hyper.batch, device)
+    return Plan(
+        config=config,
+        hyper=hyper,
+        data=data,
+        device=device,
+        micro_batch=min(wanted, hyper.batch),
+        state=state,
+        label_dim=state.G.c_dim,
+        base_meta=base.meta,
+        notes=base_notes(base, data.label_dim),
+    )

@@ -1,0 +1,214 @@
+"""The polite client over real HTTP: redirects, deadlines, credentials, and where connections go."""
+
+import dataclasses
+import socket
+import threading
+import time
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from scrapers import guard
+from scrapers.client import PoliteClient, redact, user_agent
+from scrapers.config import ClientConfig
+from scrapers.errors import DownloadError, PassingError
+from tests.fakes.server import Answer, FakeServer, Request
+from tests.scrapers.conftest import HURRIED
+
+
+class Echo(FakeServer):
+    """Redirects `/to?URL`, and remembers what it was sent."""
+
+    def answer(self, request: Request) -> Answer:
+        if request.path == "/to":
+            return Answer(302, b"moved", {"Location": request.query["url"]})
+        return Answer(200, b"ok")
+
+
+def test_user_agent_tells_who_is_asking(client: PoliteClient) -> None:
+    with Echo() as server:
+        with client.attempt(server.url + "/a") as reply:
+            assert reply.decoded(10) == b"ok"
+        sent = server.requests[0].headers["user-agent"]
+    assert sent == user_agent(HURRIED)
+    assert sent.startswith("bend/0.0 (test@example.org) requests/")
+    assert user_agent(ClientConfig(product="bend/1")).startswith("bend/1 requests/")
+
+
+@pytest.mark.parametrize("contact", ["me", "a@b\r\nX-Evil: 1", "a@b (c)", "@", "ftp://x", "ä@b"])
+def test_a_contact_must_be_one(contact: str) -> None:
+    with pytest.raises(ValueError, match="give a mail address or a web address"):
+        ClientConfig(contact=contact)
+
+
+def test_credentials_stay_with_their_host(client: PoliteClient) -> None:
+    with Echo() as one, Echo() as other:
+        headers = {"Authorization": "Bearer x", "X-Subscription-Token": "y", "Accept": "image/*"}
+        with client.attempt(f"{one.url}/to?url=/here", headers=headers):
+            pass
+        assert one.requests[-1].headers["authorization"] == "Bearer x"
+        with client.attempt(f"{one.url}/to?url={other.url}/there", headers=headers) as reply:
+            assert reply.url == f"{other.url}/there"
+        sent = other.requests[-1].headers
+        assert "authorization" not in sent
+        assert "x-subscription-token" not in sent
+        assert sent["accept"] == "image/*"
+
+
+def test_no_cookies_are_kept(client: PoliteClient) -> None:
+    class Cookie(FakeServer):
+        def answer(self, request: Request) -> Answer:
+            return Answer(200, b"", {"Set-Cookie": "id=1"})
+
+    with Cookie() as server:
+        for _ in range(2):
+            with client.attempt(server.url):
+                pass
+        assert "cookie" not in server.requests[1].headers
+
+
+def test_connections_are_reused(client: PoliteClient) -> None:
+    with Echo() as server:
+        ports = set()
+        original = server.respond
+
+        def respond(request: Request) -> Answer:
+            ports.add(threading.get_ident())  # the server has a thread a connection
+            return original(request)
+
+        server.respond = respond  # type: ignore[method-assign]
+        for _ in range(5):
+            with client.attempt(server.url) as reply:
+                reply.decoded(100)
+        assert len(ports) == 1
+
+
+@pytest.mark.parametrize("when", ["headers", "body", "handshake"])
+def test_a_drip_ends_at_the_total_deadline(when: str) -> None:
+    """One byte now and then satisfies every socket timeout."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    enough = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        start = {"headers": b"HTTP/1.1 200 OK\r\nX-A: ", "handshake": b"\x16\x03\x03\x10\x00"}
+        with connection:
+            try:
+                connection.sendall(start.get(when, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"))
+                while not enough.wait(0.05):
+                    connection.sendall(b"x")
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    config = dataclasses.replace(HURRIED, read_timeout_s=5, total_timeout_s=0.4)
+    scheme = "https" if when == "handshake" else "http"
+    began = time.monotonic()
+    try:
+        with closing(PoliteClient(config)) as client, pytest.raises(PassingError) as caught:
+            with client.attempt(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/") as reply:
+                reply.decoded(1 << 20)
+        assert caught.value.reason == "timeout"
+        assert time.monotonic() - began < 2
+    finally:
+        enough.set()
+        thread.join()
+        listener.close()
+
+
+def test_closing_wakes_who_waits_for_an_answer() -> None:
+    class Sleepy(FakeServer):
+        def answer(self, request: Request) -> Answer:
+            time.sleep(1)
+            return Answer()
+
+    with Sleepy() as server:
+        client = PoliteClient(HURRIED)
+        threading.Timer(0.1, client.close).start()
+        began = time.monotonic()
+        with pytest.raises(PassingError) as caught, client.attempt(server.url):
+            pass
+        assert caught.value.reason == "stopped"
+        assert time.monotonic() - began < 0.8
+
+
+def test_a_name_is_resolved_once_and_that_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS rebinding: a second answer would lead to loopback."""
+    asked = []
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        address = "192.0.2.1" if len(asked) == 1 else "127.0.0.1"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    connected = []
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(guard, "is_public", lambda address: address == "192.0.2.1")
+    monkeypatch.setattr(socket.socket, "connect", lambda self, address: connected.append(address) or _refuse())
+    client = PoliteClient(dataclasses.replace(HURRIED, allow_private_hosts=False))
+    with pytest.raises(PassingError) as caught, client.attempt("http://rebind.example/a.jpg"):
+        pass
+    assert caught.value.reason == "connection"
+    assert asked == ["rebind.example"]
+    assert connected == [("192.0.2.1", 80)]
+
+
+def _refuse() -> None:
+    raise ConnectionRefusedError(111, "refused")
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.2:9/", "http://[::1]/", "http://2130706433/", "http://localhost/"])
+def test_a_redirect_into_the_private_network_is_refused(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    """The first host is let through as if it were public."""
+    monkeypatch.setattr(guard, "is_public", lambda address: address == "127.0.0.1" and not redirected())
+    with Echo() as server, closing(PoliteClient(dataclasses.replace(HURRIED, allow_private_hosts=False))) as client:
+
+        def redirected() -> bool:
+            return bool(server.hits["/to"])
+
+        with pytest.raises(DownloadError) as caught, client.attempt(f"{server.url}/to?url={target}"):
+            pass
+        assert caught.value.reason == "private-address"
+        assert server.hits.total() == 1
+
+
+def test_private_addresses_are_refused_by_default() -> None:
+    with Echo() as server, closing(PoliteClient(ClientConfig())) as client:
+        with pytest.raises(DownloadError, match="not a public address; --allow-private-hosts"):
+            with client.attempt(server.url):
+                pass
+        assert not server.hits
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.example/?key=s3cret&q=x", "https://a.example/?key=…&q=x"),
+        ("https://a.example/?API_KEY=s3cret", "https://a.example/?API_KEY=…"),
+        ("https://a.example/?q=rocks", "https://a.example/?q=rocks"),
+        ("https://a.example/a.jpg", "https://a.example/a.jpg"),
+    ],
+)
+def test_keys_are_struck_out(url: str, shown: str) -> None:
+    assert redact(url) == shown
+
+
+def test_unreachable_hosts(client: PoliteClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(PassingError) as caught, client.attempt(f"http://127.0.0.1:{port}/?key=s3cret"):
+        pass
+    assert caught.value.reason == "connection"
+    assert "s3cret" not in str(caught.value)
+
+
+def test_proxies_of_the_environment_are_used(client: PoliteClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Echo() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with client.attempt("http://pictures.example/a.jpg") as reply:
+            assert reply.decoded(10) == b"ok"
+        assert proxy.requests[0].headers["host"] == "pictures.example"

@@ -1,0 +1,1 @@
+"""Network files: round trips, names, and everything that is refused."""
