@@ -44,7 +44,7 @@ install: $(VENV)/.installed  ## put bend and what it needs into .venv
 install-dev: $(VENV)/.installed-dev  ## the same, with the tests' and linters' tools
 
 demo: $(VENV)/.installed  ## photos in, faces turning into rocks out: see demo/index.html
-	$(BIN)/bend demo -o demo --force
+	$(BIN)/bend demo -o demo
 
 test: $(VENV)/.installed-dev  ## the quick tests: no GPU, no network, under two minutes
 	$(PYTEST)

@@ -20,7 +20,8 @@ from bend.timeline import RunTimeline, render_timeline
 from stylegan.checkpoint import load_network
 from stylegan.training.config import TrainConfig, read_config
 from stylegan.training.loop import train
-from stylegan.training.session import make_plan, open_run, resume_run
+from stylegan.training.plan import make_plan
+from stylegan.training.session import open_run, resume_run
 
 __all__ = ["DemoConfig", "DemoReport", "run_demo"]
 

@@ -7,19 +7,20 @@ from typing import Any
 
 import torch
 
-from bend.timeline import RunTimeline
 from stylegan.errors import ConfigError
 from stylegan.training.config import TrainConfig
 from stylegan.training.loop import TrainSummary, train
+from stylegan.training.memory import step_bytes
+from stylegan.training.plan import Plan, make_plan, plan_resume
 from stylegan.training.run_folder import find_run
-from stylegan.training.session import Plan, make_plan, open_run, resume_run
-from stylegan.training.setup import sample_bytes
+from stylegan.training.session import open_run, resume_run
 from stylegan.training.stats import Collector, format_duration
-from stylegan.training.step import train_step
+from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, train_step
 
 __all__ = ["Report", "Request", "run_finetune"]
 
 _RESUMABLE = {
+    "data",
     "kimg",
     "snapshots",
     "snapshot_dtype",
@@ -31,7 +32,6 @@ _RESUMABLE = {
     "d_lr",
     "r1_gamma",
 }
-_PROBE_STEPS = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Request:
     dry_run: bool
     """Only say what would run."""
     options: dict[str, Any]
-    """Fields of `TrainConfig` that were given."""
+    """Fields of `TrainConfig` that were given; `data` and `kimg` among them for a new run."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,70 +63,76 @@ def run_finetune(request: Request) -> Report:
 
     Raises:
         StyleganError: data, base or settings do not fit together, or the training diverged.
+        OSError: a file cannot be read or written.
     """
-    if request.resume is not None:
-        foreign = sorted(request.options.keys() - _RESUMABLE)
-        if foreign:
-            names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
-            raise ConfigError(f"{names}: a resumed run keeps these; leave them out, or start a new run")
-        session = resume_run(find_run(request.resume, request.out), request.options)
-    else:
-        for name in ("data", "kimg"):
-            if name not in request.options:
-                raise ConfigError(f"--{name} is missing; see `bend finetune --help`")
+    if request.resume is None:
         plan = make_plan(TrainConfig(**request.options))
-        if request.dry_run:
-            return _estimate(plan)
-        session = open_run(plan, request.out)
+        return _estimate(plan) if request.dry_run else _summarize(train(open_run(plan, request.out)))
+    if foreign := sorted(request.options.keys() - _RESUMABLE):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
+        raise ConfigError(f"{names}: a resumed run keeps what it began with; leave out, or start a new run")
+    run = find_run(request.resume, request.out)
     if request.dry_run:
-        return _estimate(session.plan)
-    return _summarize(train(session, on_snapshot=RunTimeline(str(session.plan.device))))
+        return _estimate(plan_resume(run, request.options)[0])
+    return _summarize(train(resume_run(run, request.options)))
 
 
 def _estimate(plan: Plan) -> Report:
-    """Time a few steps on random pictures, and say what the whole would take."""
-    state, hyper = plan.state, plan.hyper
-    num = min(hyper.batch, plan.micro_batch)
-    shape = [num, *plan.data.image_shape]
-    reals = torch.rand(shape, device=plan.device) * 2 - 1
-    labels = torch.zeros([num, plan.label_dim], device=plan.device)
-    step_at, seconds = state.step, []
-    for _ in range(_PROBE_STEPS):
-        state.step = step_at + 1  # a step without regularisation; the share of those with it is added below
-        started = time.perf_counter()
-        train_step(state, hyper, reals, labels, labels, seed=0, micro_batch=num, stats=Collector())
-        seconds.append(time.perf_counter() - started)
-    sec_per_kimg = min(seconds) / num * 1000 * 1.25
-    total_kimg = plan.total_nimg / 1000
-    memory = sample_bytes(state.G, state.D) * plan.micro_batch + 7 * _weight_bytes(plan)
+    """Time a few steps on random pictures, and say what the training would take from here on."""
+    state, hyper, num_images = plan.state, plan.hyper, len(plan.data)
+    num_left = max(plan.total_nimg - state.cur_nimg, 0)
+    memory = step_bytes(state, plan.micro_batch)
+    sec_per_kimg = _seconds_per_image(plan) * 1000
     facts: dict[str, Any] = {
         "device": str(plan.device),
-        "num_images": len(plan.data),
+        "num_images": num_images,
         "resolution": plan.data.resolution,
-        "kimg": total_kimg,
-        "epochs": plan.total_nimg / len(plan.data),
-        "steps": plan.total_nimg // hyper.batch,
+        "kimg": plan.total_nimg / 1000,
+        "kimg_left": num_left / 1000,
+        "epochs": plan.total_nimg / num_images,
+        "steps": num_left // hyper.batch,
         "batch": hyper.batch,
         "micro_batch": plan.micro_batch,
+        "snapshots": plan.moments_left(),
         "sec_per_kimg": sec_per_kimg,
-        "seconds": sec_per_kimg * total_kimg,
+        "seconds": sec_per_kimg * num_left / 1000,
         "memory_gb": memory / 2**30,
         "hyperparameters": dataclasses.asdict(hyper),
+        "notes": plan.notes,
     }
-    text = (
-        f"would train {plan.config.base} on {plan.config.data} for {total_kimg:g} kimg "
-        f"({facts['epochs']:.1f} epochs of {len(plan.data)} pictures, {facts['steps']} steps of {hyper.batch} in "
-        f"parts of {plan.micro_batch}) on {plan.device}\n"
-        f"about {format_duration(facts['seconds'])} and {facts['memory_gb']:.1f} GB of memory; learning rates "
+    lines = [
+        f"would train {plan.config.base} on {plan.config.data} for {num_left / 1000:g} kimg "
+        f"({num_left / num_images:.1f} epochs of {num_images} pictures, {facts['steps']} steps of {hyper.batch} in "
+        f"parts of {plan.micro_batch}) on {plan.device}",
+        f"about {format_duration(facts['seconds'])} and {facts['memory_gb']:.2g} GB of memory; learning rates "
         f"{hyper.g_lr:g} and {hyper.d_lr:g}, R1 {hyper.r1_gamma:.4g}, path length {hyper.pl_weight:g}, EMA half-life "
-        f"{hyper.ema_kimg:g} kimg\nnothing was written"
-    )
-    return Report(text=text, facts=facts)
+        f"{hyper.ema_kimg:g} kimg",
+        *plan.notes,
+        "nothing was written",
+    ]
+    return Report(text="\n".join(lines), facts=facts)
 
 
-def _weight_bytes(plan: Plan) -> int:
-    state = plan.state
-    return sum(p.numel() * p.element_size() for network in (state.G, state.D) for p in network.parameters())
+def _seconds_per_image(plan: Plan) -> float:
+    """Time steps with and without each regularisation, and weight them as a training would. Spoils the state."""
+    num = plan.micro_batch
+    reals = torch.rand([num, *plan.data.image_shape], device=plan.device) * 2 - 1
+    labels = torch.zeros([num, plan.label_dim], device=plan.device)
+
+    def seconds(step: int) -> float:
+        plan.state.step = step
+        started = time.perf_counter()
+        train_step(plan.state, plan.hyper, reals, labels, labels, seed=0, micro_batch=num, stats=Collector())
+        if plan.device.type == "cuda":
+            torch.cuda.synchronize(plan.device)
+        return time.perf_counter() - started
+
+    seconds(0)  # the first step of each kind also pays for setting up
+    plain = min(seconds(1), seconds(2))
+    with_path_length = max(seconds(G_REG_INTERVAL), plain)
+    with_both = max(seconds(D_REG_INTERVAL), with_path_length)
+    path_length, r1 = with_path_length - plain, with_both - with_path_length
+    return (plain + path_length / G_REG_INTERVAL + r1 / D_REG_INTERVAL) / num
 
 
 def _summarize(summary: TrainSummary) -> Report:
@@ -136,4 +142,6 @@ def _summarize(summary: TrainSummary) -> Report:
         text += f"; {summary.num_nonfinite} gradient values were not finite and were mended"
     if summary.stopped_by is not None:
         text += f"; interrupted, go on with `bend finetune --resume {summary.run}`"
+    elif not summary.num_images:
+        text += "; nothing left to do, give a larger --kimg to go on"
     return Report(text=text, facts=facts, stopped_by=summary.stopped_by)

@@ -184,7 +184,9 @@ class PoliteClient:
                 proxies=requests.utils.get_environ_proxies(url),
             ) as response:
                 yield response
-            if watch.expired:  # a connection shut down in headers or an unmeasured body looks like a proper end
+            if (
+                watch.expired
+            ):  # a connection shut down in headers or an unmeasured body looks like a proper end
                 raise PassingError("timeout", f"{redact(url)}: not finished in time")
         except _NETWORK_FAULTS as error:
             if self.stop.is_set():

@@ -48,7 +48,10 @@ class _GuardedAdapter(HTTPAdapter):
 
 
 def _pool_classes(guard: AddressGuard, watchdog: Watchdog) -> dict[str, type[HTTPConnectionPool]]:
-    """Pool classes bound to one guard and one watchdog; urllib3 takes classes here, not instances."""
+    """Pool classes bound to one guard and one watchdog; urllib3 takes classes here, not instances.
+
+    Connecting and the TLS handshake are each bounded by the connect timeout; the watchdog sees to what follows.
+    """
 
     class Guarded(HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -61,10 +64,6 @@ def _pool_classes(guard: AddressGuard, watchdog: Watchdog) -> dict[str, type[HTT
     class GuardedTLS(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return _connect(self, guard)
-
-        def connect(self) -> None:
-            watchdog.attach(self)
-            super().connect()
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             watchdog.attach(self)

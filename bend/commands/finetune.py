@@ -8,15 +8,11 @@ from typing import Any
 import click
 
 from stylegan.config import PRESETS
-from stylegan.training.config import AUG_MODES, PRECISIONS, TrainConfig
+from stylegan.training.config import AUG_MODES, DTYPES, PRECISIONS, TrainConfig
 
 _FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
-_CHOICES = {
-    "preset": tuple(PRESETS),
-    "aug": AUG_MODES,
-    "precision": PRECISIONS,
-    "snapshot_dtype": ("fp32", "fp16"),
-}
+_CHOICES = {"preset": tuple(PRESETS), "aug": AUG_MODES, "precision": PRECISIONS, "snapshot_dtype": DTYPES}
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 def _option(name: str, kind: Any, text: str) -> Any:
@@ -36,14 +32,7 @@ def _option(name: str, kind: Any, text: str) -> Any:
 @_option("data", str, "Data-set zip, as `bend package` writes it.")
 @_option("base", str, "Network to start from: name, file, run folder or RUN@KIMG; none for random weights.")
 @_option("kimg", float, "Length in thousands of pictures seen; fractions allowed.")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder for run folders.",
-)
+@click.option("-o", "--out", type=_FOLDER, default="runs", show_default=True, help="Folder for run folders.")
 @_option("snapshots", str, "log, every:K, or a list of kimg such as 0.5,1,2.")
 @_option("snapshot_dtype", str, "What snapshots store weights as.")
 @click.option("--resume", metavar="RUN", help="Go on with a run folder, or with the latest one in --out.")
@@ -86,9 +75,11 @@ def finetune(
 
     Example: bend finetune --data rocks.zip --base faces64 --kimg 4 --mirror
     """
+    given = {name: value for name, value in options.items() if value is not None}
+    if resume is None and (missing := [f"--{name}" for name in ("data", "kimg") if name not in given]):
+        raise click.UsageError(f"Missing {' and '.join(missing)}; a new run needs both, or use --resume RUN.")
     from bend.training import Request, run_finetune
 
-    given = {name: value for name, value in options.items() if value is not None}
     report = run_finetune(Request(out=out, resume=resume, dry_run=dry_run, options=given))
     click.echo(json.dumps(report.facts) if as_json else report.text)
     if report.stopped_by is not None:

@@ -39,6 +39,10 @@ def package(config: PackageConfig) -> PackageReport:
         PackageError: a source is missing or damaged, `out` exists, or no picture can be used.
         ArchiveError, OSError: the zip cannot be written.
     """
+    if config.out.is_dir():
+        raise PackageError(
+            f"{config.out}: is a folder; give the zip a name, such as {config.out / 'data.zip'}"
+        )
     if config.out.exists() and not config.force:
         raise PackageError(f"{config.out}: exists already; use --force to replace it")
     plan = discover(config.sources)

@@ -13,10 +13,19 @@ from typing import Any
 from stylegan.config import PRESETS, preset
 from stylegan.errors import ConfigError, TrainingError
 
-__all__ = ["AUG_MODES", "PRECISIONS", "Hyperparameters", "TrainConfig", "parse_snapshots", "read_config"]
+__all__ = [
+    "AUG_MODES",
+    "DTYPES",
+    "PRECISIONS",
+    "Hyperparameters",
+    "TrainConfig",
+    "parse_snapshots",
+    "read_config",
+]
 
 AUG_MODES = ("ada", "fixed", "noaug")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+DTYPES = ("fp32", "fp16")
 _COUNTS = (
     "batch",
     "micro_batch",
@@ -108,7 +117,7 @@ class TrainConfig:
         _require(
             self.precision in PRECISIONS, f"--precision {self.precision}: known are {', '.join(PRECISIONS)}"
         )
-        _require(self.snapshot_dtype in ("fp32", "fp16"), "--snapshot-dtype is fp32 or fp16")
+        _require(self.snapshot_dtype in DTYPES, "--snapshot-dtype is fp32 or fp16")
         _require(self.aug_p is None or 0 <= self.aug_p <= 1, "--aug-p must lie between 0 and 1")
         _require(-1 <= self.ada_target <= 1, "--ada-target must lie between -1 and 1")
         _require(
@@ -195,7 +204,7 @@ def parse_snapshots(text: str, kimg: float) -> list[float]:
             moments = [0.25 * 2**i for i in range(64) if 0.25 * 2**i < kimg]
         elif text.startswith("every:"):
             step = float(text.removeprefix("every:"))
-            if not 0.001 <= step or kimg / step > 100_000:
+            if not step >= 0.001 or kimg / step > 100_000:
                 raise ValueError
             moments = [i * step for i in range(1, math.ceil(kimg / step))]
         else:

@@ -1,35 +1,30 @@
 """The loop of a training: steps, ticks, snapshots, saved states, and a clean stop at any moment.
 
-SIGINT and SIGTERM let the running step finish, save the state and stop; a second one stops at once. Gradients that
-stay non-finite stop the run before anything of it is saved.
+SIGINT and SIGTERM let the running step finish, save the state and stop; a second one stops at once. A training that
+has diverged stops before anything of it is saved.
 """
 
 import contextlib
 import dataclasses
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from stylegan.errors import TrainingError
-from stylegan.training.config import parse_snapshots
 from stylegan.training.data import BatchStream
+from stylegan.training.divergence import DivergenceWatch
+from stylegan.training.interrupt import noted_signals
 from stylegan.training.session import Session
-from stylegan.training.stats import Collector, format_duration
+from stylegan.training.stats import Collector, cpu_mem_gb, peak_gpu_mem_gb, status_line
 from stylegan.training.step import Draws, train_step
 
 __all__ = ["TrainSummary", "train"]
 
 _TICK_NIMG = 1000
-_MAX_BAD_STEPS = 32
 _LABELS_PHASE = 1000  # keys the draw of labels, apart from the phases of a step
 
 
@@ -41,6 +36,8 @@ class TrainSummary:
     """The run folder."""
     kimg: float
     """Thousands of images seen in all."""
+    num_images: int
+    """Images seen in this session."""
     seconds: float
     """Training time in all."""
     num_nonfinite: int
@@ -52,7 +49,7 @@ class TrainSummary:
 
 
 def train(session: Session, on_snapshot: Callable[[Path, float], None] | None = None) -> TrainSummary:
-    """Run a session to its end, or until a signal.
+    """Run a session to its end, or until a signal, and close it.
 
     Args:
         session: opened or resumed.
@@ -60,6 +57,8 @@ def train(session: Session, on_snapshot: Callable[[Path, float], None] | None = 
 
     Raises:
         TrainingError: the training diverged.
+        ArchiveError: a picture cannot be read.
+        OSError: the disk is full; what was saved before is intact.
     """
     with _Loop(session, on_snapshot) as loop:
         return loop.run()
@@ -72,12 +71,12 @@ class _Loop:
         self.state = session.plan.state
         self.on_snapshot = on_snapshot
         self.stats = Collector()
+        self.watch = DivergenceWatch()
         self.micro_batch = self.plan.micro_batch
-        self.num_ticks = 0
-        self.num_bad_steps = 0
-        self.started = self.saved = time.monotonic()
-        self.tick_started, self.tick_nimg = self.started, self.state.cur_nimg
-        self.moments = self._moments_left()
+        self.moments = self.plan.moments_left()
+        self.started = self.saved = self.tick_started = time.monotonic()
+        self.start_nimg = self.tick_nimg = self.state.cur_nimg
+        self.maintenance_s = 0.0  # since the last tick
 
     def __enter__(self) -> "_Loop":
         config, batch = self.plan.config, self.plan.hyper.batch
@@ -101,12 +100,12 @@ class _Loop:
     def __exit__(self, *exc_info: object) -> None:
         self.bar.close()
         self.stream.close()
-        self.session.stats_writer.close()
+        self.session.close()
         self.log_file.close()
 
     def run(self) -> TrainSummary:
         self._say_start()
-        with _noted_signals() as received:
+        with noted_signals() as received:
             self._snapshot_if_due()
             while self.state.cur_nimg < self.plan.total_nimg and not received:
                 self._step()
@@ -130,7 +129,7 @@ class _Loop:
         else:
             real_c = torch.zeros([len(reals), 0], device=device)
         bad_before = self.state.num_nonfinite
-        train_step(
+        fitted = train_step(
             self.state,
             self.plan.hyper,
             reals,
@@ -140,85 +139,94 @@ class _Loop:
             micro_batch=self.micro_batch,
             stats=self.stats,
         )
-        self._watch(self.state.num_nonfinite > bad_before)
+        if fitted < self.micro_batch:
+            self._log(f"out of memory with parts of {self.micro_batch}; going on in parts of {fitted}")
+            self.micro_batch = fitted
+        if self.watch.note(self.state.step, self.state.num_nonfinite > bad_before):
+            self._stop_diverged()
         self.bar.update(len(reals) / 1000)
 
     def _fake_labels(self, count: int) -> torch.Tensor:
         draws = Draws.of(torch.device("cpu"), self.plan.config.seed, self.state.step, _LABELS_PHASE)
         return self.session.labels(draws.host.integers(len(self.plan.data), size=count))
 
-    def _watch(self, is_bad: bool) -> None:
-        """Stop a run whose gradients stay non-finite, before its state is saved over a good one."""
-        self.num_bad_steps = self.num_bad_steps + 1 if is_bad else 0
-        if self.num_bad_steps >= _MAX_BAD_STEPS:
-            raise TrainingError(
-                f"{self.session.run.name}: gradients not finite for {_MAX_BAD_STEPS} steps at kimg "
-                f"{self.state.cur_nimg / 1000:.3f}; stopped, the last state and snapshots are intact; resume with "
-                "a lower --g-lr and --d-lr, or --precision fp32"
-            )
+    def _stop_diverged(self) -> None:
+        line = (
+            f"{self.session.run.name}: gradients stay non-finite at kimg {self.state.cur_nimg / 1000:.3f}; stopped, "
+            "the last state and snapshots are intact; resume with a lower --g-lr and --d-lr, or start with "
+            "--precision fp32"
+        )
+        self._log(line)
+        raise TrainingError(line)
 
     def _snapshot_if_due(self) -> None:
-        due = [kimg for kimg in self.moments if self.state.cur_nimg >= self._nimg(kimg)]
+        due = [kimg for kimg in self.moments if self.state.cur_nimg >= self.plan.moment_nimg(kimg)]
         if not due:
             return
         self.moments = self.moments[len(due) :]
-        if self.state.cur_nimg > self.tick_nimg:
-            self._tick()
-        path = self.session.save_snapshot(due[-1])
+        self._tick()
+        with self._maintenance():
+            path = self.session.save_snapshot(due[-1])
         self._save_state()
         self._log(f"snapshot {path.name}")
         if self.on_snapshot is not None:
             self.on_snapshot(path, due[-1])
 
-    def _moments_left(self) -> list[float]:
-        """Moments of snapshots still to come; a state is saved right after each, so those behind it are done."""
-        moments = parse_snapshots(self.plan.config.snapshots, self.plan.config.kimg)
-        if self.state.step == 0:
-            return moments
-        return [kimg for kimg in moments if self._nimg(kimg) > self.state.cur_nimg]
-
-    def _nimg(self, kimg: float) -> int:
-        return min(round(kimg * 1000), self.plan.total_nimg)
+    def _save_state(self) -> None:
+        self._tick()  # every step before the state is told of before it, and none twice
+        with self._maintenance():
+            self.session.save_state(self._seconds())
+        self.saved = time.monotonic()
 
     def _tick(self) -> None:
-        now = time.monotonic()
+        """Tell of the steps since the last tick, if there are any."""
         nimg = self.state.cur_nimg - self.tick_nimg
-        p = 0.0 if self.state.augment is None else float(self.state.augment.p)
-        self.stats.report("Progress/kimg", self.state.cur_nimg / 1000)
-        self.stats.report("Progress/epoch", self.state.cur_nimg / len(self.plan.data))
-        self.stats.report("Progress/augment", p)
-        self.stats.report("Timing/sec_per_tick", now - self.tick_started)
-        self.stats.report("Timing/sec_per_kimg", (now - self.tick_started) / nimg * 1000)
-        self.stats.report("Timing/total_sec", self._seconds())
-        self.stats.report("Resources/cpu_mem_gb", _cpu_mem_gb())
-        self.stats.report("Resources/peak_gpu_mem_gb", _peak_gpu_mem_gb(self.plan.device))
+        if nimg == 0:
+            return
+        now = time.monotonic()
+        seconds = now - self.tick_started - self.maintenance_s
+        report = self.stats.report
+        report("Progress/kimg", self.state.cur_nimg / 1000)
+        report("Progress/epoch", self.state.cur_nimg / len(self.plan.data))
+        report("Progress/augment", self._augment_p())
+        report("Timing/sec_per_tick", seconds)
+        report("Timing/sec_per_kimg", seconds / nimg * 1000)
+        report("Timing/maintenance_sec", self.maintenance_s)
+        report("Timing/total_sec", self._seconds())
+        report("Resources/cpu_mem_gb", cpu_mem_gb())
+        report("Resources/peak_gpu_mem_gb", peak_gpu_mem_gb(self.plan.device))
         stats = self.stats.read()
-        self.session.stats_size = self.session.stats_writer.write(stats, self.state.cur_nimg)
-        self._log(_status_line(self.num_ticks, stats, self._seconds()))
+        writer = self.session.stats_writer
+        self._log(status_line(writer.num_ticks, stats))
+        writer.write(stats, self.state.cur_nimg)
         epoch = self.state.cur_nimg / len(self.plan.data)
-        self.bar.set_postfix_str(f", epoch {epoch:.2f}, augment {p:.3f}", refresh=False)
-        self.num_ticks += 1
-        self.tick_started, self.tick_nimg = now, self.state.cur_nimg
+        self.bar.set_postfix_str(f", epoch {epoch:.2f}, augment {self._augment_p():.3f}", refresh=False)
+        self.tick_started, self.tick_nimg, self.maintenance_s = now, self.state.cur_nimg, 0.0
 
-    def _save_state(self) -> None:
-        self.session.save_state(self._seconds())
-        self.saved = time.monotonic()
+    @contextlib.contextmanager
+    def _maintenance(self) -> Iterator[None]:
+        """Time that is not spent on steps."""
+        started = time.monotonic()
+        yield
+        self.maintenance_s += time.monotonic() - started
 
     def _seconds(self) -> float:
         return self.session.seconds_before + time.monotonic() - self.started
 
+    def _augment_p(self) -> float:
+        return 0.0 if self.state.augment is None else float(self.state.augment.p)
+
     def _say_start(self) -> None:
         plan = self.plan
-        board = (
-            ""
-            if self.session.stats_writer.has_board
-            else "; no TensorBoard events: tensorboard is not installed"
-        )
         verb = "resuming" if self.state.step else "training"
         self._log(
             f"{verb} {self.session.run}: {len(plan.data)} pictures of {plan.data.resolution} pixels, batch "
-            f"{plan.hyper.batch} in parts of {self.micro_batch}, on {plan.device}{board}"
+            f"{plan.hyper.batch} in parts of {self.micro_batch}, on {plan.device}"
         )
+        if not self.session.stats_writer.has_board:
+            self._log("no TensorBoard events: tensorboard is not installed")
+        for note in plan.notes:
+            self._log(note)
 
     def _log(self, line: str) -> None:
         self.log_file.write(line + "\n")
@@ -232,56 +240,9 @@ class _Loop:
         return TrainSummary(
             run=self.session.run,
             kimg=self.state.cur_nimg / 1000,
+            num_images=self.state.cur_nimg - self.start_nimg,
             seconds=self._seconds(),
             num_nonfinite=self.state.num_nonfinite,
-            augment_p=0.0 if self.state.augment is None else float(self.state.augment.p),
+            augment_p=self._augment_p(),
             stopped_by=stopped_by,
         )
-
-
-@contextlib.contextmanager
-def _noted_signals() -> Iterator[list[int]]:
-    """The signals received so far; a second one acts as it did before."""
-    received: list[int] = []
-    before: dict[int, Any] = {}
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        received.append(signum)
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError):  # not the main thread: nobody to interrupt us
-            before[number] = signal.signal(number, note)
-    try:
-        yield received
-    finally:
-        restore()
-
-
-def _status_line(tick: int, stats: dict[str, dict[str, float]], seconds: float) -> str:
-    def mean(name: str) -> float:
-        return stats[name]["mean"]
-
-    return (
-        f"tick {tick:<5d} kimg {mean('Progress/kimg'):<9.3f} time {format_duration(seconds):<9s} "
-        f"sec/tick {mean('Timing/sec_per_tick'):<7.1f} sec/kimg {mean('Timing/sec_per_kimg'):<7.2f} "
-        f"cpumem {mean('Resources/cpu_mem_gb'):<6.2f} gpumem {mean('Resources/peak_gpu_mem_gb'):<6.2f} "
-        f"augment {mean('Progress/augment'):.3f}"
-    )
-
-
-def _cpu_mem_gb() -> float:
-    """Resident memory of this process."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return float(np.nan)
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
-
-
-def _peak_gpu_mem_gb(device: torch.device) -> float:
-    return torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0

@@ -20,7 +20,7 @@ from stylegan.training.setup import base_notes, build_state, choose_device, load
 from stylegan.training.state_file import load_state
 from stylegan.training.step import TrainState
 
-__all__ = ["Plan", "make_plan", "plan_resume", "read_facts"]
+__all__ = ["Plan", "make_plan", "plan_resume"]
 
 _DTYPES = {"fp32": None, "fp16": torch.float16}
 
@@ -69,7 +69,7 @@ def make_plan(config: TrainConfig) -> Plan:
     Raises:
         StyleganError: data, base or settings do not fit together.
     """
-    data = _open_data(config)
+    data = _open_data(config, config.data)
     hyper = Hyperparameters.resolve(config, data.resolution)
     base = load_base(
         config,
@@ -95,23 +95,27 @@ def plan_resume(run: Path, overrides: dict[str, Any]) -> tuple[Plan, dict[str, A
         TrainingError: the folder cannot be resumed, or its data has changed.
     """
     config = dataclasses.replace(read_config(run), **overrides)
-    options = read_facts(run)
-    data = _open_data(config)
-    if options["data"]["hash"] != data.fingerprint():
+    options = _read_facts(run)
+    recorded = options["data"].get("path")  # holds from every working directory
+    is_recorded = "data" not in overrides and recorded is not None and Path(recorded).exists()
+    data = _open_data(config, recorded if is_recorded else config.data)
+    if options["data"].get("hash") != data.fingerprint():
         raise TrainingError(
             f"{config.data}: not the data set that {run.name} was started with; restore it, or start a new run "
             f"with --base {run}"
         )
     hyper = Hyperparameters.resolve(config, data.resolution)
-    base = rebuild_base(options["G"], options["D"], NetworkMeta(**options["base"]))
+    base = _rebuild_base(run, options)
+    device = choose_device(config.device)
     # The micro-batch is part of what is computed: what fitted at the start is kept, whatever is free today.
-    plan = _plan(config, hyper, data, base, options.get("micro_batch"))
+    micro_batch = options.get("micro_batch") if options.get("device") == str(device) else None
+    plan = _plan(config, hyper, data, base, micro_batch)
     extra, note = load_state(run, plan.state)
     plan.notes = [note] if note else []
     return plan, extra
 
 
-def read_facts(run: Path) -> dict[str, Any]:
+def _read_facts(run: Path) -> dict[str, Any]:
     """What `training_options.json` says besides the configuration: data, base, and the networks' arguments.
 
     Raises:
@@ -125,8 +129,17 @@ def read_facts(run: Path) -> dict[str, Any]:
     return options
 
 
-def _open_data(config: TrainConfig) -> DatasetZip:
-    return DatasetZip(config.data, max_images=config.max_images, xflip=config.mirror)
+def _rebuild_base(run: Path, options: dict[str, Any]) -> Network:
+    try:
+        return rebuild_base(options["G"], options["D"], NetworkMeta(**options["base"]))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TrainingError(
+            f"{run}: training_options.json is damaged ({error}); restore it or start a new run"
+        ) from None
+
+
+def _open_data(config: TrainConfig, path: str) -> DatasetZip:
+    return DatasetZip(path, max_images=config.max_images, xflip=config.mirror)
 
 
 def _plan(

@@ -4,6 +4,7 @@
 here, when it does so is the loop's matter.
 """
 
+import contextlib
 import dataclasses
 import shutil
 from pathlib import Path
@@ -14,10 +15,10 @@ import torch
 from torch import Tensor
 
 from stylegan.checkpoint import NetworkMeta, save_network, snapshot_name
-from stylegan.training.config import TrainConfig, read_config
+from stylegan.training.config import read_config
 from stylegan.training.data import sample_index
 from stylegan.training.lock import RunLock
-from stylegan.training.plan import Plan, plan_resume, read_facts
+from stylegan.training.plan import Plan, plan_resume
 from stylegan.training.run_folder import (
     create_run,
     fakes_name,
@@ -43,8 +44,6 @@ class Session:
     run: Path
     lock: RunLock
     stats_writer: StatsWriter
-    stats_size: int = 0
-    """Bytes of `stats.jsonl` up to the last tick."""
     seconds_before: float = 0.0
     """Seconds trained before this session."""
 
@@ -92,7 +91,7 @@ class Session:
 
     def save_state(self, seconds: float) -> None:
         """Write what a resume needs; `seconds` is the training time so far."""
-        extra = {"stats_size": self.stats_size, "seconds": seconds}
+        extra = {"stats_size": self.stats_writer.size, "seconds": seconds}
         save_state(self.run, self.plan.state, extra)
 
     def labels(self, indices: np.ndarray) -> Tensor:
@@ -112,23 +111,15 @@ def open_run(plan: Plan, parent: Path) -> Session:
     """
     _check_space(plan, parent)
     run = create_run(parent, plan.data.name, network_label(plan.config.base))
-    try:
-        facts = {
-            "data": {"name": plan.data.name, "num_images": len(plan.data), "hash": plan.data.fingerprint()},
-            "base": dataclasses.asdict(plan.base_meta),
-            "G": plan.state.G.init_kwargs,
-            "D": plan.state.D.init_kwargs,
-            "micro_batch": plan.micro_batch,
-            "torch": torch.__version__,
-        }
-        write_options(run, _located(plan), plan.hyper, facts)
+    with contextlib.ExitStack() as undo:
+        undo.callback(shutil.rmtree, run, ignore_errors=True)
+        write_options(run, plan.config, plan.hyper, _facts(plan))
         session = Session(plan=plan, run=run, lock=RunLock(run), stats_writer=StatsWriter(run))
+        undo.callback(session.close)
         session.save_reals()
         session.save_fakes("fakes_init.png")
         session.save_state(0.0)
-    except BaseException:
-        shutil.rmtree(run, ignore_errors=True)
-        raise
+        undo.pop_all()
     return session
 
 
@@ -139,26 +130,17 @@ def resume_run(run: Path, overrides: dict[str, Any]) -> Session:
         TrainingError: another process is training it, or the disk has no room.
     """
     read_config(run)  # says so where this is no run folder, before a lock is left in it
-    lock = RunLock(run)
-    try:
+    with contextlib.ExitStack() as undo:
+        lock = RunLock(run)
+        undo.callback(lock.release)
         sweep(run)
         plan, extra = plan_resume(run, overrides)
         _check_space(plan, run)
         if overrides:
-            facts = {k: v for k, v in read_facts(run).items() if k not in ("config", "hyperparameters")}
-            write_options(run, _located(plan), plan.hyper, facts)
-        size, nimg = extra["stats_size"], plan.state.cur_nimg
-        return Session(
-            plan=plan,
-            run=run,
-            lock=lock,
-            stats_writer=StatsWriter(run, size=size, cur_nimg=nimg),
-            stats_size=size,
-            seconds_before=extra["seconds"],
-        )
-    except BaseException:
-        lock.release()
-        raise
+            write_options(run, plan.config, plan.hyper, _facts(plan))
+        writer = StatsWriter(run, size=extra["stats_size"], cur_nimg=plan.state.cur_nimg)
+        undo.pop_all()
+    return Session(plan=plan, run=run, lock=lock, stats_writer=writer, seconds_before=extra["seconds"])
 
 
 def _check_space(plan: Plan, folder: Path) -> None:
@@ -168,6 +150,20 @@ def _check_space(plan: Plan, folder: Path) -> None:
         plan.notes.append(warning)
 
 
-def _located(plan: Plan) -> TrainConfig:
-    """The configuration with a path to its data that holds from every working directory."""
-    return dataclasses.replace(plan.config, data=str(plan.data.path.absolute()))
+def _facts(plan: Plan) -> dict[str, Any]:
+    """What stands in `training_options.json` besides the configuration, for people and for `plan_resume`."""
+    data = plan.data
+    return {
+        "data": {
+            "name": data.name,
+            "path": str(data.path.absolute()),
+            "num_images": len(data),
+            "hash": data.fingerprint(),
+        },
+        "base": dataclasses.asdict(plan.base_meta),
+        "G": plan.state.G.init_kwargs,
+        "D": plan.state.D.init_kwargs,
+        "micro_batch": plan.micro_batch,
+        "device": str(plan.device),
+        "torch": torch.__version__,
+    }

@@ -4,6 +4,7 @@ Names and shapes are those people's tools know: each statistic is `{"num", "mean
 """
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Collector", "StatsWriter", "format_duration"]
+__all__ = ["Collector", "StatsWriter", "cpu_mem_gb", "format_duration", "peak_gpu_mem_gb", "status_line"]
 
 
 class Collector:
@@ -22,7 +23,7 @@ class Collector:
 
     def report(self, name: str, value: Tensor | float) -> None:
         """Add the elements of `value` to statistic `name`."""
-        values = torch.as_tensor(value).detach().flatten()
+        values = value.detach().flatten() if isinstance(value, Tensor) else torch.tensor([value], dtype=torch.float64)
         values = values.to(torch.float32 if values.device.type == "mps" else torch.float64)
         moments = torch.stack([torch.ones_like(values).sum(), values.sum(), values.square().sum()])
         self._moments[name] = self._moments[name] + moments if name in self._moments else moments
@@ -62,8 +63,13 @@ class StatsWriter:
         """TensorBoard events are being written."""
         return self._board is not None
 
-    def write(self, stats: dict[str, dict[str, float]], cur_nimg: int) -> int:
-        """Write a tick and flush it; returns the size of `stats.jsonl`."""
+    @property
+    def size(self) -> int:
+        """Bytes of `stats.jsonl`."""
+        return self._file.tell()
+
+    def write(self, stats: dict[str, dict[str, float]], cur_nimg: int) -> None:
+        """Write a tick and flush it."""
         now = time.time()
         self._file.write((json.dumps({**stats, "timestamp": now}) + "\n").encode())
         self._file.flush()
@@ -72,7 +78,6 @@ class StatsWriter:
             for name, value in stats.items():
                 self._board.add_scalar(name, value["mean"], global_step=cur_nimg, walltime=now)
             self._board.flush()
-        return self._file.tell()
 
     def close(self) -> None:
         """Close the files."""
@@ -91,6 +96,34 @@ def format_duration(seconds: float) -> str:
     if s < 86400:
         return f"{s // 3600}h {s // 60 % 60:02}m"
     return f"{s // 86400}d {s // 3600 % 24:02}h"
+
+
+def status_line(tick: int, stats: dict[str, dict[str, float]]) -> str:
+    """A tick as people know it from the log."""
+
+    def mean(name: str) -> float:
+        return stats[name]["mean"]
+
+    return (
+        f"tick {tick:<5d} kimg {mean('Progress/kimg'):<9.3f} time {format_duration(mean('Timing/total_sec')):<9s} "
+        f"sec/tick {mean('Timing/sec_per_tick'):<7.1f} sec/kimg {mean('Timing/sec_per_kimg'):<7.2f} "
+        f"maintenance {mean('Timing/maintenance_sec'):<6.1f} cpumem {mean('Resources/cpu_mem_gb'):<6.2f} "
+        f"gpumem {mean('Resources/peak_gpu_mem_gb'):<6.2f} augment {mean('Progress/augment'):.3f}"
+    )
+
+
+def cpu_mem_gb() -> float:
+    """Resident memory of this process in GiB, 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
+def peak_gpu_mem_gb(device: torch.device) -> float:
+    """Most memory that tensors have taken on a CUDA device in GiB, 0 elsewhere."""
+    return torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
 
 
 def _open_board(run: Path, cur_nimg: int) -> Any:

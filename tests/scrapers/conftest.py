@@ -35,5 +35,7 @@ def client() -> Iterator[PoliteClient]:
 def scrape_config(out: Path, *queries: str, **settings: Any) -> ScrapeConfig:
     """A scrape of a few pictures in a hurry."""
     return ScrapeConfig(
-        queries=queries or ("rocks",), out=out, **{"client": HURRIED, "min_size": 64, "workers": 4, **settings}
+        queries=queries or ("rocks",),
+        out=out,
+        **{"client": HURRIED, "min_size": 64, "workers": 4, **settings},
     )

@@ -103,13 +103,16 @@ def test_a_drip_ends_at_the_total_deadline(when: str) -> None:
 
     thread = threading.Thread(target=drip)
     thread.start()
-    config = dataclasses.replace(HURRIED, read_timeout_s=5, total_timeout_s=0.4)
+    config = dataclasses.replace(HURRIED, connect_timeout_s=0.4, read_timeout_s=5, total_timeout_s=0.4)
     scheme = "https" if when == "handshake" else "http"
     began = time.monotonic()
     try:
-        with closing(PoliteClient(config)) as client, pytest.raises(PassingError) as caught:
-            with client.attempt(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/") as reply:
-                reply.decoded(1 << 20)
+        with (
+            closing(PoliteClient(config)) as client,
+            pytest.raises(PassingError) as caught,
+            client.attempt(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/") as reply,
+        ):
+            reply.decoded(1 << 20)
         assert caught.value.reason == "timeout"
         assert time.monotonic() - began < 2
     finally:
@@ -146,7 +149,9 @@ def test_a_name_is_resolved_once_and_that_address_is_used(monkeypatch: pytest.Mo
     connected = []
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(guard, "is_public", lambda address: address == "192.0.2.1")
-    monkeypatch.setattr(socket.socket, "connect", lambda self, address: connected.append(address) or _refuse())
+    monkeypatch.setattr(
+        socket.socket, "connect", lambda self, address: connected.append(address) or _refuse()
+    )
     client = PoliteClient(dataclasses.replace(HURRIED, allow_private_hosts=False))
     with pytest.raises(PassingError) as caught, client.attempt("http://rebind.example/a.jpg"):
         pass
@@ -159,11 +164,16 @@ def _refuse() -> None:
     raise ConnectionRefusedError(111, "refused")
 
 
-@pytest.mark.parametrize("target", ["http://127.0.0.2:9/", "http://[::1]/", "http://2130706433/", "http://localhost/"])
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.2:9/", "http://[::1]/", "http://2130706433/", "http://localhost/"]
+)
 def test_a_redirect_into_the_private_network_is_refused(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """The first host is let through as if it were public."""
     monkeypatch.setattr(guard, "is_public", lambda address: address == "127.0.0.1" and not redirected())
-    with Echo() as server, closing(PoliteClient(dataclasses.replace(HURRIED, allow_private_hosts=False))) as client:
+    with (
+        Echo() as server,
+        closing(PoliteClient(dataclasses.replace(HURRIED, allow_private_hosts=False))) as client,
+    ):
 
         def redirected() -> bool:
             return bool(server.hits["/to"])
@@ -176,9 +186,9 @@ def test_a_redirect_into_the_private_network_is_refused(monkeypatch: pytest.Monk
 
 def test_private_addresses_are_refused_by_default() -> None:
     with Echo() as server, closing(PoliteClient(ClientConfig())) as client:
-        with pytest.raises(DownloadError, match="not a public address; --allow-private-hosts"):
-            with client.attempt(server.url):
-                pass
+        refusal = pytest.raises(DownloadError, match="not a public address; --allow-private-hosts")
+        with refusal, client.attempt(server.url):
+            pass
         assert not server.hits
 
 

@@ -19,7 +19,9 @@ def test_finds_what_a_full_search_finds(distance: int) -> None:
                 value ^= 1 << bit
         else:
             value = rng.getrandbits(64)
-        nearest = min(((value ^ other).bit_count(), row) for row, other in enumerate(known)) if known else (99, 0)
+        nearest = (
+            min(((value ^ other).bit_count(), row) for row, other in enumerate(known)) if known else (99, 0)
+        )
         assert index.find(value) == (f"{nearest[1]}" if nearest[0] <= distance else None)
         index.add(value, f"{number}")
         known.append(value)

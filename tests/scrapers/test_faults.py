@@ -116,7 +116,14 @@ def test_every_kept_file_is_whole(outcome: Any) -> None:
     from tests.fakes.pictures import jpeg
 
     lines, folder = outcome[0], outcome[4]
-    for name in ("short-once", "range-refused", "claims-too-much", "gzipped", "gzipped-in-secret", "claims-gzip"):
+    for name in (
+        "short-once",
+        "range-refused",
+        "claims-too-much",
+        "gzipped",
+        "gzipped-in-secret",
+        "claims-gzip",
+    ):
         seed = sum(name.replace("-", "_").encode())
         assert (folder / lines[name]["file"]).read_bytes() == jpeg(seed), name
     assert (folder / lines["changes"]["file"]).read_bytes() == jpeg(4711)
@@ -135,7 +142,10 @@ def test_hours_of_pause_are_not_waited_for(tmp_path: Path) -> None:
     with FaultServer() as server:
         listing = tmp_path / "list.txt"
         listing.write_text(f"{server.url}/busy-for-hours.jpg\n")
-        gather(scrape_config(tmp_path / "out", str(listing), sources=("urls",), licenses=("unknown",)), environ={})
+        gather(
+            scrape_config(tmp_path / "out", str(listing), sources=("urls",), licenses=("unknown",)),
+            environ={},
+        )
         line = json.loads((tmp_path / "out" / "manifest.jsonl").read_text())
         assert line["reason"] == "rate-limited"
         assert server.hits["/busy-for-hours.jpg"] == 1

@@ -46,7 +46,9 @@ def test_private_addresses(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "64:ff9b::808:808", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "2606:2800:220:1::1", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+)
 def test_public_addresses(address: str) -> None:
     assert is_public(address)
 
@@ -74,7 +76,9 @@ def test_urls_refused_as_text(url: str, reason: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "017700000001", "0x7f.1", "127.1", "0177.0.0.1", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["2130706433", "0x7f000001", "017700000001", "0x7f.1", "127.1", "0177.0.0.1", "localhost"]
+)
 def test_spellings_that_the_resolver_understands(host: str) -> None:
     AddressGuard().check_url(f"http://{host}/")  # as text it looks like a name
     with pytest.raises(DownloadError) as caught:
@@ -92,7 +96,9 @@ def test_one_private_address_refuses_the_name(monkeypatch: pytest.MonkeyPatch) -
     assert len(AddressGuard(allow_private=True).resolve("split.example", 80)) == 2
 
 
-@pytest.mark.parametrize(("number", "kind"), [(socket.EAI_NONAME, DownloadError), (socket.EAI_AGAIN, PassingError)])
+@pytest.mark.parametrize(
+    ("number", "kind"), [(socket.EAI_NONAME, DownloadError), (socket.EAI_AGAIN, PassingError)]
+)
 def test_resolver_faults(monkeypatch: pytest.MonkeyPatch, number: int, kind: type[DownloadError]) -> None:
     def resolve(*_: Any, **__: Any) -> list[Any]:
         raise socket.gaierror(number, "no")

@@ -82,7 +82,9 @@ def test_what_is_not_understood_is_unknown(code: str | None) -> None:
     assert normalise(None, code) == Licence(id="unknown", family="unknown")
 
 
-@pytest.mark.parametrize("path", ["licenses/sampling+/1.0/", "licenses/nd/1.0/", "publicdomain/else/", "licenses/"])
+@pytest.mark.parametrize(
+    "path", ["licenses/sampling+/1.0/", "licenses/nd/1.0/", "publicdomain/else/", "licenses/"]
+)
 def test_retired_and_odd_addresses_are_unknown(path: str) -> None:
     assert normalise(CC + path).family == "unknown"
 

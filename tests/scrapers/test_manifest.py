@@ -22,14 +22,21 @@ REF = ImageRef(
     page_url="https://example.org/12",
     query="rocks",
 )
-PICTURE = Picture(sha256="ab" * 32, phash="0123456789abcdef", format="JPEG", width=1280, height=960, num_bytes=9)
+PICTURE = Picture(
+    sha256="ab" * 32, phash="0123456789abcdef", format="JPEG", width=1280, height=960, num_bytes=9
+)
 KEPT = Entry(ref=REF, file="commons-12.jpg", picture=PICTURE)
 REFUSED = Entry(ref=REF, reason="not-found", detail="404 Not Found")
 
 
 def test_lines_are_flat_and_say_what_was_measured() -> None:
     line = json.loads(KEPT.to_json())
-    assert (line["status"], line["file"], line["width"], line["height"]) == ("kept", "commons-12.jpg", 1280, 960)
+    assert (line["status"], line["file"], line["width"], line["height"]) == (
+        "kept",
+        "commons-12.jpg",
+        1280,
+        960,
+    )
     assert (line["license"], line["creator"], line["sha256"]) == ("CC-BY-4.0", "Zoë", "ab" * 32)
     refused = json.loads(REFUSED.to_json())
     assert (refused["status"], refused["reason"], refused["width"]) == ("refused", "not-found", 4000)

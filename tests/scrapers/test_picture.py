@@ -28,7 +28,12 @@ def png_claiming(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0"))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.fixture
@@ -53,7 +58,9 @@ def test_colour_modes_hash_alike(file: Path, mode: str) -> None:
     image = pixels(3)
     if mode in ("I;16", "I", "F"):
         grey = np.asarray(image.convert("L"))
-        values = (grey.astype(np.float64) * 257).astype({"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode])
+        values = (grey.astype(np.float64) * 257).astype(
+            {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        )
         image = Image.fromarray(values)
     else:
         image = image.convert(mode)

@@ -1,5 +1,6 @@
 """Retry-After in both forms, and how stubborn a policy is."""
 
+import contextlib
 import random
 
 import pytest
@@ -41,10 +42,8 @@ def attempts(policy: RetryPolicy, *faults: Exception) -> tuple[int, list[float]]
             raise left.pop(0)
         return "done"
 
-    try:
+    with contextlib.suppress(DownloadError):
         policy.run(attempt, waits.append, random.Random(0))
-    except DownloadError:
-        pass
     return number, waits
 
 

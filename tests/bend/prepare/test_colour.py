@@ -78,7 +78,7 @@ def test_cmyk_is_not_inverted(kind: str) -> None:
 
 
 def test_lab_becomes_srgb() -> None:
-    lab = Image.new("LAB", (8, 8), (137, 0, 0))  # L* 53.6, the middle grey of sRGB
+    lab = Image.new("LAB", (8, 8), (137, 128, 128))  # L* 53.6, a* and b* 0: middle grey
     assert _close(_pixel(_taken(encoded(lab, "TIFF"))), (128, 128, 128), 2)
 
 

@@ -83,7 +83,7 @@ def test_a_large_jpeg_is_decoded_smaller_where_that_is_enough(orientation: int) 
     assert whole.full_size == small.full_size == (803, 602)
     assert small.image.size == (201, 151)
     shrunk = whole.image.resize(small.image.size, Image.Resampling.LANCZOS)
-    assert np.abs(np.asarray(shrunk).astype(int) - np.asarray(small.image)).mean() < 1.5
+    assert np.abs(np.asarray(shrunk).astype(int) - np.asarray(small.image)).mean() < 2.5
 
 
 def test_a_jpeg_is_never_decoded_smaller_than_needed() -> None:

@@ -1,0 +1,132 @@
+"""`bend credits` for every thing that leads to pictures, in every format."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bend.bundled import sample_folder
+from bend.cli import bend
+from bend.errors import BendError
+from bend.prepare import PackageConfig, package
+from scrapers.manifest import Entry, Manifest
+from scrapers.picture import inspect
+from scrapers.source import ImageRef
+from tests.fakes.pictures import jpeg
+
+LICENCES = ("CC-BY-4.0", "CC-BY-NC-2.0", "CC-BY-NC-ND-2.0", "unknown", "CC0-1.0")
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(bend, ["credits", *map(str, arguments)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A scrape of five licences, with a refused and a deleted picture."""
+    folder = tmp_path / "rocks"
+    folder.mkdir()
+    with Manifest(folder / "manifest.jsonl") as manifest:
+        for number, licence in enumerate((*LICENCES, "CC-BY-SA-4.0")):
+            ref = ImageRef(
+                source="commons",
+                id=str(number),
+                image_url=f"https://example.org/{number}.jpg",
+                license=licence,
+                license_url="https://example.org/licence" if licence != "unknown" else None,
+                license_evidence="per-image",
+                creator="=cmd()" if number == 0 else f"Ann | [{number}]",
+                page_url=f"https://example.org/photo_({number})",
+                title=f"Rock {number}",
+            )
+            path = folder / f"{number}.jpg"
+            path.write_bytes(jpeg(number))
+            manifest.append(Entry(ref=ref, file=path.name, picture=inspect(path)))
+        manifest.append(Entry(ref=ref, reason="not-found"))
+    (folder / "5.jpg").unlink()
+    return folder
+
+
+def test_text(folder: Path) -> None:
+    done = run(folder)
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5
+    assert lines[1] == '"Rock 1" by Ann | [1], CC-BY-NC-2.0 (https://example.org/photo_(1)) [NC]'
+    assert lines[2].endswith("[NC ND]")
+    assert lines[3].endswith("[unknown]")
+    assert lines[4] == '"Rock 4" by Ann | [4], CC0-1.0 (https://example.org/photo_(4))'
+    assert done.stderr.splitlines() == [
+        "1 of 5 forbid adaptations (ND); a broken picture may be one",
+        "2 of 5 forbid commercial use (NC)",
+        "1 of 5 have no known licence",
+    ]
+
+
+def test_markdown_escapes_what_strangers_wrote(folder: Path) -> None:
+    lines = run(folder, "--format", "markdown").stdout.splitlines()
+    assert len(lines) == 7
+    assert lines[3] == (
+        "| [Rock 1](https://example.org/photo_%281%29) | Ann \\| \\[1\\] "
+        "| [CC-BY-NC-2.0](https://example.org/licence) | NC |"
+    )
+
+
+def test_csv_is_read_back_and_holds_no_formula(folder: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(run(folder, "--format", "csv").stdout)))
+    assert [row["license"] for row in rows] == list(LICENCES)
+    assert rows[0]["creator"] == "'=cmd()"
+    assert rows[2]["flags"] == "NC ND"
+
+
+def test_json(folder: Path) -> None:
+    found = json.loads(run(folder, "--json").stdout)
+    assert [credit["title"] for credit in found] == [f"Rock {number}" for number in range(5)]
+
+
+def test_zip_counts_tiles_as_one_picture(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rocks.zip"
+    package(PackageConfig(sources=(folder,), out=out, resolution=64, crop="tiles:3"))
+    found = json.loads(run(out, "--json").stdout)
+    assert [credit["license"] for credit in found] == list(LICENCES)
+    assert all(credit["num_images"] == 3 for credit in found)
+
+
+def test_run_leads_to_its_zip(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rocks.zip"
+    package(PackageConfig(sources=(folder,), out=out, resolution=64))
+    trained = tmp_path / "00000-rocks"
+    trained.mkdir()
+    (trained / "training_options.json").write_text(json.dumps({"config": {"data": str(out)}}))
+    assert run(trained).stdout == run(out).stdout
+    (trained / "snapshot-000001.000.safetensors").write_bytes(b"")
+    assert run(trained / "snapshot-000001.000.safetensors").stdout == run(out).stdout
+    out.unlink()
+    done = run(trained)
+    assert isinstance(done.exception, BendError)
+    assert "which is not there; give the zip itself" in str(done.exception)
+
+
+def test_bundled_photos_have_credits() -> None:
+    done = run(sample_folder())
+    assert "Aitzol Berasategi" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "no such file or folder"),
+        (lambda path: path.mkdir(), "holds neither manifest.jsonl nor training_options.json"),
+        (lambda path: path.write_bytes(jpeg(1)), "no data set, and no picture rendered by bend"),
+    ],
+)
+def test_mistakes(make: Any, message: str, tmp_path: Path) -> None:
+    make(tmp_path / "a.jpg")
+    done = run(tmp_path / "a.jpg")
+    assert isinstance(done.exception, BendError)
+    assert message in str(done.exception)

@@ -1,0 +1,159 @@
+"""`bend package` from the command line: exit statuses, one line an error, and what is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bend.cli import bend
+from stylegan.archive import DatasetZip
+from tests.bend.conftest import Run
+from tests.bend.prepare.pictures import photos
+from tests.stylegan.archive.zips import data_set, encoded, noise, write_zip
+
+
+def test_photos_become_a_data_set(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 3, width=200, height=150)
+    (folder / "note.txt").write_text("hello")
+    out = tmp_path / "a.zip"
+    done = CliRunner().invoke(
+        bend, ["package", str(folder), "-o", str(out), "--resolution", "32", "--crop", "tiles:4"]
+    )
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(f"{out}: 12 images, 32×32 RGB, ")
+    assert "refused 1:\n    not-an-image 1 (note.txt: a text file, not a picture)" in done.stdout
+    assert done.stderr == ""
+    data = DatasetZip(out)
+    assert (len(data), data.resolution) == (12, 32)
+
+
+def test_every_option_arrives(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    for name in ("a", "b"):
+        folder = photos(root / name, 3)
+        for path in folder.iterdir():
+            path.write_bytes(path.read_bytes() + name.encode())
+    out = tmp_path / "a.zip"
+    options = "--crop fit --labels-from-folders --max-images 5 --seed 3 --workers 2 --background #102030 "
+    options += "--animated first --colour rgb --dedupe exact --min-size 10 --force --json"
+    done = CliRunner().invoke(
+        bend, ["package", str(root), "-o", str(out), "--resolution", "16", *options.split()]
+    )
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert (facts["num_images"], facts["num_found"], facts["out"]) == (5, 6, str(out))
+    assert sum(facts["classes"].values()) == 5
+    data = DatasetZip(out)
+    assert data.label_dim == 2
+    assert data.image(0)[:, 0, 0].tolist() == [0x10, 0x20, 0x30]
+
+
+def test_check_passes_a_sound_zip_and_names_the_faults_of_others(tmp_path: Path, run: Run) -> None:
+    good, bad = data_set(tmp_path / "good.zip"), tmp_path / "bad.zip"
+    assert run("package", "--check", good) == (0, f"{good}: sound\n", "")
+    write_zip(bad, {"0.png": encoded(noise(0, 8, 8, 3)), "1.png": encoded(noise(0, 9, 9, 3)), "2.png": b"x"})
+    status, out, _ = run("package", good, bad, "--check")
+    assert status == 1
+    assert out.splitlines() == [
+        f"{good}: sound",
+        f"{bad}: 1.png: 9×9 RGB, but the first image, 0.png, is 8×8 RGB",
+        f"{bad}: 2.png: not a picture, whatever its name says",
+    ]
+    status, out, _ = run("package", "--check", "--json", bad)
+    assert status == 1
+    assert [fault["kind"] for fault in json.loads(out)[str(bad)]] == ["mixed-size", "unreadable"]
+
+
+def test_check_of_what_is_no_zip(tmp_path: Path, run: Run) -> None:
+    text = tmp_path / "notes.zip"
+    text.write_text("notes")
+    assert run("package", "--check", text) == (1, f"{text}: a text file, not a zip\n", "")
+    assert run("package", "--check", tmp_path / "none.zip")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ("{in} -o {out}", 2, "--resolution PX are needed"),
+        ("{in} --resolution 64", 2, "-o OUT.zip and"),
+        ("-o {out} --resolution 64", 2, "SRC"),
+        ("{in} --check -o {out}", 2, "writes none"),
+        ("{in} -o {out} --resolution many", 2, "not a valid integer"),
+        ("{in} -o {out} --resolution 100", 1, "Error: --resolution 100: must be a power of two"),
+        ("{in} -o {out} --resolution 64 --crop middle", 1, "Error: --crop middle: must be one of"),
+        ("{tmp}/none -o {out} --resolution 64", 1, "none: no such file or folder"),
+        ("{tmp}/empty -o {out} --resolution 64", 1, "empty: no pictures in it"),
+        ("{tmp}/notes.zip -o {out} --resolution 64", 1, "notes.zip: a text file, not a zip"),
+        ("{tmp}/bad -o {out} --resolution 64", 1, "Error: no picture can be used: not-an-image 1"),
+        ("{in} -o {tmp}/notes.zip --resolution 64", 1, "exists already; use --force"),
+        ("{in} -o {tmp}/notes.zip/a.zip --resolution 64", 1, "Error: "),
+        ("{in} -o {out} --resolution 64 --labels-from-folders", 1, "all pictures lie in one folder"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    tmp_path: Path, run: Run, arguments: str, status: int, words: str
+) -> None:
+    photos(tmp_path / "in", 1)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.jpg").write_text("text")
+    (tmp_path / "notes.zip").write_text("notes")
+    before = sorted(tmp_path.rglob("*"))
+    places = {"in": tmp_path / "in", "out": tmp_path / "a.zip", "tmp": tmp_path}
+    got, out, err = run("package", *(word.format(**places) for word in arguments.split()))
+    assert (got, out) == (status, "")
+    assert words in err
+    assert "Traceback" not in err
+    if status == 1:
+        assert err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_killed_half_way_it_leaves_nothing(tmp_path: Path, signum: int, status: int, workers: str) -> None:
+    folder = photos(tmp_path / "in", 1, width=640, height=480)
+    data = (folder / "000.jpg").read_bytes()
+    for i in range(400):
+        (folder / f"{i:03d}.jpg").write_bytes(data + b"%d" % i)
+    out = tmp_path / "out" / "a.zip"
+    command = [
+        sys.executable,
+        "-c",
+        "from bend.cli import main; main()",
+        "package",
+        str(folder),
+        "-o",
+        str(out),
+    ]
+    command += ["--resolution", "256", "--crop", "tiles:4", "--workers", workers]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (out.parent.exists() and any(path.stat().st_size > 1e6 for path in out.parent.iterdir())):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(signum)
+        stdout, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stdout) == (status, "")
+    assert stderr.split() in (["interrupted"], ["terminated"])
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 4, width=300, height=200)
+    out = tmp_path / "out" / "a.zip"
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "from bend.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "package", str(folder), "-o", str(out), "--resolution", "256"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: {out}: File too large\n"
+    assert list(out.parent.iterdir()) == []

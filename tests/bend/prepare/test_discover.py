@@ -1,0 +1,118 @@
+"""What is found in folders, zips and files, in which order, under which names."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bend.errors import PackageError
+from bend.prepare.discover import discover
+from stylegan.archive import write_archive
+from tests.stylegan.archive.zips import encoded, noise, write_zip
+
+PICTURE = encoded(noise(0, 8, 8, 3))
+
+
+def _fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(PICTURE)
+    return folder
+
+
+def _names(*sources: Path) -> list[str]:
+    return [picture.name for picture in discover(sources).pictures]
+
+
+def test_folders_are_walked_in_sorted_order(tmp_path: Path) -> None:
+    root = _fill(
+        tmp_path / "r", "b.jpg", "a.jpg", "c/z.png", "c/d/y.txt", "c/a.png", ".hidden.jpg", ".git/x.jpg"
+    )
+    _fill(root, "Thumbs.db", "manifest.jsonl")
+    assert _names(root) == ["a.jpg", "b.jpg", "c/a.png", "c/z.png", "c/d/y.txt"]
+
+
+def test_class_folders_are_the_uppermost(tmp_path: Path) -> None:
+    root = _fill(tmp_path / "r", "cat/a.jpg", "dog/x/b.jpg", "c.jpg")
+    folders = {picture.name: picture.folder for picture in discover((root,)).pictures}
+    assert folders == {"cat/a.jpg": "cat", "dog/x/b.jpg": "dog", "c.jpg": "r"}
+
+
+def test_names_of_several_sources_do_not_clash(tmp_path: Path) -> None:
+    one, two = _fill(tmp_path / "one", "a.jpg"), _fill(tmp_path / "two", "a.jpg")
+    assert _names(one, two) == ["one/a.jpg", "two/a.jpg"]
+
+
+def test_a_single_file_is_a_source(tmp_path: Path) -> None:
+    _fill(tmp_path, "a.jpg")
+    (picture,) = discover((tmp_path / "a.jpg",)).pictures
+    assert (picture.name, picture.folder, picture.member) == ("a.jpg", None, None)
+
+
+def test_pipes_and_dead_links_are_passed_over(tmp_path: Path) -> None:
+    root = _fill(tmp_path / "r", "a.jpg")
+    os.mkfifo(root / "pipe.jpg")
+    (root / "dead.jpg").symlink_to(root / "gone.jpg")
+    (root / "alive.jpg").symlink_to(root / "a.jpg")
+    assert _names(root) == ["a.jpg", "alive.jpg"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_no_text_are_shown_somehow(tmp_path: Path) -> None:
+    root = _fill(tmp_path / "r", os.fsdecode(b"\xff.jpg"))
+    assert _names(root) == ["\\xff.jpg"]
+
+
+def test_manifests_of_any_folder_above_are_found(tmp_path: Path) -> None:
+    root = _fill(tmp_path / "r", "a.jpg", "sub/b.jpg", "sub/c.jpg", "d.jpg")
+    (root / "manifest.jsonl").write_text(
+        json.dumps({"file": "a.jpg", "creator": "Ana"})
+        + "\n"
+        + json.dumps({"file": "sub/b.jpg", "creator": "Bo"})
+    )
+    (root / "sub" / "manifest.jsonl").write_text(
+        json.dumps({"file": "c.jpg", "creator": "Cy"}) + "\nnonsense\n"
+    )
+    plan = discover((root,))
+    creators = {picture.name: picture.origin.get("creator") for picture in plan.pictures}
+    assert creators == {"a.jpg": "Ana", "sub/b.jpg": "Bo", "sub/c.jpg": "Cy", "d.jpg": None}
+    assert plan.num_manifest_faults == 1
+
+
+def test_zips_are_listed(tmp_path: Path) -> None:
+    names = ["b.jpg", "x/a.jpg", "x/notes.txt", "__MACOSX/._a.jpg", ".b.jpg", "dataset.json", "x/Thumbs.db"]
+    members = dict.fromkeys(names, PICTURE) | {"dataset.json": b"{}"}
+    plan = discover((write_zip(tmp_path / "r.zip", members),))
+    assert [(picture.name, picture.member, picture.folder) for picture in plan.pictures] == [
+        ("b.jpg", "b.jpg", "r"),
+        ("x/a.jpg", "x/a.jpg", "x"),
+        ("x/notes.txt", "x/notes.txt", "x"),
+    ]
+
+
+def test_a_data_set_brings_its_labels_and_sources(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    sources = [{"creator": "Ana", "parent": "p.jpg", "crop": [0, 0, 8, 8], "odd": 1}, {}]
+    write_archive(path, [noise(i, 8, 8, 3) for i in range(2)], labels=[1, 0], sources=sources)
+    first, second = discover((path,)).pictures
+    assert (first.label, first.origin) == (1, {"creator": "Ana", "parent": "p.jpg"})
+    assert (second.label, second.origin) == (0, {})
+
+
+def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match="no such file or folder"):
+        discover((tmp_path / "none",))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PackageError, match="no pictures in it"):
+        discover((tmp_path / "empty",))
+    text = tmp_path / "notes.zip"
+    text.write_text("some notes")
+    with pytest.raises(PackageError, match=r"notes\.zip: a text file, not a zip"):
+        discover((text,))
+    broken = write_zip(tmp_path / "b.zip", {"a.png": PICTURE, "dataset.json": b"{"})
+    with pytest.raises(PackageError, match=r"b\.zip: dataset\.json: not valid JSON"):
+        discover((broken,))
+    with pytest.raises(PackageError, match="no pictures in it"):
+        discover((write_zip(tmp_path / "e.zip", {}),))

@@ -1,0 +1,247 @@
+"""Whole packagings: bytes that do not depend on the workers, counts that add up, and nothing half-written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bend.errors import PackageError
+from bend.prepare import PackageConfig, PackageReport, package
+from stylegan.archive import DatasetZip, check_archive, write_archive
+from tests.bend.prepare.pictures import photo, photos, quadrants
+from tests.stylegan.archive.zips import encoded, noise
+
+
+def _package(out: Path, *sources: Path, **settings: Any) -> PackageReport:
+    return package(
+        PackageConfig(**{"sources": sources, "out": out, "resolution": 16, "workers": 1} | settings)
+    )
+
+
+@pytest.mark.parametrize("crop", ["center", "tiles:4"])
+def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path, crop: str) -> None:
+    folder = photos(tmp_path / "in", 24)
+    (folder / "005b.txt").write_text("no picture")
+    (folder / "023z.jpg").write_bytes((folder / "001.jpg").read_bytes())
+    outs = [tmp_path / f"{i}.zip" for i in range(3)]
+    reports = [
+        _package(out, folder, crop=crop, workers=workers)
+        for out, workers in zip(outs, (1, 2, 3), strict=True)
+    ]
+    assert outs[0].read_bytes() == outs[1].read_bytes() == outs[2].read_bytes()
+    assert reports[0].num_images == len(DatasetZip(outs[0])) == 24 * (4 if crop == "tiles:4" else 1)
+    assert {reason: refusals.count for reason, refusals in reports[1].refused.items()} == {
+        "not-an-image": 1,
+        "duplicate": 1,
+    }
+    assert check_archive(outs[0]) == []
+
+
+def test_pixels_and_provenance_arrive(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(encoded(quadrants(64, 32)))
+    manifest = {"file": "a.png", "license": "cc0", "creator": "Ana", "page_url": "https://example.org/1"}
+    (folder / "manifest.jsonl").write_text(json.dumps(manifest))
+    report = _package(tmp_path / "a.zip", folder)
+    data = DatasetZip(tmp_path / "a.zip")
+    assert data.sources == (
+        {
+            "license": "cc0",
+            "creator": "Ana",
+            "page_url": "https://example.org/1",
+            "parent": "a.png",
+            "crop": [16, 0, 48, 32],
+        },
+    )
+    wanted = (
+        Image.fromarray(quadrants(64, 32)).crop((16, 0, 48, 32)).resize((16, 16), Image.Resampling.LANCZOS)
+    )
+    assert np.abs(data.image(0).transpose(1, 2, 0).astype(int) - np.asarray(wanted)).max() <= 2
+    assert (report.num_images, report.num_used, report.num_found, report.refused) == (1, 1, 1, {})
+    assert report.num_bytes == (tmp_path / "a.zip").stat().st_size
+
+
+def test_every_tile_names_its_parent(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 3, width=200, height=150)
+    _package(tmp_path / "a.zip", folder, crop="tiles:6")
+    sources = DatasetZip(tmp_path / "a.zip").sources
+    assert [source["parent"] for source in sources] == [f"{i:03d}.jpg" for i in range(3) for _ in range(6)]
+    assert len({tuple(source["crop"]) for source in sources}) == 18
+
+
+def test_refusals_are_counted_and_the_first_few_named(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 2)
+    for i in range(5):
+        (folder / f"cut{i}.png").write_bytes(encoded(noise(i, 64, 64, 3))[:4000])
+    (folder / "page.jpg").write_text("<html>gone</html>")
+    report = _package(tmp_path / "a.zip", folder)
+    lines = report.lines()
+    assert report.num_refused == 6
+    assert lines[0].startswith(f"{tmp_path / 'a.zip'}: 2 images, 16×16 RGB, ")
+    assert lines[0].endswith("from 2 of 8 pictures")
+    assert lines[1:3] == [
+        "  refused 6:",
+        f"    truncated 5 ({', '.join(report.refused['truncated'].first)}, …)",
+    ]
+    assert "page.jpg: a web page" in lines[3]
+    assert [first.split(":")[0] for first in report.refused["truncated"].first] == [
+        "cut0.png",
+        "cut1.png",
+        "cut2.png",
+    ]
+    facts = json.loads(json.dumps(report.to_json()))
+    assert facts["refused"]["truncated"]["count"] == 5
+    assert facts["num_refused"] == 6
+
+
+def test_if_nothing_can_be_used_nothing_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.jpg").write_text("text")
+    with pytest.raises(PackageError, match=r"no picture can be used: not-an-image 1 \(a\.jpg: a text file"):
+        _package(tmp_path / "out" / "a.zip", folder)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_nothing_is_overwritten_unless_forced(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 1)
+    out = tmp_path / "a.zip"
+    out.write_text("precious")
+    with pytest.raises(PackageError, match="exists already; use --force"):
+        _package(out, folder)
+    assert out.read_text() == "precious"
+    _package(out, folder, force=True)
+    assert len(DatasetZip(out)) == 1
+    with pytest.raises(PackageError, match="is a folder"):
+        _package(tmp_path, folder, force=True)
+
+
+def test_labels_from_folders(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    photos(root / "moss", 2)
+    (photos(root / "bark", 1) / "z.jpg").write_text("no picture")
+    for i, path in enumerate(sorted((root / "moss").iterdir())):
+        path.write_bytes(encoded(photo(50 + i), "JPEG"))
+    report = _package(tmp_path / "a.zip", root, labels_from_folders=True)
+    data = DatasetZip(tmp_path / "a.zip")
+    assert report.classes == {"bark": 1, "moss": 2}
+    assert "  classes: 0 bark (1), 1 moss (2)" in report.lines()
+    assert [int(data.label(i).argmax()) for i in range(3)] == [0, 1, 1]
+    assert data.sources[0]["parent"] == "bark/000.jpg"
+
+
+def test_max_images_draws_at_random_and_makes_up_for_refusals(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 12)
+    for i in range(6):
+        (folder / f"x{i}.jpg").write_text("no picture")
+    reports = [
+        _package(tmp_path / f"{seed}{workers}.zip", folder, max_images=8, seed=seed, workers=workers)
+        for seed, workers in ((0, 1), (0, 2), (1, 1))
+    ]
+    drawn = [[source["parent"] for source in DatasetZip(report.out).sources] for report in reports]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(set(drawn[0])) == 8
+    first = reports[0]
+    assert first.num_used + first.num_refused + first.num_not_needed == first.num_found == 18
+
+
+def test_max_images_may_end_amid_a_photo_s_tiles(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 3, width=200, height=150)
+    report = _package(tmp_path / "a.zip", folder, crop="tiles:4", max_images=6)
+    assert (report.num_images, report.num_used, report.num_not_needed) == (6, 2, 1)
+
+
+def test_near_duplicates_are_dropped_if_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    image = photo(0, 160, 120)
+    (folder / "a.png").write_bytes(encoded(image))
+    (folder / "b.jpg").write_bytes(encoded(image.resize((120, 90)), "JPEG", quality=70))
+    (folder / "c.png").write_bytes(encoded(photo(1, 160, 120)))
+    assert _package(tmp_path / "1.zip", folder).num_images == 3
+    report = _package(tmp_path / "2.zip", folder, dedupe="near")
+    assert report.refused["duplicate"].first == ["b.jpg: the same as a.png"]
+
+
+def test_a_data_set_can_be_packaged_again(tmp_path: Path) -> None:
+    old = tmp_path / "old.zip"
+    sources = [{"creator": f"c{i}", "parent": f"p{i}", "crop": [1, 2, 3, 4]} for i in range(4)]
+    write_archive(old, [noise(i, 64, 64, 3) for i in range(4)], labels=[1, 0, 2, 1], sources=sources)
+    _package(tmp_path / "new.zip", old, resolution=32, colour="grey")
+    data = DatasetZip(tmp_path / "new.zip")
+    assert data.image_shape == (1, 32, 32)
+    assert [int(data.label(i).argmax()) for i in range(4)] == [1, 0, 2, 1]
+    assert data.sources == tuple({"creator": f"c{i}", "parent": f"p{i}"} for i in range(4))
+    report = _package(tmp_path / "mixed.zip", old, photos(tmp_path / "in", 1))
+    assert report.notes["labels-dropped"] == 1
+    assert not DatasetZip(report.out).has_labels
+
+
+def test_a_zip_can_be_replaced_by_its_own_repackaging(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    write_archive(path, [noise(i, 64, 64, 3) for i in range(4)])
+    _package(path, path, resolution=32, force=True)
+    assert DatasetZip(path).resolution == 32
+
+
+def test_an_output_inside_its_source_is_not_its_own_source(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 2)
+    assert _package(folder / "a.zip", folder).num_found == 2
+    assert _package(folder / "a.zip", folder, force=True).refused["not-an-image"].count == 1
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, MemoryError])
+def test_an_interruption_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
+) -> None:
+    folder = photos(tmp_path / "in", 4)
+    calls = []
+
+    def stop(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise failure
+
+    monkeypatch.setattr("bend.prepare.packing._source", stop)
+    with pytest.raises(failure):
+        _package(tmp_path / "out" / "a.zip", folder)
+    assert os.listdir(tmp_path / "out") == []  # noqa: PTH208  dot files included
+
+
+PACKAGE_AND_MEASURE = """
+import resource, sys
+from pathlib import Path
+from bend.prepare import PackageConfig, package
+settings = {"resolution": 128, "workers": 2, "max_images": int(sys.argv[3])}
+package(PackageConfig(sources=(Path(sys.argv[1]),), out=Path(sys.argv[2]), **settings))
+print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+"""
+
+
+@pytest.mark.slow
+def test_memory_stays_flat(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", 1, width=640, height=480)
+    data = (folder / "000.jpg").read_bytes()
+    for i in range(3000):
+        (folder / f"{i:05d}.jpg").write_bytes(data + b"%d" % i)
+    peaks = []
+    for count in (300, 3000):
+        command = [
+            sys.executable,
+            "-c",
+            PACKAGE_AND_MEASURE,
+            str(folder),
+            str(tmp_path / f"{count}.zip"),
+            str(count),
+        ]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks.append([int(word) / 1024 for word in done.stdout.split()])
+    assert (tmp_path / "3000.zip").stat().st_size > 140e6
+    assert max(peaks[1][0] - peaks[0][0], peaks[1][1] - peaks[0][1]) < 25
