@@ -6,6 +6,7 @@ so an interrupted demo goes on where it stopped, and a longer `kimg` goes on tra
 """
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from stylegan.training.session import open_run, resume_run
 
 __all__ = ["DemoConfig", "DemoReport", "run_demo"]
 
+FILM = FilmConfig(seconds=10.0, fps=24.0)
+"""Length of the walk."""
+TRUNC = 0.8
 _NUM_STAGES = 5
 _SNAPSHOTS = "0.25,0.5,1,2,3,4,6,8,12,16,24,32"
 
@@ -146,48 +150,56 @@ def _unchanged_run(runs: Path, wanted: TrainConfig) -> Path | None:
 
 def _draw(config: DemoConfig, run: Path, say: Callable[[str], None]) -> list[Exhibit]:
     look = RenderConfig(
-        network=str(run), weights="raw", device=config.device, scale=3, scale_filter="lanczos", trunc=0.8
+        network=str(run), weights="raw", device=config.device, scale=3, scale_filter="lanczos", trunc=TRUNC
     )
-    at = {"network": str(run), "weights": "raw", "trunc": "0.8", "scale": "3", "scale-filter": "lanczos"}
-    options = " ".join(f"--{name} {value}" for name, value in at.items())
-    out = config.output
-    exhibits = []
-
     say(f"[3/{_NUM_STAGES}] drawing the timeline and a sheet")
-    small = dataclasses.replace(look, scale=2)
-    seeds = tuple(range(8))
-    command = f"bend render timeline {options} --seeds 0-7 -o {out / 'timeline.png'}"
-    render_timeline(small, seeds, out / "timeline.png", force=True, command=command)
-    exhibits.append(
-        Exhibit(
-            file=out / "timeline.png",
-            title="The breaking",
-            text="The same eight seeds, snapshot after snapshot: thousands of pictures seen run from left to right.",
-            command=command,
-        )
-    )
-    command = f"bend render grid {options} --grid 8x4 -o {out / 'grid.png'}"
-    render_grid(look, None, (8, 4), out / "grid.png", force=True, command=command)
-    exhibits.append(
-        Exhibit(
-            file=out / "grid.png",
-            title="The bent network",
-            text="Thirty-two seeds, not chosen, from the last snapshot.",
-            command=command,
-        )
+    exhibits = [_timeline(config, look), _grid(config, look)]
+    say(f"[4/{_NUM_STAGES}] filming a walk through its latent space")
+    return [*exhibits, _walk(config, look)]
+
+
+def _timeline(config: DemoConfig, look: RenderConfig) -> Exhibit:
+    file = config.output / "timeline.png"
+    look = dataclasses.replace(look, scale=2)
+    command = _command("timeline", look, "--seeds", "0-7")
+    render_timeline(look, range(8), file, force=True, command=command)
+    return Exhibit(
+        file=file,
+        title="The breaking",
+        text="The same eight seeds, snapshot after snapshot: thousands of pictures seen run from left to right.",
+        command=f"{command} -o {shlex.quote(str(file))}",
     )
 
-    say(f"[4/{_NUM_STAGES}] filming a walk through its latent space")
-    walk = WalkConfig(path="spline", loop=True, grid=(3, 2))
-    film = FilmConfig(seconds=10, fps=24)
-    command = f"bend render latent-walk {options} --path spline --loop --grid 3x2 --seeds 0-23 -o {out / 'walk.mp4'}"
-    render_latent_walk(look, walk, film, range(24), out / "walk.mp4", force=True, command=command)
-    exhibits.append(
-        Exhibit(
-            file=out / "walk.mp4",
-            title="A walk",
-            text="Six closed paths through what used to be faces.",
-            command=command,
-        )
+
+def _grid(config: DemoConfig, look: RenderConfig) -> Exhibit:
+    file = config.output / "grid.png"
+    command = _command("grid", look, "--grid", "8x4")
+    render_grid(look, None, (8, 4), file, force=True, command=command)
+    return Exhibit(
+        file=file,
+        title="The bent network",
+        text="Thirty-two seeds, not chosen, from the last snapshot.",
+        command=f"{command} -o {shlex.quote(str(file))}",
     )
-    return exhibits
+
+
+def _walk(config: DemoConfig, look: RenderConfig) -> Exhibit:
+    file = config.output / "walk.mp4"
+    walk = WalkConfig(path="spline", loop=True, grid=(3, 2))
+    timing = ("--seconds", f"{FILM.seconds:g}", "--fps", f"{FILM.fps:g}")
+    path = ("--seeds", "0-23", "--path", walk.path, "--loop", "--grid", "3x2")
+    command = _command("latent-walk", look, *path, *timing)
+    render_latent_walk(look, walk, FILM, range(24), file, force=True, command=command)
+    return Exhibit(
+        file=file,
+        title="A walk",
+        text="Six closed paths through what used to be faces.",
+        command=f"{command} -o {shlex.quote(str(file))}",
+    )
+
+
+def _command(kind: str, look: RenderConfig, *options: str) -> str:
+    """The command line that draws the same, less where it goes."""
+    drawn = ("--network", look.network, "--weights", look.weights, "--trunc", f"{look.trunc:g}")
+    sized = ("--scale", str(look.scale), "--scale-filter", look.scale_filter)
+    return shlex.join(["bend", "render", kind, *drawn, *options, *sized])

@@ -28,8 +28,13 @@ def pages() -> dict[str, str]:
 
 def page(name: str, command: click.Command) -> str:
     """One command's page: its help, and that of each of its subcommands."""
-    width = {"terminal_width": WIDTH, "max_content_width": WIDTH}
-    context = click.Context(bend, info_name="bend", **bend.context_settings, **width)
+    context = click.Context(
+        bend,
+        info_name="bend",
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        help_option_names=bend.context_settings["help_option_names"],
+    )
     parts = [NOTICE]
     for depth, words, text in _helps(context, name, command):
         parts.append(f"{'#' * (depth + 1)} {words}\n\n```text\n{text}\n```\n")

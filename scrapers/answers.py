@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
 
-__all__ = ["pixels", "plain_text", "records", "text", "web_address"]
+__all__ = ["pixels", "plain_text", "record", "records", "text", "web_address"]
 
 _MOST_CHARACTERS = 2000
 
@@ -19,6 +19,13 @@ def records(answer: Any, *path: str) -> list[dict[str, Any]]:
     for name in path:
         answer = answer.get(name) if isinstance(answer, Mapping) else None
     return [record for record in answer if isinstance(record, dict)] if isinstance(answer, list) else []
+
+
+def record(answer: Any, *path: str) -> dict[str, Any]:
+    """The object at a path of keys; an empty one where any of it is missing or of another type."""
+    for name in path:
+        answer = answer.get(name) if isinstance(answer, Mapping) else None
+    return answer if isinstance(answer, dict) else {}
 
 
 def text(value: Any) -> str | None:

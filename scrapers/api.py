@@ -6,7 +6,7 @@ refusal into one line without the key in it.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -46,28 +46,30 @@ class Api:
     def get_json(
         self,
         url: str,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int | Sequence[str]] | None = None,
         *,
         headers: Mapping[str, str] | None = None,
         explain: Mapping[int, str] | None = None,
         throttle_statuses: frozenset[int] = frozenset(),
+        absent_statuses: frozenset[int] = frozenset(),
         check: Check | None = None,
     ) -> Any:
         """Ask, or read the answer kept from an earlier run.
 
         Args:
             url: the service's address.
-            params: its query.
+            params: its query; a sequence repeats the name.
             headers: sent along, never kept.
             explain: what a refusing status means here, and the mend.
             throttle_statuses: statuses by which this service says "slower", besides the usual ones.
+            absent_statuses: statuses by which it says that there is no such thing; the answer is then None.
             check: called with (answer, headers) before it is kept; raises SourceError or PassingError where an
                 answer that came as 200 is really a refusal.
 
         Raises:
             SourceError: the service refused, stayed unreachable, or answered with something unreadable.
         """
-        full = f"{url}?{urlencode(params)}" if params else url
+        full = f"{url}?{urlencode(params, doseq=True)}" if params else url
         kept = self._journal.page(self._scrubbed(redact(full))) if self._journal else None
         if kept is not None:
             return json.loads(kept)
@@ -79,7 +81,9 @@ class Api:
                 accept_statuses=_ANY_REFUSAL - throttle_statuses - RETRIED_STATUSES,
                 retry_statuses=RETRIED_STATUSES | throttle_statuses,
             ) as reply:
-                body = reply.decoded(_MAX_BYTES)
+                body = b"null" if reply.status in absent_statuses else reply.decoded(_MAX_BYTES)
+            if reply.status in absent_statuses:
+                return None, body
             answer = self._parsed(reply, body, explain or {})
             if check is not None:
                 check(answer, reply.headers)

@@ -51,6 +51,11 @@ _FIXED_IDS = {
     "pdm": "LicenseRef-Public-Domain",
     UNKNOWN: UNKNOWN,
 }
+_FIXED_URLS = {
+    "us-gov": "https://www.usa.gov/government-copyright",
+    "nkcr": "https://www.flickr.com/commons/usage/",
+    "pixabay": "https://pixabay.com/service/license-summary/",
+}
 _FAMILY_OF_ID = {identifier: family for family, identifier in _FIXED_IDS.items()} | {
     "CC0-1.0": "cc0",
     "CC-PDM-1.0": "pdm",
@@ -214,4 +219,4 @@ def _mark() -> Licence:
 
 
 def _fixed(family: str) -> Licence:
-    return Licence(id=_FIXED_IDS[family], family=family)
+    return Licence(id=_FIXED_IDS[family], family=family, url=_FIXED_URLS.get(family))

@@ -16,6 +16,15 @@ __all__ = ["SOURCES", "demand_keys", "info_of", "make_source"]
 SOURCES = {
     "openverse": ("scrapers.sources.openverse", "Openverse"),
     "commons": ("scrapers.sources.commons", "Commons"),
+    "inaturalist": ("scrapers.sources.inaturalist", "INaturalist"),
+    "met": ("scrapers.sources.met", "Met"),
+    "gbif": ("scrapers.sources.gbif", "Gbif"),
+    "nasa": ("scrapers.sources.nasa", "Nasa"),
+    "smithsonian": ("scrapers.sources.smithsonian", "Smithsonian"),
+    "flickr": ("scrapers.sources.flickr", "Flickr"),
+    "pixabay": ("scrapers.sources.pixabay", "Pixabay"),
+    "google": ("scrapers.sources.google", "Google"),
+    "brave": ("scrapers.sources.brave", "Brave"),
     "urls": ("scrapers.sources.urls", "Urls"),
     "folder": ("scrapers.sources.folder", "Folder"),
 }

@@ -8,7 +8,7 @@ kinder to the servers than originals of 50 MB; the widths that exist are few, so
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scrapers.answers import pixels, plain_text, records, text, web_address
+from scrapers.answers import pixels, plain_text, record, records, text, web_address
 from scrapers.api import Api
 from scrapers.errors import PassingError, SourceError
 from scrapers.guard import netloc_of
@@ -96,8 +96,7 @@ def _ref(page: dict[str, Any], query: str, wanted: Wanted) -> ImageRef | None:
     image_url = web_address(info.get("url"))
     if image_url is None or info.get("mime") not in _PICTURES:
         return None
-    metadata = info.get("extmetadata")
-    facts = metadata if isinstance(metadata, dict) else {}
+    facts = record(info, "extmetadata")
     licence = _licence(facts)
     title = (text(page.get("title")) or "").removeprefix("File:").rpartition(".")[0] or None
     creator = plain_text(_value(facts, "Artist")) or text(info.get("user"))
@@ -139,5 +138,4 @@ def _licence(facts: dict[str, Any]) -> Licence:
 
 
 def _value(facts: dict[str, Any], name: str) -> Any:
-    fact = facts.get(name)
-    return fact.get("value") if isinstance(fact, dict) else None
+    return record(facts, name).get("value")

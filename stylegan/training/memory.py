@@ -19,7 +19,8 @@ from stylegan.training.step import TrainState
 __all__ = ["fit_micro_batch", "sample_bytes", "snapshot_bytes", "state_bytes", "step_bytes"]
 
 # Bytes alive at the peak of a step per value of a feature map, as measured by benchmarks/train.py.
-_BYTES_PER_FEATURE = 60
+_BYTES_PER_FEATURE = 32
+_PROCESS_BYTES = 350_000_000  # Python and torch themselves, where training shares their memory
 _MAX_CPU_MICRO_BATCH = 32
 _UNKNOWN_FREE_BYTES = 4 << 30
 
@@ -34,12 +35,10 @@ def sample_bytes(G: Generator, D: Discriminator) -> int:
 
 
 def step_bytes(state: TrainState, micro_batch: int) -> int:
-    """Bytes that training takes in all: weights, gradients and Adam's moments, and a micro-batch (an estimate)."""
-    return (
-        sample_bytes(state.G, state.D) * micro_batch
-        + state_bytes(state)
-        + _bytes_of_trained(state, per_weight=1)
-    )
+    """Bytes that training takes in all on its device: weights, gradients, Adam's moments, a micro-batch (an estimate)."""
+    process = 0 if state.pl_mean.device.type == "cuda" else _PROCESS_BYTES
+    weights = state_bytes(state) + _bytes_of_trained(state, per_weight=1)
+    return process + weights + sample_bytes(state.G, state.D) * micro_batch
 
 
 def state_bytes(state: TrainState) -> int:

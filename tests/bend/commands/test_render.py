@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bend.cli import LazyGroup, bend
+from bend.cli import bend
+from bend.lazy import LazyGroup
 from bend.provenance import read_provenance
 from tests.bend.conftest import Run
 
@@ -34,7 +35,8 @@ def test_group_lists_its_commands(run: Run) -> None:
 def test_help_needs_no_torch() -> None:
     code = """
 import sys
-from bend.cli import LazyGroup, bend
+from bend.cli import bend
+from bend.lazy import LazyGroup
 for name in ("images", "grid", "plane", "latent-walk"):
     try:
         bend(["render", name, "--help"], prog_name="bend")

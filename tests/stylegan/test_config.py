@@ -1,0 +1,74 @@
+"""The presets, against the published table."""
+
+import dataclasses
+
+import pytest
+
+from stylegan.config import PRESETS, preset
+from stylegan.errors import ConfigError, StyleganError
+
+# batch, mbstd, channel_base, lr, gamma, ema_kimg, mapping layers
+TABLE = {
+    "stylegan2": (32, 4, 32768, 0.002, 10, 10, 8),
+    "paper256": (64, 8, 16384, 0.0025, 1, 20, 8),
+    "paper512": (64, 8, 32768, 0.0025, 0.5, 20, 8),
+    "paper1024": (32, 4, 32768, 0.002, 2, 10, 8),
+    "cifar": (64, 32, 32768, 0.0025, 0.01, 500, 2),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_presets_are_the_published_ones(name: str) -> None:
+    chosen = preset(name, 64)
+    values = (
+        chosen.batch,
+        chosen.mbstd_group,
+        chosen.channel_base,
+        chosen.lr,
+        chosen.r1_gamma,
+        chosen.ema_kimg,
+        chosen.mapping_layers,
+    )
+    assert values == TABLE[name]
+    is_cifar = name == "cifar"
+    assert (chosen.pl_weight, chosen.style_mixing) == ((0, 0) if is_cifar else (2, 0.9))
+    assert chosen.d_architecture == ("orig" if is_cifar else "resnet")
+
+
+def test_every_preset_but_auto_is_in_the_table() -> None:
+    assert set(PRESETS) == {*TABLE, "auto"}
+
+
+@pytest.mark.parametrize(
+    ("resolution", "num_devices", "batch", "mbstd", "lr", "gamma"),
+    [
+        (64, 1, 32, 4, 0.0025, 0.0002 * 64**2 / 32),
+        (256, 1, 16, 4, 0.0025, 0.0002 * 256**2 / 16),
+        (256, 8, 64, 4, 0.0025, 0.0002 * 256**2 / 64),
+        (1024, 1, 4, 4, 0.002, 0.0002 * 1024**2 / 4),
+        (1024, 8, 32, 4, 0.002, 0.0002 * 1024**2 / 32),
+        (4096, 1, 1, 1, 0.002, 0.0002 * 4096**2),
+        (8192, 2, 2, 1, 0.002, 0.0002 * 8192**2 / 2),
+        (32, 100, 100, 1, 0.0025, 0.0002 * 32**2 / 100),
+    ],
+)
+def test_auto_follows_resolution_and_devices(
+    resolution: int, num_devices: int, batch: int, mbstd: int, lr: float, gamma: float
+) -> None:
+    chosen = preset("auto", resolution, num_devices)
+    assert (chosen.batch, chosen.mbstd_group, chosen.lr) == (batch, mbstd, lr)
+    assert chosen.r1_gamma == pytest.approx(gamma)
+    assert chosen.ema_kimg == pytest.approx(batch * 10 / 32)
+    assert chosen.channel_base == (32768 if resolution >= 512 else 16384)
+    assert chosen.mapping_layers == 2
+
+
+def test_an_unknown_preset_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"unknown preset 'paper9'; known: auto, stylegan2, paper256"):
+        preset("paper9", 64)
+    assert issubclass(ConfigError, (StyleganError, ValueError))
+
+
+def test_presets_do_not_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        preset("paper256", 256).batch = 1  # type: ignore[misc]
