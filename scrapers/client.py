@@ -12,6 +12,7 @@ import random
 import re
 import ssl
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -100,6 +101,9 @@ class PoliteClient:
         )
         self.rng = random.Random()  # spreads waits only; nothing that is written depends on it
         self._watchdog = Watchdog()
+        self._has_proxies = bool(
+            urllib.request.getproxies()
+        )  # looked up once: it walks the whole environment
         self._mine = threading.local()
 
     def close(self) -> None:
@@ -181,7 +185,7 @@ class PoliteClient:
                 stream=True,
                 allow_redirects=False,
                 timeout=(self.config.connect_timeout_s, self.config.read_timeout_s),
-                proxies=requests.utils.get_environ_proxies(url),
+                proxies=requests.utils.get_environ_proxies(url) if self._has_proxies else None,
             ) as response:
                 yield response
             if (

@@ -28,6 +28,7 @@ _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL = 206
 _OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_WORTH_RESUMING = 1 << 16  # bytes; what comes in one piece is sooner asked for again
 _GZIP = b"\x1f\x8b"
 
 
@@ -36,12 +37,8 @@ class _Note:
     """What is known about a `.part` file; stored beside it."""
 
     url: str
-    validator: str | None
+    validator: str
     length: int | None
-
-    @property
-    def may_be_resumed(self) -> bool:
-        return self.validator is not None
 
 
 def download(client: PoliteClient, url: str, target: Path, rules: DownloadRules) -> None:
@@ -70,7 +67,8 @@ def download(client: PoliteClient, url: str, target: Path, rules: DownloadRules)
         _discard(part)
         raise DownloadError("empty", f"{redact(url)}: no content")
     _unwrap(part, rules.max_bytes, url)
-    _finish(part, target)
+    part.replace(target)
+    _note_path(part).unlink(missing_ok=True)
 
 
 def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
@@ -86,18 +84,18 @@ def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
         content = source.read_bytes()
     except OSError as error:
         raise DownloadError("not-found", f"{source}: {error.strerror}") from None
-    part.write_bytes(content)
-    _finish(part, target)
+    _write_flushed(part, content)
+    part.replace(target)
 
 
 def _fetch(client: PoliteClient, url: str, part: Path, rules: DownloadRules) -> None:
     """One attempt: bring `part` as far as it goes."""
     note = _note(part)
-    offset = _size(part) if note and note.url == url and note.may_be_resumed else 0
+    offset = _size(part) if note and note.url == url else 0
     if note and note.length is not None and offset == note.length:
         return  # the last run ended between the last byte and the rename
     headers = {"Accept": "image/avif,image/webp,image/*,*/*;q=0.5"}
-    if offset and note and note.validator:
+    if offset and note:
         headers |= {"Range": f"bytes={offset}-", "If-Range": note.validator}
     with client.attempt(url, headers=headers, accept_statuses=frozenset({_RANGE_NOT_SATISFIABLE})) as reply:
         _check_opt_out(reply, rules)
@@ -108,7 +106,7 @@ def _fetch(client: PoliteClient, url: str, part: Path, rules: DownloadRules) -> 
                 raise PassingError("range", f"{redact(url)}: could not go on where it broke off")
             offset = 0
         _check_length(reply, offset, rules, url)
-        _write_note(part, reply, url, offset)
+        _keep_note(part, reply, url, offset)
         _write_body(reply, part, offset, rules, url)
 
 
@@ -158,16 +156,18 @@ def _write_body(reply: Reply, part: Path, offset: int, rules: DownloadRules, url
                 file.truncate(0)
                 raise DownloadError("too-many-bytes", f"{redact(url)}: more than {rules.max_bytes} bytes")
             file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def _write_note(part: Path, reply: Reply, url: str, offset: int) -> None:
-    length = _declared_length(reply)
-    note = _Note(
-        url=url,
-        validator=_validator(reply.headers),
-        length=None if length is None else offset + length,
-    )
+def _keep_note(part: Path, reply: Reply, url: str, offset: int) -> None:
+    """Write down what is to come, where it could be gone on with and is worth it."""
+    length, validator = _declared_length(reply), _validator(reply.headers)
     path = _note_path(part)
+    if validator is None or (length is not None and length <= _WORTH_RESUMING):
+        path.unlink(missing_ok=True)
+        return
+    note = _Note(url=url, validator=validator, length=None if length is None else offset + length)
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(asdict(note)))
     fresh.replace(path)
@@ -206,7 +206,7 @@ def _unwrap(part: Path, max_bytes: int, url: str) -> None:
         _discard(part)
         raise DownloadError("too-many-bytes", f"{redact(url)}: unpacks to more than {max_bytes} bytes")
     if plain:
-        part.write_bytes(plain)
+        _write_flushed(part, plain)
 
 
 def _head(part: Path) -> bytes:
@@ -214,11 +214,11 @@ def _head(part: Path) -> bytes:
         return file.read(2)
 
 
-def _finish(part: Path, target: Path) -> None:
-    with part.open("rb+") as file:
+def _write_flushed(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
         os.fsync(file.fileno())
-    part.replace(target)
-    _note_path(part).unlink(missing_ok=True)
 
 
 def _discard(part: Path) -> None:

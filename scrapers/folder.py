@@ -44,6 +44,8 @@ class ScrapeFolder:
         staged = self.staged(entry.ref, entry.fetched_url or entry.ref.image_url)
         if entry.file is not None and staged.exists():
             staged.replace(self.path / entry.file)
+            if entry.fetched_url is None:
+                return
         for url in filter(None, (entry.ref.image_url, entry.ref.fallback_url)):
             waiting = self.staged(entry.ref, url)
             for path in (waiting, waiting.with_suffix(".part"), waiting.with_suffix(".note")):

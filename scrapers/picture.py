@@ -13,6 +13,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import imagehash
 import numpy as np
@@ -96,8 +97,15 @@ def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS) -> Picture:
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         num_bytes = file.tell()
+        file.seek(0)
+        kind, width, height, phash = _decode(file, max_pixels)
+    return Picture(sha256=sha256, phash=phash, format=kind, width=width, height=height, num_bytes=num_bytes)
+
+
+def _decode(file: BinaryIO, max_pixels: int) -> tuple[str, int, int, str]:
+    """Format, displayed width and height, and hash of a file that decodes to its end."""
     try:
-        with Image.open(path, formats=tuple(FORMATS)) as image:
+        with Image.open(file, formats=tuple(FORMATS)) as image:
             width, height = image.size
             _check_header(image, max_pixels)
             kind = "JPEG" if image.format == "MPO" else str(image.format)
@@ -114,9 +122,7 @@ def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS) -> Picture:
             raise  # the disk's fault, not the picture's
         reason = "truncated" if "truncated" in str(error).lower() else "broken"
         raise DownloadError(reason, " ".join(str(error).split())[:120] or type(error).__name__) from None
-    if turned:
-        width, height = height, width
-    return Picture(sha256=sha256, phash=phash, format=kind, width=width, height=height, num_bytes=num_bytes)
+    return (kind, height, width, phash) if turned else (kind, width, height, phash)
 
 
 def _check_magic(head: bytes) -> None:

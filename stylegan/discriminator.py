@@ -325,9 +325,9 @@ class Discriminator(nn.Module):
         Raises:
             ValueError: an image of the wrong shape.
         """
-        if img.shape[1:] != (self.img_channels, self.img_resolution, self.img_resolution):
-            expected = [self.img_channels, self.img_resolution, self.img_resolution]
-            raise ValueError(f"img must have shape [N, *{expected}], not {list(img.shape)}")
+        expected = (self.img_channels, self.img_resolution, self.img_resolution)
+        if img.shape[1:] != expected:
+            raise ValueError(f"img must have shape [N, {str(expected)[1:-1]}], not {list(img.shape)}")
         x: Tensor | None = None
         rest: Tensor | None = img.to(self.b4.conv.weight.dtype)
         for block in self.blocks():

@@ -76,20 +76,29 @@ def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_vector(value: object) -> bool:
+    return isinstance(value, list | tuple) and 0 < len(value) <= _MAX_TAPS and all(map(_is_finite, value))
+
+
 def _is_filter(value: object) -> bool:
-    return isinstance(value, list | tuple) and 0 < len(value) <= 64 and all(map(_is_finite, value))
+    if _is_vector(value):
+        return True
+    if not isinstance(value, list | tuple) or not 0 < len(value) <= _MAX_TAPS:
+        return False
+    return all(map(_is_vector, value)) and len({len(row) for row in value}) == 1
 
 
+_MAX_TAPS = 64
 _FLAG = _Rule(lambda v: isinstance(v, bool), "true or false")
 _WIDTH = _whole(1, 1 << 16)
 _LABEL_WIDTH = _whole(0, 1 << 16)
 _ACTIVATION = _one_of(*ACTIVATIONS)
-_FILTER = _or_none(_Rule(_is_filter, "a list of 1 to 64 numbers"))
+_FILTER = _or_none(_Rule(_is_filter, f"a list, or a table, of 1 to {_MAX_TAPS} numbers"))
 _CHANNELS: _Table = {
     "channel_base": _whole(1, 1 << 24),
     "channel_max": _WIDTH,
-    "num_fp16_res": _whole(0, 16),
-    "conv_clamp": _or_none(_number(0, 1e9)),
+    "num_fp16_res": _whole(0, 64),
+    "conv_clamp": _or_none(_number(-1e9, 1e9)),
     "architecture": _one_of("skip", "orig", "resnet"),
 }
 _MAPPING: _Table = {

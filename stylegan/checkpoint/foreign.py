@@ -70,7 +70,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # else the cut went through a character
+        if len(head) < _HEAD_BYTES or error.start < len(head) - 3:  # else the cut went through a character
             return False
         text = head[: error.start].decode()
     return all(character.isprintable() or character in "\t\r\n\f" for character in text)

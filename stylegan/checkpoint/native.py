@@ -116,18 +116,19 @@ def save_network(
         dtype: what floating-point tensors are stored as, their own dtype if None.
 
     Raises:
-        ValueError: no network given.
+        ValueError: no network given, or one beyond what is read back (`description`).
         CheckpointError: a weight is not finite.
         OSError: the file cannot be written, or the disk is full.
     """
     if G is None and D is None and G_ema is None:
         raise ValueError("no network to save")
-    networks: dict[str, nn.Module | None] = {"G": G, "D": D, "G_ema": G_ema}
+    networks: dict[str, Generator | Discriminator | None] = {"G": G, "D": D, "G_ema": G_ema}
     tensors: dict[str, Tensor] = {}
     init: dict[str, Any] = {}
     for prefix, network in networks.items():
         if network is None:
             continue
+        check_arguments(prefix, network.init_kwargs)
         init[prefix] = network.init_kwargs
         for key, value in network.state_dict().items():
             stored = value.detach().to("cpu", dtype).contiguous()
@@ -179,11 +180,24 @@ def load_native(path: Path) -> Network:
 def _write(tensors: dict[str, Tensor], metadata: dict[str, str], temporary: Path, path: Path) -> None:
     try:
         save_file(tensors, temporary, metadata=metadata)
+        _sort_metadata(temporary)
     except SafetensorError as error:  # a full disk too comes as this, its number in the message only
         if number := re.search(r"os error (\d+)", str(error)):
             code = int(number[1])
             raise OSError(code, os.strerror(code), str(path)) from None
         raise CheckpointError(f"{path.name}: cannot be written ({error}); try another folder") from None
+
+
+def _sort_metadata(path: Path) -> None:
+    """Bring the metadata, which the library writes in random order, into one: same weights, same bytes."""
+    with path.open("rb+") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        assert len(text) <= length
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def _open(path: Path) -> Any:

@@ -9,7 +9,12 @@ from tests.fakes.pictures import encoded, jpeg
 from tests.fakes.server import Answer, FakeServer, Request, as_html, ranged
 
 _JPEG = {"Content-Type": "image/jpeg"}
-_BREAK_AT = 4000
+_BREAK_AT = 40_000
+
+
+def large(seed: int) -> bytes:
+    """A picture that is worth resuming."""
+    return encoded(seed, side=1000, quality=98)
 
 
 class FaultServer(FakeServer):
@@ -101,24 +106,27 @@ class FaultServer(FakeServer):
     # lengths
     def on_short_once(self, request: Request, hit: int, body: bytes) -> Answer:
         """The connection breaks; the rest can be had by Range."""
+        whole = large(sum(b"short_once"))
         if hit > 1:
-            return ranged(request, body, '"a"', "image/jpeg")
-        headers = {"Content-Length": str(len(body)), "ETag": '"a"', **_JPEG}
-        return Answer(200, body[:_BREAK_AT], headers, closes=True)
+            return ranged(request, whole, '"a"', "image/jpeg")
+        headers = {"Content-Length": str(len(whole)), "ETag": '"a"', **_JPEG}
+        return Answer(200, whole[:_BREAK_AT], headers, closes=True)
 
     def on_changes(self, request: Request, hit: int, body: bytes) -> Answer:
         """The file changes while it is fetched; the server honours If-Range."""
+        whole = large(sum(b"changes"))
         if hit > 1:
-            return ranged(request, jpeg(4711), '"b"', "image/jpeg")
-        headers = {"Content-Length": str(len(body)), "ETag": '"a"', **_JPEG}
-        return Answer(200, body[:_BREAK_AT], headers, closes=True)
+            return ranged(request, large(4711), '"b"', "image/jpeg")
+        headers = {"Content-Length": str(len(whole)), "ETag": '"a"', **_JPEG}
+        return Answer(200, whole[:_BREAK_AT], headers, closes=True)
 
     def on_changes_rudely(self, request: Request, hit: int, body: bytes) -> Answer:
         """The same from a server that ignores If-Range and sends a part of the new file."""
-        fresh = jpeg(4712)
-        headers = {"Content-Length": str(len(body)), "ETag": '"a"', **_JPEG}
+        whole = large(sum(b"changes_rudely"))
+        fresh = large(4712)
+        headers = {"Content-Length": str(len(whole)), "ETag": '"a"', **_JPEG}
         if hit == 1:
-            return Answer(200, body[:_BREAK_AT], headers, closes=True)
+            return Answer(200, whole[:_BREAK_AT], headers, closes=True)
         headers = {"ETag": '"b"', **_JPEG}
         if "range" not in request.headers:
             return Answer(200, fresh, headers)
@@ -126,10 +134,11 @@ class FaultServer(FakeServer):
         return Answer(206, fresh[_BREAK_AT:], {**headers, "Content-Range": shown})
 
     def on_range_refused(self, request: Request, hit: int, body: bytes) -> Answer:
+        whole = large(sum(b"range_refused"))
         if hit == 1:
-            headers = {"Content-Length": str(len(body)), "ETag": '"a"', **_JPEG}
-            return Answer(200, body[:_BREAK_AT], headers, closes=True)
-        return Answer(416) if "range" in request.headers else Answer(200, body, _JPEG)
+            headers = {"Content-Length": str(len(whole)), "ETag": '"a"', **_JPEG}
+            return Answer(200, whole[:_BREAK_AT], headers, closes=True)
+        return Answer(416) if "range" in request.headers else Answer(200, whole, _JPEG)
 
     def on_claims_too_much(self, request: Request, hit: int, body: bytes) -> Answer:
         return Answer(200, body, {"Content-Length": str(len(body) + 500), **_JPEG}, closes=True)
@@ -164,7 +173,7 @@ class FaultServer(FakeServer):
         return Answer(200, body, _JPEG, pace=(16, 0.05))
 
     def on_slow_start(self, request: Request, hit: int, body: bytes) -> Answer:
-        time.sleep(1.5)
+        time.sleep(2.2)
         return Answer(200, body, _JPEG)
 
     # owners' wishes

@@ -212,5 +212,3 @@ class Cursor:
             raise RefusedError(_CUT_SHORT)
         self._window = self.source.read(start, min(left, max(length, _WINDOW_BYTES)))
         self._window_start, self._index = start, 0
-
-

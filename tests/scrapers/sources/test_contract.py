@@ -1,8 +1,8 @@
 """Every source of the table against the same contract, over real HTTP to a fake of its service."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,97 +13,13 @@ from scrapers.errors import SourceError
 from scrapers.gate import Gate
 from scrapers.gather import gather
 from scrapers.guard import netloc_of
-from scrapers.journal import Journal
-from scrapers.licences import DEFAULT_ACCEPTED, FAMILIES, family_of
-from scrapers.source import HostLimit, ImageRef, Source, Wanted
+from scrapers.licences import FAMILIES, family_of
+from scrapers.source import Wanted
 from scrapers.sources import SOURCES, info_of, make_source
-from tests.fakes.commons import FakeCommons
-from tests.fakes.museums import FakeGbif, FakeINaturalist, FakeMet, FakeNasa, FakeSmithsonian
-from tests.fakes.openverse import FakeOpenverse
 from tests.fakes.pictures import jpeg
-from tests.fakes.server import FakeServer, FakeService
-from tests.fakes.stock import FakeBrave, FakeFlickr, FakeGoogle, FakePixabay
+from tests.fakes.server import Answer, FakeServer, FakeService
 from tests.scrapers.conftest import HURRIED, scrape_config
-
-FAST = HostLimit(per_second=1e6, burst=10_000, concurrency=64)
-SECRET, ENGINE = "s3cret", "eng1ne"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A source's fake, and what is known of its answers."""
-
-    fake: type[FakeServer]
-    num_pictures: int
-    """With every licence accepted."""
-    keys: dict[str, str] = field(default_factory=dict)
-    licenses: tuple[str, ...] = DEFAULT_ACCEPTED
-    """Families to ask for so that it has something."""
-
-
-CASES = {
-    "openverse": Case(FakeOpenverse, 54),
-    "commons": Case(FakeCommons, 29),
-    "inaturalist": Case(FakeINaturalist, 645),
-    "met": Case(FakeMet, 6),
-    "gbif": Case(FakeGbif, 320),
-    "nasa": Case(FakeNasa, 130, licenses=("us-gov",)),
-    "smithsonian": Case(FakeSmithsonian, 130, {"SMITHSONIAN_API_KEY": SECRET}),
-    "flickr": Case(FakeFlickr, 700, {"FLICKR_API_KEY": SECRET}),
-    "pixabay": Case(FakePixabay, 230, {"PIXABAY_API_KEY": SECRET}, ("pixabay",)),
-    "google": Case(FakeGoogle, 35, {"GOOGLE_API_KEY": SECRET, "GOOGLE_CX": ENGINE}),
-    "brave": Case(FakeBrave, 150, {"BRAVE_API_KEY": SECRET}, ("unknown",)),
-    "urls": Case(FakeServer, 3, licenses=("unknown",)),
-    "folder": Case(FakeServer, 3, licenses=("unknown",)),
-}
-SERVICES = [name for name in SOURCES if info_of(name).searches]
-
-
-@dataclass
-class Rig:
-    """A source joined to its fake."""
-
-    name: str
-    fake: FakeServer
-    source: Source
-    query: str
-    environ: dict[str, str]
-    folder: Path
-
-    def refs(self, licenses: tuple[str, ...] = tuple(FAMILIES), query: str | None = None) -> list[ImageRef]:
-        return list(self.source.search(query or self.query, Wanted(licenses=licenses, min_size=64)))
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Rig]]:
-    """Builds a rig; `journal` keeps its answers."""
-    with ExitStack() as stack:
-
-        def build(name: str, *, is_kept: bool = False, **attributes: Any) -> Rig:
-            case = CASES[name]
-            fake = stack.enter_context(case.fake())
-            for attribute, value in attributes.items():
-                setattr(fake, attribute, value)
-            client = stack.enter_context(closing(PoliteClient(HURRIED)))
-            journal = stack.enter_context(Journal(tmp_path / "journal.sqlite")) if is_kept else None
-            environ = {f"BEND_{name.upper()}_URL": fake.url, **case.keys}
-            source = make_source(name, client, journal, environ)
-            for netloc in source.limits:
-                client.gate.set_limit(netloc, FAST)
-            return Rig(name, fake, source, query_of(name, fake, tmp_path), environ, tmp_path)
-
-        yield build
-
-
-def query_of(name: str, fake: FakeServer, folder: Path) -> str:
-    if name == "urls":
-        (folder / "list.txt").write_text("".join(f"{fake.url}/media/{n}.jpg\n" for n in range(3)))
-        return str(folder / "list.txt")
-    if name == "folder":
-        for number in range(3):
-            (folder / f"{number}.jpg").write_bytes(jpeg(number))
-        return str(folder)
-    return "mossy rocks"
+from tests.scrapers.sources.conftest import CASES, SECRET, SERVICES, Rig
 
 
 def test_every_source_has_a_case() -> None:
@@ -208,8 +124,6 @@ def test_its_own_pace_is_set(name: str, make: Callable[..., Rig]) -> None:
     "junk", ["[]", "{}", "null", '{"results": null}', '{"results": [null, 1, {"id": []}]}', '"x"']
 )
 def test_odd_answers_raise_nothing_but_our_errors(name: str, junk: str, make: Callable[..., Rig]) -> None:
-    from tests.fakes.server import Answer
-
     rig = make(name)
     rig.fake.answer = lambda request: Answer(200, junk.encode())  # type: ignore[method-assign]
     try:
@@ -236,9 +150,5 @@ def test_scrapes(
 
 def lenient_media(self: FakeServer, request: Any) -> Any:
     """Pictures under the addresses of every service: `/media/12/original.jpg`, `/media/12~orig.jpg`."""
-    import re
-
-    from tests.fakes.server import Answer
-
     number = re.search(r"\d+", request.path)
     return Answer(200, jpeg(int(number[0]))) if number else Answer(404)

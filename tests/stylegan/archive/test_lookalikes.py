@@ -23,7 +23,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12
         (b"<!DOCTYPE html>\n<html><title>404</title>", "html", "web page"),
         (b"\xef\xbb\xbf  <html lang=en>", "html", "web page"),
         (LFS, "lfs-pointer", "git lfs pull"),
-        (gzip.compress(b"tar, presumably"), "gzip", "gzip"),
+        (gzip.compress(b"tar, presumably", mtime=0), "gzip", "gzip"),
         (encoded(noise(0, 8, 8, 3)), "png", "PNG picture"),
         (encoded(noise(0, 8, 8, 3), "JPEG"), "jpeg", "JPEG picture"),
         (pickle.dumps({"G_ema": 1}), "pickle", "pickle"),

@@ -1,0 +1,93 @@
+"""From a checkpoint of another program to our own networks: which format it is, and who reads it.
+
+The format is told by content, never by name. Reading happens in this process and needs no child with limits: all that
+a file can ask for is metered before it is given (`bounds`).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from stylegan.checkpoint.legacy.bounds import Meter, RefusedError
+from stylegan.checkpoint.legacy.machine import read_pickle
+from stylegan.checkpoint.legacy.official import is_official, read_official
+from stylegan.checkpoint.legacy.rosinality import is_rosinality, read_rosinality
+from stylegan.checkpoint.legacy.source import Cursor, FileSource
+from stylegan.checkpoint.legacy.tables import OFFICIAL_GLOBALS, TORCH_FILE_GLOBALS
+from stylegan.checkpoint.legacy.tensorflow import is_tensorflow, read_tensorflow
+from stylegan.checkpoint.legacy.torch_file import LEGACY_MAGIC, read_legacy_file, read_zip_file
+from stylegan.checkpoint.native import Network, NetworkMeta
+from stylegan.discriminator import Discriminator
+from stylegan.errors import CheckpointError
+from stylegan.generator import Generator
+
+__all__ = ["is_legacy", "load_legacy"]
+
+_Found: TypeAlias = tuple[dict[str, Generator | Discriminator], float]
+
+_FORMATS: tuple[tuple[Callable[[object], bool], Callable[[Any], _Found]], ...] = (
+    (is_official, read_official),
+    (is_rosinality, read_rosinality),
+    (is_tensorflow, read_tensorflow),
+)
+_PICKLES = tuple(bytes([0x80, version]) for version in range(2, 6))
+_ZIP = b"PK\x03\x04"
+_HEAD_BYTES = 16
+
+
+def is_legacy(path: Path) -> bool:
+    """Whether a file begins like one that `load_legacy` reads: a pickle, or a zip archive.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    # A safetensors file begins with the length of its header, any eight bytes, and then that header.
+    return head.startswith((*_PICKLES, _ZIP)) and head[8:9] != b"{"
+
+
+def load_legacy(path: Path, *, max_bytes: int = 4 << 30) -> Network:
+    """Read a checkpoint of another program.
+
+    Args:
+        path: the file.
+        max_bytes: most memory that its weights may take.
+
+    Returns:
+        Its networks in evaluation mode, float32 on the CPU.
+
+    Raises:
+        CheckpointError: not a StyleGAN2 network, damaged, or asking for what no network needs; the message says what.
+    """
+    meter = Meter(weight_bytes=max_bytes)
+    try:
+        with path.open("rb", buffering=0) as file:
+            return _read(path, FileSource(file, meter))
+    except RefusedError as error:
+        raise CheckpointError(f"{path.name}: {error}") from None
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be read ({error.strerror}); check its name and rights"
+        ) from None
+
+
+def _read(path: Path, source: FileSource) -> Network:
+    head = source.read(0, min(source.size, _HEAD_BYTES))
+    if head.startswith(_ZIP):
+        root = read_zip_file(source, TORCH_FILE_GLOBALS)
+    elif head.startswith(LEGACY_MAGIC):
+        root = read_legacy_file(source.whole(), TORCH_FILE_GLOBALS)
+    else:
+        cursor = Cursor(source.whole())
+        root = read_pickle(cursor, OFFICIAL_GLOBALS)
+        if cursor.left:
+            raise RefusedError(f"has {cursor.left} bytes after the end of its pickle; refused")
+    if is_official(root):
+        networks, augment_p = read_official(root)  # type: ignore[arg-type]
+    else:
+        raise RefusedError(
+            "holds no StyleGAN2 network that is known here; pass an official or rosinality checkpoint"
+        )
+    fields = {"G": None, "D": None, "G_ema": None} | networks
+    return Network(**fields, meta=NetworkMeta(augment_p=augment_p), path=path)  # type: ignore[arg-type]

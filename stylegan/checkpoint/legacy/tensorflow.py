@@ -1,0 +1,256 @@
+"""The pickles of the official TensorFlow releases: StyleGAN2, and unconditional StyleGAN2-ADA.
+
+A file holds three networks (G, D, and the averaged G), each with its settings and a list of named arrays; a generator
+keeps mapping and synthesis as networks of its own. Settings that have a shape are read off the arrays, since defaults
+are not stored. Dense weights are transposed, convolutions go from [kh, kw, in, out] to [out, in, kh, kw], the
+upsampling ones are turned by half a turn, and the bias of a modulation gains the 1 that TensorFlow adds in use.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from stylegan.checkpoint.legacy.arrays import ArrayRecord
+from stylegan.checkpoint.legacy.assemble import Weight, assemble
+from stylegan.checkpoint.legacy.bounds import RefusedError, shown
+from stylegan.checkpoint.legacy.channels import channel_settings, resolutions
+from stylegan.checkpoint.legacy.records import OldNetworkRecord
+from stylegan.discriminator import Discriminator
+from stylegan.generator import Generator
+from stylegan.ops import setup_filter
+
+__all__ = ["is_tensorflow", "read_tensorflow"]
+
+_DAMAGED = "damaged or forged, fetch it again"
+_ONLY = "only TensorFlow's unconditional StyleGAN2 and ADA networks are read"
+_PASSED_OVER = ("lod",)
+
+
+def is_tensorflow(root: object) -> bool:
+    """Whether an unpickled object has the outline of such a file."""
+    return type(root) in (tuple, list) and any(isinstance(item, OldNetworkRecord) for item in root)  # type: ignore[attr-defined]
+
+
+def read_tensorflow(root: Sequence[object]) -> tuple[dict[str, Generator | Discriminator], float]:
+    """Build the networks of a file.
+
+    Args:
+        root: the unpickled triple.
+
+    Returns:
+        The networks by name, and the augmentation probability, which these files do not hold: 0.
+
+    Raises:
+        RefusedError: a network of another architecture, or a damaged one.
+    """
+    if len(root) != 3:
+        raise RefusedError(
+            f"holds {len(root)} things, not the three networks G, D and averaged G; {_DAMAGED}"
+        )
+    networks: dict[str, Generator | Discriminator] = {}
+    for name, record in zip(("G", "D", "G_ema"), root, strict=True):
+        state = _State(name, record)
+        networks[name] = _read_discriminator(state) if name == "D" else _read_generator(state)
+    return networks, 0.0
+
+
+class _State:
+    """One network's settings and arrays, each of which is asked for once; components are put before their names."""
+
+    def __init__(self, name: str, record: object) -> None:
+        self.name = name
+        self.arrays: dict[str, ArrayRecord] = {}
+        state = _state_of(name, record)
+        self.settings = _table(name, state.get("static_kwargs"))
+        self._add("", state)
+        for component, inner in _table(name, state.get("components")).items():
+            if component in ("mapping", "synthesis"):
+                self._add(f"{component}/", _state_of(name, inner))
+        self.unused = set(self.arrays) - set(_PASSED_OVER)
+
+    def _add(self, prefix: str, state: Mapping[object, object]) -> None:
+        variables = state.get("variables")
+        if type(variables) is not list:
+            raise RefusedError(f"has a {self.name} without variables; {_DAMAGED}")
+        for pair in variables:
+            if type(pair) not in (tuple, list) or len(pair) != 2 or type(pair[0]) is not str:
+                raise RefusedError(f"has a {self.name} with a variable without name; {_DAMAGED}")
+            if isinstance(pair[1], ArrayRecord):
+                self.arrays[prefix + pair[0]] = pair[1]
+
+    def shape(self, key: str, num_dimensions: int) -> tuple[int, ...]:
+        array = self.arrays.get(key)
+        if array is None or len(array.shape) != num_dimensions:
+            raise RefusedError(f"has a {self.name} without a usable {shown(key)}; {_ONLY}")
+        return array.shape
+
+    def weight(self, key: str, num_dimensions: int, change: Callable[[Tensor], Tensor]) -> Weight:
+        """The array, after `change`, whose effect on shapes is found without reading it."""
+        shape = self.shape(key, num_dimensions)
+        array = self.arrays[key]
+        self.unused.discard(key)
+        changed = tuple(change(torch.empty(shape, device="meta")).shape)
+        return Weight(shape=changed, read=lambda: change(torch.from_numpy(array.read())).contiguous())
+
+    def dense(self, key: str) -> dict[str, Weight]:
+        weight = self.weight(f"{key}/weight", 2, lambda x: x.T)
+        return {"weight": weight, "bias": self.weight(f"{key}/bias", 1, lambda x: x)}
+
+    def conv(self, key: str, *, has_bias: bool = True, is_turned: bool = False) -> dict[str, Weight]:
+        def change(x: Tensor) -> Tensor:
+            return (x.flip(0, 1) if is_turned else x).permute(3, 2, 0, 1)
+
+        found = {"weight": self.weight(f"{key}/weight", 4, change)}
+        return found | {"bias": self.weight(f"{key}/bias", 1, lambda x: x)} if has_bias else found
+
+    def modulation(self, key: str) -> dict[str, Weight]:
+        return {
+            "affine.weight": self.weight(f"{key}/mod_weight", 2, lambda x: x.T),
+            "affine.bias": self.weight(f"{key}/mod_bias", 1, lambda x: x + 1),
+        }
+
+    def layer(self, key: str, noise: int, *, is_turned: bool = False) -> dict[str, Weight]:
+        return {
+            **self.conv(key, is_turned=is_turned),
+            **self.modulation(key),
+            "noise_strength": self.weight(f"{key}/noise_strength", 0, lambda x: x),
+            "noise_const": self.weight(f"synthesis/noise{noise}", 4, lambda x: x[0, 0]),
+        }
+
+    def finish(self) -> None:
+        """Refuse a network with arrays that nobody asked for."""
+        for key in sorted(self.unused):
+            raise RefusedError(f"has an unknown array {shown(f'{self.name}: {key}')}; {_ONLY}")
+
+    def filter(self) -> Tensor:
+        """What the network resamples with."""
+        taps = self.settings.get("resample_kernel", (1, 3, 3, 1))
+        if type(taps) not in (list, tuple) or not 0 < len(taps) <= 16:  # type: ignore[arg-type]
+            raise RefusedError(f"has a resample_kernel that is no list of numbers; {_DAMAGED}")
+        if not all(type(tap) in (int, float) for tap in taps):  # type: ignore[attr-defined]
+            raise RefusedError(f"has a resample_kernel that is no list of numbers; {_DAMAGED}")
+        return setup_filter(taps)  # type: ignore[arg-type]
+
+    def given(self, *names: str) -> dict[str, object]:
+        """Those of its settings that have no shape."""
+        return {name: self.settings[name] for name in names if name in self.settings}
+
+
+def _state_of(name: str, record: object) -> Mapping[object, object]:
+    if not isinstance(record, OldNetworkRecord) or record.state is None:
+        raise RefusedError(f"has a {name} that is no network; {_DAMAGED}")
+    return record.state
+
+
+def _table(name: str, value: object) -> dict[str, object]:
+    if value is None:
+        return {}
+    if type(value) is not dict or not all(type(key) is str for key in value):
+        raise RefusedError(f"has a {name} without settings; {_DAMAGED}")
+    return value
+
+
+def _prefixed(prefix: str, weights: Mapping[str, Weight]) -> dict[str, Weight]:
+    return {f"{prefix}.{key}": weight for key, weight in weights.items()}
+
+
+def _refuse_conditional(state: _State) -> None:
+    label_size = state.settings.get("label_size", 0)
+    if type(label_size) is not int or label_size != 0:
+        raise RefusedError(f"has a conditional {state.name}; {_ONLY}")
+
+
+def _read_generator(state: _State) -> Generator:
+    _refuse_conditional(state)
+    sizes = resolutions(
+        sum(f"synthesis/{4 << n}x{4 << n}/Conv1/weight" in state.arrays for n in range(1, 12)) + 1
+    )
+    num_layers = sum(f"mapping/Dense{n}/weight" in state.arrays for n in range(64))
+    architecture = _architecture(
+        state, "synthesis/{0}x{0}/Skip/weight", "synthesis/{0}x{0}/ToRGB/weight", 4, 8
+    )
+    has_rgb = sizes if architecture == "skip" else sizes[-1:]
+    last = {res: f"synthesis/{res}x{res}/{'Conv' if res == 4 else 'Conv1'}" for res in sizes}
+    widths = {res: state.shape(f"{key}/weight", 4)[3] for res, key in last.items()}
+    arguments: dict[str, object] = {
+        "z_dim": state.shape("mapping/Dense0/weight", 2)[0],
+        "c_dim": 0,
+        "w_dim": state.shape(f"{last[4]}/mod_weight", 2)[0],
+        "img_resolution": sizes[-1],
+        "img_channels": state.shape(f"synthesis/{sizes[-1]}x{sizes[-1]}/ToRGB/weight", 4)[3],
+        "mapping_kwargs": {
+            "num_layers": num_layers,
+            "lr_multiplier": state.settings.get("mapping_lrmul", 0.01),
+        },
+        "synthesis_kwargs": {
+            **channel_settings(widths),
+            **state.given("num_fp16_res", "conv_clamp"),
+            "architecture": architecture,
+        },
+    }
+    weights = {"mapping.w_avg": state.weight("dlatent_avg", 1, lambda x: x)}
+    weights["synthesis.b4.const"] = state.weight("synthesis/4x4/Const/const", 4, lambda x: x[0])
+    for i in range(num_layers):
+        weights |= _prefixed(f"mapping.fc{i}", state.dense(f"mapping/Dense{i}"))
+    for n, res in enumerate(sizes):
+        block, theirs = f"synthesis.b{res}", f"synthesis/{res}x{res}"
+        weights |= _prefixed(f"{block}.conv1", state.layer(last[res], 2 * n))
+        if res > 4:
+            layer = state.layer(f"{theirs}/Conv0_up", 2 * n - 1, is_turned=True)
+            weights |= _prefixed(f"{block}.conv0", layer)
+            if architecture == "resnet":
+                weights |= _prefixed(f"{block}.skip", state.conv(f"{theirs}/Skip", has_bias=False))
+        if res in has_rgb:
+            rgb = state.conv(f"{theirs}/ToRGB") | state.modulation(f"{theirs}/ToRGB")
+            weights |= _prefixed(f"{block}.torgb", rgb)
+    state.finish()
+    network = assemble(state.name, arguments, weights, state.filter())
+    assert isinstance(network, Generator)
+    return network
+
+
+def _read_discriminator(state: _State) -> Discriminator:
+    _refuse_conditional(state)
+    sizes = resolutions(sum(f"{4 << n}x{4 << n}/Conv0/weight" in state.arrays for n in range(1, 12)) + 1)[
+        ::-1
+    ]
+    top = f"{sizes[0]}x{sizes[0]}"
+    architecture = _architecture(state, "{0}x{0}/Skip/weight", "{0}x{0}/FromRGB/weight", 4, sizes[0])
+    width_at_4 = state.shape("4x4/Conv/weight", 4)[3]
+    widths = {res: state.shape(f"{res}x{res}/Conv0/weight", 4)[3] for res in sizes[:-1]} | {4: width_at_4}
+    arguments: dict[str, object] = {
+        "c_dim": 0,
+        "img_resolution": sizes[0],
+        "img_channels": state.shape(f"{top}/FromRGB/weight", 4)[2],
+        "architecture": architecture,
+        **channel_settings(widths),
+        **state.given("num_fp16_res", "conv_clamp"),
+        "epilogue_kwargs": {
+            "mbstd_num_channels": state.shape("4x4/Conv/weight", 4)[2] - width_at_4,
+            **state.given("mbstd_group_size"),
+        },
+    }
+    weights: dict[str, Weight] = {}
+    for res in sizes:
+        theirs = f"{res}x{res}"
+        if res == sizes[0] or architecture == "skip":
+            weights |= _prefixed(f"b{res}.fromrgb", state.conv(f"{theirs}/FromRGB"))
+        if res > 4:
+            weights |= _prefixed(f"b{res}.conv0", state.conv(f"{theirs}/Conv0"))
+            weights |= _prefixed(f"b{res}.conv1", state.conv(f"{theirs}/Conv1_down"))
+            if architecture == "resnet":
+                weights |= _prefixed(f"b{res}.skip", state.conv(f"{theirs}/Skip", has_bias=False))
+    weights |= _prefixed("b4.conv", state.conv("4x4/Conv"))
+    weights |= _prefixed("b4.fc", state.dense("4x4/Dense0")) | _prefixed("b4.out", state.dense("Output"))
+    state.finish()
+    network = assemble("D", arguments, weights, state.filter())
+    assert isinstance(network, Discriminator)
+    return network
+
+
+def _architecture(state: _State, skip: str, rgb: str, rgb_at: int, skip_at: int) -> str:
+    """What the presence of layers says: shortcuts at `skip_at`, or an image at `rgb_at`."""
+    if skip.format(skip_at) in state.arrays:
+        return "resnet"
+    return "skip" if rgb.format(rgb_at) in state.arrays else "orig"

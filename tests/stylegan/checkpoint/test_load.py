@@ -1,0 +1,145 @@
+"""From a name to a file: embedded names, files, run folders, RUN@KIMG."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylegan.checkpoint import find_network, list_snapshots, load, load_network, snapshot_name
+from stylegan.checkpoint.load import EMBEDDED
+from stylegan.errors import CheckpointError
+
+
+@pytest.fixture
+def run(good: Path, tmp_path: Path) -> Path:
+    """A run folder with snapshots at 0, 0.25, 1, 4 and 16 kimg, and what else lies there."""
+    folder = tmp_path / "00003-rocks-faces64"
+    folder.mkdir()
+    for kimg in (16, 0, 1, 0.25, 4):
+        (folder / snapshot_name(kimg)).write_bytes(good.read_bytes())
+    for other in (
+        "log.txt",
+        "state-latest.pt",
+        "snapshot-000099.safetensors",
+        ".snapshot-000050.000.1.tmp.safetensors",
+    ):
+        (folder / other).write_text("other")
+    return folder
+
+
+def test_a_file(good: Path) -> None:
+    assert find_network(good) == find_network(str(good)) == good
+
+
+def test_a_run_folder_is_its_last_snapshot(run: Path) -> None:
+    assert find_network(run).name == "snapshot-000016.000.safetensors"
+    assert load_network(run).path.name == "snapshot-000016.000.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("0", 0),
+        ("0.25", 0.25),
+        (".3", 0.25),
+        ("0.9", 1),
+        ("3", 4),
+        ("4.0", 4),
+        ("1e3", 16),
+        ("10.1", 16),
+        ("9", 4),
+    ],
+)
+def test_a_moment_of_a_run_is_the_nearest_snapshot(run: Path, wanted: str, found: float) -> None:
+    assert find_network(f"{run}@{wanted}").name == snapshot_name(found)
+
+
+@pytest.mark.parametrize("kimg", ["", "soon", "nan", "inf", "-1", "4kimg"])
+def test_a_moment_is_a_number(run: Path, kimg: str) -> None:
+    with pytest.raises(CheckpointError, match="is not a number of kimg; write RUN@4"):
+        find_network(f"{run}@{kimg}")
+
+
+def test_names_may_hold_an_at_sign(run: Path) -> None:
+    moved = run.rename(run.with_name("00004-a@b"))
+    assert find_network(moved).name == snapshot_name(16)
+    assert find_network(f"{moved}@1").name == snapshot_name(1)
+    file = (moved / snapshot_name(1)).rename(moved / "x@2.safetensors")
+    assert find_network(file) == file
+
+
+def test_snapshots_are_listed_by_kimg(run: Path) -> None:
+    assert [kimg for kimg, _ in list_snapshots(run)] == [0, 0.25, 1, 4, 16]
+    assert all(path.parent == run for _, path in list_snapshots(run))
+
+
+def test_a_folder_without_snapshots(tmp_path: Path) -> None:
+    for name in (tmp_path, f"{tmp_path}@4"):
+        with pytest.raises(CheckpointError, match="no snapshots in this folder"):
+            find_network(name)
+
+
+@pytest.mark.parametrize("name", ["", "faces65", "no/such/file.safetensors", "no@4", "@4", "a\0b"])
+def test_nothing_there(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        CheckpointError, match=r"no such network; pass a file, a run folder, RUN@KIMG, or a name \(faces64"
+    ):
+        find_network(name)
+
+
+def test_a_name_too_long_for_a_file() -> None:
+    with pytest.raises(CheckpointError, match="cannot be read") as caught:
+        find_network("x" * 10_000)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CheckpointError, match="no such network"):
+        find_network(tmp_path / "pipe")
+
+
+def test_a_folder_that_may_not_be_listed(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    for name in (run, f"{run}@4"):
+        with pytest.raises(
+            CheckpointError, match=r"cannot be read \(Permission denied\); check its name and rights"
+        ):
+            find_network(name)
+
+
+def test_a_file_that_may_not_be_read(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *args: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CheckpointError, match=r"cannot be read \(Permission denied\)"):
+        load_network(good)
+
+
+def test_a_missing_embedded_network_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(load.EMBEDDED, "faces64", tmp_path / "gone.safetensors")
+    with pytest.raises(
+        CheckpointError, match="faces64: the embedded network is missing from this installation"
+    ):
+        load_network("faces64")
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_embedded_networks_draw(name: str) -> None:
+    if not EMBEDDED[name].exists():
+        pytest.skip(f"{name} is not in this working tree")
+    assert EMBEDDED[name].stat().st_size < 12 * 2**20
+    net = load_network(name)
+    assert net.D is not None
+    G = net.generator()
+    assert G.img_resolution == int(name.removeprefix("faces"))
+    image = G(torch.randn(4, G.z_dim, generator=torch.Generator().manual_seed(0)), noise_mode="const")
+    assert image.std() > 0.1
+    assert (image[0] - image[1]).abs().mean() > 0.05

@@ -1,0 +1,296 @@
+"""k steps, a crash, a resume: the same as no crash, bit for bit on the CPU.
+
+With everything on that a training can have on: adaptive augmentation under way, mirrored pictures, labels, style
+mixing, path length, R1, gradient accumulation, a ramp-up of the average.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stylegan.errors import TrainingError
+from stylegan.training import loop
+from stylegan.training.loop import TrainSummary, train
+from stylegan.training.plan import make_plan
+from stylegan.training.session import open_run, resume_run
+from tests.stylegan.training.conftest import Crash, crashed
+from tests.stylegan.training.tiny import assert_equal, read_state, tiny_config, write_zip
+
+KIMG = 0.072  # 18 steps of 4: R1 at steps 0 and 16, path length at every 4th, ADA moves after every 4th
+
+
+def begin(labelled: Path, parent: Path, **settings: Any) -> Path:
+    """Train in `parent` until the end or a crash; gives the run folder."""
+    config = tiny_config(labelled, **{"kimg": KIMG, "snapshots": "0.016", "save_minutes": 1e9} | settings)
+    session = open_run(make_plan(config), parent)
+    train(session)
+    return session.run
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory, labelled: Path) -> Path:
+    """The run folder of a training that nothing interrupted."""
+    return begin(labelled, tmp_path_factory.mktemp("unbroken"))
+
+
+def assert_same_run(run: Path, unbroken: Path) -> None:
+    """State and last snapshot are the same."""
+    state, expected = read_state(run), read_state(unbroken)
+    assert expected["step"] == 18
+    assert expected["ada"]["p"] != 0.5
+    assert expected["pl_mean"] > 0
+    assert_equal(state, expected)
+    for name in ("snapshot-000000.016.safetensors", "snapshot-000000.072.safetensors", "fakes000000.072.png"):
+        assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("step", [0, 1, 6, 17])
+def test_a_crash_and_a_resume_change_nothing(
+    tmp_path: Path, labelled: Path, unbroken: Path, crash_before: Crash, step: int
+) -> None:
+    crash_before(step)
+    session = open_run(make_plan(tiny_config(labelled, kimg=KIMG, snapshots="0.016")), tmp_path)
+    crashed(session)
+    crash_before(-1)
+    train(resume_run(session.run, {}))
+    assert_same_run(session.run, unbroken)
+
+
+def test_many_crashes_with_a_state_after_every_step(
+    tmp_path: Path, labelled: Path, unbroken: Path, crash_before: Crash
+) -> None:
+    crash_before(3)
+    config = tiny_config(labelled, kimg=KIMG, snapshots="0.016", save_minutes=0)
+    session = open_run(make_plan(config), tmp_path)
+    crashed(session)
+    for step in (4, 9, 16):
+        crash_before(step)
+        session = resume_run(session.run, {})
+        assert session.plan.state.step == {4: 3, 9: 4, 16: 9}[step]
+        crashed(session)
+    crash_before(-1)
+    train(resume_run(session.run, {}))
+    assert_same_run(session.run, unbroken)
+
+
+def test_the_same_pictures_are_seen_in_the_same_order(
+    tmp_path: Path, labelled: Path, crash_before: Crash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, str]] = []
+    original = loop.train_step
+
+    def noted(
+        state: Any, hyper: Any, reals: torch.Tensor, real_c: torch.Tensor, *rest: Any, **options: Any
+    ) -> int:
+        digest = hashlib.sha256(reals.numpy().tobytes() + real_c.numpy().tobytes()).hexdigest()
+        seen.append((state.step, digest))
+        state.step += 1
+        state.cur_nimg += len(reals)
+        return int(options["micro_batch"])
+
+    monkeypatch.setattr(loop, "train_step", noted)
+    begin(labelled, tmp_path / "whole")
+    whole = dict(seen)
+    seen.clear()
+    crash_before(7)
+    session = open_run(make_plan(tiny_config(labelled, kimg=KIMG, save_minutes=0)), tmp_path / "broken")
+    crashed(session)
+    crash_before(-1)
+    train(resume_run(session.run, {}))
+    assert dict(seen) == whole
+    assert len(seen) == len(whole) == 18 == len(set(whole.values()))
+    assert original is not loop.train_step
+
+
+def test_a_finished_run_goes_on(tmp_path: Path, labelled: Path, unbroken: Path) -> None:
+    run = begin(labelled, tmp_path, kimg=0.04)
+    summary = train(resume_run(run, {"kimg": KIMG}))
+    assert (summary.kimg, summary.num_images) == (KIMG, 32)
+    assert_same_run(run, unbroken)
+    assert (run / "snapshot-000000.040.safetensors").is_file()
+    options = json.loads((run / "training_options.json").read_text())
+    assert options["config"]["kimg"] == KIMG
+
+
+@pytest.mark.parametrize("kimg", [None, KIMG, 0.01])
+def test_a_finished_run_that_is_not_made_longer_stays_as_it_is(
+    tmp_path: Path, unbroken: Path, kimg: float | None
+) -> None:
+    run = tmp_path / unbroken.name
+    shutil.copytree(unbroken, run)
+    summary = train(resume_run(run, {} if kimg is None else {"kimg": kimg}))
+    assert summary.num_images == 0
+    for name in ("state-latest.pt", "stats.jsonl", "snapshot-000000.072.safetensors"):
+        assert (run / name).read_bytes() == (unbroken / name).read_bytes()
+
+
+class TestDamage:
+    """A state file that cannot be used."""
+
+    @staticmethod
+    def cut(path: Path) -> None:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    @staticmethod
+    def flip_a_bit(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        content[content.index(b"data/0") + 4096] ^= 1
+        path.write_bytes(content)
+
+    @staticmethod
+    def empty(path: Path) -> None:
+        path.write_bytes(b"")
+
+    @staticmethod
+    def remove(path: Path) -> None:
+        path.unlink()
+
+    @staticmethod
+    def be_text(path: Path) -> None:
+        path.write_text("version https://git-lfs.github.com/spec/v1\n")
+
+    @pytest.fixture(scope="class")
+    def broken(self, tmp_path_factory: pytest.TempPathFactory, labelled: Path) -> Path:
+        """A run that stopped at step 4, with a state of step 0 before that."""
+        return begin(labelled, tmp_path_factory.mktemp("broken"), kimg=0.016)
+
+    @pytest.mark.parametrize("damage", [cut, flip_a_bit, empty, remove, be_text], ids=lambda f: f.__name__)
+    def test_the_one_before_gives_the_same_result(
+        self, tmp_path: Path, broken: Path, unbroken: Path, damage: Callable[[Path], None]
+    ) -> None:
+        run = tmp_path / broken.name
+        shutil.copytree(broken, run)
+        damage(run / "state-latest.pt")
+        session = resume_run(run, {"kimg": KIMG})
+        assert session.plan.state.step == 0
+        assert session.plan.notes[0].endswith("going on from state-previous.pt")
+        if damage is not TestDamage.flip_a_bit:  # one full run of each kind would teach nothing more
+            session.close()
+            return
+        train(session)
+        assert_same_run(run, unbroken)
+        lines = (run / "stats.jsonl").read_text().splitlines()
+        assert [round(json.loads(line)["Progress/kimg"]["mean"], 3) for line in lines] == [0.016, 0.072]
+
+    def test_both_damaged_is_one_line(self, tmp_path: Path, broken: Path) -> None:
+        run = tmp_path / broken.name
+        shutil.copytree(broken, run)
+        self.cut(run / "state-latest.pt")
+        self.empty(run / "state-previous.pt")
+        before = {path: path.read_bytes() for path in run.iterdir() if path.name != ".lock"}
+        with pytest.raises(TrainingError, match="cannot be resumed") as refusal:
+            resume_run(run, {})
+        assert "\n" not in str(refusal.value)
+        assert "state-latest.pt: " in str(refusal.value)
+        assert "start from a snapshot with --base" in str(refusal.value)
+        assert {path: path.read_bytes() for path in run.iterdir() if path.name != ".lock"} == before
+
+    def test_a_refused_resume_leaves_no_lock(self, tmp_path: Path, broken: Path) -> None:
+        run = tmp_path / broken.name
+        shutil.copytree(broken, run)
+        for _ in range(2):
+            with pytest.raises(TrainingError, match="cannot be resumed"):
+                self.remove_both(run)
+                resume_run(run, {})
+
+    @staticmethod
+    def remove_both(run: Path) -> None:
+        for path in run.glob("state-*.pt"):
+            path.unlink()
+
+
+class TestData:
+    """A run goes on with the pictures it began with, wherever they lie."""
+
+    @pytest.fixture
+    def run(self, tmp_path: Path) -> Path:
+        """A finished run whose data lie beside it."""
+        data = write_zip(tmp_path / "rocks.zip")
+        session = open_run(make_plan(tiny_config(data, kimg=0.004)), tmp_path / "runs")
+        train(session)
+        return session.run
+
+    def test_changed_data_are_refused(self, tmp_path: Path, run: Path) -> None:
+        write_zip(tmp_path / "rocks.zip", seed=1)
+        with pytest.raises(
+            TrainingError, match=r"rocks\.zip: not the data set that 00000-rocks-none was started with"
+        ):
+            resume_run(run, {})
+
+    def test_moved_data_are_found_where_one_says(self, tmp_path: Path, run: Path) -> None:
+        moved = tmp_path / "elsewhere.zip"
+        (tmp_path / "rocks.zip").rename(moved)
+        assert self.go_on(run, data=str(moved)).kimg == 0.008
+        assert resume_run(run, {}).close() is None  # and remembered
+
+    def test_another_working_directory_does_not_matter(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_zip(tmp_path / "rocks.zip")
+        monkeypatch.chdir(tmp_path)
+        session = open_run(make_plan(tiny_config(Path("rocks.zip"), kimg=0.004)), Path("runs"))
+        train(session)
+        monkeypatch.chdir(tmp_path / "runs")
+        assert self.go_on(Path("00000-rocks-none")).kimg == 0.008
+
+    @staticmethod
+    def go_on(run: Path, **overrides: Any) -> TrainSummary:
+        return train(resume_run(run, {"kimg": 0.008, **overrides}))
+
+
+def test_a_resume_needs_no_base(tmp_path: Path, labelled: Path, unbroken: Path) -> None:
+    base = tmp_path / "base.safetensors"
+    shutil.copy(unbroken / "snapshot-000000.016.safetensors", base)
+    settings: dict[str, Any] = {"base": str(base), "ema_kimg": 0.01}
+    whole = begin(labelled, tmp_path / "whole", **settings)
+    part = begin(labelled, tmp_path / "part", kimg=0.02, **settings)
+    base.unlink()
+    train(resume_run(part, {"kimg": KIMG}))
+    assert_equal(read_state(part), read_state(whole))
+
+
+def test_a_resume_keeps_the_micro_batch_whatever_is_free(
+    tmp_path: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(labelled, tmp_path, kimg=0.004, micro_batch=None)
+    monkeypatch.setattr("stylegan.training.memory.free_bytes", lambda device: 0)
+    session = resume_run(run, {})
+    session.close()
+    assert session.plan.micro_batch == 4
+    session = resume_run(run, {"micro_batch": 1})
+    session.close()
+    assert session.plan.micro_batch == 1
+
+
+def test_a_resume_may_change_learning_rates(tmp_path: Path, labelled: Path) -> None:
+    run = begin(labelled, tmp_path, kimg=0.004)
+    session = resume_run(run, {"g_lr": 0.0001})
+    session.close()
+    state = session.plan.state
+    assert state.G_opt.param_groups[0]["lr"] == pytest.approx(0.0001 * 4 / 5)
+    assert state.D_opt.param_groups[0]["lr"] == pytest.approx(0.0025 * 16 / 17)
+    assert state.G_opt.state
+
+
+def test_a_resume_sweeps_what_a_killed_process_left(tmp_path: Path, labelled: Path) -> None:
+    run = begin(labelled, tmp_path, kimg=0.004)
+    (run / ".snapshot-000000.008.4242.tmp.safetensors").write_bytes(b"half")
+    resume_run(run, {}).close()
+    assert not list(run.glob("*.tmp*"))
+
+
+def test_two_processes_do_not_train_one_run(tmp_path: Path, labelled: Path) -> None:
+    run = begin(labelled, tmp_path, kimg=0.004)
+    session = resume_run(run, {})
+    size = (run / "stats.jsonl").stat().st_size
+    with pytest.raises(TrainingError, match="already being trained, by process"):
+        resume_run(run, {"kimg": 1.0})
+    assert (run / "stats.jsonl").stat().st_size == size
+    session.close()
+    resume_run(run, {}).close()

@@ -1,0 +1,83 @@
+"""Trainings that take a second: a handful of noisy 16×16 pictures, and networks of a few thousand weights."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylegan.archive import ArchiveWriter
+from stylegan.training.config import TrainConfig
+from stylegan.training.plan import Plan, make_plan
+
+__all__ = ["RESOLUTION", "assert_equal", "read_state", "tiny_config", "tiny_plan", "write_zip"]
+
+RESOLUTION = 16
+
+
+def write_zip(
+    path: Path,
+    *,
+    num: int = 20,
+    resolution: int = RESOLUTION,
+    channels: int = 3,
+    classes: int = 0,
+    seed: int = 0,
+) -> Path:
+    """Write a data set of random pictures, labelled in turn if there are classes."""
+    rng = np.random.default_rng(seed)
+    with ArchiveWriter(path) as archive:
+        for i in range(num):
+            pixels = rng.integers(0, 256, [resolution, resolution, channels], dtype=np.uint8)
+            archive.add(pixels, label=i % classes if classes else None)
+    return path
+
+
+def tiny_config(data: Path, **settings: Any) -> TrainConfig:
+    """A training from scratch with everything on that training can have on; 18 steps unless told otherwise."""
+    defaults: dict[str, Any] = {
+        "kimg": 0.072,
+        "base": "none",
+        "batch": 4,
+        "micro_batch": 2,
+        "aug_p": 0.5,
+        "ada_kimg": 1.0,
+        "mirror": True,
+        "seed": 3,
+        "device": "cpu",
+        "channel_base": 256,
+        "channel_max": 16,
+        "mapping_layers": 2,
+        "w_dim": 16,
+    }
+    return TrainConfig(data=str(data), **(defaults | settings))
+
+
+def tiny_plan(data: Path, **settings: Any) -> Plan:
+    """The plan of a `tiny_config`."""
+    return make_plan(tiny_config(data, **settings))
+
+
+def read_state(run: Path, name: str = "state-latest.pt") -> dict[str, Any]:
+    """A saved state, less what tells the time."""
+    content: dict[str, Any] = torch.load(run / name, weights_only=True)
+    del content["extra"]
+    return content
+
+
+def assert_equal(first: Any, second: Any, path: str = "") -> None:
+    """Nested containers of tensors and plain values are the same, bit for bit."""
+    assert type(first) is type(second), path
+    if isinstance(first, Tensor):
+        assert torch.equal(first, second), path
+    elif isinstance(first, dict):
+        assert first.keys() == second.keys(), path
+        for key, value in first.items():
+            assert_equal(value, second[key], f"{path}.{key}")
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second), path
+        for i, (one, other) in enumerate(zip(first, second, strict=True)):
+            assert_equal(one, other, f"{path}[{i}]")
+    else:
+        assert first == second, path
