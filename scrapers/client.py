@@ -86,9 +86,10 @@ class PoliteClient:
 
     Args:
         config: behaviour; hosts get limits of their own through `gate`.
+        num_places: requests under way at the same time, over all hosts.
     """
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, num_places: int = 8) -> None:
         self.config = config
         self.stop = threading.Event()
         self.guard = AddressGuard(allow_private=config.allow_private_hosts)
@@ -100,6 +101,7 @@ class PoliteClient:
             breaker_rest_s=config.breaker_rest_s,
         )
         self.rng = random.Random()  # spreads waits only; nothing that is written depends on it
+        self._places = threading.Semaphore(num_places)
         self._watchdog = Watchdog()
         self._has_proxies = bool(
             urllib.request.getproxies()
@@ -150,6 +152,7 @@ class PoliteClient:
             self.guard.check_url(url)
             with (
                 self.gate.visit(netloc_of(url)) as visit,
+                self._places,
                 self._watchdog.watch(left_s) as watch,  # waiting for one's turn does not count
                 self._send(url, sent, form, visit, watch) as response,
             ):

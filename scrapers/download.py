@@ -67,6 +67,7 @@ def download(client: PoliteClient, url: str, target: Path, rules: DownloadRules)
         _discard(part)
         raise DownloadError("empty", f"{redact(url)}: no content")
     _unwrap(part, rules.max_bytes, url)
+    _flush(part)
     part.replace(target)
     _note_path(part).unlink(missing_ok=True)
 
@@ -84,7 +85,8 @@ def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
         content = source.read_bytes()
     except OSError as error:
         raise DownloadError("not-found", f"{source}: {error.strerror}") from None
-    _write_flushed(part, content)
+    part.write_bytes(content)
+    _flush(part)
     part.replace(target)
 
 
@@ -156,8 +158,6 @@ def _write_body(reply: Reply, part: Path, offset: int, rules: DownloadRules, url
                 file.truncate(0)
                 raise DownloadError("too-many-bytes", f"{redact(url)}: more than {rules.max_bytes} bytes")
             file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _keep_note(part: Path, reply: Reply, url: str, offset: int) -> None:
@@ -206,7 +206,7 @@ def _unwrap(part: Path, max_bytes: int, url: str) -> None:
         _discard(part)
         raise DownloadError("too-many-bytes", f"{redact(url)}: unpacks to more than {max_bytes} bytes")
     if plain:
-        _write_flushed(part, plain)
+        part.write_bytes(plain)
 
 
 def _head(part: Path) -> bytes:
@@ -214,10 +214,8 @@ def _head(part: Path) -> bytes:
         return file.read(2)
 
 
-def _write_flushed(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 

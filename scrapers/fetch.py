@@ -1,12 +1,11 @@
 """What a worker does with one reference: fetch it, look at it, and note the outcome so that it is done once.
 
 Outcomes are facts about a URL, independent of any other picture; whether the picture is kept is the judge's affair.
-A worker holds a network place only while it talks to the network, so that decoding one picture never keeps the next
-from being asked for.
+The client lends a worker a place only while it talks to the network, so that with a few workers more than places,
+flushing and decoding one picture never keep the next from being asked for.
 """
 
 import json
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -65,7 +64,6 @@ class Fetcher:
         client: the network.
         folder: where files wait for their turn.
         rules: what a download must keep to.
-        num_places: downloads at the same time.
         obedient: sources for which robots.txt is asked.
     """
 
@@ -75,7 +73,6 @@ class Fetcher:
         folder: ScrapeFolder,
         rules: DownloadRules,
         *,
-        num_places: int,
         obedient: frozenset[str],
     ) -> None:
         self._client = client
@@ -83,7 +80,6 @@ class Fetcher:
         self._rules = rules
         self._robots = Robots(client, rules.agent)
         self._obedient = obedient
-        self._places = threading.Semaphore(num_places)
 
     def fetch(self, ref: ImageRef) -> Outcome:
         """Fetch the picture, or else its fallback; the first address's outcome stands where both fail.
@@ -121,8 +117,7 @@ class Fetcher:
         staged = self._folder.staged(ref, url)
         try:
             if not staged.exists():  # else the last run ended before it could look at it
-                with self._places:
-                    self._get(ref, url, staged)
+                self._get(ref, url, staged)
             return Outcome(url=url, picture=inspect(staged))
         except PassingError as error:
             if error.reason == "stopped":

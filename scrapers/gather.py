@@ -34,7 +34,7 @@ from scrapers.summary import Summary
 __all__ = ["gather", "preview"]
 
 _WINDOW_PER_WORKER = 4
-_LOOKING = 2  # threads beyond the network's, which decode while those wait
+_LOOKING = 0.5  # threads beyond those that download, for each of them; they flush and decode meanwhile
 _UNREACHABLE_IN_A_ROW = 20
 _NO_NETWORK = frozenset({"connection", "timeout", "dns", "host-down", "robots-unknown"})
 
@@ -62,7 +62,7 @@ def gather(
         OSError: the disk is full; the same command goes on.
     """
     warn = warn or (lambda message: None)
-    client = PoliteClient(config.client)
+    client = PoliteClient(config.client, config.workers)
     environ = os.environ if environ is None else environ
     _check_sources(config, environ)
     with _quiet_pillow(), contextlib.closing(client), open_folder(config.out) as folder:
@@ -74,7 +74,6 @@ def gather(
             client,
             folder,
             config.rules,
-            num_places=config.workers,
             obedient=frozenset(source.info.name for source in sources if source.info.obeys_robots),
         )
         return _Scrape(config, folder, fetcher, watch, warn).run(
@@ -132,7 +131,7 @@ class _Scrape:
     def run(self, streams: list[Stream]) -> Summary:
         self._recall()
         refs = self.history.new_ones(take_turns(streams, self._lost))
-        pool = ThreadPoolExecutor(self.config.workers + _LOOKING, thread_name_prefix="scrape")
+        pool = ThreadPoolExecutor(int(self.config.workers * (1 + _LOOKING)) + 1, thread_name_prefix="scrape")
         try:
             self._work(refs, pool)
         finally:

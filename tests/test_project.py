@@ -14,12 +14,22 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bend", "stylegan", "scrapers")
-SOURCES = {
-    str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8"))
-    for folder in (*PACKAGES, "tests", "benchmarks", "docs")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-}
-SHIPPED = {name: tree for name, tree in SOURCES.items() if name.split("/")[0] in PACKAGES}
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, ast.Module]:
+    """Every source file by its path."""
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8"))
+        for folder in (*PACKAGES, "tests", "benchmarks", "docs")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+
+
+@pytest.fixture(scope="module")
+def shipped(sources: dict[str, ast.Module]) -> dict[str, ast.Module]:
+    """Those that a wheel holds."""
+    return {name: tree for name, tree in sources.items() if name.split("/")[0] in PACKAGES}
 
 
 def pins() -> dict[str, Requirement]:
@@ -45,9 +55,11 @@ def test_wheel_installs_three_packages_and_no_other(wheel: zipfile.ZipFile) -> N
 
 
 @pytest.mark.slow
-def test_wheel_holds_every_source_and_the_bundled_files(wheel: zipfile.ZipFile) -> None:
+def test_wheel_holds_every_source_and_the_bundled_files(
+    wheel: zipfile.ZipFile, shipped: dict[str, ast.Module]
+) -> None:
     names = set(wheel.namelist())
-    assert SHIPPED.keys() <= names
+    assert shipped.keys() <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
     bundled = {f"bend/{path.relative_to(ROOT)}" for path in (ROOT / "datasets").rglob("*") if path.is_file()}
     assert len(bundled) > 12
@@ -99,25 +111,25 @@ def test_every_direct_dependency_is_pinned_within_its_range() -> None:
         assert wanted.specifier.contains(str(pin.specifier).removeprefix("==")), f"{pin} is outside {wanted}"
 
 
-def test_every_module_opens_by_saying_what_it_is() -> None:
-    silent = [name for name, tree in SOURCES.items() if tree.body and not ast.get_docstring(tree)]
+def test_every_module_opens_by_saying_what_it_is(sources: dict[str, ast.Module]) -> None:
+    silent = [name for name, tree in sources.items() if tree.body and not ast.get_docstring(tree)]
     assert not silent
 
 
-def test_nothing_prints_but_the_command_line() -> None:
+def test_nothing_prints_but_the_command_line(shipped: dict[str, ast.Module]) -> None:
     printing = [
         f"{name}:{node.lineno}"
-        for name, tree in SHIPPED.items()
+        for name, tree in shipped.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.stdout.write")
     ]
     assert not printing, "raise, return or click.echo instead"
 
 
-def test_functions_stay_short() -> None:
+def test_functions_stay_short(shipped: dict[str, ast.Module]) -> None:
     long = [
         f"{name}: {node.name}"
-        for name, tree in SHIPPED.items()
+        for name, tree in shipped.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno >= 80

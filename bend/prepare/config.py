@@ -17,6 +17,7 @@ COLOURS = ("rgb", "grey")
 DEDUPES = ("none", "exact", "near")
 MAX_RESOLUTION = 8192
 MAX_TILES = 10_000
+MAX_FRAMES = 1_000_000
 
 _OVERSAMPLING = (
     2.5  # pixels decoded for a pixel kept, at least, so that the Lanczos filter sees what it needs
@@ -24,11 +25,21 @@ _OVERSAMPLING = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A part of the pictures that goes to a zip of its own."""
+
+    name: str
+    """What its zip is called: `rocks-NAME.zip` beside `rocks.zip`."""
+    share: float
+    """Of the pictures, above 0 and below 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PackageConfig:
     """Settings of one packaging; raises SettingsError for a value that makes no sense."""
 
     sources: tuple[Path, ...]
-    """Folders (walked recursively), zips and picture files."""
+    """Folders (walked recursively), zips, pictures and videos."""
     out: Path
     """The data-set zip to make."""
     resolution: int
@@ -39,8 +50,14 @@ class PackageConfig:
     """Label each picture with the folder it lies in."""
     max_images: int | None = None
     """Stop at so many images, drawn from the pictures at random; None for all."""
+    every: float = 1.0
+    """Seconds from one frame taken of a video to the next."""
+    max_frames: int = 10_000
+    """Frames taken of one video at most, spread over its length."""
+    split: tuple[str, ...] = ()
+    """Zips beside `out`, each `NAME:SHARE`: that share of the pictures, tiles and lookalikes together."""
     seed: int = 0
-    """Seed of the tiles' places and of the draw."""
+    """Seed of the tiles' places, of the draw and of the split."""
     workers: int | None = None
     """Processes; None for one a core."""
     background: str = "white"
@@ -53,8 +70,12 @@ class PackageConfig:
     """`none`, `exact` (the same bytes), or `near` (looks the same, by difference hash)."""
     min_size: int | None = None
     """Pictures whose shorter side has fewer pixels are refused; None for half the resolution."""
+    min_aspect: float | None = None
+    """Pictures whose width is less than so many times their height are refused; None for none."""
+    max_aspect: float | None = None
+    """Pictures whose width is more than so many times their height are refused; None for none."""
     force: bool = False
-    """Replace `out` if it is there."""
+    """Replace what is there."""
 
     def __post_init__(self) -> None:
         if not self.sources:
@@ -72,6 +93,8 @@ class PackageConfig:
             if value not in allowed:
                 raise SettingsError(f"--{name} {value}: must be one of {', '.join(allowed)}")
         self._refuse_counts()
+        self._refuse_measures()
+        self._refuse_splits()
         try:
             ImageColor.getrgb(self.background)
         except ValueError:
@@ -84,6 +107,27 @@ class PackageConfig:
         """How many tiles a picture is cut into; None for the other crops."""
         match = re.fullmatch(r"tiles:([0-9]{1,6})", self.crop)
         return int(match[1]) if match and 1 <= int(match[1]) <= MAX_TILES else None
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """`split`, taken apart."""
+        return tuple(map(_parse_split, self.split))
+
+    @property
+    def outs(self) -> tuple[Path, ...]:
+        """The zips to make: `out`, then those split off."""
+        beside = (self.out.with_name(f"{self.out.stem}-{split.name}{self.out.suffix}") for split in self.splits)
+        return (self.out, *beside)
+
+    @property
+    def needs_digests(self) -> bool:
+        """Whether the bytes of pictures are to be hashed."""
+        return self.dedupe != "none" or bool(self.split)
+
+    @property
+    def needs_looks(self) -> bool:
+        """Whether the looks of pictures are to be hashed."""
+        return self.dedupe == "near" or bool(self.split)
 
     @property
     def background_rgb(self) -> tuple[int, int, int]:
@@ -111,12 +155,39 @@ class PackageConfig:
     def _refuse_counts(self) -> None:
         for name, value, least in (
             ("max-images", self.max_images, 1),
+            ("max-frames", self.max_frames, 1),
             ("workers", self.workers, 1),
             ("min-size", self.min_size, 1),
             ("seed", self.seed, 0),
         ):
             if value is not None and value < least:
                 raise SettingsError(f"--{name} {value}: must be at least {least}")
+        if self.max_frames > MAX_FRAMES:
+            raise SettingsError(f"--max-frames {self.max_frames}: must be at most {MAX_FRAMES}")
+
+    def _refuse_measures(self) -> None:
+        if not 0.001 <= self.every <= 86_400:
+            raise SettingsError(f"--every {self.every:g}: must be seconds, from 0.001 to 86400")
+        for name, value in (("min-aspect", self.min_aspect), ("max-aspect", self.max_aspect)):
+            if value is not None and not 0 < value < math.inf:
+                raise SettingsError(f"--{name} {value:g}: must be width over height, such as 1.5")
+        if self.min_aspect and self.max_aspect and self.min_aspect > self.max_aspect:
+            raise SettingsError(
+                f"--min-aspect {self.min_aspect:g}: must not be above --max-aspect {self.max_aspect:g}"
+            )
+
+    def _refuse_splits(self) -> None:
+        if len(set(self.outs)) < len(self.outs):
+            raise SettingsError(f"--split {' --split '.join(self.split)}: give each a name of its own")
+        if sum(split.share for split in self.splits) >= 1:
+            raise SettingsError(f"--split {' --split '.join(self.split)}: leaves nothing for {self.out}")
+
+
+def _parse_split(text: str) -> Split:
+    name, _, share = text.partition(":")
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name) and re.fullmatch(r"0?\.[0-9]{1,9}", share) and float(share) > 0:
+        return Split(name=name, share=float(share))
+    raise SettingsError(f"--split {text}: must be NAME:SHARE, a word and a part of 1, such as test:0.1")
 
 
 def _nearest_power(value: int) -> int:

@@ -1,4 +1,4 @@
-"""Which pictures there are: folders walked, zips listed, files taken, in an order that never varies.
+"""Which pictures and videos there are: folders walked, zips listed, files taken, in an order that never varies.
 
 Nothing is decoded here, and nothing left out but what is plainly no picture of the user's: hidden files, the
 manifests, and `dataset.json` of zips. Whatever else lies in a folder is looked at by `bend.prepare.intake`
@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from bend.errors import PackageError
 from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
+from bend.prepare.video import VIDEO_SUFFIXES
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
 from stylegan.archive.metadata import METADATA_NAME, Label, read_labels, read_sources
@@ -25,7 +26,7 @@ _JUNK = {"thumbs.db", "desktop.ini"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePicture:
-    """A picture yet to be opened."""
+    """A picture, or a video, yet to be opened."""
 
     name: str
     """How it is told of: its path below the source, with forward slashes."""
@@ -39,6 +40,11 @@ class SourcePicture:
     """The label it had in the data set it comes from."""
     origin: dict[str, str] = field(default_factory=dict)
     """What is known of where it comes from: `ORIGIN_FIELDS`, and `parent` if it was cut before."""
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is, by its name, a video."""
+        return PurePosixPath(self.member or self.path.name).suffix.lower() in VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

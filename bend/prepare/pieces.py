@@ -1,10 +1,12 @@
-"""One source picture to its training images: what a worker process does, from file to encoded PNGs.
+"""One picture to its training images: from file to encoded PNGs.
 
 Everything it needs comes in as arguments and everything it finds goes out as one record, refusals included,
-so that the result does not depend on which process did it, or when.
+so that the result does not depend on which process did it, or when. `bend.prepare.films` does the same for
+the frames of a video.
 """
 
 import io
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ from stylegan.archive import encode_png
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
 
-__all__ = ["Piece", "Prepared", "prepare"]
+__all__ = ["Piece", "Prepared", "make_pieces", "prepare"]
 
 MAX_FILE_BYTES = 512 * 2**20
 
@@ -52,7 +54,17 @@ class Prepared:
     notes: tuple[str, ...] = ()
     """What was mended on the way, one short word each."""
     digest: str | None = None
+    """Of the file's bytes, or of a frame's pixels; None where nobody asks."""
     looks: int | None = None
+    """Difference hash; None where nobody asks."""
+    time_s: float | None = None
+    """Of a frame: seconds after the video's first."""
+    frames: Path | None = None
+    """Of a video: where its frames lie, to be read by `bend.prepare.films.read_frames`."""
+    all_looks: tuple[int, ...] = ()
+    """Of a video: its frames' `looks`."""
+    failure: OSError | None = None
+    """What is no fault of the picture's and ends the packaging, such as a full disk."""
 
 
 def prepare(source: SourcePicture, config: PackageConfig) -> Prepared:
@@ -65,18 +77,31 @@ def prepare(source: SourcePicture, config: PackageConfig) -> Prepared:
                 animated=config.animated,
                 scale_for=_scale_for(config),
             )
-            _refuse_small(picture.full_size, config)
-            crops = _choose_crops(picture, source, config)
+            pieces, notes = make_pieces(picture, source.name, config)
             return Prepared(
-                pieces=tuple(_encode(picture, crop, config) for crop in crops),
-                notes=picture.notes + _notes_on(crops, config),
-                digest=content_digest(file) if config.dedupe != "none" else None,
-                looks=difference_hash(picture.image) if config.dedupe == "near" else None,
+                pieces=pieces,
+                notes=notes,
+                digest=content_digest(file) if config.needs_digests else None,
+                looks=difference_hash(picture.image) if config.needs_looks else None,
             )
     except IntakeError as error:
         return Prepared(reason=error.reason, message=str(error))
     except OSError as error:
         return Prepared(reason="unreadable", message=error.strerror or str(error))
+
+
+def make_pieces(
+    picture: Picture, name: str, config: PackageConfig
+) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+    """Crop, scale and encode a picture taken in; its pieces, and the notes on it.
+
+    Raises:
+        IntakeError: `too-small`, `aspect` or `flat`.
+    """
+    _refuse_shape(picture.full_size, config)
+    crops = _choose_crops(picture, name, config)
+    pieces = tuple(_encode(picture, crop, config) for crop in crops)
+    return pieces, picture.notes + _notes_on(crops, config)
 
 
 def _open(source: SourcePicture) -> BinaryIO:
@@ -109,17 +134,20 @@ def _scale_for(config: PackageConfig) -> Callable[[tuple[int, int]], float]:
     return scale
 
 
-def _refuse_small(full_size: tuple[int, int], config: PackageConfig) -> None:
+def _refuse_shape(full_size: tuple[int, int], config: PackageConfig) -> None:
+    width, height = full_size
     if min(full_size) < config.smallest_side:
-        width, height = full_size
         raise IntakeError("too-small", f"{width}×{height}, its shorter side below {config.smallest_side}")
+    least, most = config.min_aspect or 0.0, config.max_aspect or math.inf
+    if not least <= width / height <= most:
+        raise IntakeError("aspect", f"{width}×{height}, {width / height:.2f} times as wide as high")
 
 
-def _choose_crops(picture: Picture, source: SourcePicture, config: PackageConfig) -> list[Crop]:
+def _choose_crops(picture: Picture, name: str, config: PackageConfig) -> list[Crop]:
     if config.num_tiles is None:
         return [CROPS[config.crop](picture.image, picture.full_size)]
     # Drawn by name, so that a picture's tiles stay the same whatever else lies beside it.
-    rng = np.random.default_rng([config.seed, zlib.crc32(source.name.encode())])
+    rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
     crops = choose_tiles(picture.image, picture.full_size, config.num_tiles, config.resolution, rng)
     if not crops:
         raise IntakeError("flat", "no part of it has any detail")

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from stylegan.checkpoint.legacy import is_legacy, load_legacy
 from stylegan.checkpoint.native import Network, load_native
 from stylegan.errors import CheckpointError
 
@@ -29,7 +30,8 @@ def load_network(path_or_name: str | os.PathLike[str]) -> Network:
     Raises:
         CheckpointError: nothing there, or not a network.
     """
-    return load_native(find_network(path_or_name))
+    path = find_network(path_or_name)
+    return load_legacy(path) if is_legacy(path) else load_native(path)
 
 
 def find_network(path_or_name: str | os.PathLike[str]) -> Path:

@@ -214,11 +214,14 @@ def test_unreachable_hosts(client: PoliteClient) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_proxies_of_the_environment_are_used(client: PoliteClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with Echo() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        with client.attempt("http://pictures.example/a.jpg") as reply:
+        with (
+            closing(PoliteClient(HURRIED)) as client,
+            client.attempt("http://pictures.example/a.jpg") as reply,
+        ):
             assert reply.decoded(10) == b"ok"
         assert proxy.requests[0].headers["host"] == "pictures.example"

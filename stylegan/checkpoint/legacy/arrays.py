@@ -5,6 +5,7 @@ Only plain numbers are allowed: no objects, strings, records or dates, so that b
 
 import dataclasses
 import math
+import struct
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,11 @@ class ArrayRecord(StatefulRecord):
     shape: tuple[int, ...] = ()
     is_fortran: bool = False
     data: bytes | Span = b""
+
+    @classmethod
+    def of_number(cls, value: float) -> "ArrayRecord":
+        """A number by itself, which numpy pickles otherwise than an array of no dimensions."""
+        return cls(DtypeRecord("f8"), data=struct.pack("<d", value))
 
     def set_state(self, state: object) -> None:
         """Take numpy's (version, shape, dtype, is_fortran, data)."""

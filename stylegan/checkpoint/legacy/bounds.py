@@ -7,10 +7,10 @@ hold the reading of any file to a few seconds and a few hundred megabytes beside
 
 import dataclasses
 
-__all__ = ["MAX_KEPT_TEXT", "Meter", "RefusedError", "shown"]
+__all__ = ["MAX_INLINE_BYTES", "Meter", "RefusedError", "shown"]
 
-MAX_KEPT_TEXT = 4096
-"""Longer strings, in bytes, are remembered only by where they lie: no name or setting is as long."""
+MAX_INLINE_BYTES = 128
+"""Longer text and bytes are remembered only by where they lie: no name is as long, and no storage as short."""
 _MAX_OPCODES = 1_000_000
 _MAX_TEXT_BYTES = 64 << 20
 

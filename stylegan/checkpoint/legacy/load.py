@@ -36,13 +36,12 @@ _HEAD_BYTES = 16
 
 
 def is_legacy(path: Path) -> bool:
-    """Whether a file begins like one that `load_legacy` reads: a pickle, or a zip archive.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+    """Whether a file begins like one that `load_legacy` reads: a pickle, or a zip archive."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
     # A safetensors file begins with the length of its header, any eight bytes, and then that header.
     return head.startswith((*_PICKLES, _ZIP)) and head[8:9] != b"{"
 
@@ -83,11 +82,11 @@ def _read(path: Path, source: FileSource) -> Network:
         root = read_pickle(cursor, OFFICIAL_GLOBALS)
         if cursor.left:
             raise RefusedError(f"has {cursor.left} bytes after the end of its pickle; refused")
-    if is_official(root):
-        networks, augment_p = read_official(root)  # type: ignore[arg-type]
+    for recognises, read in _FORMATS:
+        if recognises(root):
+            networks, augment_p = read(root)
+            break
     else:
-        raise RefusedError(
-            "holds no StyleGAN2 network that is known here; pass an official or rosinality checkpoint"
-        )
+        raise RefusedError("holds no StyleGAN2 network known here; pass an official or rosinality checkpoint")
     fields = {"G": None, "D": None, "G_ema": None} | networks
     return Network(**fields, meta=NetworkMeta(augment_p=augment_p), path=path)  # type: ignore[arg-type]

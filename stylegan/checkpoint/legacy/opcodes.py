@@ -9,12 +9,10 @@ import pickletools
 import struct
 from collections.abc import Callable
 
-from stylegan.checkpoint.legacy.bounds import MAX_KEPT_TEXT, RefusedError
+from stylegan.checkpoint.legacy.bounds import MAX_INLINE_BYTES, RefusedError
 from stylegan.checkpoint.legacy.source import Cursor, Span
 
 __all__ = ["next_opcode"]
-
-_MAX_INLINE_BYTES = 255
 
 
 def next_opcode(cursor: Cursor) -> tuple[bytes, object]:
@@ -68,7 +66,7 @@ def _length(cursor: Cursor, size: int) -> int:
 def _text(size: int) -> Callable[[Cursor], str | Span]:
     def read(cursor: Cursor) -> str | Span:
         length = _length(cursor, size)
-        if length > MAX_KEPT_TEXT:
+        if length > MAX_INLINE_BYTES:
             span = cursor.skip(length)
             return Span(span.source, span.start, span.length, is_text=True)
         cursor.meter.take_text(length)
@@ -83,7 +81,7 @@ def _text(size: int) -> Callable[[Cursor], str | Span]:
 def _bytes(size: int) -> Callable[[Cursor], bytes | Span]:
     def read(cursor: Cursor) -> bytes | Span:
         length = _length(cursor, size)
-        return cursor.take(length) if length <= _MAX_INLINE_BYTES else cursor.skip(length)
+        return cursor.take(length) if length <= MAX_INLINE_BYTES else cursor.skip(length)
 
     return read
 

@@ -7,6 +7,7 @@ upsampling ones are turned by half a turn, and the bias of a modulation gains th
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from stylegan.ops import setup_filter
 
 __all__ = ["is_tensorflow", "read_tensorflow"]
 
+_Change: TypeAlias = Callable[[Tensor], Tensor]
 _DAMAGED = "damaged or forged, fetch it again"
 _ONLY = "only TensorFlow's unconditional StyleGAN2 and ADA networks are read"
 _PASSED_OVER = ("lod",)
@@ -76,8 +78,9 @@ class _State:
         for pair in variables:
             if type(pair) not in (tuple, list) or len(pair) != 2 or type(pair[0]) is not str:
                 raise RefusedError(f"has a {self.name} with a variable without name; {_DAMAGED}")
-            if isinstance(pair[1], ArrayRecord):
-                self.arrays[prefix + pair[0]] = pair[1]
+            value = ArrayRecord.of_number(pair[1]) if type(pair[1]) is float else pair[1]
+            if isinstance(value, ArrayRecord):
+                self.arrays[prefix + pair[0]] = value
 
     def shape(self, key: str, num_dimensions: int) -> tuple[int, ...]:
         array = self.arrays.get(key)
@@ -85,37 +88,41 @@ class _State:
             raise RefusedError(f"has a {self.name} without a usable {shown(key)}; {_ONLY}")
         return array.shape
 
-    def weight(self, key: str, num_dimensions: int, change: Callable[[Tensor], Tensor]) -> Weight:
-        """The array, after `change`, whose effect on shapes is found without reading it."""
-        shape = self.shape(key, num_dimensions)
-        array = self.arrays[key]
+    def weight(
+        self, key: str, axes: tuple[int, ...], *, num_leading: int = 0, change: _Change = lambda x: x
+    ) -> Weight:
+        """An array without its leading dimensions of 1, after `change`, its axes in the order `axes`."""
+        full = self.shape(key, num_leading + len(axes))
+        if full[:num_leading] != (1,) * num_leading:
+            raise RefusedError(f"has a {self.name} without a usable {shown(key)}; {_ONLY}")
         self.unused.discard(key)
-        changed = tuple(change(torch.empty(shape, device="meta")).shape)
-        return Weight(shape=changed, read=lambda: change(torch.from_numpy(array.read())).contiguous())
+        array, inner = self.arrays[key], full[num_leading:]
+
+        def read() -> Tensor:
+            return change(torch.from_numpy(array.read()).reshape(inner)).permute(axes).contiguous()
+
+        return Weight(shape=tuple(inner[axis] for axis in axes), read=read)
 
     def dense(self, key: str) -> dict[str, Weight]:
-        weight = self.weight(f"{key}/weight", 2, lambda x: x.T)
-        return {"weight": weight, "bias": self.weight(f"{key}/bias", 1, lambda x: x)}
+        return {"weight": self.weight(f"{key}/weight", (1, 0)), "bias": self.weight(f"{key}/bias", (0,))}
 
     def conv(self, key: str, *, has_bias: bool = True, is_turned: bool = False) -> dict[str, Weight]:
-        def change(x: Tensor) -> Tensor:
-            return (x.flip(0, 1) if is_turned else x).permute(3, 2, 0, 1)
-
-        found = {"weight": self.weight(f"{key}/weight", 4, change)}
-        return found | {"bias": self.weight(f"{key}/bias", 1, lambda x: x)} if has_bias else found
+        change: _Change = (lambda x: x.flip(0, 1)) if is_turned else (lambda x: x)
+        found = {"weight": self.weight(f"{key}/weight", (3, 2, 0, 1), change=change)}
+        return found | {"bias": self.weight(f"{key}/bias", (0,))} if has_bias else found
 
     def modulation(self, key: str) -> dict[str, Weight]:
         return {
-            "affine.weight": self.weight(f"{key}/mod_weight", 2, lambda x: x.T),
-            "affine.bias": self.weight(f"{key}/mod_bias", 1, lambda x: x + 1),
+            "affine.weight": self.weight(f"{key}/mod_weight", (1, 0)),
+            "affine.bias": self.weight(f"{key}/mod_bias", (0,), change=lambda x: x + 1),
         }
 
     def layer(self, key: str, noise: int, *, is_turned: bool = False) -> dict[str, Weight]:
         return {
             **self.conv(key, is_turned=is_turned),
             **self.modulation(key),
-            "noise_strength": self.weight(f"{key}/noise_strength", 0, lambda x: x),
-            "noise_const": self.weight(f"synthesis/noise{noise}", 4, lambda x: x[0, 0]),
+            "noise_strength": self.weight(f"{key}/noise_strength", ()),
+            "noise_const": self.weight(f"synthesis/noise{noise}", (0, 1), num_leading=2),
         }
 
     def finish(self) -> None:
@@ -123,14 +130,14 @@ class _State:
         for key in sorted(self.unused):
             raise RefusedError(f"has an unknown array {shown(f'{self.name}: {key}')}; {_ONLY}")
 
-    def filter(self) -> Tensor:
+    def taps(self) -> list[float]:
         """What the network resamples with."""
-        taps = self.settings.get("resample_kernel", (1, 3, 3, 1))
-        if type(taps) not in (list, tuple) or not 0 < len(taps) <= 16:  # type: ignore[arg-type]
+        taps = self.settings.get("resample_kernel", [1, 3, 3, 1])
+        if not isinstance(taps, list | tuple) or not 0 < len(taps) <= 16:
             raise RefusedError(f"has a resample_kernel that is no list of numbers; {_DAMAGED}")
-        if not all(type(tap) in (int, float) for tap in taps):  # type: ignore[attr-defined]
+        if not all(type(tap) in (int, float) for tap in taps):
             raise RefusedError(f"has a resample_kernel that is no list of numbers; {_DAMAGED}")
-        return setup_filter(taps)  # type: ignore[arg-type]
+        return list(taps)
 
     def given(self, *names: str) -> dict[str, object]:
         """Those of its settings that have no shape."""
@@ -187,10 +194,11 @@ def _read_generator(state: _State) -> Generator:
             **channel_settings(widths),
             **state.given("num_fp16_res", "conv_clamp"),
             "architecture": architecture,
+            "resample_filter": state.taps(),
         },
     }
-    weights = {"mapping.w_avg": state.weight("dlatent_avg", 1, lambda x: x)}
-    weights["synthesis.b4.const"] = state.weight("synthesis/4x4/Const/const", 4, lambda x: x[0])
+    weights = {"mapping.w_avg": state.weight("dlatent_avg", (0,))}
+    weights["synthesis.b4.const"] = state.weight("synthesis/4x4/Const/const", (0, 1, 2), num_leading=1)
     for i in range(num_layers):
         weights |= _prefixed(f"mapping.fc{i}", state.dense(f"mapping/Dense{i}"))
     for n, res in enumerate(sizes):
@@ -205,7 +213,7 @@ def _read_generator(state: _State) -> Generator:
             rgb = state.conv(f"{theirs}/ToRGB") | state.modulation(f"{theirs}/ToRGB")
             weights |= _prefixed(f"{block}.torgb", rgb)
     state.finish()
-    network = assemble(state.name, arguments, weights, state.filter())
+    network = assemble(state.name, arguments, weights, setup_filter(state.taps()))
     assert isinstance(network, Generator)
     return network
 
@@ -226,6 +234,7 @@ def _read_discriminator(state: _State) -> Discriminator:
         "architecture": architecture,
         **channel_settings(widths),
         **state.given("num_fp16_res", "conv_clamp"),
+        "block_kwargs": {"resample_filter": state.taps()},
         "epilogue_kwargs": {
             "mbstd_num_channels": state.shape("4x4/Conv/weight", 4)[2] - width_at_4,
             **state.given("mbstd_group_size"),
@@ -244,7 +253,7 @@ def _read_discriminator(state: _State) -> Discriminator:
     weights |= _prefixed("b4.conv", state.conv("4x4/Conv"))
     weights |= _prefixed("b4.fc", state.dense("4x4/Dense0")) | _prefixed("b4.out", state.dense("Output"))
     state.finish()
-    network = assemble("D", arguments, weights, state.filter())
+    network = assemble("D", arguments, weights, setup_filter(state.taps()))
     assert isinstance(network, Discriminator)
     return network
 

@@ -1,6 +1,6 @@
 """Data sets and shortened trainings shared by the tests of training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,15 +24,17 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_zip(tmp_path_factory.mktemp("labelled") / "leaves.zip", classes=3)
 
 
-@pytest.fixture(autouse=True)
-def few_fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def few_fakes() -> Iterator[None]:
     """Sheets of four pictures, not of 32."""
-    monkeypatch.setattr("stylegan.training.session._NUM_FAKES", 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stylegan.training.session._NUM_FAKES", 4)
+        yield
 
 
 @pytest.fixture
 def crash_before(monkeypatch: pytest.MonkeyPatch) -> Crash:
-    """Lets the training fail, as a bug would, before the step of a given number; None lets it go on again."""
+    """Lets the training fail, as a bug would, before the step of a given number; -1 lets it go on again."""
     original = loop._Loop._step
     number = -1
 

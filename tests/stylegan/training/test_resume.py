@@ -16,13 +16,20 @@ import torch
 
 from stylegan.errors import TrainingError
 from stylegan.training import loop
+from stylegan.training.config import TrainConfig
 from stylegan.training.loop import TrainSummary, train
 from stylegan.training.plan import make_plan
 from stylegan.training.session import open_run, resume_run
+from tests.stylegan.training import tiny
 from tests.stylegan.training.conftest import Crash, crashed
-from tests.stylegan.training.tiny import assert_equal, read_state, tiny_config, write_zip
+from tests.stylegan.training.tiny import assert_equal, read_state, write_zip
 
 KIMG = 0.072  # 18 steps of 4: R1 at steps 0 and 16, path length at every 4th, ADA moves after every 4th
+
+
+def tiny_config(data: Path, **settings: Any) -> TrainConfig:
+    """Also accumulates gradients."""
+    return tiny.tiny_config(data, **{"micro_batch": 2} | settings)
 
 
 def begin(labelled: Path, parent: Path, **settings: Any) -> Path:
@@ -50,7 +57,7 @@ def assert_same_run(run: Path, unbroken: Path) -> None:
         assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("step", [0, 1, 6, 17])
+@pytest.mark.parametrize("step", [6, *(pytest.param(step, marks=pytest.mark.slow) for step in (0, 1, 17))])
 def test_a_crash_and_a_resume_change_nothing(
     tmp_path: Path, labelled: Path, unbroken: Path, crash_before: Crash, step: int
 ) -> None:
@@ -118,91 +125,78 @@ def test_a_finished_run_goes_on(tmp_path: Path, labelled: Path, unbroken: Path) 
     assert options["config"]["kimg"] == KIMG
 
 
-@pytest.mark.parametrize("kimg", [None, KIMG, 0.01])
-def test_a_finished_run_that_is_not_made_longer_stays_as_it_is(
-    tmp_path: Path, unbroken: Path, kimg: float | None
-) -> None:
-    run = tmp_path / unbroken.name
-    shutil.copytree(unbroken, run)
-    summary = train(resume_run(run, {} if kimg is None else {"kimg": kimg}))
-    assert summary.num_images == 0
-    for name in ("state-latest.pt", "stats.jsonl", "snapshot-000000.072.safetensors"):
-        assert (run / name).read_bytes() == (unbroken / name).read_bytes()
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(b"data/0") + 4096] ^= 1
+    path.write_bytes(content)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def be_text(path: Path) -> None:
+    path.write_text("version https://git-lfs.github.com/spec/v1\n")
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory, labelled: Path) -> Path:
+    """A run of four steps, with a state of step 0 before its last."""
+    return begin(labelled, tmp_path_factory.mktemp("short"), kimg=0.016)
+
+
+@pytest.fixture
+def copy(tmp_path: Path, short: Path) -> Path:
+    """A copy of it to do harm to."""
+    run = tmp_path / short.name
+    shutil.copytree(short, run)
+    return run
 
 
 class TestDamage:
     """A state file that cannot be used."""
 
-    @staticmethod
-    def cut(path: Path) -> None:
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-    @staticmethod
-    def flip_a_bit(path: Path) -> None:
-        content = bytearray(path.read_bytes())
-        content[content.index(b"data/0") + 4096] ^= 1
-        path.write_bytes(content)
-
-    @staticmethod
-    def empty(path: Path) -> None:
-        path.write_bytes(b"")
-
-    @staticmethod
-    def remove(path: Path) -> None:
-        path.unlink()
-
-    @staticmethod
-    def be_text(path: Path) -> None:
-        path.write_text("version https://git-lfs.github.com/spec/v1\n")
-
-    @pytest.fixture(scope="class")
-    def broken(self, tmp_path_factory: pytest.TempPathFactory, labelled: Path) -> Path:
-        """A run that stopped at step 4, with a state of step 0 before that."""
-        return begin(labelled, tmp_path_factory.mktemp("broken"), kimg=0.016)
-
-    @pytest.mark.parametrize("damage", [cut, flip_a_bit, empty, remove, be_text], ids=lambda f: f.__name__)
-    def test_the_one_before_gives_the_same_result(
-        self, tmp_path: Path, broken: Path, unbroken: Path, damage: Callable[[Path], None]
-    ) -> None:
-        run = tmp_path / broken.name
-        shutil.copytree(broken, run)
-        damage(run / "state-latest.pt")
-        session = resume_run(run, {"kimg": KIMG})
+    @pytest.mark.parametrize("damage", [cut, flip_a_bit, empty, remove, be_text])
+    def test_the_one_before_is_taken_and_said(self, copy: Path, damage: Callable[[Path], None]) -> None:
+        damage(copy / "state-latest.pt")
+        session = resume_run(copy, {"kimg": KIMG})
+        session.close()
         assert session.plan.state.step == 0
+        assert session.plan.notes[0].startswith(("state-latest.pt: ", "no state-latest.pt"))
         assert session.plan.notes[0].endswith("going on from state-previous.pt")
-        if damage is not TestDamage.flip_a_bit:  # one full run of each kind would teach nothing more
-            session.close()
-            return
-        train(session)
-        assert_same_run(run, unbroken)
-        lines = (run / "stats.jsonl").read_text().splitlines()
+
+    def test_the_one_before_gives_the_same_result(self, copy: Path, unbroken: Path) -> None:
+        flip_a_bit(copy / "state-latest.pt")
+        train(resume_run(copy, {"kimg": KIMG}))
+        assert_same_run(copy, unbroken)
+        lines = (copy / "stats.jsonl").read_text().splitlines()
         assert [round(json.loads(line)["Progress/kimg"]["mean"], 3) for line in lines] == [0.016, 0.072]
 
-    def test_both_damaged_is_one_line(self, tmp_path: Path, broken: Path) -> None:
-        run = tmp_path / broken.name
-        shutil.copytree(broken, run)
-        self.cut(run / "state-latest.pt")
-        self.empty(run / "state-previous.pt")
-        before = {path: path.read_bytes() for path in run.iterdir() if path.name != ".lock"}
+    def test_both_damaged_is_one_line(self, copy: Path) -> None:
+        cut(copy / "state-latest.pt")
+        empty(copy / "state-previous.pt")
+        before = {path: path.read_bytes() for path in copy.iterdir() if path.name != ".lock"}
         with pytest.raises(TrainingError, match="cannot be resumed") as refusal:
-            resume_run(run, {})
+            resume_run(copy, {})
         assert "\n" not in str(refusal.value)
         assert "state-latest.pt: " in str(refusal.value)
         assert "start from a snapshot with --base" in str(refusal.value)
-        assert {path: path.read_bytes() for path in run.iterdir() if path.name != ".lock"} == before
+        assert {path: path.read_bytes() for path in copy.iterdir() if path.name != ".lock"} == before
 
-    def test_a_refused_resume_leaves_no_lock(self, tmp_path: Path, broken: Path) -> None:
-        run = tmp_path / broken.name
-        shutil.copytree(broken, run)
+    def test_a_refused_resume_leaves_no_lock(self, copy: Path) -> None:
+        for path in copy.glob("state-*.pt"):
+            path.unlink()
         for _ in range(2):
             with pytest.raises(TrainingError, match="cannot be resumed"):
-                self.remove_both(run)
-                resume_run(run, {})
-
-    @staticmethod
-    def remove_both(run: Path) -> None:
-        for path in run.glob("state-*.pt"):
-            path.unlink()
+                resume_run(copy, {})
 
 
 class TestData:
@@ -247,30 +241,37 @@ class TestData:
 def test_a_resume_needs_no_base(tmp_path: Path, labelled: Path, unbroken: Path) -> None:
     base = tmp_path / "base.safetensors"
     shutil.copy(unbroken / "snapshot-000000.016.safetensors", base)
-    settings: dict[str, Any] = {"base": str(base), "ema_kimg": 0.01}
-    whole = begin(labelled, tmp_path / "whole", **settings)
-    part = begin(labelled, tmp_path / "part", kimg=0.02, **settings)
+    settings: dict[str, Any] = {"base": str(base), "ema_kimg": 0.01, "micro_batch": 4}
+    whole = begin(labelled, tmp_path / "whole", kimg=0.012, **settings)
+    part = begin(labelled, tmp_path / "part", kimg=0.008, **settings)
     base.unlink()
-    train(resume_run(part, {"kimg": KIMG}))
+    train(resume_run(part, {"kimg": 0.012}))
     assert_equal(read_state(part), read_state(whole))
 
 
-def test_a_resume_keeps_the_micro_batch_whatever_is_free(
-    tmp_path: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kimg", [None, 0.016, 0.01])
+def test_a_finished_run_that_is_not_made_longer_stays_as_it_is(
+    copy: Path, short: Path, kimg: float | None
 ) -> None:
-    run = begin(labelled, tmp_path, kimg=0.004, micro_batch=None)
+    summary = train(resume_run(copy, {} if kimg is None else {"kimg": kimg}))
+    assert summary.num_images == 0
+    for name in ("state-latest.pt", "stats.jsonl", "snapshot-000000.016.safetensors"):
+        assert (copy / name).read_bytes() == (short / name).read_bytes()
+
+
+def test_a_resume_keeps_the_micro_batch_whatever_is_free(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = json.loads((copy / "training_options.json").read_text())
+    options["config"]["micro_batch"] = None  # as if none had been given
+    (copy / "training_options.json").write_text(json.dumps(options))
     monkeypatch.setattr("stylegan.training.memory.free_bytes", lambda device: 0)
-    session = resume_run(run, {})
-    session.close()
-    assert session.plan.micro_batch == 4
-    session = resume_run(run, {"micro_batch": 1})
-    session.close()
-    assert session.plan.micro_batch == 1
+    for given, expected in ({}, 2), ({"micro_batch": 1}, 1):
+        session = resume_run(copy, given)
+        session.close()
+        assert session.plan.micro_batch == expected
 
 
-def test_a_resume_may_change_learning_rates(tmp_path: Path, labelled: Path) -> None:
-    run = begin(labelled, tmp_path, kimg=0.004)
-    session = resume_run(run, {"g_lr": 0.0001})
+def test_a_resume_may_change_learning_rates(copy: Path) -> None:
+    session = resume_run(copy, {"g_lr": 0.0001})
     session.close()
     state = session.plan.state
     assert state.G_opt.param_groups[0]["lr"] == pytest.approx(0.0001 * 4 / 5)
@@ -278,19 +279,37 @@ def test_a_resume_may_change_learning_rates(tmp_path: Path, labelled: Path) -> N
     assert state.G_opt.state
 
 
-def test_a_resume_sweeps_what_a_killed_process_left(tmp_path: Path, labelled: Path) -> None:
-    run = begin(labelled, tmp_path, kimg=0.004)
-    (run / ".snapshot-000000.008.4242.tmp.safetensors").write_bytes(b"half")
-    resume_run(run, {}).close()
-    assert not list(run.glob("*.tmp*"))
+def test_a_resume_sweeps_what_a_killed_process_left(copy: Path) -> None:
+    (copy / ".snapshot-000000.008.4242.tmp.safetensors").write_bytes(b"half")
+    resume_run(copy, {}).close()
+    assert not list(copy.glob("*.tmp*"))
 
 
-def test_two_processes_do_not_train_one_run(tmp_path: Path, labelled: Path) -> None:
-    run = begin(labelled, tmp_path, kimg=0.004)
-    session = resume_run(run, {})
-    size = (run / "stats.jsonl").stat().st_size
+def test_two_processes_do_not_train_one_run(copy: Path) -> None:
+    session = resume_run(copy, {})
+    size = (copy / "stats.jsonl").stat().st_size
     with pytest.raises(TrainingError, match="already being trained, by process"):
-        resume_run(run, {"kimg": 1.0})
-    assert (run / "stats.jsonl").stat().st_size == size
+        resume_run(copy, {"kimg": 1.0})
+    assert (copy / "stats.jsonl").stat().st_size == size
     session.close()
-    resume_run(run, {}).close()
+    resume_run(copy, {}).close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda options: options.pop("G"), "lacks G"),
+        (lambda options: options["G"].update(img_resolution=15), "is damaged"),
+        (lambda options: options["G"].update(colour=1), "is damaged"),
+        (lambda options: options["base"].update(kimg="many"), "is damaged"),
+        (lambda options: options["data"].pop("hash"), "not the data set"),
+        (lambda options: options["G"].update(w_dim=8), "cannot be resumed"),
+    ],
+)
+def test_damaged_options_are_one_line(copy: Path, damage: Callable[[Any], object], message: str) -> None:
+    options = json.loads((copy / "training_options.json").read_text())
+    damage(options)
+    (copy / "training_options.json").write_text(json.dumps(options))
+    with pytest.raises(TrainingError, match=message) as refusal:
+        resume_run(copy, {})
+    assert "\n" not in str(refusal.value)

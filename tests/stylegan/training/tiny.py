@@ -40,7 +40,7 @@ def tiny_config(data: Path, **settings: Any) -> TrainConfig:
         "kimg": 0.072,
         "base": "none",
         "batch": 4,
-        "micro_batch": 2,
+        "micro_batch": 4,
         "aug_p": 0.5,
         "ada_kimg": 1.0,
         "mirror": True,

@@ -1,0 +1,148 @@
+"""One source to its training images, whether picture or video: what a worker process does.
+
+A video is one piece of work. Its frames are written, one after another and ready for the zip, to a file in a
+scratch folder, and only the file's name goes back: memory stays flat, the frames come in order, and a video
+that turns out broken near its end leaves none of them in the data set.
+"""
+
+import hashlib
+import pickle
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+from bend.errors import IntakeError
+from bend.prepare.config import PackageConfig
+from bend.prepare.dedupe import content_digest, difference_hash
+from bend.prepare.discover import SourcePicture
+from bend.prepare.pieces import Prepared, make_pieces, prepare
+from bend.prepare.video import Shot, shots
+
+__all__ = ["prepare_source", "read_frames"]
+
+
+def prepare_source(
+    source: SourcePicture, config: PackageConfig, scratch: Path | None = None, num_threads: int = 1
+) -> Prepared:
+    """Prepare a picture, or all frames of a video. Never raises for what is wrong with it.
+
+    Args:
+        source: the picture or video.
+        config: what to make of it.
+        scratch: folder for the frames of videos; None where there are none.
+        num_threads: of a video's decoder.
+    """
+    if not source.is_video:
+        return prepare(source, config)
+    assert scratch is not None
+    try:
+        return _prepare_video(source, config, scratch, num_threads)
+    except IntakeError as error:
+        return Prepared(reason=error.reason, message=str(error))
+    except OSError as error:
+        return Prepared(reason="unreadable", message=error.strerror or str(error))
+
+
+def read_frames(path: Path) -> Iterator[Prepared]:
+    """The frames of a video one by one; the file is gone afterwards."""
+    with path.open("rb") as file:
+        path.unlink()  # it stays readable, and goes even if this process is killed now
+        while True:
+            try:
+                yield pickle.load(file)
+            except EOFError:
+                return
+
+
+def _prepare_video(source: SourcePicture, config: PackageConfig, scratch: Path, num_threads: int) -> Prepared:
+    if source.member is not None:
+        raise IntakeError("video-in-zip", "a video inside a zip; unpack the zip and name its folder")
+    with source.path.open("rb") as file:
+        digest = content_digest(file) if config.needs_digests else None
+    with tempfile.NamedTemporaryFile(dir=scratch, suffix=".frames", delete=False) as spool:
+        path = Path(spool.name)
+        try:
+            looks, notes = _spool(spool, source, config, num_threads)
+            return Prepared(frames=path, digest=digest, all_looks=looks, notes=notes)
+        except _SpoolError as error:
+            path.unlink()
+            return Prepared(failure=error.reason)
+        except BaseException:
+            path.unlink()
+            raise
+
+
+def _spool(
+    spool: IO[bytes], source: SourcePicture, config: PackageConfig, num_threads: int
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Write the frames to `spool`; their looks, and notes on the video itself.
+
+    Raises:
+        IntakeError: the video is broken, or no frame of it is fit for use.
+        _SpoolError: the spool cannot be written.
+    """
+    looks: list[int] = []
+    notes: Counter[str] = Counter()
+    flat: IntakeError | None = None
+    num_written = 0
+    frames = shots(
+        source.path,
+        every_s=config.every,
+        max_frames=config.max_frames,
+        background=config.background_rgb,
+        num_threads=num_threads,
+    )
+    with closing(frames):
+        for shot in frames:
+            notes.update(dict.fromkeys(shot.picture.notes, 0))
+            try:
+                frame = _prepare_frame(shot, source, config)
+            except IntakeError as error:
+                if error.reason != "flat":  # the next frame may show more, but not have another size
+                    raise
+                flat = error
+                notes["flat-frames"] += 1
+                continue
+            _write(spool, frame)
+            num_written += 1
+            looks += [] if frame.looks is None else [frame.looks]
+    if flat is not None and not num_written:
+        raise flat
+    return tuple(looks), tuple(note for note in notes.elements()) + _said_once(notes)
+
+
+def _prepare_frame(shot: Shot, source: SourcePicture, config: PackageConfig) -> Prepared:
+    image = shot.picture.image
+    # The time is part of the name that tiles are drawn by, so that they lie elsewhere in every frame.
+    pieces, notes = make_pieces(shot.picture, f"{source.name}@{shot.time_s:.3f}", config)
+    return Prepared(
+        pieces=pieces,
+        notes=tuple(note for note in notes if note not in shot.picture.notes),
+        digest=hashlib.sha256(image.tobytes()).hexdigest() if config.dedupe != "none" else None,
+        looks=difference_hash(image) if config.needs_looks else None,
+        time_s=shot.time_s,
+    )
+
+
+def _write(spool: IO[bytes], frame: Prepared) -> None:
+    try:
+        pickle.dump(frame, spool)
+        spool.flush()
+    except OSError as error:
+        raise _SpoolError(error) from error
+
+
+def _said_once(notes: Counter[str]) -> tuple[str, ...]:
+    """Notes on the video, which its frames had in common."""
+    return tuple(note for note, count in notes.items() if count == 0)
+
+
+class _SpoolError(Exception):
+    """The spool could not be written; no fault of the video's."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason

@@ -1,0 +1,247 @@
+"""A video file to upright sRGB frames, one every so many seconds: streamed, and only whole files to the end.
+
+Demuxing and decoding are FFmpeg's, through PyAV, held to a few containers and to the file itself, since a
+playlist in disguise could send it anywhere else. A frame is turned as the display matrix says, pixels that
+are not square are stretched, and the YUV matrix is the one that is tagged, or else the one that players take.
+HDR is not tone-mapped, only noted. What becomes of the frames is `bend.prepare.films`'s.
+"""
+
+import contextlib
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from bend.errors import IntakeError
+from bend.prepare.colour import to_rgb
+from bend.prepare.intake import Picture
+from stylegan.archive.lookalikes import HEAD_BYTES, identify
+
+__all__ = ["MAX_FRAME_PIXELS", "VIDEO_SUFFIXES", "Shot", "shots"]
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
+MAX_FRAME_PIXELS = 8192 * 4320
+MAX_DECODED = 5_000_000  # frames: a day at 60 a second
+
+_OPEN_OPTIONS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi",
+    "protocol_whitelist": "file",
+}
+_CUT_S, _CUT_SHARE = 1.0, 0.01  # headers are wrong by less than so many seconds, or such a part of the length
+_FULL_RANGE = 2  # numbers of ITU-T H.273, as FFmpeg has them
+_UNSPECIFIED_MATRIX = 2
+_HDR_TRANSFERS = (16, 18)  # PQ and HLG
+_HD_HEIGHT = 720  # from here on players take untagged colours for BT.709's, below for BT.601's
+
+_TURNS = {  # signs of the display matrix's a, b, c and d: x' = ax + cy, y' = bx + dy, with y downwards
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A frame of a video."""
+
+    time_s: float
+    """When it is shown, in seconds after the first frame."""
+    picture: Picture
+    """Upright pixels, and notes on what was done to them."""
+
+
+def shots(
+    path: Path,
+    *,
+    every_s: float,
+    max_frames: int,
+    background: tuple[int, int, int] = (255, 255, 255),
+    num_threads: int = 1,
+) -> Iterator[Shot]:
+    """Yield the first frame and then one every `every_s` seconds, decoded one at a time.
+
+    The last of them says nothing on whether the file is whole; only the end of the iteration does.
+
+    Args:
+        path: the video.
+        every_s: seconds from frame to frame; below the video's own distance, every frame once.
+        max_frames: with more than so many, they are spread over the length that the header states.
+        background: RGB colour that shows through transparent parts.
+        num_threads: of the decoder; the frames are the same for any number.
+
+    Raises:
+        IntakeError: `not-a-video`, `no-video`, `too-many-pixels`, `too-long`, `truncated` or `damaged`.
+        OSError: the file cannot be read.
+    """
+    _refuse_lookalikes(path)
+    with _refusing_broken(), _open(path) as container:
+        stream = _picture_stream(container, num_threads)
+        length_s = _stated_length(container, stream)
+        interval = Fraction(every_s).limit_denominator(1_000_000)
+        notes: tuple[str, ...] = ("hdr",) if stream.codec_context.color_trc in _HDR_TRANSFERS else ()
+        if length_s > interval * max_frames:
+            interval, notes = Fraction(length_s) / max_frames, (*notes, "spread-frames")
+        watch = _Watch(container)
+        due, num_yielded = Fraction(0), 0
+        for time, frame in _decoded(container, stream, watch):
+            if time < due:
+                continue
+            due = (time // interval + 1) * interval
+            yield Shot(time_s=float(time), picture=_upright(frame, stream, background, notes))
+            num_yielded += 1
+            if num_yielded == max_frames:
+                return
+        if not num_yielded:
+            raise IntakeError("damaged", "not one frame of it can be decoded")
+        if length_s - watch.reached_s > max(_CUT_S, _CUT_SHARE * length_s):
+            raise IntakeError("truncated", f"ends after {watch.reached_s:.1f} of {length_s:.1f} s")
+
+
+def _refuse_lookalikes(path: Path) -> None:
+    with path.open("rb") as file:
+        found = identify(file.read(HEAD_BYTES))
+    if found.kind != "unknown":
+        raise IntakeError("not-a-video", f"{found.what}, not a video")
+
+
+@contextlib.contextmanager
+def _refusing_broken() -> Iterator[None]:
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:  # some of them are OSErrors as well
+        raise IntakeError("damaged", f"cannot be decoded ({error.strerror or error})") from None
+
+
+def _open(path: Path) -> Any:
+    import av
+
+    # With its protocol and as an absolute path, no name can be taken for an address.
+    return av.open(f"file:{os.path.abspath(path)}", options=_OPEN_OPTIONS)  # noqa: PTH100  keeps links
+
+
+def _picture_stream(container: Any, num_threads: int) -> Any:
+    """The first video stream that is no cover picture, its decoder set up."""
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if not streams:
+        raise IntakeError("no-video", "no pictures in it")
+    stream = streams[0]
+    context = stream.codec_context
+    if context is None:
+        raise IntakeError("no-video", "its pictures are packed in a way that cannot be decoded")
+    _refuse_large(context.width, context.height)
+    context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # the header may have lied
+    context.thread_type, context.thread_count = "AUTO", num_threads
+    return stream
+
+
+def _refuse_large(width: int, height: int) -> None:
+    if width * height > MAX_FRAME_PIXELS:
+        raise IntakeError(
+            "too-many-pixels", f"{width}×{height}, more than {MAX_FRAME_PIXELS:,} pixels a frame"
+        )
+
+
+def _stated_length(container: Any, stream: Any) -> float:
+    """Seconds that the header states, 0 where it states none."""
+    length_s = (container.duration or 0) / 1_000_000
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        # FFmpeg shortens the rest of a cut file's header to what is there.
+        length_s = max(length_s, float(stream.frames / stream.average_rate))
+    return length_s
+
+
+class _Watch:
+    """How far into the file, in seconds, its packets have come."""
+
+    def __init__(self, container: Any) -> None:
+        self.reached_s = 0.0
+        self._start_s = (container.start_time or 0) / 1_000_000
+
+    def see(self, packet: Any) -> None:
+        """Take note of a packet of any stream.
+
+        Raises:
+            IntakeError: part of it was not there.
+        """
+        if packet.is_corrupt:
+            raise IntakeError("truncated", f"cut off or unreadable after {self.reached_s:.1f} s")
+        if packet.pts is not None and packet.time_base is not None:
+            end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self.reached_s = max(self.reached_s, end_s - self._start_s)
+
+
+def _decoded(container: Any, stream: Any, watch: _Watch) -> Iterator[tuple[Fraction, Any]]:
+    """All frames, each with its time in seconds after the first."""
+    first: Fraction | None = None
+    num_decoded = 0
+    for packet in container.demux():
+        watch.see(packet)
+        if packet.stream_index != stream.index:
+            continue
+        for frame in packet.decode():
+            if frame.is_corrupt:
+                raise IntakeError("damaged", f"a broken frame after {watch.reached_s:.1f} s")
+            _refuse_large(frame.width, frame.height)
+            time = _time(frame, stream, num_decoded)
+            first = time if first is None else first
+            num_decoded += 1
+            if num_decoded > MAX_DECODED:
+                raise IntakeError("too-long", f"more than {MAX_DECODED:,} frames")
+            yield time - first, frame
+
+
+def _time(frame: Any, stream: Any, index: int) -> Fraction:
+    """A frame's time in seconds; by its number where the file does not tell."""
+    if frame.pts is not None and frame.time_base is not None:
+        return Fraction(frame.pts * frame.time_base)
+    return index / Fraction(stream.average_rate or 25)
+
+
+def _upright(frame: Any, stream: Any, background: tuple[int, int, int], notes: tuple[str, ...]) -> Picture:
+    image, _ = to_rgb(_to_image(frame), background)
+    aspect = stream.sample_aspect_ratio
+    if aspect and aspect != 1 and Fraction(1, 8) < aspect < 8:
+        size = (round(image.width * max(1, aspect)), round(image.height / min(1, aspect)))
+        _refuse_large(*size)
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    turn = _TURNS.get(_matrix_signs(frame))
+    if turn is not None:
+        image = image.transpose(turn)
+    return Picture(image=image, full_size=image.size, notes=notes)
+
+
+def _to_image(frame: Any) -> Image.Image:
+    """RGB, or RGBA where the video has an alpha channel."""
+    settings = {}
+    if not frame.format.is_rgb:
+        is_full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+        settings["src_color_range"] = "JPEG" if is_full else "MPEG"
+        if frame.colorspace == _UNSPECIFIED_MATRIX:
+            settings["src_colorspace"] = "ITU709" if frame.height >= _HD_HEIGHT else "ITU601"
+    wanted = "rgba" if any(component.is_alpha for component in frame.format.components) else "rgb24"
+    return Image.fromarray(frame.reformat(format=wanted, dst_color_range="JPEG", **settings).to_ndarray())
+
+
+def _matrix_signs(frame: Any) -> tuple[int, ...]:
+    """The display matrix as quarter turns and mirrorings; empty where there is none."""
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            numbers = struct.unpack("=9i", bytes(data)[:36])
+            a, b, c, d = (numbers[i] for i in (0, 1, 3, 4))
+            longest = max(map(abs, (a, b, c, d))) or 1
+            return tuple(round(number / longest) for number in (a, b, c, d))
+    return ()

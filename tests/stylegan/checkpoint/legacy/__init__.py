@@ -1,0 +1,1 @@
+"""Tests of stylegan/checkpoint/legacy, on files that `writers` and `hostile` make."""

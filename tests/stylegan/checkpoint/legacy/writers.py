@@ -1,0 +1,320 @@
+"""Checkpoints of every format, written here from our own networks: no official code is needed.
+
+The real pickler does the work. Classes and functions that the official tools would have are stood in for by empty
+ones under the same module names, present while a file is being written and never while one is read.
+"""
+
+import argparse
+import contextlib
+import pickle
+import sys
+import types
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stylegan import Discriminator, Generator
+
+SYNTHESIS = {"channel_base": 256, "channel_max": 24}
+
+
+def generator(seed: int = 0, **changes: Any) -> Generator:
+    """A small generator with random weights everywhere."""
+    arguments: dict[str, Any] = {
+        "z_dim": 8,
+        "c_dim": 0,
+        "w_dim": 12,
+        "img_resolution": 16,
+        "img_channels": 3,
+        "mapping_kwargs": {"num_layers": 2},
+        "synthesis_kwargs": SYNTHESIS,
+    }
+    return randomised(Generator(**(arguments | changes)), seed)
+
+
+def discriminator(seed: int = 1, **changes: Any) -> Discriminator:
+    """A small discriminator with random weights everywhere."""
+    arguments: dict[str, Any] = {"c_dim": 0, "img_resolution": 16, "img_channels": 3, **SYNTHESIS}
+    return randomised(Discriminator(**(arguments | changes)), seed)
+
+
+def randomised(network: Any, seed: int) -> Any:
+    """The network with no weight left at its starting value, filters excepted."""
+    draws = torch.Generator().manual_seed(seed)
+    for key, value in network.state_dict().items():
+        if not key.endswith("resample_filter"):
+            value.copy_(torch.randn(value.shape, generator=draws))
+    return network.eval().requires_grad_(False)
+
+
+class EasyDict(dict[str, Any]):
+    """A dictionary with attributes, as the official tools have it."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _reconstruct_persistent_obj(meta: Any) -> Any:
+    raise AssertionError("a reader called it")
+
+
+class OldNetwork:
+    """A network of the TensorFlow release, as its pickles have it."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.state = state
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.state
+
+
+class Persistent:
+    """A module of the official PyTorch release, as its pickles have it."""
+
+    def __init__(self, class_name: str, state: dict[str, Any]) -> None:
+        self.meta = EasyDict(
+            type="class",
+            version=6,
+            module_src=MODULE_SRC,
+            class_name=class_name,
+            state=state,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reconstruct_persistent_obj, (self.meta,)
+
+
+MODULE_SRC = "# source code that must never run\nraise SystemExit(1)\n" * 200
+
+
+@contextlib.contextmanager
+def official_names() -> Iterator[None]:
+    """The names of the official tools, importable for as long as a file is written."""
+    places = {
+        "dnnlib.util": {"EasyDict": EasyDict},
+        "torch_utils.persistence": {"_reconstruct_persistent_obj": _reconstruct_persistent_obj},
+        "dnnlib.tflib.network": {"Network": OldNetwork},
+    }
+    modules: dict[str, types.ModuleType] = {}
+    kept = {}
+    for name, members in places.items():
+        for depth in range(1, name.count(".") + 2):
+            part = ".".join(name.split(".")[:depth])
+            modules.setdefault(part, types.ModuleType(part))
+        for member, thing in members.items():
+            kept[member] = (thing, thing.__module__, thing.__name__, thing.__qualname__)
+            thing.__module__, thing.__name__, thing.__qualname__ = name, member, member
+            setattr(modules[name], member, thing)
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name in modules:
+            del sys.modules[name]
+        for thing, module, short, qualified in kept.values():
+            thing.__module__, thing.__name__, thing.__qualname__ = module, short, qualified
+
+
+def persistent(
+    module: nn.Module, init_kwargs: dict[str, Any] | None = None, class_name: str = ""
+) -> Persistent:
+    """A module as the official tools pickle it: its attributes, and those of the modules in it."""
+    plain = (bool, int, float, str, type(None), list, np.floating)
+    internal = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, (*plain, set, OrderedDict, dict))
+    }
+    internal.pop("init_kwargs", None)
+    state = internal | {
+        "_parameters": OrderedDict(module._parameters),
+        "_buffers": OrderedDict(module._buffers),
+        "_modules": OrderedDict((key, persistent(child)) for key, child in module._modules.items() if child),
+        "_init_args": (),
+        "_init_kwargs": EasyDict(init_kwargs or {}),
+        "weight_gain": np.float64(0.25),
+        "act_gain": np.sqrt(2),
+    }
+    return Persistent(class_name or type(module).__name__, state)
+
+
+def pipe(p: float) -> Persistent:
+    """An augmentation pipe at probability `p`."""
+    module = nn.Module()
+    module.register_buffer("p", torch.tensor(p))
+    return persistent(module, {"xflip": 1, "rotate90": 1}, "AugmentPipe")
+
+
+def write_official(path: Path, networks: dict[str, Any], protocol: int = 4, p: float | None = None) -> Path:
+    """An official PyTorch pickle; values are our networks, or anything else to be pickled as it is."""
+    root: dict[str, Any] = {
+        key: persistent(value, value.init_kwargs) if isinstance(value, nn.Module) else value
+        for key, value in networks.items()
+    }
+    root["augment_pipe"] = None if p is None else pipe(p)
+    root["training_set_kwargs"] = EasyDict(class_name="training.dataset.ImageFolderDataset", path="a.zip")
+    with official_names():
+        path.write_bytes(pickle.dumps(root, protocol))
+    return path
+
+
+def rosinality_state(network: Generator | Discriminator) -> dict[str, Tensor]:
+    """A state dict as rosinality names it; written from the table of names, not from the reader."""
+    state = network.state_dict()
+    sizes = [4 << i for i in range(network.img_resolution.bit_length() - 2)]
+    kernel = torch.outer(*[torch.tensor([1.0, 3.0, 3.0, 1.0])] * 2) / 64
+    found: dict[str, Tensor] = OrderedDict()
+    if isinstance(network, Discriminator):
+        top = f"b{sizes[-1]}"
+        found |= {
+            "convs.0.0.weight": state[f"{top}.fromrgb.weight"],
+            "convs.0.1.bias": state[f"{top}.fromrgb.bias"],
+        }
+        for i, res in enumerate(reversed(sizes[1:]), start=1):
+            found[f"convs.{i}.conv1.0.weight"] = state[f"b{res}.conv0.weight"]
+            found[f"convs.{i}.conv1.1.bias"] = state[f"b{res}.conv0.bias"]
+            found[f"convs.{i}.conv2.0.kernel"] = kernel
+            found[f"convs.{i}.conv2.1.weight"] = state[f"b{res}.conv1.weight"]
+            found[f"convs.{i}.conv2.2.bias"] = state[f"b{res}.conv1.bias"]
+            found[f"convs.{i}.skip.0.kernel"] = kernel
+            found[f"convs.{i}.skip.1.weight"] = state[f"b{res}.skip.weight"]
+        found |= {"final_conv.0.weight": state["b4.conv.weight"], "final_conv.1.bias": state["b4.conv.bias"]}
+        for i, layer in enumerate(("fc", "out")):
+            found[f"final_linear.{i}.weight"] = state[f"b4.{layer}.weight"]
+            found[f"final_linear.{i}.bias"] = state[f"b4.{layer}.bias"]
+        return found
+    for i in range(network.mapping.num_layers):
+        found[f"style.{i + 1}.weight"] = state[f"mapping.fc{i}.weight"]
+        found[f"style.{i + 1}.bias"] = state[f"mapping.fc{i}.bias"]
+    found["input.input"] = state["synthesis.b4.const"][None]
+    noise = 0
+    for k, res in enumerate(sizes, start=-1):
+        layers = (
+            [("conv1", "conv1")]
+            if res == 4
+            else [("conv0", f"convs.{2 * k}"), ("conv1", f"convs.{2 * k + 1}")]
+        )
+        for ours, theirs in layers:
+            ours = f"synthesis.b{res}.{ours}"
+            found[f"{theirs}.conv.weight"] = state[f"{ours}.weight"][None]
+            found[f"{theirs}.conv.modulation.weight"] = state[f"{ours}.affine.weight"]
+            found[f"{theirs}.conv.modulation.bias"] = state[f"{ours}.affine.bias"]
+            found[f"{theirs}.activate.bias"] = state[f"{ours}.bias"]
+            found[f"{theirs}.noise.weight"] = state[f"{ours}.noise_strength"][None]
+            found[f"noises.noise_{noise}"] = state[f"{ours}.noise_const"][None, None]
+            if ours.endswith("conv0"):
+                found[f"{theirs}.conv.blur.kernel"] = 4 * kernel
+            noise += 1
+        theirs = "to_rgb1" if res == 4 else f"to_rgbs.{k}"
+        ours = f"synthesis.b{res}.torgb"
+        found[f"{theirs}.conv.weight"] = state[f"{ours}.weight"][None]
+        found[f"{theirs}.conv.modulation.weight"] = state[f"{ours}.affine.weight"]
+        found[f"{theirs}.conv.modulation.bias"] = state[f"{ours}.affine.bias"]
+        found[f"{theirs}.bias"] = state[f"{ours}.bias"][None, :, None, None]
+        if res > 4:
+            found[f"{theirs}.upsample.kernel"] = 4 * kernel
+    return found
+
+
+def write_rosinality(path: Path, networks: dict[str, Any], *, is_legacy: bool = False, **extra: Any) -> Path:
+    """A `.pt` of rosinality's tools; keys of `networks` are `g`, `d` and `g_ema`."""
+    root = {key: rosinality_state(network) for key, network in networks.items()} | extra
+    torch.save(root, path, _use_new_zipfile_serialization=not is_legacy)
+    return path
+
+
+def training_extras() -> dict[str, Any]:
+    """What rosinality's training adds to its files."""
+    layer = nn.Linear(2, 2)
+    optimiser = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(1, 2)).sum().backward()
+    optimiser.step()
+    return {
+        "g_optim": optimiser.state_dict(),
+        "args": argparse.Namespace(iter=800000, path="lmdb", augment=True),
+        "ada_aug_p": 0.375,
+    }
+
+
+def old_network(network: Generator | Discriminator, name: str) -> OldNetwork:
+    """A network of ours as the TensorFlow release pickles it."""
+    state = {key: value.numpy().copy() for key, value in network.state_dict().items()}
+    arrays: dict[str, Any] = {}
+
+    def put(theirs: str, ours: str, *, bias: bool = True, mod: bool = False, turned: bool = False) -> None:
+        weight = state[f"{ours}.weight"]
+        weight = weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T
+        arrays[f"{theirs}/weight"] = np.ascontiguousarray(weight[::-1, ::-1] if turned else weight)
+        if bias:
+            arrays[f"{theirs}/bias"] = state[f"{ours}.bias"]
+        if mod:
+            arrays[f"{theirs}/mod_weight"] = np.ascontiguousarray(state[f"{ours}.affine.weight"].T)
+            arrays[f"{theirs}/mod_bias"] = state[f"{ours}.affine.bias"] - 1
+        if f"{ours}.noise_strength" in state:
+            arrays[f"{theirs}/noise_strength"] = state[f"{ours}.noise_strength"][()]  # a number
+
+    sizes = [4 << i for i in range(network.img_resolution.bit_length() - 2)]
+    components = EasyDict()
+    if isinstance(network, Discriminator):
+        for res in sizes[1:]:
+            put(f"{res}x{res}/Conv0", f"b{res}.conv0")
+            put(f"{res}x{res}/Conv1_down", f"b{res}.conv1")
+            put(f"{res}x{res}/Skip", f"b{res}.skip", bias=False)
+        put(f"{sizes[-1]}x{sizes[-1]}/FromRGB", f"b{sizes[-1]}.fromrgb")
+        put("4x4/Conv", "b4.conv")
+        put("4x4/Dense0", "b4.fc")
+        put("Output", "b4.out")
+        return _old(name, arrays, components)
+    for i in range(network.mapping.num_layers):
+        put(f"Dense{i}", f"mapping.fc{i}")
+    components["mapping"] = _old("G_mapping", dict(arrays), EasyDict())
+    arrays.clear()
+    arrays["4x4/Const/const"] = state["synthesis.b4.const"][None]
+    noise = 0
+    for res in sizes:
+        for ours, theirs in [("conv1", "Conv")] if res == 4 else [("conv0", "Conv0_up"), ("conv1", "Conv1")]:
+            put(f"{res}x{res}/{theirs}", f"synthesis.b{res}.{ours}", mod=True, turned=theirs == "Conv0_up")
+            arrays[f"noise{noise}"] = state[f"synthesis.b{res}.{ours}.noise_const"][None, None]
+            noise += 1
+        put(f"{res}x{res}/ToRGB", f"synthesis.b{res}.torgb", mod=True)
+    components["synthesis"] = _old("G_synthesis", dict(arrays), EasyDict())
+    return _old(name, {"lod": np.float32(0), "dlatent_avg": state["mapping.w_avg"]}, components)
+
+
+def _old(name: str, arrays: dict[str, Any], components: EasyDict) -> OldNetwork:
+    return OldNetwork(
+        {
+            "version": 4,
+            "name": name,
+            "static_kwargs": EasyDict(num_channels=3, label_size=0),
+            "components": components,
+            "build_module_src": MODULE_SRC,
+            "build_func_name": "build",
+            "variables": list(arrays.items()),
+        }
+    )
+
+
+def write_tensorflow(path: Path, networks: tuple[Any, Any, Any], protocol: int = 4) -> Path:
+    """An official TensorFlow pickle of G, D and averaged G."""
+    root = tuple(old_network(network, name) for network, name in zip(networks, "GDg", strict=True))
+    with official_names():
+        path.write_bytes(pickle.dumps(root, protocol))
+    return path
+
+
+def assert_same(actual: Any, expected: Any) -> None:
+    """The same weights, to the bit."""
+    assert type(actual) is type(expected)
+    found, wanted = actual.state_dict(), expected.state_dict()
+    assert list(found) == list(wanted)
+    for key, value in wanted.items():
+        assert torch.equal(found[key], value), key
