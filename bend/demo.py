@@ -117,9 +117,9 @@ def _bend_network(config: DemoConfig, data: Path, say: Callable[[str], None]) ->
         snapshots=_SNAPSHOTS,
         snapshot_dtype="fp16",
         batch=16,
-        # A quarter of the usual rate and a fixed coarse layout: slow enough to see faces pass into stone.
-        g_lr=0.0006,
-        d_lr=0.0006,
+        # A third of the usual rate and a fixed coarse layout: slow enough to see faces pass into stone.
+        g_lr=0.0008,
+        d_lr=0.0008,
         freeze_g=8,
         r1_gamma=0.5,
         pl_weight=0,

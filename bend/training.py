@@ -81,7 +81,7 @@ def _estimate(plan: Plan) -> Report:
     """Time a few steps on random pictures, and say what the training would take from here on."""
     state, hyper, num_images = plan.state, plan.hyper, len(plan.data)
     num_left = max(plan.total_nimg - state.cur_nimg, 0)
-    memory = step_bytes(state, plan.micro_batch)
+    memory, moments = step_bytes(state, plan.micro_batch), plan.moments_left()
     sec_per_kimg = _seconds_per_image(plan) * 1000
     facts: dict[str, Any] = {
         "device": str(plan.device),
@@ -93,7 +93,7 @@ def _estimate(plan: Plan) -> Report:
         "steps": num_left // hyper.batch,
         "batch": hyper.batch,
         "micro_batch": plan.micro_batch,
-        "snapshots": plan.moments_left(),
+        "snapshots": moments,
         "sec_per_kimg": sec_per_kimg,
         "seconds": sec_per_kimg * num_left / 1000,
         "memory_gb": memory / 2**30,

@@ -11,9 +11,16 @@ from scrapers.licences import DEFAULT_ACCEPTED
 from scrapers.retry import RetryPolicy
 from scrapers.source import HostLimit, Wanted
 
-__all__ = ["DEFAULT_SOURCES", "ClientConfig", "DownloadRules", "ScrapeConfig"]
+__all__ = ["DEFAULT_SOURCES", "FILTERS", "ClientConfig", "DownloadRules", "ScrapeConfig"]
 
 DEFAULT_SOURCES = ("openverse", "commons")
+
+# name -> what it refuses
+FILTERS = {
+    "blur": "pictures out of focus",
+    "flat": "pictures on which there is next to nothing",
+    "text": "screenshots, scans and other pages of print",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +85,11 @@ class ScrapeConfig:
         licenses: accepted licence families.
         min_size: shorter side in pixels, at least.
         max_distance: differing bits of 64 in the perceptual hash that still make two pictures the same.
+        filters: names of `FILTERS`, what else a picture is refused for.
+        max_aspect: longer side over shorter side, at most; None for any.
         workers: downloads at the same time, over all hosts.
         retry: look again at what earlier runs refused.
+        review: write `review.html`, which shows what was kept and what was refused.
         keep_going: refuse what cannot be reached, instead of stopping after a row of them.
         client: how the network is used.
         rules: what a download must keep to.
@@ -92,8 +102,11 @@ class ScrapeConfig:
     licenses: tuple[str, ...] = DEFAULT_ACCEPTED
     min_size: int = 256
     max_distance: int = 4
+    filters: tuple[str, ...] = ()
+    max_aspect: float | None = None
     workers: int = 8
     retry: bool = False
+    review: bool = False
     keep_going: bool = False
     client: ClientConfig = field(default_factory=ClientConfig)
     rules: DownloadRules = field(default_factory=DownloadRules)
@@ -103,6 +116,10 @@ class ScrapeConfig:
             raise ValueError("queries: give at least one, and none empty")
         if not self.sources:
             raise ValueError("sources: give at least one")
+        if wrong := set(self.filters) - set(FILTERS):
+            raise ValueError(f"filters {', '.join(sorted(wrong))}: choose from {', '.join(FILTERS)}")
+        if self.max_aspect is not None and not self.max_aspect >= 1:
+            raise ValueError(f"max_aspect {self.max_aspect}: at least 1")
         if self.count < 1 or not 1 <= self.workers <= 256:
             raise ValueError(f"count {self.count}, workers {self.workers}: at least 1, workers at most 256")
 

@@ -65,6 +65,7 @@ class Fetcher:
         folder: where files wait for their turn.
         rules: what a download must keep to.
         obedient: sources for which robots.txt is asked.
+        is_measured: measure the quality of pictures.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Fetcher:
         rules: DownloadRules,
         *,
         obedient: frozenset[str],
+        is_measured: bool = False,
     ) -> None:
         self._client = client
         self._folder = folder
         self._rules = rules
         self._robots = Robots(client, rules.agent)
         self._obedient = obedient
+        self._is_measured = is_measured
 
     def fetch(self, ref: ImageRef) -> Outcome:
         """Fetch the picture, or else its fallback; the first address's outcome stands where both fail.
@@ -118,7 +121,7 @@ class Fetcher:
         try:
             if not staged.exists():  # else the last run ended before it could look at it
                 self._get(ref, url, staged)
-            return Outcome(url=url, picture=inspect(staged))
+            return Outcome(url=url, picture=inspect(staged, is_measured=self._is_measured))
         except PassingError as error:
             if error.reason == "stopped":
                 raise

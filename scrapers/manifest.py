@@ -20,6 +20,7 @@ from scrapers.source import ImageRef
 __all__ = ["NAME", "Entry", "Manifest", "read_manifest"]
 
 NAME = "manifest.jsonl"
+_PICTURE_FIELDS = tuple(f.name for f in fields(Picture))
 _REF_FIELDS = tuple(f.name for f in fields(ImageRef))
 
 
@@ -85,7 +86,7 @@ class Entry:
         try:
             picture = None
             if record.get("sha256"):
-                picture = Picture(**{f.name: record[f.name] for f in fields(Picture)})
+                picture = Picture(**{name: record[name] for name in _PICTURE_FIELDS if name in record})
             return cls(
                 ref=ImageRef(**{name: record[name] for name in _REF_FIELDS if name in record}),
                 file=record.get("file"),

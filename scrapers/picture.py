@@ -11,7 +11,7 @@ What the picture becomes for training (orientation, colour, depth) is for `bend 
 import hashlib
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from scrapers.errors import DownloadError
+from scrapers.quality import SIDE, measure
 
 __all__ = ["FORMATS", "Picture", "inspect"]
 
@@ -75,6 +76,7 @@ class Picture:
         format: a key of `FORMATS`.
         width, height: in pixels, as displayed (EXIF orientation applied).
         num_bytes: length of the file.
+        sharpness, texture, text: see `scrapers.quality`; None where they were not asked for.
     """
 
     sha256: str
@@ -83,10 +85,18 @@ class Picture:
     width: int
     height: int
     num_bytes: int
+    sharpness: float | None = None
+    texture: float | None = None
+    text: float | None = None
 
 
-def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS) -> Picture:
+def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS, is_measured: bool = False) -> Picture:
     """Read the file to its end and say what it is.
+
+    Args:
+        path: the file.
+        max_pixels: more are refused before they are decoded.
+        is_measured: measure the quality as well, which takes a larger decode.
 
     Raises:
         DownloadError: `html`, `not-a-picture`, `too-many-pixels`, `animated`, `truncated` or `broken`.
@@ -98,21 +108,30 @@ def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS) -> Picture:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         num_bytes = file.tell()
         file.seek(0)
-        kind, width, height, phash = _decode(file, max_pixels)
-    return Picture(sha256=sha256, phash=phash, format=kind, width=width, height=height, num_bytes=num_bytes)
+        kind, width, height, grey = _decode(file, max_pixels, SIDE if is_measured else _HASH_FROM)
+    quality = asdict(measure(grey)) if is_measured else {}
+    return Picture(
+        sha256=sha256,
+        phash=str(imagehash.phash(grey)),
+        format=kind,
+        width=width,
+        height=height,
+        num_bytes=num_bytes,
+        **quality,
+    )
 
 
-def _decode(file: BinaryIO, max_pixels: int) -> tuple[str, int, int, str]:
-    """Format, displayed width and height, and hash of a file that decodes to its end."""
+def _decode(file: BinaryIO, max_pixels: int, side: int) -> tuple[str, int, int, Image.Image]:
+    """Format, displayed width and height, and the grey picture of a file that decodes to its end."""
     try:
         with Image.open(file, formats=tuple(FORMATS)) as image:
             width, height = image.size
             _check_header(image, max_pixels)
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             turned = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-            image.draft("RGB", (_HASH_FROM, _HASH_FROM))
+            image.draft("RGB", (side, side))
             image.load()
-            phash = str(imagehash.phash(_grey(ImageOps.exif_transpose(image))))
+            grey = _grey(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DownloadError("too-many-pixels", f"more than {max_pixels} pixels") from None
     except UnidentifiedImageError:
@@ -122,7 +141,7 @@ def _decode(file: BinaryIO, max_pixels: int) -> tuple[str, int, int, str]:
             raise  # the disk's fault, not the picture's
         reason = "truncated" if "truncated" in str(error).lower() else "broken"
         raise DownloadError(reason, " ".join(str(error).split())[:120] or type(error).__name__) from None
-    return (kind, height, width, phash) if turned else (kind, width, height, phash)
+    return (kind, height, width, grey) if turned else (kind, width, height, grey)
 
 
 def _check_magic(head: bytes) -> None:

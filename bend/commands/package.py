@@ -1,4 +1,4 @@
-"""`bend package`: pictures to a data-set zip, or a zip checked."""
+"""`bend package`: pictures and videos to a data-set zip, or a zip checked."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ __all__ = ["package"]
 def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
     """An option named and defaulted as the field of `PackageConfig` is."""
     default = default_of(PackageConfig, name)
-    shown = default is not None and kind is not bool
+    shown = default not in (None, ()) and kind is not bool
     flag = f"--{name.replace('_', '-')}"
     if kind is bool:
         return click.option(flag, is_flag=True, help=text)
@@ -30,13 +30,18 @@ def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
 @_option("crop", str, f"{', '.join(CROP_NAMES)}, or tiles:N: N squares out of each picture.", metavar="HOW")
 @_option("labels_from_folders", bool, "One class a folder, for a conditional network.")
 @_option("max_images", int, "Stop at N images, of pictures drawn at random.", metavar="N")
-@_option("seed", int, "Seed of the tiles' places and of the draw.")
+@_option("every", float, "Seconds from one frame of a video to the next.", metavar="SECONDS")
+@_option("max_frames", int, "Frames of a video at most, spread over its length.", metavar="N")
+@_option("split", str, "A second zip, OUT-NAME.zip, of that share.", metavar="NAME:SHARE", multiple=True)
+@_option("seed", int, "Seed of the tiles' places, of the draw and of the split.")
 @_option("workers", int, "Processes; one a core if left out.", metavar="N")
 @_option("background", str, "Colour behind transparency and around fit.")
 @click.option("--animated", type=click.Choice(["first"]), help="Take the first frame of animations.")
 @_option("colour", click.Choice(COLOURS), "Three channels or one.")
 @_option("dedupe", click.Choice(DEDUPES), "Refuse what was met before: the same bytes, or nearly the looks.")
 @_option("min_size", int, "Refuse smaller pictures; half the resolution if left out.", metavar="PX")
+@_option("min_aspect", float, "Refuse pictures that are narrower: width over height.", metavar="RATIO")
+@_option("max_aspect", float, "Refuse pictures that are wider: width over height.", metavar="RATIO")
 @force_option
 @click.option("--check", is_flag=True, help="Read zips as a trainer would, and name every fault.")
 @json_option
@@ -52,7 +57,7 @@ def package(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Turn folders, zips and pictures into a StyleGAN-format zip, or check one.
+    """Turn folders, zips, pictures and videos into a StyleGAN-format zip, or check one.
 
     Example: bend package photos -o rocks.zip --resolution 256 --crop tiles:16
     """

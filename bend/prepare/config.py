@@ -116,7 +116,9 @@ class PackageConfig:
     @property
     def outs(self) -> tuple[Path, ...]:
         """The zips to make: `out`, then those split off."""
-        beside = (self.out.with_name(f"{self.out.stem}-{split.name}{self.out.suffix}") for split in self.splits)
+        beside = (
+            self.out.with_name(f"{self.out.stem}-{split.name}{self.out.suffix}") for split in self.splits
+        )
         return (self.out, *beside)
 
     @property
@@ -185,7 +187,11 @@ class PackageConfig:
 
 def _parse_split(text: str) -> Split:
     name, _, share = text.partition(":")
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name) and re.fullmatch(r"0?\.[0-9]{1,9}", share) and float(share) > 0:
+    if (
+        re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name)
+        and re.fullmatch(r"0?\.[0-9]{1,9}", share)
+        and float(share) > 0
+    ):
         return Split(name=name, share=float(share))
     raise SettingsError(f"--split {text}: must be NAME:SHARE, a word and a part of 1, such as test:0.1")
 

@@ -21,7 +21,7 @@ from stylegan.archive.metadata import METADATA_NAME, Label, read_labels, read_so
 __all__ = ["Plan", "SourcePicture", "discover"]
 
 _ZIP_MAGIC = b"PK\x03\x04"
-_JUNK = {"thumbs.db", "desktop.ini"}
+_JUNK = {"thumbs.db", "desktop.ini", "review.html"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

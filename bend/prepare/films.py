@@ -8,8 +8,7 @@ that turns out broken near its end leaves none of them in the data set.
 import hashlib
 import pickle
 import tempfile
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import IO
@@ -46,15 +45,14 @@ def prepare_source(
         return Prepared(reason="unreadable", message=error.strerror or str(error))
 
 
-def read_frames(path: Path) -> Iterator[Prepared]:
+def read_frames(path: Path) -> Generator[Prepared, None, None]:
     """The frames of a video one by one; the file is gone afterwards."""
-    with path.open("rb") as file:
-        path.unlink()  # it stays readable, and goes even if this process is killed now
-        while True:
-            try:
+    try:
+        with path.open("rb") as file:
+            while file.peek(1):
                 yield pickle.load(file)
-            except EOFError:
-                return
+    finally:
+        path.unlink()
 
 
 def _prepare_video(source: SourcePicture, config: PackageConfig, scratch: Path, num_threads: int) -> Prepared:
@@ -78,16 +76,15 @@ def _prepare_video(source: SourcePicture, config: PackageConfig, scratch: Path, 
 def _spool(
     spool: IO[bytes], source: SourcePicture, config: PackageConfig, num_threads: int
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Write the frames to `spool`; their looks, and notes on the video itself.
+    """Write the frames to `spool`; their looks, and notes on the video as a whole.
 
     Raises:
         IntakeError: the video is broken, or no frame of it is fit for use.
         _SpoolError: the spool cannot be written.
     """
-    looks: list[int] = []
-    notes: Counter[str] = Counter()
-    flat: IntakeError | None = None
-    num_written = 0
+    looks: list[int | None] = []
+    flat: list[IntakeError] = []
+    notes: tuple[str, ...] = ()
     frames = shots(
         source.path,
         every_s=config.every,
@@ -97,21 +94,19 @@ def _spool(
     )
     with closing(frames):
         for shot in frames:
-            notes.update(dict.fromkeys(shot.picture.notes, 0))
+            notes = shot.picture.notes
             try:
                 frame = _prepare_frame(shot, source, config)
             except IntakeError as error:
-                if error.reason != "flat":  # the next frame may show more, but not have another size
+                if error.reason != "flat":  # the next frame may show more, but is of the same size
                     raise
-                flat = error
-                notes["flat-frames"] += 1
-                continue
-            _write(spool, frame)
-            num_written += 1
-            looks += [] if frame.looks is None else [frame.looks]
-    if flat is not None and not num_written:
-        raise flat
-    return tuple(looks), tuple(note for note in notes.elements()) + _said_once(notes)
+                flat.append(error)
+            else:
+                _write(spool, frame)
+                looks.append(frame.looks)
+    if not looks:
+        raise flat[0]
+    return tuple(each for each in looks if each is not None), notes + ("flat-frames",) * len(flat)
 
 
 def _prepare_frame(shot: Shot, source: SourcePicture, config: PackageConfig) -> Prepared:
@@ -120,7 +115,7 @@ def _prepare_frame(shot: Shot, source: SourcePicture, config: PackageConfig) -> 
     pieces, notes = make_pieces(shot.picture, f"{source.name}@{shot.time_s:.3f}", config)
     return Prepared(
         pieces=pieces,
-        notes=tuple(note for note in notes if note not in shot.picture.notes),
+        notes=notes[len(shot.picture.notes) :],  # the video's own are told once
         digest=hashlib.sha256(image.tobytes()).hexdigest() if config.dedupe != "none" else None,
         looks=difference_hash(image) if config.needs_looks else None,
         time_s=shot.time_s,
@@ -133,11 +128,6 @@ def _write(spool: IO[bytes], frame: Prepared) -> None:
         spool.flush()
     except OSError as error:
         raise _SpoolError(error) from error
-
-
-def _said_once(notes: Counter[str]) -> tuple[str, ...]:
-    """Notes on the video, which its frames had in common."""
-    return tuple(note for note, count in notes.items() if count == 0)
 
 
 class _SpoolError(Exception):

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PackageReport", "Refusals"]
+__all__ = ["PackageReport", "Refusals", "SplitOff"]
 
 _NUM_NAMED = 3
 _NOTES = {
@@ -15,6 +15,12 @@ _NOTES = {
     "bad-exif": "EXIF data unusable, ignored",
     "bad-manifest-line": "unreadable manifest lines, ignored",
     "labels-dropped": "labels of the source not carried over, since not all pictures have one",
+    "same-frames": "frames of videos the same as earlier pictures, left out",
+    "torn-frames": "frames of videos like pictures on the other side of the split, left out",
+    "flat-frames": "frames of videos without any detail, left out",
+    "spread-frames": "videos longer than --max-frames, their frames spread over their length",
+    "hdr": "HDR videos, shown as if they were not",
+    "split-classes": "zips without the highest class, so that a network's labels do not fit",
 }
 
 
@@ -33,6 +39,17 @@ class Refusals:
             self.first.append(f"{name}: {message}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitOff:
+    """What went to a zip beside the main one."""
+
+    out: Path
+    num_used: int
+    """Pictures that at least one image in it was made of."""
+    num_images: int
+    num_bytes: int
+
+
 @dataclass(slots=True, kw_only=True)
 class PackageReport:
     """The outcome of `package`."""
@@ -41,16 +58,20 @@ class PackageReport:
     resolution: int
     num_channels: int
     num_found: int = 0
-    """Pictures in the sources."""
+    """Pictures and videos in the sources."""
     num_used: int = 0
-    """Pictures that at least one image was made of."""
+    """Pictures and videos that at least one image was made of, in whichever zip."""
+    num_frames: int = 0
+    """Frames taken of videos."""
     num_images: int = 0
-    """Images in the zip."""
+    """Images in `out`; those split off are not among them."""
     num_bytes: int = 0
     num_not_needed: int = 0
     """Pictures not looked at, since `max_images` was reached."""
     classes: dict[str, int] = field(default_factory=dict)
-    """Images by class folder, in the order of their labels."""
+    """Images by class folder, in the order of their labels, in all zips."""
+    splits: dict[str, SplitOff] = field(default_factory=dict)
+    """What was split off, by the splits' names."""
     refused: dict[str, Refusals] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
 
@@ -71,7 +92,8 @@ class PackageReport:
             f"{self.num_bytes / 1e6:.1f} MB, from {self.num_used:,} of {self.num_found:,} pictures"
         )
         refused = [f"  refused {self.num_refused:,}:"] if self.refused else []
-        return [head, *self._class_lines(), *self._note_lines(), *refused, *self._refusals("    ")]
+        body = [*self._split_lines(), *self._class_lines(), *self._note_lines()]
+        return [head, *body, *refused, *self._refusals("    ")]
 
     def refusals_in_a_line(self) -> str:
         """What was refused and why, the commonest reason first."""
@@ -81,6 +103,7 @@ class PackageReport:
         """The same for a program."""
         return asdict(self) | {
             "out": str(self.out),
+            "splits": {name: asdict(part) | {"out": str(part.out)} for name, part in self.splits.items()},
             "notes": dict(self.notes),
             "num_refused": self.num_refused,
         }
@@ -93,6 +116,13 @@ class PackageReport:
             for reason, refusals in ranked
         ]
 
+    def _split_lines(self) -> list[str]:
+        return [
+            f"  {part.out}: {part.num_images:,} images, {part.num_bytes / 1e6:.1f} MB, "
+            f"from {part.num_used:,} of them"
+            for part in self.splits.values()
+        ]
+
     def _class_lines(self) -> list[str]:
         if not self.classes:
             return []
@@ -100,5 +130,7 @@ class PackageReport:
         return [f"  classes: {shown}"]
 
     def _note_lines(self) -> list[str]:
-        rows = [f"  {count:,} {_NOTES.get(note, note)}" for note, count in sorted(self.notes.items())]
+        frames = [f"  {self.num_frames:,} frames of videos"] if self.num_frames else []
+        notes = [f"  {count:,} {_NOTES.get(note, note)}" for note, count in sorted(self.notes.items())]
+        rows = frames + notes
         return rows + ([f"  {self.num_not_needed:,} not needed"] if self.num_not_needed else [])

@@ -9,7 +9,7 @@ HDR is not tone-mapped, only noted. What becomes of the frames is `bend.prepare.
 import contextlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -38,7 +38,7 @@ _UNSPECIFIED_MATRIX = 2
 _HDR_TRANSFERS = (16, 18)  # PQ and HLG
 _HD_HEIGHT = 720  # from here on players take untagged colours for BT.709's, below for BT.601's
 
-_TURNS = {  # signs of the display matrix's a, b, c and d: x' = ax + cy, y' = bx + dy, with y downwards
+_TURNS: dict[tuple[int, ...], Image.Transpose] = {  # signs of the display matrix's a, b, c and d: x' = ax + cy, y' = bx + dy, with y downwards
     (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
     (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
     (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
@@ -66,7 +66,7 @@ def shots(
     max_frames: int,
     background: tuple[int, int, int] = (255, 255, 255),
     num_threads: int = 1,
-) -> Iterator[Shot]:
+) -> Generator[Shot, None, None]:
     """Yield the first frame and then one every `every_s` seconds, decoded one at a time.
 
     The last of them says nothing on whether the file is whole; only the end of the iteration does.

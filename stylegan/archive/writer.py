@@ -53,6 +53,7 @@ class ArchiveWriter:
         self._names: list[str] = []
         self._labels: list[Label | None] = []
         self._sources: list[Mapping[str, Any] | None] = []
+        self._is_finished = False
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -69,7 +70,7 @@ class ArchiveWriter:
             self._stack.__exit__(kind, error, trace)
             return
         with _naming(self.path), self._stack:
-            self._finish()
+            self.finish()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -106,6 +107,22 @@ class ArchiveWriter:
         self._labels.append(label)
         self._sources.append(source)
         return name
+
+    def finish(self) -> None:
+        """Complete the zip, read it back and flush it, so that leaving has only to give it its name.
+
+        Leaving does this by itself; zips that belong together are all finished before the first is named.
+
+        Raises:
+            ArchiveError, OSError: as on leaving.
+        """
+        if self._is_finished:
+            return
+        with _naming(self.path):
+            self._finish()
+            with self._temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        self._is_finished = True
 
     def _write(self, name: str, data: bytes) -> None:
         info = zipfile.ZipInfo(name, _DATE)

@@ -13,7 +13,7 @@ __all__ = ["refuse_foreign"]
 # A network of 1024 pixels takes some 60 kB; the library would read and parse up to 100 MB.
 _MAX_HEADER_BYTES = 4 << 20
 _HEAD_BYTES = 1024
-_ONLY_OURS = "this version reads .safetensors networks only"
+_ONLY_OURS = "pass a .safetensors network"
 # (offset, first bytes) -> what it is, and what to do.
 _SIGNATURES: dict[tuple[int, bytes], str] = {
     (0, b"version https://git-lfs"): (

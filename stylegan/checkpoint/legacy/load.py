@@ -73,11 +73,13 @@ def load_legacy(path: Path, *, max_bytes: int = 4 << 30) -> Network:
 
 def _read(path: Path, source: FileSource) -> Network:
     head = source.read(0, min(source.size, _HEAD_BYTES))
+    kind = "PyTorch file"
     if head.startswith(_ZIP):
         root = read_zip_file(source, TORCH_FILE_GLOBALS)
     elif head.startswith(LEGACY_MAGIC):
         root = read_legacy_file(source.whole(), TORCH_FILE_GLOBALS)
     else:
+        kind = "pickle"
         cursor = Cursor(source.whole())
         root = read_pickle(cursor, OFFICIAL_GLOBALS)
         if cursor.left:
@@ -87,6 +89,8 @@ def _read(path: Path, source: FileSource) -> Network:
             networks, augment_p = read(root)
             break
     else:
-        raise RefusedError("holds no StyleGAN2 network known here; pass an official or rosinality checkpoint")
+        raise RefusedError(
+            f"a {kind} without a StyleGAN2 network known here; pass an official or rosinality one"
+        )
     fields = {"G": None, "D": None, "G_ema": None} | networks
     return Network(**fields, meta=NetworkMeta(augment_p=augment_p), path=path)  # type: ignore[arg-type]

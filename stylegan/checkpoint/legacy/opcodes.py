@@ -97,7 +97,7 @@ def _global(cursor: Cursor) -> tuple[str, str]:
 
 def _protocol(cursor: Cursor) -> None:
     if not 2 <= (version := cursor.take(1)[0]) <= 5:
-        raise RefusedError(f"is a pickle of protocol {version}; only 2 to 5 are read")
+        raise RefusedError(f"a pickle of protocol {version}; only 2 to 5 are read")
 
 
 def _frame(cursor: Cursor) -> None:

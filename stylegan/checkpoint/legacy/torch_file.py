@@ -96,10 +96,10 @@ def read_zip_file(source: Source, table: Table) -> object:
     members = _list_members(source)
     roots = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(roots) != 1 or roots[0].count("/") != 1:
-        raise RefusedError("is a zip archive (a data set?), not a network; pass a network file")
+        raise RefusedError("a zip archive (a data set?), not a network; pass a network file")
     root = roots[0]
     if f"{root}constants.pkl" in members:
-        raise RefusedError("is a TorchScript program, not a checkpoint; only weights are read")
+        raise RefusedError("a TorchScript program, not a checkpoint; only weights are read")
     if f"{root}byteorder" in members and _member(source, members[f"{root}byteorder"]).read() != b"little":
         raise RefusedError("was written on a big-endian machine; convert it there")
     pickled = _member(source, members[f"{root}data.pkl"])
@@ -181,10 +181,10 @@ def _list_members(source: Source) -> Mapping[str, zipfile.ZipInfo]:
         with zipfile.ZipFile(_DirectoryFile(source)) as opened:
             infos = opened.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError) as error:
-        raise RefusedError(f"is a damaged zip archive ({error}); fetch it again") from None
+        raise RefusedError(f"a damaged zip archive ({error}); fetch it again") from None
     members = {info.filename: info for info in infos}
     if len(members) != len(infos):
-        raise RefusedError("is a zip archive with two members of one name; refused")
+        raise RefusedError("a zip archive with two members of one name; refused")
     return members
 
 
@@ -195,5 +195,5 @@ def _member(source: Source, info: zipfile.ZipInfo) -> Span:
     signature, name, extra = _LOCAL_HEADER.unpack(source.read(info.header_offset, _LOCAL_HEADER.size))
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
     if signature != b"PK\x03\x04" or info.file_size > source.size - start:
-        raise RefusedError(f"is damaged at its member {shown(info.filename)}; fetch it again")
+        raise RefusedError(f"damaged at its member {shown(info.filename)}; fetch it again")
     return Span(source, start, info.file_size)

@@ -43,9 +43,10 @@ def test_it_stays_quick_among_many() -> None:
     seen = Seen()
     for i, looks in enumerate(rng.integers(0, 2**63, 3000)):
         assert seen.twin(str(i), None, int(looks)) is None
-    seen._hashes = rng.integers(0, 2**63, 100_000).astype(np.uint64)
+    seen._looks._hashes = rng.integers(0, 2**63, 100_000).astype(np.uint64)
+    seen._looks._length = 100_000
     seen._names = [str(i) for i in range(100_000)]
-    looks = int(seen._hashes[77_777])
+    looks = int(seen._looks._hashes[77_777])
     start = time.perf_counter()
     for _ in range(10):
         assert seen.twin("x", None, looks ^ 0b1001) == "77777"

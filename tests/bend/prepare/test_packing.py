@@ -209,7 +209,7 @@ def test_an_interruption_leaves_nothing(
         if len(calls) == 3:
             raise failure
 
-    monkeypatch.setattr("bend.prepare.packing._source", stop)
+    monkeypatch.setattr("bend.prepare.shelves._source", stop)
     with pytest.raises(failure):
         _package(tmp_path / "out" / "a.zip", folder)
     assert os.listdir(tmp_path / "out") == []  # noqa: PTH208  dot files included

@@ -42,7 +42,9 @@ def test_a_killed_holder_holds_no_more(tmp_path: Path) -> None:
     RunLock(tmp_path).release()
 
 
-@pytest.mark.parametrize("content", ["999999999\n", f"{os.getpid()}\n", "no number", ""])
+@pytest.mark.parametrize(
+    "content", ["999999999\n", f"{os.getpid()}\n", "no number", ""], ids=["dead", "own", "text", "empty"]
+)
 def test_a_file_left_behind_is_no_lock(tmp_path: Path, content: str) -> None:
     (tmp_path / ".lock").write_text(content)
     lock = RunLock(tmp_path)

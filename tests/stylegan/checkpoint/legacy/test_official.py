@@ -126,7 +126,7 @@ def stylegan3(class_name: str = "Generator") -> Persistent:
         ({"G_ema": stylegan3("SuperresGenerator")}, "'SuperresGenerator'"),
         ({"D": Persistent("ProjectedDiscriminator", {})}, "'ProjectedDiscriminator'"),
         ({"G": generator(), "D": {"not": "a network"}}, "D that is no network"),
-        ({"other": pipe(0)}, "holds no StyleGAN2 network"),
+        ({"other": pipe(0)}, "a pickle without a StyleGAN2 network"),
     ],
     ids=["stylegan3", "xl", "projected", "mixed", "none"],
 )
