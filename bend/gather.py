@@ -56,7 +56,13 @@ def run_scrape(config: ScrapeConfig, zip_config: PackageConfig | None = None) ->
 
 
 def plan_scrape(
-    queries: tuple[str, ...], *, sources: str, licenses: str, contact: str | None, **settings: Any
+    queries: tuple[str, ...],
+    *,
+    sources: str,
+    licenses: str,
+    filters: str,
+    contact: str | None,
+    **settings: Any,
 ) -> ScrapeConfig:
     """The scrape that a person typed.
 
@@ -64,13 +70,14 @@ def plan_scrape(
         queries: words, files or folders.
         sources: names joined by commas.
         licenses: licence families joined by commas, or `any`.
+        filters: names joined by commas.
         contact: mail or web address.
         **settings: other fields of `ScrapeConfig`, `ClientConfig` and `DownloadRules`.
 
     Raises:
         ValueError: something cannot be meant.
     """
-    names = tuple(name.strip() for name in sources.split(",") if name.strip())
+    names = _names(sources)
     files = [query for query in queries if Path(query).exists() and not set(names) & {"urls", "folder"}]
     if files:
         raise ValueError(f"{files[0]} is a file or folder; --source urls or --source folder takes it")
@@ -82,12 +89,17 @@ def plan_scrape(
     rules = DownloadRules(ignore_opt_out=settings.pop("ignore_opt_out"))
     return ScrapeConfig(
         queries=queries,
+        filters=_names(filters),
         sources=names,
         licenses=parse_accepted(licenses),
         client=client,
         rules=rules,
         **settings,
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def plan_zip(folder: Path, out: Path, resolution: int, *, force: bool) -> PackageConfig:

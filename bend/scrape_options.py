@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import click
 
 from bend.options import default_of
-from scrapers.config import ScrapeConfig
+from scrapers.config import FILTERS, ScrapeConfig
 
 __all__ = ["network_options", "output_options", "picture_options", "run_options"]
 
@@ -54,6 +54,14 @@ picture_options = _group(
         "Bits of 64 by which near-duplicates differ at most.",
         type=click.IntRange(0, 16),
     ),
+    click.option(
+        "--filter",
+        "filters",
+        default="",
+        metavar="NAMES",
+        help=f"What else to refuse, by commas: {', '.join(FILTERS)}.",
+    ),
+    click.option("--max-aspect", type=float, metavar="RATIO", help="Longer side over shorter side, at most."),
 )
 
 network_options = _group(
@@ -71,6 +79,7 @@ network_options = _group(
 
 run_options = _group(
     _flag("--retry", "Look again at what earlier runs refused."),
+    _flag("--review", "Write review.html: what was kept, what was refused and why."),
     _flag("--dry-run", "Search, and show what would be fetched."),
     _flag("--list-sources", "Show the sources with keys, licences, limits and terms."),
     click.option("--json", "as_json", is_flag=True, help="Report as JSON."),

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from bend.timeline import RunTimeline
 from stylegan.errors import ConfigError
 from stylegan.training.config import TrainConfig
 from stylegan.training.loop import TrainSummary, train
 from stylegan.training.memory import step_bytes
 from stylegan.training.plan import Plan, make_plan, plan_resume
 from stylegan.training.run_folder import find_run
-from stylegan.training.session import open_run, resume_run
+from stylegan.training.session import Session, open_run, resume_run
 from stylegan.training.stats import Collector, format_duration
 from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, train_step
 
@@ -67,14 +68,14 @@ def run_finetune(request: Request) -> Report:
     """
     if request.resume is None:
         plan = make_plan(TrainConfig(**request.options))
-        return _estimate(plan) if request.dry_run else _summarize(train(open_run(plan, request.out)))
+        return _estimate(plan) if request.dry_run else _train(open_run(plan, request.out))
     if foreign := sorted(request.options.keys() - _RESUMABLE):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         raise ConfigError(f"{names}: a resumed run keeps what it began with; leave out, or start a new run")
     run = find_run(request.resume, request.out)
     if request.dry_run:
         return _estimate(plan_resume(run, request.options)[0])
-    return _summarize(train(resume_run(run, request.options)))
+    return _train(resume_run(run, request.options))
 
 
 def _estimate(plan: Plan) -> Report:
@@ -133,6 +134,11 @@ def _seconds_per_image(plan: Plan) -> float:
     with_both = max(seconds(D_REG_INTERVAL), with_path_length)
     path_length, r1 = with_path_length - plain, with_both - with_path_length
     return (plain + path_length / G_REG_INTERVAL + r1 / D_REG_INTERVAL) / num
+
+
+def _train(session: Session) -> Report:
+    """Train, drawing the run's own timeline as it goes."""
+    return _summarize(train(session, on_snapshot=RunTimeline(str(session.plan.device))))
 
 
 def _summarize(summary: TrainSummary) -> Report:

@@ -15,7 +15,7 @@ from scrapers import manifest
 from scrapers.errors import FolderError
 from scrapers.journal import Journal
 from scrapers.manifest import Entry, Manifest
-from scrapers.picture import FORMATS, Picture
+from scrapers.picture import FORMATS, Picture, thumbnail
 from scrapers.source import ImageRef
 
 __all__ = ["STATE", "ScrapeFolder", "file_name", "key_of", "open_folder"]
@@ -38,6 +38,19 @@ class ScrapeFolder:
     def final(self, ref: ImageRef, picture: Picture) -> Path:
         """Where a kept picture goes."""
         return self.path / file_name(ref, picture.format)
+
+    def thumbnail(self, ref: ImageRef) -> Path:
+        """Where a small copy of a refused picture lies, for the review."""
+        return self.path / STATE / "refused" / f"{key_of(ref, ref.image_url)}.jpg"
+
+    def keep_thumbnail(self, entry: Entry) -> None:
+        """Make the small copy of a picture that is about to be refused, where there is one to be seen."""
+        staged = self.staged(entry.ref, entry.fetched_url or entry.ref.image_url)
+        if entry.picture is None or not staged.exists():
+            return
+        target = self.thumbnail(entry.ref)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(thumbnail(staged))
 
     def settle(self, entry: Entry) -> None:
         """Bring a kept picture to its place, and remove what a refused one left."""

@@ -27,6 +27,7 @@ from scrapers.history import History
 from scrapers.judge import Judge, Refusal
 from scrapers.manifest import Entry
 from scrapers.plan import Stream, streams_of, take_turns
+from scrapers.review import write_review
 from scrapers.source import ImageRef
 from scrapers.sources import demand_keys, info_of, make_source
 from scrapers.summary import Summary
@@ -75,10 +76,13 @@ def gather(
             folder,
             config.rules,
             obedient=frozenset(source.info.name for source in sources if source.info.obeys_robots),
+            is_measured=bool(config.filters),
         )
-        return _Scrape(config, folder, fetcher, watch, warn).run(
-            streams_of(sources, config.queries, config.wanted)
-        )
+        streams = streams_of(sources, config.queries, config.wanted)
+        summary = _Scrape(config, folder, fetcher, watch, warn).run(streams)
+    if config.review:
+        write_review(config.out)
+    return summary
 
 
 def preview(
@@ -93,7 +97,7 @@ def preview(
     """
     environ = os.environ if environ is None else environ
     _check_sources(config, environ)
-    judge = Judge(config.wanted, config.max_distance)
+    judge = _judge(config)
     with contextlib.closing(PoliteClient(config.client)) as client:
         sources = [make_source(name, client, None, environ) for name in dict.fromkeys(config.sources)]
         _warn_of(config, warn)
@@ -121,7 +125,7 @@ class _Scrape:
         self.fetcher = fetcher
         self.watch = watch or (lambda entry: None)
         self.warn = warn
-        self.judge = Judge(config.wanted, config.max_distance)
+        self.judge = _judge(config)
         self.history = History(retry=config.retry, licenses=config.licenses)
         self.summary = Summary(out=config.out, count=config.count)
         self.failures: list[SourceError] = []
@@ -207,6 +211,8 @@ class _Scrape:
 
     def _write(self, entry: Entry) -> None:
         """Make the folder, the manifest and the journal agree about a picture, in an order safe to be killed in."""
+        if self.config.review and not entry.is_kept:
+            self.folder.keep_thumbnail(entry)
         self.folder.settle(entry)
         if not self.history.says_already(entry):
             self.folder.manifest.append(entry)
@@ -235,6 +241,10 @@ class _Scrape:
     def _lost(self, stream: Stream, error: SourceError) -> None:
         self.failures.append(error)
         self.warn(str(error))
+
+
+def _judge(config: ScrapeConfig) -> Judge:
+    return Judge(config.wanted, config.max_distance, filters=config.filters, max_aspect=config.max_aspect)
 
 
 def _check_sources(config: ScrapeConfig, environ: Mapping[str, str]) -> None:

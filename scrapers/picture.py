@@ -9,6 +9,7 @@ What the picture becomes for training (orientation, colour, depth) is for `bend 
 """
 
 import hashlib
+import io
 import struct
 import zlib
 from dataclasses import asdict, dataclass
@@ -22,7 +23,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from scrapers.errors import DownloadError
 from scrapers.quality import SIDE, measure
 
-__all__ = ["FORMATS", "Picture", "inspect"]
+__all__ = ["FORMATS", "Picture", "inspect", "thumbnail"]
 
 # Pillow's name -> the ending that files get
 FORMATS = {
@@ -142,6 +143,19 @@ def _decode(file: BinaryIO, max_pixels: int, side: int) -> tuple[str, int, int, 
         reason = "truncated" if "truncated" in str(error).lower() else "broken"
         raise DownloadError(reason, " ".join(str(error).split())[:120] or type(error).__name__) from None
     return (kind, height, width, grey) if turned else (kind, width, height, grey)
+
+
+def thumbnail(path: Path, side: int = 160) -> bytes:
+    """A small JPEG of a file that `inspect` found whole, upright, its longer side `side` pixels at most."""
+    with Image.open(path, formats=tuple(FORMATS)) as image:
+        image.draft("RGB", (side, side))
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode not in ("RGB", "L"):
+            upright = _grey(upright) if upright.mode.startswith(("I", "F")) else upright.convert("RGB")
+        upright.thumbnail((side, side), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        upright.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
 
 
 def _check_magic(head: bytes) -> None:

@@ -151,3 +151,14 @@ def test_mistakes_are_one_line(arguments: tuple[str, ...], message: str, tmp_pat
     assert isinstance(done.exception, ScraperError)
     assert message in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+def test_review_and_filters_are_typed(service: FakeOpenverse, tmp_path: Path) -> None:
+    out = tmp_path / "rocks"
+    done = run("rocks", "-o", out, "--source", "openverse", "--count", 2, "--allow-private-hosts", "--review",
+               "--filter", "flat,text", "--max-aspect", 2)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "<h2>Kept (2)</h2>" in (out / "review.html").read_text("utf-8")
+    wrong = run("rocks", "-o", out, "--filter", "ugly")
+    assert wrong.exit_code == 2
+    assert "filters ugly: choose from blur, flat, text" in wrong.output

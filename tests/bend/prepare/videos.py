@@ -64,7 +64,7 @@ def film(path: Path, num_seconds: int = 4, *, first: int = 0, fps: int = 10, **s
 def turned(path: Path, matrix: tuple[int, int, int, int]) -> Path:
     """Write a display matrix over that of an MP4 (ISO 14496-12, section 8.3.2)."""
     data = bytearray(path.read_bytes())
-    start = data.index(b"tkhd") + 4 + 20 + 16
+    start = data.index(b"tkhd") + 4 + 4 + 20 + 16  # past its name, version and flags, times and layers
     a, b, c, d = (number << 16 for number in matrix)
     data[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)

@@ -132,7 +132,7 @@ def stylegan3(class_name: str = "Generator") -> Persistent:
 )
 def test_refuses_other_networks_by_name(tmp_path: Path, networks: dict[str, Any], told: str) -> None:
     path = write_official(tmp_path / "other.pkl", networks)
-    with pytest.raises(CheckpointError, match="^other.pkl: ") as caught:
+    with pytest.raises(CheckpointError, match=r"^other\.pkl: ") as caught:
         load_legacy(path)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -202,15 +202,15 @@ def rosinality_state(network: Generator | Discriminator) -> dict[str, Tensor]:
             if res == 4
             else [("conv0", f"convs.{2 * k}"), ("conv1", f"convs.{2 * k + 1}")]
         )
-        for ours, theirs in layers:
-            ours = f"synthesis.b{res}.{ours}"
+        for layer, theirs in layers:
+            ours = f"synthesis.b{res}.{layer}"
             found[f"{theirs}.conv.weight"] = state[f"{ours}.weight"][None]
             found[f"{theirs}.conv.modulation.weight"] = state[f"{ours}.affine.weight"]
             found[f"{theirs}.conv.modulation.bias"] = state[f"{ours}.affine.bias"]
             found[f"{theirs}.activate.bias"] = state[f"{ours}.bias"]
             found[f"{theirs}.noise.weight"] = state[f"{ours}.noise_strength"][None]
             found[f"noises.noise_{noise}"] = state[f"{ours}.noise_const"][None, None]
-            if ours.endswith("conv0"):
+            if layer == "conv0":
                 found[f"{theirs}.conv.blur.kernel"] = 4 * kernel
             noise += 1
         theirs = "to_rgb1" if res == 4 else f"to_rgbs.{k}"
