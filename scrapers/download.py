@@ -29,7 +29,7 @@ _PARTIAL = 206
 _OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _WORTH_RESUMING = 1 << 16  # bytes; what comes in one piece is sooner asked for again
-_GZIP = b"\x1f\x8b"
+_GZIP, _ZLIB = b"\x1f\x8b", b"\x78"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,27 +49,9 @@ def download(client: PoliteClient, url: str, target: Path, rules: DownloadRules)
         PassingError: the tries are used up; a `.part` file may be left to go on from.
         OSError: the disk is full.
     """
-    part = target.with_suffix(".part")
-    ends_seen: set[int] = set()
-
-    def attempt() -> None:
-        try:
-            _fetch(client, url, part, rules)
-        except PassingError as error:
-            # Ended twice at the same byte: this is all there is, whatever Content-Length says.
-            end = _size(part)
-            if error.reason != "cut-short" or end not in ends_seen:
-                ends_seen.add(end)
-                raise
-
-    client.config.retry.run(attempt, client.sleep, client.rng)
-    if _size(part) == 0:
-        _discard(part)
-        raise DownloadError("empty", f"{redact(url)}: no content")
-    _unwrap(part, rules.max_bytes, url)
-    _flush(part)
-    part.replace(target)
-    _note_path(part).unlink(missing_ok=True)
+    transfer = _Transfer(client, url, target.with_suffix(".part"), rules)
+    client.config.retry.run(transfer.attempt, client.sleep, client.rng)
+    transfer.finish(target)
 
 
 def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
@@ -90,31 +72,90 @@ def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
     part.replace(target)
 
 
-def _fetch(client: PoliteClient, url: str, part: Path, rules: DownloadRules) -> None:
-    """One attempt: bring `part` as far as it goes."""
-    note = _note(part)
-    offset = _size(part) if note and note.url == url else 0
-    if note and note.length is not None and offset == note.length:
-        return  # the last run ended between the last byte and the rename
-    headers = {"Accept": "image/avif,image/webp,image/*,*/*;q=0.5"}
-    if offset and note:
-        headers |= {"Range": f"bytes={offset}-", "If-Range": note.validator}
-    with client.attempt(url, headers=headers, accept_statuses=frozenset({_RANGE_NOT_SATISFIABLE})) as reply:
-        _check_opt_out(reply, rules)
-        if not _continues(reply, offset, note):
+class _Transfer:
+    """One picture on its way, over as many attempts as it takes."""
+
+    def __init__(self, client: PoliteClient, url: str, part: Path, rules: DownloadRules) -> None:
+        self.client = client
+        self.url = url
+        self.part = part
+        self.rules = rules
+        self.head = b""
+        self.ends_seen: set[int] = set()
+
+    def attempt(self) -> None:
+        """Bring `part` as far as it goes."""
+        try:
+            self._fetch()
+        except PassingError as error:
+            # Ended twice at the same byte: this is all there is, whatever Content-Length says.
+            end = _size(self.part)
+            if error.reason != "cut-short" or end not in self.ends_seen:
+                self.ends_seen.add(end)
+                raise
+            self.head = _head(self.part)
+
+    def finish(self, target: Path) -> None:
+        """Give the complete file its name."""
+        if not self.head:
+            _discard(self.part)
+            raise DownloadError("empty", f"{redact(self.url)}: no content")
+        if self.head.startswith((_GZIP, _ZLIB)):
+            _unwrap(self.part, self.rules.max_bytes, self.url)
+        _flush(self.part)
+        self.part.replace(target)
+        _note_path(self.part).unlink(missing_ok=True)
+
+    def _fetch(self) -> None:
+        offset = _size(self.part)
+        note = _note(self.part) if offset else None
+        if note is None or note.url != self.url:
+            note, offset = None, 0
+        elif offset == note.length:  # the last run ended between the last byte and the rename
+            self.head = _head(self.part)
+            return
+        headers = {"Accept": "image/avif,image/webp,image/*,*/*;q=0.5"}
+        if note:
+            headers |= {"Range": f"bytes={offset}-", "If-Range": note.validator}
+        accepted = frozenset({_RANGE_NOT_SATISFIABLE})
+        with self.client.attempt(self.url, headers=headers, accept_statuses=accepted) as reply:
+            _check_opt_out(reply, self.rules)
+            if note and not _continues(reply, offset, note):
+                _discard(self.part)
+                offset = 0
+            if reply.status in (_PARTIAL, _RANGE_NOT_SATISFIABLE) and not offset:
+                raise PassingError("range", f"{redact(self.url)}: could not go on where it broke off")
+            self._check_length(reply, offset)
+            _keep_note(self.part, reply, self.url, offset)
+            self._write_body(reply, offset)
+
+    def _check_length(self, reply: Reply, offset: int) -> None:
+        length, most = _declared_length(reply), self.rules.max_bytes
+        if length is not None and offset + length > most:
+            raise DownloadError("too-many-bytes", f"{redact(self.url)}: {offset + length} bytes, over {most}")
+
+    def _write_body(self, reply: Reply, offset: int) -> None:
+        total = offset
+        with self.part.open("r+b" if offset else "wb") as file:
             if offset:
-                _discard(part)
-            if reply.status in (_PARTIAL, _RANGE_NOT_SATISFIABLE):
-                raise PassingError("range", f"{redact(url)}: could not go on where it broke off")
-            offset = 0
-        _check_length(reply, offset, rules, url)
-        _keep_note(part, reply, url, offset)
-        _write_body(reply, part, offset, rules, url)
+                self.head = file.read(2)
+                file.seek(offset)
+            for chunk in reply.chunks():
+                if not total:
+                    self.head = chunk[:2]
+                total += len(chunk)
+                if total > self.rules.max_bytes:
+                    raise DownloadError(
+                        "too-many-bytes", f"{redact(self.url)}: over {self.rules.max_bytes} bytes"
+                    )
+                file.write(chunk)
+        if len(self.head) < 2:
+            self.head = _head(self.part)
 
 
-def _continues(reply: Reply, offset: int, note: _Note | None) -> bool:
+def _continues(reply: Reply, offset: int, note: _Note) -> bool:
     """Whether the answer is exactly the missing rest of what we have."""
-    if reply.status != _PARTIAL or not offset or note is None:
+    if reply.status != _PARTIAL:
         return False
     match = _CONTENT_RANGE.fullmatch(reply.headers.get("content-range", ""))
     if match is None or int(match[1]) != offset:
@@ -139,33 +180,11 @@ def _check_opt_out(reply: Reply, rules: DownloadRules) -> None:
         )
 
 
-def _check_length(reply: Reply, offset: int, rules: DownloadRules, url: str) -> None:
-    length = _declared_length(reply)
-    if length is not None and offset + length > rules.max_bytes:
-        raise DownloadError(
-            "too-many-bytes", f"{redact(url)}: {offset + length} bytes, over {rules.max_bytes}"
-        )
-
-
-def _write_body(reply: Reply, part: Path, offset: int, rules: DownloadRules, url: str) -> None:
-    total = offset
-    with part.open("r+b" if offset else "wb") as file:
-        file.seek(offset)
-        file.truncate()
-        for chunk in reply.chunks():
-            total += len(chunk)
-            if total > rules.max_bytes:
-                file.truncate(0)
-                raise DownloadError("too-many-bytes", f"{redact(url)}: more than {rules.max_bytes} bytes")
-            file.write(chunk)
-
-
 def _keep_note(part: Path, reply: Reply, url: str, offset: int) -> None:
     """Write down what is to come, where it could be gone on with and is worth it."""
     length, validator = _declared_length(reply), _validator(reply.headers)
     path = _note_path(part)
     if validator is None or (length is not None and length <= _WORTH_RESUMING):
-        path.unlink(missing_ok=True)
         return
     note = _Note(url=url, validator=validator, length=None if length is None else offset + length)
     fresh = path.with_suffix(".tmp")
@@ -193,9 +212,7 @@ def _declared_length(reply: Reply) -> int | None:
 
 def _unwrap(part: Path, max_bytes: int, url: str) -> None:
     """Take off a gzip or deflate that was not asked for, going by the bytes since the header may lie."""
-    content = part.read_bytes() if _head(part).startswith((_GZIP, b"\x78")) else b""
-    if not content:
-        return
+    content = part.read_bytes()
     # One byte past the limit is enough to know; a bomb is never blown up.
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
@@ -215,8 +232,11 @@ def _head(part: Path) -> bytes:
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _discard(part: Path) -> None:

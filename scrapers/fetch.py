@@ -34,7 +34,7 @@ class Outcome:
     Attributes:
         url: the address that was fetched.
         picture: what the file is; None where there is none.
-        reason: why there is none, one word.
+        reason: why there is none, one word; only such outcomes are noted, a picture's file says it all.
         detail: the same in one line.
         may_pass: whether another run may do better.
     """
@@ -52,9 +52,7 @@ class Outcome:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """From the journal."""
-        record = json.loads(text)
-        picture = Picture(**record["picture"]) if record["picture"] else None
-        return cls(**{**record, "picture": picture})
+        return cls(**json.loads(text))
 
 
 class Fetcher:
@@ -103,23 +101,17 @@ class Fetcher:
 
     def _outcome(self, ref: ImageRef, url: str) -> Outcome:
         key = key_of(ref, url)
-        noted = self._folder.journal.outcome(key)
-        if noted is not None:
-            outcome = Outcome.from_json(noted)
-            if outcome.picture is None or self._is_there(ref, url, outcome.picture):
-                return outcome
+        if (noted := self._folder.journal.outcome(key)) is not None:
+            return Outcome.from_json(noted)
         outcome = self._fresh(ref, url)
-        if not outcome.may_pass:
+        if outcome.picture is None and not outcome.may_pass:
             self._folder.journal.keep_outcome(key, outcome.to_json())
         return outcome
-
-    def _is_there(self, ref: ImageRef, url: str, picture: Picture) -> bool:
-        return self._folder.staged(ref, url).exists() or self._folder.final(ref, picture).exists()
 
     def _fresh(self, ref: ImageRef, url: str) -> Outcome:
         staged = self._folder.staged(ref, url)
         try:
-            if not staged.exists():  # else the last run ended before it could look at it
+            if not self._folder.recover(ref, staged):
                 self._get(ref, url, staged)
             return Outcome(url=url, picture=inspect(staged, is_measured=self._is_measured))
         except PassingError as error:

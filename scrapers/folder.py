@@ -30,6 +30,10 @@ class ScrapeFolder:
     path: Path
     journal: Journal
     manifest: Manifest
+    waiting: frozenset[str]
+    """Names of files that an earlier run fetched or began to fetch."""
+    strays: dict[str, Path]
+    """Pictures, by name without ending, that an earlier run was about to enter into the manifest."""
 
     def staged(self, ref: ImageRef, url: str) -> Path:
         """Where the file fetched from `url` waits for its turn."""
@@ -52,22 +56,30 @@ class ScrapeFolder:
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(thumbnail(staged))
 
-    def settle(self, entry: Entry) -> None:
-        """Bring a kept picture to its place, and remove what a refused one left."""
-        staged = self.staged(entry.ref, entry.fetched_url or entry.ref.image_url)
-        if entry.file is not None and staged.exists():
-            staged.replace(self.path / entry.file)
-            if entry.fetched_url is None:
-                return
-        for url in filter(None, (entry.ref.image_url, entry.ref.fallback_url)):
-            waiting = self.staged(entry.ref, url)
-            for path in (waiting, waiting.with_suffix(".part"), waiting.with_suffix(".note")):
-                path.unlink(missing_ok=True)
+    def recover(self, ref: ImageRef, staged: Path) -> bool:
+        """Whether an earlier run has fetched the file, which is then at `staged`."""
+        if staged.name in self.waiting and staged.exists():
+            return True
+        stray = self.strays.pop(_stem(ref), None)
+        if stray is not None:
+            stray.replace(staged)
+        return stray is not None
+
+    def place(self, entry: Entry) -> None:
+        """Bring a kept picture to its place; its line may then be written."""
+        assert entry.file is not None
+        self.staged(entry.ref, entry.fetched_url or entry.ref.image_url).replace(self.path / entry.file)
 
     def forget(self, entry: Entry) -> None:
-        """The manifest knows about the picture now; the journal need not."""
+        """Remove what is left of a picture now that the manifest has its line."""
+        is_simple = entry.is_kept and entry.fetched_url is None
         for url in filter(None, (entry.ref.image_url, entry.ref.fallback_url)):
             self.journal.forget_outcome(key_of(entry.ref, url))
+            waiting = self.staged(entry.ref, url)
+            for path in (
+                () if is_simple else (waiting, waiting.with_suffix(".part"), waiting.with_suffix(".note"))
+            ):
+                path.unlink(missing_ok=True)
 
     def history(self) -> Iterator[Entry]:
         """What earlier runs wrote into the manifest."""
@@ -88,9 +100,16 @@ def open_folder(path: Path) -> Iterator[ScrapeFolder]:
         raise FolderError(
             f"{path}: holds files, but no scrape to go on with; choose an empty or a new folder"
         )
-    (path / STATE / "fetched").mkdir(parents=True, exist_ok=True)
+    fetched = path / STATE / "fetched"
+    fetched.mkdir(parents=True, exist_ok=True)
     with Journal(path / STATE / "journal.sqlite") as journal, Manifest(manifest_path) as lines:
-        yield ScrapeFolder(path=path, journal=journal, manifest=lines)
+        yield ScrapeFolder(
+            path=path,
+            journal=journal,
+            manifest=lines,
+            waiting=frozenset(file.name for file in fetched.iterdir()),
+            strays=_strays(path),
+        )
 
 
 def key_of(ref: ImageRef, url: str) -> str:
@@ -101,9 +120,21 @@ def key_of(ref: ImageRef, url: str) -> str:
 
 def file_name(ref: ImageRef, picture_format: str) -> str:
     """A name that is the same in every run, safe on every file system and unique to source and id."""
+    return _stem(ref) + FORMATS[picture_format]
+
+
+def _strays(path: Path) -> dict[str, Path]:
+    """Picture files that no line of the manifest mentions."""
+    named = {entry.file for entry in manifest.read_manifest(path / manifest.NAME)}
+    endings = tuple(FORMATS.values())
+    return {
+        file.stem: file for file in path.iterdir() if file.name.endswith(endings) and file.name not in named
+    }
+
+
+def _stem(ref: ImageRef) -> str:
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", ref.id).strip("-")[:60]
-    if (
-        slug != ref.id or slug.lower() != slug
-    ):  # shortened, or at the mercy of a file system that ignores case
+    # Shortened, or at the mercy of a file system that ignores case.
+    if slug != ref.id or slug.lower() != slug:
         slug = f"{slug}-{hashlib.blake2b(ref.id.encode(), digest_size=4).hexdigest()}".lstrip("-")
-    return f"{ref.source}-{slug}{FORMATS[picture_format]}"
+    return f"{ref.source}-{slug}"

@@ -35,7 +35,7 @@ from scrapers.summary import Summary
 __all__ = ["gather", "preview"]
 
 _WINDOW_PER_WORKER = 4
-_LOOKING = 0.5  # threads beyond those that download, for each of them; they flush and decode meanwhile
+_LOOKING = 1.0  # threads beyond those that download, for each of them; they flush and decode meanwhile
 _UNREACHABLE_IN_A_ROW = 20
 _NO_NETWORK = frozenset({"connection", "timeout", "dns", "host-down", "robots-unknown"})
 
@@ -213,7 +213,8 @@ class _Scrape:
         """Make the folder, the manifest and the journal agree about a picture, in an order safe to be killed in."""
         if self.config.review and not entry.is_kept:
             self.folder.keep_thumbnail(entry)
-        self.folder.settle(entry)
+        if entry.is_kept:
+            self.folder.place(entry)
         if not self.history.says_already(entry):
             self.folder.manifest.append(entry)
             self.summary.count_entry(entry, self.history.superseded(entry), is_new=True)

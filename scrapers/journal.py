@@ -1,7 +1,7 @@
 """What a scrape must remember between two runs that its manifest does not say, in one SQLite file.
 
 Two things: the services' answers, so that a scrape taken up again asks no page twice and sees the very same
-results, and the outcome of every picture that was fetched but whose turn in the manifest had not come. SQLite
+results, and why a picture could not be had whose turn in the manifest had not come. SQLite
 brings what this needs: a process killed at any moment leaves a whole file, and its lock keeps a second scrape out
 of the folder.
 """
@@ -36,11 +36,13 @@ class Journal:
         self._path = path
         self._lock = threading.Lock()
         try:
+            self._noted: set[str] = set()
             self._db = sqlite3.connect(path, timeout=0.5, check_same_thread=False, isolation_level=None)
             try:
                 for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
                     self._db.execute(f"PRAGMA {setting}")
                 self._db.executescript(_TABLES)
+                self._noted.update(key for (key,) in self._db.execute("SELECT key FROM outcomes"))
             except BaseException:
                 self._db.close()
                 raise
@@ -64,16 +66,21 @@ class Journal:
 
     def outcome(self, key: str) -> str | None:
         """What came of a fetch whose turn in the manifest has not come."""
+        if key not in self._noted:  # the usual case costs nothing
+            return None
         facts = self._one("SELECT facts FROM outcomes WHERE key = ?", key)
         return None if facts is None else str(facts)
 
     def keep_outcome(self, key: str, facts: str) -> None:
         """Note what came of a fetch."""
         self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", key, facts)
+        self._noted.add(key)
 
     def forget_outcome(self, key: str) -> None:
         """The manifest knows about it now."""
-        self._write("DELETE FROM outcomes WHERE key = ?", key)
+        if key in self._noted:
+            self._write("DELETE FROM outcomes WHERE key = ?", key)
+            self._noted.discard(key)
 
     def _one(self, statement: str, key: str) -> Any:
         try:

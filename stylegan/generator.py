@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylegan.layers import DEFAULT_FILTER, ConvLayer, NoiseMode, SynthesisLayer, ToRGBLayer
+from stylegan.layers import DEFAULT_FILTER, ConvLayer, NoiseMode, SynthesisLayer, ToRGBLayer, draw_normal
 from stylegan.mapping import MappingNetwork
 from stylegan.ops import setup_filter, upsample2d
 from stylegan.precision import block_dtype, block_format
@@ -79,7 +79,7 @@ class SynthesisBlock(nn.Module):
             )
 
         if in_channels == 0:
-            self.const = nn.Parameter(torch.randn([out_channels, resolution, resolution]))
+            self.const = nn.Parameter(draw_normal([out_channels, resolution, resolution]))
         else:
             self.conv0 = layer(in_channels, up=2)
         self.conv1 = layer(out_channels, up=1)

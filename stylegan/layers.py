@@ -15,7 +15,15 @@ from torch import Tensor, nn
 from stylegan.ops import bias_act, conv2d_resample, modulated_conv2d, setup_filter
 from stylegan.ops.bias_act import default_gain
 
-__all__ = ["ConvLayer", "DenseLayer", "NoiseMode", "SynthesisLayer", "ToRGBLayer", "normalize_2nd_moment"]
+__all__ = [
+    "ConvLayer",
+    "DenseLayer",
+    "NoiseMode",
+    "SynthesisLayer",
+    "ToRGBLayer",
+    "draw_normal",
+    "normalize_2nd_moment",
+]
 
 NoiseMode: TypeAlias = Literal["random", "const", "none"]
 NOISE_MODES: tuple[NoiseMode, ...] = ("random", "const", "none")
@@ -25,6 +33,15 @@ DEFAULT_FILTER = (1, 3, 3, 1)
 def normalize_2nd_moment(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """`x` divided by its root mean square along `dim`."""
     return x * (x.square().mean(dim=dim, keepdim=True) + eps).rsqrt()
+
+
+def draw_normal(shape: Sequence[int]) -> Tensor:
+    """Standard normal numbers on the default device, which is `torch.randn`; on the meta device, none.
+
+    Drawing there makes torch import its symbolic shapes, which takes a second.
+    """
+    x = torch.empty(shape)
+    return x if x.is_meta else x.normal_()
 
 
 class DenseLayer(nn.Module):
@@ -52,7 +69,7 @@ class DenseLayer(nn.Module):
         super().__init__()
         self.activation = activation
         self.act_gain = default_gain(activation)
-        weight = torch.randn([out_features, in_features])
+        weight = draw_normal([out_features, in_features])
         if not weight.is_meta:  # arithmetic on meta tensors takes torch a second to get ready for
             weight /= lr_multiplier
         self.weight = nn.Parameter(weight)
@@ -110,7 +127,7 @@ class ConvLayer(nn.Module):
         self.weight_gain = 1 / np.sqrt(in_channels * kernel_size**2)
         self.act_gain = default_gain(activation)
         self.register_buffer("resample_filter", setup_filter(resample_filter))
-        weight = torch.randn([out_channels, in_channels, kernel_size, kernel_size])
+        weight = draw_normal([out_channels, in_channels, kernel_size, kernel_size])
         self.weight: Tensor
         self.bias: Tensor | None
         if trainable:
@@ -172,9 +189,9 @@ class SynthesisLayer(nn.Module):
         self.act_gain = default_gain(activation)
         self.register_buffer("resample_filter", setup_filter(resample_filter))
         self.affine = DenseLayer(w_dim, in_channels, bias_init=1)
-        self.weight = nn.Parameter(torch.randn([out_channels, in_channels, kernel_size, kernel_size]))
+        self.weight = nn.Parameter(draw_normal([out_channels, in_channels, kernel_size, kernel_size]))
         if use_noise:
-            self.register_buffer("noise_const", torch.randn([resolution, resolution]))
+            self.register_buffer("noise_const", draw_normal([resolution, resolution]))
             self.noise_strength = nn.Parameter(torch.zeros([]))
         self.bias = nn.Parameter(torch.zeros([out_channels]))
 
@@ -244,7 +261,7 @@ class ToRGBLayer(nn.Module):
         super().__init__()
         self.conv_clamp = conv_clamp
         self.affine = DenseLayer(w_dim, in_channels, bias_init=1)
-        self.weight = nn.Parameter(torch.randn([out_channels, in_channels, kernel_size, kernel_size]))
+        self.weight = nn.Parameter(draw_normal([out_channels, in_channels, kernel_size, kernel_size]))
         self.bias = nn.Parameter(torch.zeros([out_channels]))
         self.weight_gain = 1 / np.sqrt(in_channels * kernel_size**2)
 

@@ -242,8 +242,19 @@ class TestSignals:
         self, tmp_path: Path, files: Path, number: int, status: int
     ) -> None:
         run = tmp_path / "00000-rocks-none"
-        with self.finetune("--data", files / "rocks.zip", *SMALL, "--kimg", 99, "-o", tmp_path) as process:
-            self.wait_for(run / "log.txt", "snapshot snapshot-000000.250", process)
+        arguments = (
+            "--data",
+            files / "rocks.zip",
+            *SMALL,
+            "--kimg",
+            99,
+            "--snapshots",
+            "0.004",
+            "-o",
+            tmp_path,
+        )
+        with self.finetune(*arguments) as process:
+            self.wait_for(run / "log.txt", "snapshot snapshot-000000.004", process)
             process.send_signal(number)
             out, err = process.communicate(timeout=60)
         assert process.returncode == status

@@ -1,7 +1,9 @@
 """`bend package` from the command line: exit statuses, one line an error, and what is left behind."""
 
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from bend.cli import bend
-from stylegan.archive import DatasetZip
+from stylegan.archive import DatasetZip, check_archive
 from tests.bend.conftest import Run
 from tests.bend.prepare.pictures import photos
+from tests.bend.prepare.videos import film
 from tests.stylegan.archive.zips import data_set, encoded, noise, write_zip
 
 
@@ -41,7 +44,8 @@ def test_every_option_arrives(tmp_path: Path) -> None:
             path.write_bytes(path.read_bytes() + name.encode())
     out = tmp_path / "a.zip"
     options = "--crop fit --labels-from-folders --max-images 5 --seed 3 --workers 2 --background #102030 "
-    options += "--animated first --colour rgb --dedupe exact --min-size 10 --force --json"
+    options += "--animated first --colour rgb --dedupe exact --min-size 10 --force --json "
+    options += "--every 0.5 --max-frames 7 --min-aspect 0.5 --max-aspect 2"
     done = CliRunner().invoke(
         bend, ["package", str(root), "-o", str(out), "--resolution", "16", *options.split()]
     )
@@ -92,6 +96,13 @@ def test_check_of_what_is_no_zip(tmp_path: Path, run: Run) -> None:
         ("{tmp}/notes.zip -o {out} --resolution 64", 1, "notes.zip: a text file, not a zip"),
         ("{tmp}/bad -o {out} --resolution 64", 1, "Error: no picture can be used: not-an-image 1"),
         ("{in} -o {tmp}/notes.zip --resolution 64", 1, "exists already; use --force"),
+        ("{in} -o {out} --resolution 64 --split test", 1, "Error: --split test: must be NAME:SHARE"),
+        (
+            "{in} -o {tmp}/not.zip --resolution 64 --split s:.999999",
+            1,
+            "with this --split, none of the 1 pictures",
+        ),
+        ("{in} -o {out} --resolution 64 --every 0", 1, "Error: --every 0: must be seconds"),
         ("{in} -o {tmp}/notes.zip/a.zip --resolution 64", 1, "Error: "),
         ("{in} -o {out} --resolution 64 --labels-from-folders", 1, "all pictures lie in one folder"),
     ],
@@ -115,34 +126,105 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_videos_become_a_data_set_and_part_of_them_another(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = itertools.cycle([0, 1, 0])
+    monkeypatch.setattr("bend.prepare.split.Splitter._draw", lambda *_: next(sides))
+    for number in range(6):
+        film(tmp_path / "in" / f"{number}.mp4", 2, first=3 * number)
+    out = tmp_path / "a.zip"
+    words = ("--resolution", 16, "--every", 0.5, "--max-frames", 3, "--dedupe", "none", "--split", "test:0.4")
+    status, stdout, stderr = run("package", tmp_path / "in", "-o", out, *words)
+    assert (status, stderr) == (0, "")
+    main, test = DatasetZip(out), DatasetZip(tmp_path / "a-test.zip")
+    assert (len(main), len(test)) == (12, 6)
+    lines = stdout.splitlines()
+    assert lines[0].startswith(f"{out}: {len(main)} images, 16×16 RGB, ")
+    assert lines[1].startswith(f"  {test.path}: {len(test)} images, ")
+    assert lines[2:] == [
+        "  18 frames of videos",
+        "  6 videos longer than --max-frames, their frames spread over their length",
+    ]
+
+
+def _many_photos(folder: Path, count: int) -> Path:
+    photos(folder, 1, width=640, height=480)
+    data = (folder / "000.jpg").read_bytes()
+    for i in range(count):
+        (folder / f"{i:03d}.jpg").write_bytes(data + b"%d" % i)
+    return folder
+
+
+def _command(folder: Path, out: Path, *options: str) -> list[str]:
+    start = [sys.executable, "-c", "from bend.cli import main; main()", "package", str(folder)]
+    return [*start, "-o", str(out), "--resolution", "256", "--crop", "tiles:4", *options]
+
+
+def _wait_for_half(process: "subprocess.Popen[str]", folder: Path) -> None:
+    """Return once a megabyte lies in `folder`."""
+    while not (folder.exists() and any(path.stat().st_size > 1e6 for path in folder.rglob("*"))):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_killed_half_way_it_leaves_nothing(tmp_path: Path, signum: int, status: int, workers: str) -> None:
-    folder = photos(tmp_path / "in", 1, width=640, height=480)
-    data = (folder / "000.jpg").read_bytes()
-    for i in range(400):
-        (folder / f"{i:03d}.jpg").write_bytes(data + b"%d" % i)
+    folder = _many_photos(tmp_path / "in", 400)
     out = tmp_path / "out" / "a.zip"
-    command = [
-        sys.executable,
-        "-c",
-        "from bend.cli import main; main()",
-        "package",
-        str(folder),
-        "-o",
-        str(out),
-    ]
-    command += ["--resolution", "256", "--crop", "tiles:4", "--workers", workers]
+    command = _command(folder, out, "--workers", workers, "--split", "test:0.4")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while not (out.parent.exists() and any(path.stat().st_size > 1e6 for path in out.parent.iterdir())):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
+        _wait_for_half(process, out.parent)
         process.send_signal(signum)
         stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stdout) == (status, "")
     assert stderr.split() in (["interrupted"], ["terminated"])
     assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("kind", ["photos", "video"])
+def test_killed_at_once_it_leaves_no_name_and_can_run_again(tmp_path: Path, workers: str, kind: str) -> None:
+    videos, photographs = tmp_path / "videos", tmp_path / "photos"
+    folder = film(videos / "a.mp4", 40).parent if kind == "video" else _many_photos(photographs, 100)
+    out = tmp_path / "out" / "a.zip"
+    options = ["--workers", workers, "--every", "0.1", "--dedupe", "none", "--min-size", "10"]
+    for delay in (0.0, 0.05, 0.2):
+        with subprocess.Popen(_command(folder, out, *options), stderr=subprocess.PIPE, text=True) as process:
+            _wait_for_half(process, out.parent)
+            time.sleep(delay)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        left = list(out.parent.iterdir())
+        assert left
+        assert all(path.name.startswith(".") and ".tmp" in path.name for path in left)
+        for path in left:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    whole = subprocess.run(_command(folder, out, *options), check=True, capture_output=True, text=True)
+    assert whole.stderr == ""
+    assert check_archive(out) == []
+    again = tmp_path / "again.zip"
+    subprocess.run(_command(folder, again, *options), check=True, capture_output=True)
+    assert again.read_bytes() == out.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_video_interrupted_leaves_no_frames(tmp_path: Path) -> None:
+    folder = film(tmp_path / "in" / "a.mp4", 40).parent
+    out = tmp_path / "out" / "a.zip"
+    for workers in ("1", "2"):
+        command = _command(folder, out, "--workers", workers, "--every", "0.1", "--min-size", "10")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            _wait_for_half(process, out.parent)
+            process.terminate()
+            _, stderr = process.communicate(timeout=20)
+        assert (process.returncode, stderr.split()) == (143, ["terminated"])
+        assert list(out.parent.iterdir()) == []
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:

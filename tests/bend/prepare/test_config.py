@@ -34,6 +34,23 @@ def _config(**settings: Any) -> PackageConfig:
         ({"workers": 0}, "--workers 0"),
         ({"min_size": 0}, "--min-size 0"),
         ({"seed": -1}, "--seed -1"),
+        ({"every": 0}, "--every 0: must be seconds, from 0.001 to 86400"),
+        ({"every": -1.5}, "--every -1.5"),
+        ({"every": float("nan")}, "--every nan"),
+        ({"every": float("inf")}, "--every inf"),
+        ({"max_frames": 0}, "--max-frames 0: must be at least 1"),
+        ({"max_frames": 10**9}, "must be at most 1000000"),
+        ({"min_aspect": -1}, "--min-aspect -1: must be width over height"),
+        ({"max_aspect": float("nan")}, "--max-aspect nan"),
+        ({"min_aspect": 2, "max_aspect": 1.5}, "--min-aspect 2: must not be above --max-aspect 1.5"),
+        ({"split": ("test",)}, "--split test: must be NAME:SHARE"),
+        ({"split": (":0.1",)}, "such as test:0.1"),
+        ({"split": ("test:1",)}, "such as test:0.1"),
+        ({"split": ("test:0.0",)}, "such as test:0.1"),
+        ({"split": ("test:10%",)}, "such as test:0.1"),
+        ({"split": ("../x:0.1",)}, "such as test:0.1"),
+        ({"split": ("a:0.1", "a:0.2")}, "--split a:0.1 --split a:0.2: give each a name of its own"),
+        ({"split": ("a:0.5", "b:0.5")}, "leaves nothing for o.zip"),
         ({"background": "whitish"}, "--background whitish: not a colour"),
     ],
 )
@@ -53,3 +70,10 @@ def test_derived_settings() -> None:
     assert _config(workers=3).num_workers == 3
     assert _config().num_workers >= 1
     assert _config().side_wanted == 160
+    assert _config().outs == (Path("o.zip"),)
+    assert _config(out=Path("x/o.v2.zip"), split=("test:.1", "val:0.25")).outs == (
+        Path("x/o.v2.zip"),
+        Path("x/o.v2-test.zip"),
+        Path("x/o.v2-val.zip"),
+    )
+    assert (_config(split=("test:.1",)).needs_looks, _config().needs_looks) == (True, False)

@@ -51,6 +51,14 @@ def test_a_single_file_is_a_source(tmp_path: Path) -> None:
     assert (picture.name, picture.folder, picture.member) == ("a.jpg", None, None)
 
 
+def test_videos_are_known_by_their_names(tmp_path: Path) -> None:
+    root = _fill(tmp_path / "r", "a.mp4", "b.MOV", "mp4", "mp4.jpg", "c.mkv.png", "d/e.webm")
+    found = {picture.name: picture.is_video for picture in discover((root,)).pictures}
+    assert [name for name, is_video in found.items() if is_video] == ["a.mp4", "b.MOV", "d/e.webm"]
+    members = write_zip(tmp_path / "z.zip", {"x.avi": PICTURE, "y.png": PICTURE})
+    assert [picture.is_video for picture in discover((members,)).pictures] == [True, False]
+
+
 def test_pipes_and_dead_links_are_passed_over(tmp_path: Path) -> None:
     root = _fill(tmp_path / "r", "a.jpg")
     os.mkfifo(root / "pipe.jpg")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from bend.errors import PackageError
 from bend.prepare import PackageConfig, PackageReport, package
 from stylegan.archive import DatasetZip, check_archive, write_archive
 from tests.bend.prepare.pictures import photo, photos, quadrants
-from tests.stylegan.archive.zips import encoded, noise
+from tests.bend.prepare.videos import film
+from tests.stylegan.archive.zips import encoded, noise, write_zip
 
 
 def _package(out: Path, *sources: Path, **settings: Any) -> PackageReport:
@@ -184,6 +186,41 @@ def test_a_data_set_can_be_packaged_again(tmp_path: Path) -> None:
     assert not DatasetZip(report.out).has_labels
 
 
+@pytest.mark.parametrize("labels", [[2, 0, 1], [[0.5, -1.0], [0.0, 2.25], [1.0, 1.0]]])
+def test_labels_of_other_makers_are_carried_over(tmp_path: Path, labels: list[Any]) -> None:
+    names = [f"00000\\img{i:08d}.png" for i in range(3)]  # as Windows tools wrote them
+    members = {name.replace("\\", "/"): encoded(noise(i, 32, 32, 3)) for i, name in enumerate(names)}
+    metadata = {"labels": [list(pair) for pair in zip(names, labels, strict=True)]}
+    old = write_zip(
+        tmp_path / "old.zip", members | {"dataset.json": json.dumps(metadata).encode()}, ZIP_DEFLATED
+    )
+    _package(tmp_path / "new.zip", old)
+    before, after = DatasetZip(old), DatasetZip(tmp_path / "new.zip")
+    assert after.label_dim == len(set(map(str, labels))) if isinstance(labels[0], int) else 2
+    assert all(np.array_equal(before.label(i), after.label(i)) for i in range(3))
+
+
+@pytest.mark.parametrize("colour", ["rgb", "grey"])
+@pytest.mark.parametrize("crop", ["center", "fit", "tiles:2"])
+def test_what_is_written_keeps_the_official_rules(tmp_path: Path, colour: str, crop: str) -> None:
+    root = tmp_path / "in"
+    for number, name in enumerate(("bark", "moss", "scree")):
+        (root / name).mkdir(parents=True)
+        (root / name / "a.png").write_bytes(encoded(photo(number, 150, 90 + 40 * number)))
+    settings = {"crop": crop, "colour": colour, "labels_from_folders": True, "background": "#203040"}
+    _package(tmp_path / "a.zip", root, **settings)
+    with ZipFile(tmp_path / "a.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        pictures = [np.asarray(Image.open(archive.open(name))) for name in names]
+        labels = dict(json.loads(archive.read("dataset.json"))["labels"])
+        assert all(info.compress_type == ZIP_STORED for info in archive.infolist())
+    assert {picture.shape for picture in pictures} == {(16, 16, 3) if colour == "rgb" else (16, 16)}
+    assert {picture.dtype for picture in pictures} == {np.dtype(np.uint8)}
+    assert [labels[name] for name in names] == [number for number in range(3) for _ in names[::3]]
+    if crop == "fit" and colour == "rgb":
+        assert pictures[0][0, 8].tolist() == [0x20, 0x30, 0x40]
+
+
 def test_a_zip_can_be_replaced_by_its_own_repackaging(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     write_archive(path, [noise(i, 64, 64, 3) for i in range(4)])
@@ -219,10 +256,17 @@ PACKAGE_AND_MEASURE = """
 import resource, sys
 from pathlib import Path
 from bend.prepare import PackageConfig, package
-settings = {"resolution": 128, "workers": 2, "max_images": int(sys.argv[3])}
-package(PackageConfig(sources=(Path(sys.argv[1]),), out=Path(sys.argv[2]), **settings))
+settings = {"resolution": 128, "workers": 2, "max_images": int(sys.argv[2]), "every": 0.001, "dedupe": "none"}
+package(PackageConfig(sources=tuple(map(Path, sys.argv[3:])), out=Path(sys.argv[1]), min_size=16, **settings))
 print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 """
+
+
+def _peaks(out: Path, max_images: int, *sources: Path) -> list[float]:
+    """Peak memory of the packaging process and of its largest worker, in MiB."""
+    words = ["-c", PACKAGE_AND_MEASURE, str(out), str(max_images), *map(str, sources)]
+    done = subprocess.run([sys.executable, *words], check=True, capture_output=True, text=True)
+    return [int(word) / 1024 for word in done.stdout.split()]
 
 
 @pytest.mark.slow
@@ -231,17 +275,17 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     data = (folder / "000.jpg").read_bytes()
     for i in range(3000):
         (folder / f"{i:05d}.jpg").write_bytes(data + b"%d" % i)
-    peaks = []
-    for count in (300, 3000):
-        command = [
-            sys.executable,
-            "-c",
-            PACKAGE_AND_MEASURE,
-            str(folder),
-            str(tmp_path / f"{count}.zip"),
-            str(count),
-        ]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        peaks.append([int(word) / 1024 for word in done.stdout.split()])
+    few, many = (_peaks(tmp_path / f"{count}.zip", count, folder) for count in (300, 3000))
     assert (tmp_path / "3000.zip").stat().st_size > 140e6
+    assert max(many[0] - few[0], many[1] - few[1]) < 25
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_however_long_a_video_is(tmp_path: Path) -> None:
+    peaks = []
+    for num_seconds in (30, 300):
+        videos = [film(tmp_path / f"{num_seconds}{name}.mp4", num_seconds) for name in "ab"]
+        out = tmp_path / f"{num_seconds}.zip"
+        peaks.append(_peaks(out, 10**6, *videos))
+        assert out.stat().st_size > 2 * 10 * num_seconds * 128 * 128 * 3
     assert max(peaks[1][0] - peaks[0][0], peaks[1][1] - peaks[0][1]) < 25

@@ -63,6 +63,8 @@ def test_notes_say_what_was_done(tmp_path: Path) -> None:
         (encoded(noise(0, 64, 64, 3))[:5000], {}, "truncated"),
         (encoded(noise(0, 7, 40, 3)), {}, "too-small"),
         (encoded(noise(0, 20, 20, 3)), {"min_size": 21}, "too-small"),
+        (encoded(noise(0, 20, 30, 3)), {"max_aspect": 1.4}, "aspect"),
+        (encoded(noise(0, 30, 20, 3)), {"min_aspect": 0.7}, "aspect"),
         (encoded(Image.new("RGB", (64, 64), 7)), {"crop": "tiles:3"}, "flat"),
     ],
 )
@@ -70,6 +72,11 @@ def test_refusals_are_records(tmp_path: Path, data: bytes, settings: dict[str, A
     prepared = _prepare(tmp_path / "a.png", data, **settings)
     assert (prepared.reason, prepared.pieces) == (reason, ())
     assert prepared.message
+
+
+def test_aspects_at_the_limits_are_kept(tmp_path: Path) -> None:
+    limits = {"min_aspect": 1.5, "max_aspect": 1.5}
+    assert _prepare(tmp_path / "a.png", encoded(noise(0, 20, 30, 3)), **limits).reason is None
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

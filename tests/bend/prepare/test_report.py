@@ -1,8 +1,9 @@
 """The summary's wording at its corners."""
 
+import json
 from pathlib import Path
 
-from bend.prepare.report import PackageReport
+from bend.prepare.report import PackageReport, SplitOff
 
 
 def _report() -> PackageReport:
@@ -24,6 +25,15 @@ def test_notes_and_what_was_not_needed() -> None:
         "  1 something-new",
         "  7 not needed",
     ]
+
+
+def test_what_was_split_off_has_a_line(tmp_path: Path) -> None:
+    report = _report()
+    report.splits["test"] = SplitOff(
+        out=tmp_path / "a-test.zip", num_used=3, num_images=1200, num_bytes=2_500_000
+    )
+    assert report.lines()[1:] == [f"  {tmp_path / 'a-test.zip'}: 1,200 images, 2.5 MB, from 3 of them"]
+    assert json.loads(json.dumps(report.to_json()))["splits"]["test"]["num_images"] == 1200
 
 
 def test_the_commonest_reason_comes_first() -> None:

@@ -40,9 +40,10 @@ def write_video(
 ) -> Path:
     """Encode `frames`, uint8 [H, W, C]; `settings` are attributes of the encoder, `options` the container's."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    kind = "mp4" if path.suffix == ".m4v" else None
+    suffix = path.suffix.lower()
+    kind = "mp4" if suffix == ".m4v" else None
     with av.open(str(path), "w", format=kind, options=options or {}) as container:
-        stream = container.add_stream(codec or CODECS[path.suffix], rate=fps)
+        stream = container.add_stream(codec or CODECS[suffix], rate=fps)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixel_format
         stream.bit_rate = 4_000_000

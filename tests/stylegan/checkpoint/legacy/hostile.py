@@ -1,14 +1,14 @@
 """Pickles made to do harm, written instruction by instruction: every known trick that runs code or eats memory.
 
 `CODE` holds those that would run `touch canary`, `CLAIMS` those that lie about sizes and shapes, `BOMBS` those that
-would take time or memory without end. Each is bytes; all must be refused.
+would take time or memory without end, made when asked for. All must be refused.
 """
 
 import io
 import pickle
 import struct
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -50,8 +50,12 @@ def whole(program: bytes, protocol: int = 4) -> bytes:
 
 def storage(numel: int = 4, kind: str = "FloatStorage", data: bytes = bytes(16), tail: bytes = b"") -> bytes:
     """What `_load_from_bytes` takes, as it should be but for what is asked."""
-    wanted = b"(" + text("storage") + name("torch", kind) + text("0") + text("cpu") + number(numel) + b"NtQ"
-    return torch_file(wanted, [("0", numel, data)]) + tail
+    return torch_file(storage_id(numel, kind), [("0", numel, data)]) + tail
+
+
+def storage_id(numel: int, kind: str) -> bytes:
+    """The persistent id of a storage."""
+    return b"(" + text("storage") + name("torch", kind) + text("0") + text("cpu") + number(numel) + b"NtQ"
 
 
 def torch_file(root: bytes, storages: Sequence[tuple[str, int, bytes]] = (), machine: bytes = b"") -> bytes:
@@ -216,7 +220,9 @@ CODE: dict[str, bytes] = {
     "build-namespace": torch_file(name("argparse", "Namespace") + b")\x81K\x01b"),
     "inner-pickle": whole(call(_LOAD, blob(whole(_EVIL) + bytes(300)))),
     "inner-root": whole(call(_LOAD, blob(torch_file(_EVIL) + bytes(200)))),
-    "inner-machine": whole(call(_LOAD, blob(torch_file(b"N", machine=whole(_EVIL, 2))))),
+    "inner-machine": whole(
+        call(_LOAD, blob(torch_file(text("x" * 120) + b"0" + text("x" * 120), machine=whole(_EVIL, 2))))
+    ),
     "inner-other-type": whole(call(_LOAD, blob(torch_file(b"}" + text("x" * 90) + b"Ns")))),
     "inner-tail": whole(call(_LOAD, blob(storage(tail=whole(_EVIL))))),
     "inner-zip": whole(call(_LOAD, blob(b"PK\x03\x04" + bytes(400)))),
@@ -328,35 +334,25 @@ def _module(state: bytes) -> bytes:
     return call(_MODULE, meta)
 
 
+def _holding(*names: str) -> bytes:
+    """A dictionary with the module of memo 1 under each name."""
+    return b"}(" + b"".join(text(child) + b"h\x01" for child in names) + b"u"
+
+
 def _looping_module() -> bytes:
-    """A generator whose `_modules` hold, under two names each, the next one, a hundred deep, the last the first."""
-    state = b"}q\x00"
-    program = _module(state) + b"q\x01"
+    """A generator that holds another one four times, and so on, a hundred deep."""
+    program = _module(b"}") + b"q\x01"
     for _ in range(100):
-        inner = (
-            b"}("
-            + text("a")
-            + b"h\x01"
-            + text("synthesis")
-            + b"h\x01"
-            + text("mapping")
-            + b"h\x01"
-            + text("b4")
-            + b"h\x01u"
-        )
-        program += b"0" + _module(b"}" + text("_modules") + inner + b"s") + b"q\x01"
+        held = text("_modules") + _holding("a", "b4", "synthesis", "mapping")
+        program += b"0" + _module(b"}(" + text("_init_kwargs") + b"}" + held + b"u") + b"q\x01"
     return b"}" + text("G") + program + b"s"
 
 
 def _self_holding_module() -> bytes:
-    inner = (
-        b"h\x00"
-        + text("_modules")
-        + b"}("
-        + b"".join(text(n) + b"h\x01" for n in ("synthesis", "mapping", "b4"))
-        + b"us0"
+    state = (
+        b"h\x00(" + text("_init_kwargs") + b"}" + text("_modules") + _holding("b4", "synthesis", "mapping")
     )
-    return b"}" + text("G") + _module(b"}q\x00") + b"q\x01" + inner + b"s"
+    return b"}" + text("G") + _module(b"}q\x00") + b"q\x01" + state + b"u0s"
 
 
 def _nested_settings() -> bytes:
@@ -386,35 +382,35 @@ def _decoded_again() -> bytes:
 
 
 def _parsed_again() -> bytes:
-    filler = torch_file(b"N0" * 200_000 + b"N")
+    filler = torch_file(b"N0" * 200_000 + storage_id(4, "FloatStorage"), [("0", 4, bytes(16))])
     return b"(" + _LOAD + b"q\x00" + blob(filler) + b"\x85q\x01" + b"h\x00h\x01R0" * 20_000 + b"t"
 
 
-BOMBS: dict[str, bytes] = {
-    "doubling-root": whole(_DOUBLING),
-    "doubling-key": whole(b"}" + _DOUBLING + b"Ns"),
-    "doubling-setting": whole(
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "doubling-root": lambda: whole(_DOUBLING),
+    "doubling-key": lambda: whole(b"}" + _DOUBLING + b"Ns"),
+    "doubling-setting": lambda: whole(
         b"}" + text("G") + _module(b"}(" + text("_init_kwargs") + b"}" + text("z") + _DOUBLING + b"su") + b"s"
     ),
-    "doubling-list": whole(b"]q\x00" + b"0]q\x01h\x00ah\x00aq\x00" * 100),
-    "list-of-itself": whole(b"]q\x00h\x00a"),
-    "deep-tuples": whole(b")" + b"\x85" * 900_000),
-    "deep-lists": whole(b"]" * 400_000 + b"a" * 399_999),
-    "deep-dicts": whole(b"}" + (b"K\x00}" * 200_000) + b"s" * 200_000),
-    "deep-marks": whole(b"(" * 900_000),
-    "deep-modules": whole(_looping_module()),
-    "module-of-itself": whole(_self_holding_module()),
-    "setting-of-itself": whole(_nested_settings()),
-    "instructions": whole(b"N0" * 3_000_000 + b"N"),
-    "sets": whole(b"\x8f" * 3_000_000),
-    "stack": whole(b"N" * 3_000_000),
-    "frames": b"\x80\x04" + b"\x95" + bytes(8) + (b"\x95" + bytes(8)) * 1_500_000 + b"N.",
-    "memo": whole(b"N" + b"\x94" * 3_000_000),
-    "names": whole((text("n" * 120) + b"0") * 700_000 + b"N"),
-    "colliding-keys": whole(_colliding_keys()),
-    "decoded-again": whole(_decoded_again()),
-    "parsed-again": whole(_parsed_again()),
-    "module-source": whole(_module(b"}") + b"0" + text("x" * 20_000_000)),
+    "doubling-list": lambda: whole(b"]q\x00" + b"0]q\x01h\x00ah\x00aq\x00" * 100),
+    "list-of-itself": lambda: whole(b"]q\x00h\x00a"),
+    "deep-tuples": lambda: whole(b")" + b"\x85" * 900_000),
+    "deep-lists": lambda: whole(b"]" * 400_000 + b"a" * 399_999),
+    "deep-dicts": lambda: whole(b"}" + (b"K\x00}" * 200_000) + b"s" * 200_000),
+    "deep-marks": lambda: whole(b"(" * 900_000),
+    "deep-modules": lambda: whole(_looping_module()),
+    "module-of-itself": lambda: whole(_self_holding_module()),
+    "setting-of-itself": lambda: whole(_nested_settings()),
+    "instructions": lambda: whole(b"N0" * 3_000_000 + b"N"),
+    "sets": lambda: whole(b"\x8f" * 3_000_000),
+    "stack": lambda: whole(b"N" * 3_000_000),
+    "frames": lambda: b"\x80\x04" + b"\x95" + bytes(8) + (b"\x95" + bytes(8)) * 1_500_000 + b"N.",
+    "memo": lambda: whole(b"N" + b"\x94" * 3_000_000),
+    "names": lambda: whole((text("n" * 120) + b"0") * 700_000 + b"N"),
+    "colliding-keys": lambda: whole(_colliding_keys()),
+    "decoded-again": lambda: whole(_decoded_again()),
+    "parsed-again": lambda: whole(_parsed_again()),
+    "module-source": lambda: whole(_module(b"}") + b"0" + text("x" * 20_000_000)),
 }
 
 

@@ -66,7 +66,7 @@ def test_believes_no_claim(name: str, path: Path) -> None:
 
 @pytest.mark.parametrize("name", hostile.BOMBS)
 def test_bombs_do_not_go_off(name: str, path: Path) -> None:
-    refuse(path, hostile.BOMBS[name])
+    refuse(path, hostile.BOMBS[name]())
     gc.collect()
 
 
