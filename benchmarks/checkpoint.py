@@ -2,8 +2,9 @@
 
 An official-shaped pickle of G, D and G_ema and a `torch.save` file of their tensors are made in a temporary folder.
 Each is then read in a process of its own, by `load_network` and by `torch.load(weights_only=True)`, several times in
-turn; the best time counts, and the highest memory beyond what the process held before. Wanted: at most twice the time
-and 1.3 times the memory.
+turn; the best time counts, and the highest memory beyond what the process held before. Time is the processor's, which
+others on the machine disturb less: both read the page cache on one thread. Wanted: at most twice the time and 1.3 times
+the memory.
 
     python benchmarks/checkpoint.py                    a file of some 360 MB (1024 pixels)
     python benchmarks/checkpoint.py --resolution 256 --channel-base 4096 --channel-max 128   a small one
@@ -28,12 +29,12 @@ torch.set_num_threads(1)
 torch.empty(1).sum()
 scale = 1 if sys.platform == "darwin" else 1024
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-started = time.perf_counter()
+started = time.process_time()
 if sys.argv[1].endswith(".pkl"):
     kept = load_network(sys.argv[1])
 else:
     kept = torch.load(sys.argv[1], weights_only=True)
-seconds = time.perf_counter() - started
+seconds = time.process_time() - started
 print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale - before]))
 """
 

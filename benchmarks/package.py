@@ -6,6 +6,9 @@ Makes 12-megapixel JPEG photos in a temporary folder, then packages them in turn
 centre crop, Lanczos, uncompressed PNG, zip), by `bend package` with one process, and with several. The turns are
 interleaved, so that what else the machine does falls on all alike; ratios are medians over them. Both zips are
 compared pixel by pixel, since the gain comes mostly from decoding JPEGs no larger than needed.
+
+With `--video-seconds` it also films a 1080p video and takes a frame a second of it, by a plain PyAV loop and by
+`bend package`, both on one decoder thread.
 """
 
 import argparse
@@ -21,6 +24,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import PIL
 from PIL import Image, ImageOps
@@ -39,6 +43,7 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=256)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--video-seconds", type=int, default=0, help="0: no video")
     options = parser.parse_args()
     print(
         f"# {platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
@@ -53,6 +58,8 @@ def main() -> None:
         )
         take_turns(folder, options)
         compare(folder)
+        if options.video_seconds:
+            film_turns(folder, options)
 
 
 def make_photos(folder: Path, count: int) -> int:
@@ -103,6 +110,58 @@ def take_turns(folder: Path, options: argparse.Namespace) -> None:
         print(f"{words[name]:<28} {rates} photos/s")
     print(f"1 process / plain loop:  {_ratio(seconds['plain'], seconds['one']):.2f}")
     print(f"{options.workers} processes / 1:         {_ratio(seconds['one'], seconds['many']):.2f}")
+
+
+def film_turns(folder: Path, options: argparse.Namespace) -> None:
+    """Time both ways of taking frames of a video, `repeats` times over, and print rates and their ratio."""
+    path = make_video(folder / "film.mp4", options.video_seconds)
+    ways: dict[str, Callable[[], object]] = {
+        "plain": lambda: plain_frames(path, folder / "plain.zip", options.resolution),
+        "bend": lambda: package(_config(path, folder / "bend.zip", options.resolution, 1)),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(options.repeats):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - start)
+    for name, taken in seconds.items():
+        rates = ", ".join(f"{options.video_seconds / each:.1f}" for each in taken)
+        print(f"{name + ', 1080p video':<28} {rates} × real time")
+    print(f"bend / plain loop:       {_ratio(seconds['plain'], seconds['bend']):.2f}")
+    print(f"{len(DatasetZip(folder / 'plain.zip'))} and {len(DatasetZip(folder / 'bend.zip'))} frames")
+
+
+def make_video(path: Path, num_seconds: int) -> Path:
+    """Film a pan across a scene, 1920×1080 at 30 frames a second."""
+    scene = np.asarray(_scene(0))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        for i in range(30 * num_seconds):
+            left, top = 2 * i % (WIDTH - 1920), i % (HEIGHT - 1080)
+            view = np.ascontiguousarray(scene[top : top + 1080, left : left + 1920])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(view, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def plain_frames(path: Path, out: Path, resolution: int) -> None:
+    """What one would write without a library: decode, and take what lies at every second."""
+    with av.open(str(path)) as container, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        container.streams.video[0].codec_context.thread_count = 1
+        num_taken = 0
+        for frame in container.decode(video=0):
+            if frame.time is None or frame.time < num_taken:
+                continue
+            image = frame.to_image()
+            left = (image.width - image.height) // 2
+            square = image.crop((left, 0, left + image.height, image.height))
+            square = square.resize((resolution, resolution), Image.Resampling.LANCZOS)
+            buffer = io.BytesIO()
+            square.save(buffer, "PNG", compress_level=0)
+            archive.writestr(f"{num_taken // 1000:05d}/img{num_taken:08d}.png", buffer.getvalue())
+            num_taken += 1
 
 
 def compare(folder: Path) -> None:

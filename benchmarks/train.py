@@ -29,7 +29,7 @@ from stylegan.training.plan import Plan, make_plan
 from stylegan.training.stats import Collector
 from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, train_step
 
-SHAPES = "32:2048:128:16,64:2048:128:4,64:2048:128:16,128:4096:64:8,64:16384:512:4"
+SHAPES = "32:2048:128:16,64:2048:128:4,64:2048:128:16,128:4096:64:8"
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ Servers misreport: a length longer than what they ever send, a gzip that is none
 byte more, the bytes are handed on as they are, and whether they are a picture is for the decoder to say.
 """
 
-import gzip
 import json
 import os
 import re
@@ -73,47 +72,57 @@ def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
 
 
 class _Transfer:
-    """One picture on its way, over as many attempts as it takes."""
+    """One picture on its way, over as many attempts as it takes.
+
+    A body that comes in one piece is held in memory until the network's part is done, so that the disk's pace is
+    not the network's; a larger one goes to the disk as it comes.
+    """
 
     def __init__(self, client: PoliteClient, url: str, part: Path, rules: DownloadRules) -> None:
         self.client = client
         self.url = url
         self.part = part
         self.rules = rules
-        self.head = b""
+        self.body: bytearray | None = None
         self.ends_seen: set[int] = set()
 
     def attempt(self) -> None:
-        """Bring `part` as far as it goes."""
+        """Bring the file as far as it goes."""
         try:
             self._fetch()
         except PassingError as error:
             # Ended twice at the same byte: this is all there is, whatever Content-Length says.
-            end = _size(self.part)
+            end = _size(self.part) if self.body is None else len(self.body)
             if error.reason != "cut-short" or end not in self.ends_seen:
                 self.ends_seen.add(end)
                 raise
-            self.head = _head(self.part)
 
     def finish(self, target: Path) -> None:
         """Give the complete file its name."""
-        if not self.head:
+        head = _head(self.part) if self.body is None else self.body[:2]
+        if not head:
             _discard(self.part)
             raise DownloadError("empty", f"{redact(self.url)}: no content")
-        if self.head.startswith((_GZIP, _ZLIB)):
-            _unwrap(self.part, self.rules.max_bytes, self.url)
-        _flush(self.part)
+        if head.startswith((_GZIP, _ZLIB)):
+            content = self.part.read_bytes() if self.body is None else bytes(self.body)
+            self.body = bytearray(self._unwrapped(content))
+        with self.part.open("r+b" if self.body is None else "wb") as file:
+            if self.body is not None:
+                file.write(self.body)
+                file.flush()
+            os.fsync(file.fileno())
         self.part.replace(target)
-        _note_path(self.part).unlink(missing_ok=True)
+        if self.body is None:
+            _note_path(self.part).unlink(missing_ok=True)
 
     def _fetch(self) -> None:
+        self.body = None
         offset = _size(self.part)
         note = _note(self.part) if offset else None
         if note is None or note.url != self.url:
             note, offset = None, 0
-        elif offset == note.length:  # the last run ended between the last byte and the rename
-            self.head = _head(self.part)
-            return
+        elif offset == note.length:
+            return  # the last run ended between the last byte and the rename
         headers = {"Accept": "image/avif,image/webp,image/*,*/*;q=0.5"}
         if note:
             headers |= {"Range": f"bytes={offset}-", "If-Range": note.validator}
@@ -125,32 +134,43 @@ class _Transfer:
                 offset = 0
             if reply.status in (_PARTIAL, _RANGE_NOT_SATISFIABLE) and not offset:
                 raise PassingError("range", f"{redact(self.url)}: could not go on where it broke off")
-            self._check_length(reply, offset)
-            _keep_note(self.part, reply, self.url, offset)
-            self._write_body(reply, offset)
-
-    def _check_length(self, reply: Reply, offset: int) -> None:
-        length, most = _declared_length(reply), self.rules.max_bytes
-        if length is not None and offset + length > most:
-            raise DownloadError("too-many-bytes", f"{redact(self.url)}: {offset + length} bytes, over {most}")
+            length = _declared_length(reply)
+            self._check_size(offset + (length or 0))
+            if length is not None and length <= _WORTH_RESUMING and not offset:
+                self.body = bytearray()
+                for chunk in reply.chunks():
+                    self.body += chunk
+            else:
+                _keep_note(self.part, reply, self.url, offset)
+                self._write_body(reply, offset)
 
     def _write_body(self, reply: Reply, offset: int) -> None:
         total = offset
         with self.part.open("r+b" if offset else "wb") as file:
-            if offset:
-                self.head = file.read(2)
-                file.seek(offset)
+            file.seek(offset)
             for chunk in reply.chunks():
-                if not total:
-                    self.head = chunk[:2]
                 total += len(chunk)
-                if total > self.rules.max_bytes:
-                    raise DownloadError(
-                        "too-many-bytes", f"{redact(self.url)}: over {self.rules.max_bytes} bytes"
-                    )
+                self._check_size(total)
                 file.write(chunk)
-        if len(self.head) < 2:
-            self.head = _head(self.part)
+
+    def _check_size(self, num_bytes: int) -> None:
+        if num_bytes > self.rules.max_bytes:
+            raise DownloadError(
+                "too-many-bytes", f"{redact(self.url)}: more than {self.rules.max_bytes} bytes"
+            )
+
+    def _unwrapped(self, content: bytes) -> bytes:
+        """Without a gzip or deflate that was not asked for, going by the bytes since the header may lie."""
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        try:
+            # One byte past the limit is enough to know; a bomb is never blown up.
+            plain = unpacker.decompress(content, self.rules.max_bytes + 1)
+        except zlib.error:
+            return content
+        if len(plain) > self.rules.max_bytes:
+            _discard(self.part)
+        self._check_size(len(plain))
+        return plain or content
 
 
 def _continues(reply: Reply, offset: int, note: _Note) -> bool:
@@ -181,10 +201,10 @@ def _check_opt_out(reply: Reply, rules: DownloadRules) -> None:
 
 
 def _keep_note(part: Path, reply: Reply, url: str, offset: int) -> None:
-    """Write down what is to come, where it could be gone on with and is worth it."""
+    """Write down what is to come, where it could be gone on with."""
     length, validator = _declared_length(reply), _validator(reply.headers)
     path = _note_path(part)
-    if validator is None or (length is not None and length <= _WORTH_RESUMING):
+    if validator is None:
         return
     note = _Note(url=url, validator=validator, length=None if length is None else offset + length)
     fresh = path.with_suffix(".tmp")
@@ -208,22 +228,6 @@ def _validator(headers: Mapping[str, str]) -> str | None:
 def _declared_length(reply: Reply) -> int | None:
     text = reply.headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _unwrap(part: Path, max_bytes: int, url: str) -> None:
-    """Take off a gzip or deflate that was not asked for, going by the bytes since the header may lie."""
-    content = part.read_bytes()
-    # One byte past the limit is enough to know; a bomb is never blown up.
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-    try:
-        plain = unpacker.decompress(content, max_bytes + 1)
-    except (zlib.error, gzip.BadGzipFile):
-        return
-    if len(plain) > max_bytes:
-        _discard(part)
-        raise DownloadError("too-many-bytes", f"{redact(url)}: unpacks to more than {max_bytes} bytes")
-    if plain:
-        part.write_bytes(plain)
 
 
 def _head(part: Path) -> bytes:

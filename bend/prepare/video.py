@@ -88,21 +88,19 @@ def shots(
     with _refusing_broken(), _open(path) as container:
         stream = _picture_stream(container, num_threads)
         length_s = _stated_length(container, stream)
-        interval = Fraction(every_s).limit_denominator(1_000_000)
+        wanted = Fraction(every_s).limit_denominator(1_000_000)
+        interval = max(wanted, Fraction(length_s) / max_frames)
         notes: tuple[str, ...] = ("hdr",) if stream.codec_context.color_trc in _HDR_TRANSFERS else ()
-        if length_s > interval * max_frames:
-            interval, notes = Fraction(length_s) / max_frames, (*notes, "spread-frames")
+        notes += ("spread-frames",) if interval > wanted else ()
         watch = _Watch(container)
-        due, num_yielded = Fraction(0), 0
-        for time, frame in _decoded(container, stream, watch):
-            if time < due:
-                continue
-            due = (time // interval + 1) * interval
-            yield Shot(time_s=float(time), picture=_upright(frame, stream, background, notes))
-            num_yielded += 1
-            if num_yielded == max_frames:
-                return
-        if not num_yielded:
+        turn, is_first = None, True
+        for time, frame in _due(_decoded(container, stream, watch), interval, max_frames):
+            if is_first:  # asking a frame keeps it until the garbage is collected: too long for each
+                turn, is_first = _TURNS.get(_matrix_signs(frame)), False
+            image, _ = to_rgb(_to_image(frame), background)
+            image = _upright(image, stream.sample_aspect_ratio, turn)
+            yield Shot(time_s=float(time), picture=Picture(image=image, full_size=image.size, notes=notes))
+        if is_first:
             raise IntakeError("damaged", "not one frame of it can be decoded")
         if length_s - watch.reached_s > max(_CUT_S, _CUT_SHARE * length_s):
             raise IntakeError("truncated", f"ends after {watch.reached_s:.1f} of {length_s:.1f} s")
@@ -186,6 +184,18 @@ class _Watch:
             self.reached_s = max(self.reached_s, end_s - self._start_s)
 
 
+def _due(
+    frames: Iterator[tuple[Fraction, Any]], interval: Fraction, max_frames: int
+) -> Iterator[tuple[Fraction, Any]]:
+    """The frames to be taken; those after the last are read as well, to see whether the file is whole."""
+    due, num_taken = Fraction(0), 0
+    for time, frame in frames:
+        if time >= due and num_taken < max_frames:
+            yield time, frame
+            due = (time // interval + 1) * interval
+            num_taken += 1
+
+
 def _decoded(container: Any, stream: Any, watch: _Watch) -> Iterator[tuple[Fraction, Any]]:
     """All frames, each with its time in seconds after the first."""
     first: Fraction | None = None
@@ -213,17 +223,13 @@ def _time(frame: Any, stream: Any, index: int) -> Fraction:
     return index / Fraction(stream.average_rate or 25)
 
 
-def _upright(frame: Any, stream: Any, background: tuple[int, int, int], notes: tuple[str, ...]) -> Picture:
-    image, _ = to_rgb(_to_image(frame), background)
-    aspect = stream.sample_aspect_ratio
+def _upright(image: Image.Image, aspect: Fraction | None, turn: Image.Transpose | None) -> Image.Image:
+    """`image`, whose pixels are `aspect` times as wide as high, with square ones and turned."""
     if aspect and aspect != 1 and Fraction(1, 8) < aspect < 8:
-        size = (round(image.width * max(1, aspect)), round(image.height / min(1, aspect)))
+        size = (round(image.width * max(Fraction(1), aspect)), round(image.height / min(Fraction(1), aspect)))
         _refuse_large(*size)
         image = image.resize(size, Image.Resampling.BICUBIC)
-    turn = _TURNS.get(_matrix_signs(frame))
-    if turn is not None:
-        image = image.transpose(turn)
-    return Picture(image=image, full_size=image.size, notes=notes)
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_image(frame: Any) -> Image.Image:

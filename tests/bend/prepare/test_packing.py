@@ -288,4 +288,5 @@ def test_memory_stays_flat_however_long_a_video_is(tmp_path: Path) -> None:
         out = tmp_path / f"{num_seconds}.zip"
         peaks.append(_peaks(out, 10**6, *videos))
         assert out.stat().st_size > 2 * 10 * num_seconds * 128 * 128 * 3
-    assert max(peaks[1][0] - peaks[0][0], peaks[1][1] - peaks[0][1]) < 25
+    assert peaks[1][0] - peaks[0][0] < 40  # what the zip's directory and `dataset.json` need
+    assert peaks[1][1] - peaks[0][1] < 10

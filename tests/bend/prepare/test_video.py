@@ -71,6 +71,9 @@ def test_more_frames_than_wanted_are_spread_over_the_length(tmp_path: Path) -> N
     assert [shot.time_s for shot in found] == [0, 2, 4]
     assert found[0].picture.notes == ("spread-frames",)
     assert [shot.picture.notes for shot in _shots(path, max_frames=6)] == [()] * 6
+    assert {shot.picture.notes for shot in _shots(path, every_s=0.3)} == {()}
+    with pytest.raises(IntakeError, match="ends after"):
+        _shots(cut(film(tmp_path / "a.mkv", 6), 0.5), max_frames=2)
 
 
 @pytest.mark.parametrize(
