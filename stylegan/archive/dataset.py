@@ -131,11 +131,13 @@ class DatasetZip:
         return one_hot
 
     def fingerprint(self) -> str:
-        """SHA-256 over names, sizes and checksums of the pictures: what the data set is, wherever it lies."""
+        """SHA-256 over names, sizes and checksums of the pictures, and labels: what the data set is, wherever it lies."""
         digest = hashlib.sha256()
         for name in self.names:
             member = self._container.members[name]
             digest.update(f"{name}\0{member.num_bytes}\0{member.crc}\n".encode())
+        if self._labels is not None:
+            digest.update(np.ascontiguousarray(self._labels).tobytes())
         return digest.hexdigest()
 
     def close(self) -> None:

@@ -124,6 +124,7 @@ def save_network(
         raise ValueError("no network to save")
     networks: dict[str, Generator | Discriminator | None] = {"G": G, "D": D, "G_ema": G_ema}
     tensors: dict[str, Tensor] = {}
+    seen: set[int] = set()
     init: dict[str, Any] = {}
     for prefix, network in networks.items():
         if network is None:
@@ -136,7 +137,9 @@ def save_network(
                 raise CheckpointError(
                     f"{Path(path).name}: {prefix}.{key} has values that are not finite; not saved"
                 )
-            tensors[f"{prefix}.{key}"] = stored
+            # The format knows no shared tensors, and one network may be given under two names.
+            tensors[f"{prefix}.{key}"] = stored.clone() if stored.data_ptr() in seen else stored
+            seen.add(stored.data_ptr())
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),

@@ -35,7 +35,7 @@ def sample_bytes(G: Generator, D: Discriminator) -> int:
 
 
 def step_bytes(state: TrainState, micro_batch: int) -> int:
-    """Bytes that training takes in all on its device: weights, gradients, Adam's moments, a micro-batch (an estimate)."""
+    """Bytes that training takes on its device: weights, gradients, Adam's moments, a micro-batch (an estimate)."""
     process = 0 if state.pl_mean.device.type == "cuda" else _PROCESS_BYTES
     weights = state_bytes(state) + _bytes_of_trained(state, per_weight=1)
     return process + weights + sample_bytes(state.G, state.D) * micro_batch

@@ -23,7 +23,9 @@ class Collector:
 
     def report(self, name: str, value: Tensor | float) -> None:
         """Add the elements of `value` to statistic `name`."""
-        values = value.detach().flatten() if isinstance(value, Tensor) else torch.tensor([value], dtype=torch.float64)
+        if not isinstance(value, Tensor):
+            value = torch.tensor(value, dtype=torch.float64)
+        values = value.detach().flatten()
         values = values.to(torch.float32 if values.device.type == "mps" else torch.float64)
         moments = torch.stack([torch.ones_like(values).sum(), values.sum(), values.square().sum()])
         self._moments[name] = self._moments[name] + moments if name in self._moments else moments

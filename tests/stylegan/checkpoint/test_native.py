@@ -235,3 +235,14 @@ def test_a_header_may_begin_with_any_byte(good: Path, tmp_path: Path) -> None:
         lengths.add(path.read_bytes()[0])
         assert read_meta(path).kimg == 4.5
     assert len(lengths) == 32
+
+
+def test_one_network_under_two_names(tmp_path: Path) -> None:
+    G = tiny_generator(0)
+    save_network(tmp_path / "both.safetensors", G=G, G_ema=G)
+    loaded = load_network(tmp_path / "both.safetensors")
+    assert loaded.G is not None
+    assert loaded.G_ema is not None
+    for name, value in G.state_dict().items():
+        assert torch.equal(loaded.G.state_dict()[name], value)
+        assert torch.equal(loaded.G_ema.state_dict()[name], value)
