@@ -131,7 +131,7 @@ class DatasetZip:
         return one_hot
 
     def fingerprint(self) -> str:
-        """SHA-256 over names, sizes and checksums of the pictures, and labels: what the data set is, wherever it lies."""
+        """SHA-256 over names, sizes, checksums and labels: what the data set is, wherever it lies."""
         digest = hashlib.sha256()
         for name in self.names:
             member = self._container.members[name]
