@@ -24,7 +24,12 @@ from pathlib import Path
 
 import numpy as np
 import requests
+import scipy.fftpack  # noqa: F401  (imagehash imports it on first use; no contender pays for imports)
 from PIL import Image
+
+from scrapers.config import ClientConfig, ScrapeConfig
+from scrapers.gather import gather
+from scrapers.source import HostLimit
 
 
 def main() -> None:
@@ -125,10 +130,6 @@ def _pool(port: int, folder: Path, count: int, workers: int) -> None:
 
 
 def _gather(port: int, folder: Path, count: int, workers: int) -> None:
-    from scrapers.config import ClientConfig, ScrapeConfig
-    from scrapers.gather import gather
-    from scrapers.source import HostLimit
-
     listing = folder.with_suffix(".txt")
     listing.write_text("".join(f"http://127.0.0.1:{port}/{number}.jpg\n" for number in range(count)))
     limit = HostLimit(per_second=1e9, burst=1_000_000, concurrency=workers)

@@ -4,15 +4,16 @@ A group of options belongs to one frozen record of `bend.config`: it takes its d
 values over as that record. Nothing here imports torch, so that `bend render --help` stays quick.
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
 import math
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import click
 
@@ -28,6 +29,8 @@ from bend.config import (
     RenderConfig,
     WalkConfig,
 )
+from bend.errors import BendError
+from stylegan.errors import StyleganError
 
 __all__ = [
     "GRID",
@@ -45,6 +48,7 @@ __all__ = [
     "render_options",
     "seeds_option",
     "typed_command",
+    "usage_errors",
     "walk_options",
 ]
 
@@ -172,6 +176,13 @@ force_option = click.option("--force", is_flag=True, help="Write over what is th
 json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 
 
+class _RefusalError(click.UsageError):
+    """A usage error told in one line, since the message itself says what to type."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"Error: {self.format_message()}", file=file, err=file is None)
+
+
 def _for(config_type: type, keyword: str, *options: Decorator) -> Decorator:
     """Decorate a command with options, and hand their values over as one record called `keyword`."""
     names = [field.name for field in dataclasses.fields(config_type)]
@@ -179,7 +190,8 @@ def _for(config_type: type, keyword: str, *options: Decorator) -> Decorator:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def gathered(*args: Any, **values: Any) -> Any:
-            record = config_type(**{name: values.pop(name) for name in names})
+            with usage_errors():
+                record = config_type(**{name: values.pop(name) for name in names})
             return function(*args, **{keyword: record}, **values)
 
         decorated: Callable[..., Any] = gathered
@@ -236,7 +248,7 @@ walk_options = _for(
     "walk",
     _walk("--path", "path", "How to go from seed to seed.", type=click.Choice(PATHS)),
     _walk("--space", "space", "Latent space; the path's own if left out.", type=click.Choice(SPACES)),
-    _walk("--loop", "loop", "Join the end to the beginning.", is_flag=True),
+    _walk("--loop", "loop", "Join the end to the beginning; circle and noise always do.", is_flag=True),
     grid_option("Several walks side by side, sharing the seeds.", default_of(WalkConfig, "grid")),
     _walk("--radius", "radius", "Of a circle, relative to its centre.", type=FINITE),
     _walk("--diameter", "diameter", "Of the noise loop: more changes more.", type=FINITE),
@@ -260,6 +272,15 @@ plane_options = _for(
     _option(PlaneConfig, "--extent", "extent", "How far to reach beyond the seeds.", type=FINITE),
 )
 """Options of `PlaneConfig`, handed over as `plane`."""
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn a record's refusal of what was typed into a usage error (exit status 2)."""
+    try:
+        yield
+    except (BendError, StyleganError) as error:
+        raise _RefusalError(str(error)) from None
 
 
 def echo_report(report: Any, as_json: bool) -> None:

@@ -146,7 +146,7 @@ def timeline_sheet(title: str, columns: Sequence[Column]) -> Pixels:
     head = max(_HEAD, height // 12)
     sheet = Image.new("RGB", (width * len(columns), head + height * len(columns[0].pictures)), _PAPER)
     pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=head * 0.62)
+    font = ImageFont.load_default(size=head * 0.55)
     for index, column in enumerate(columns):
         label = f"{title} {column.kimg:g} kimg" if index == 0 else f"{column.kimg:g}"
         pen.text((width * index + head * 0.25, head / 2), label, fill=_INK, font=font, anchor="lm")

@@ -102,9 +102,13 @@ def preview(
         sources = [make_source(name, client, None, environ) for name in dict.fromkeys(config.sources)]
         _warn_of(config, warn)
         num_passed = 0
-        for ref in take_turns(
-            streams_of(sources, config.queries, config.wanted), lambda stream, error: warn(str(error))
-        ):
+        failures: list[SourceError] = []
+
+        def lost(stream: Stream, error: SourceError) -> None:
+            failures.append(error)
+            warn(str(error))
+
+        for ref in take_turns(streams_of(sources, config.queries, config.wanted), lost):
             if refusal := judge.reference(ref):
                 yield Entry(ref=ref, reason=refusal.reason, detail=refusal.detail)
                 continue
@@ -112,6 +116,8 @@ def preview(
             num_passed += 1
             if num_passed == config.count:
                 return
+    if failures and not num_passed:
+        raise failures[0]
 
 
 class _Scrape:

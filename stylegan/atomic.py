@@ -33,8 +33,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             if os.name == "posix":  # some writers make files that only their owner can read
                 os.fchmod(file.fileno(), 0o666 & ~_umask())
         temporary.replace(final)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary), temporary):
+            error.filename = str(final)  # the name that the user knows
         raise
     _flush_folder(final.parent)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bend.options import device_option
+from bend.options import device_option, usage_errors
 
 __all__ = ["demo"]
 
@@ -35,9 +35,9 @@ def demo(ctx: click.Context, output: Path, kimg: float, device: str) -> None:
     """
     from bend.demo import DemoConfig, run_demo
 
-    report = run_demo(
-        DemoConfig(output=output, kimg=kimg, device=device), lambda line: click.echo(line, err=True)
-    )
+    with usage_errors():
+        config = DemoConfig(output=output, kimg=kimg, device=device)
+    report = run_demo(config, lambda line: click.echo(line, err=True))
     if report.stopped_by is not None:
         click.echo(f"{report.run}: interrupted; the same command goes on with it")
         ctx.exit(128 + report.stopped_by)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bend.options import usage_errors
 from stylegan.config import PRESETS
 from stylegan.training.config import AUG_MODES, DTYPES, PRECISIONS, TrainConfig
 
@@ -77,7 +78,12 @@ def finetune(
     """
     given = {name: value for name, value in options.items() if value is not None}
     if resume is None and (missing := [f"--{name}" for name in ("data", "kimg") if name not in given]):
-        raise click.UsageError(f"Missing {' and '.join(missing)}; a new run needs both, or use --resume RUN.")
+        raise click.UsageError(
+            f"Missing {' and '.join(missing)}; a new run needs --data and --kimg (or --resume RUN)."
+        )
+    if resume is None:
+        with usage_errors():
+            TrainConfig(**given)
     from bend.training import Request, run_finetune
 
     report = run_finetune(Request(out=out, resume=resume, dry_run=dry_run, options=given))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bend.options import default_of, force_option, json_option
+from bend.options import default_of, force_option, json_option, usage_errors
 from bend.prepare.config import COLOURS, CROP_NAMES, DEDUPES, PackageConfig
 
 __all__ = ["package"]
@@ -69,9 +69,10 @@ def package(
         raise click.UsageError("-o OUT.zip and --resolution PX are needed (or --check to check a zip).")
     from bend import prepare
 
-    config = PackageConfig(
-        sources=sources, out=out, resolution=resolution, animated=animated == "first", **settings
-    )
+    with usage_errors():
+        config = PackageConfig(
+            sources=sources, out=out, resolution=resolution, animated=animated == "first", **settings
+        )
     report = prepare.package(config)
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(report.lines()))
 

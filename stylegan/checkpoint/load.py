@@ -22,7 +22,7 @@ def load_network(path_or_name: str | os.PathLike[str]) -> Network:
 
     Args:
         path_or_name: a name in `EMBEDDED`, a file, a run folder (its last snapshot), or `RUN@KIMG` (the snapshot of
-            that run nearest to KIMG).
+            that run at KIMG).
 
     Returns:
         Its networks in evaluation mode, float32 on the CPU.
@@ -88,7 +88,7 @@ def _find_path(text: str) -> Path | None:
         return _snapshots(path)[-1][1]
     folder, at, kimg = text.rpartition("@")
     if at and folder and Path(folder).is_dir():
-        return _nearest_snapshot(Path(folder), kimg)
+        return _snapshot_at(Path(folder), kimg)
     return None
 
 
@@ -99,11 +99,15 @@ def _snapshots(run: Path) -> list[tuple[float, Path]]:
     return snapshots
 
 
-def _nearest_snapshot(run: Path, kimg: str) -> Path:
+def _snapshot_at(run: Path, kimg: str) -> Path:
     try:
         wanted = float(kimg)
     except ValueError:
         wanted = math.nan
     if not math.isfinite(wanted) or wanted < 0:
         raise CheckpointError(f"{run}@{kimg}: {kimg!r} is not a number of kimg; write RUN@4 or RUN@0.25")
-    return min(_snapshots(run), key=lambda snapshot: abs(snapshot[0] - wanted))[1]
+    snapshots = dict(_snapshots(run))
+    if wanted not in snapshots:
+        there = ", ".join(f"{moment:g}" for moment in snapshots)
+        raise CheckpointError(f"{run}@{kimg}: no snapshot at that moment; this run has {there}")
+    return snapshots[wanted]

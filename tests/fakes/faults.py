@@ -173,7 +173,7 @@ class FaultServer(FakeServer):
         return Answer(200, body, _JPEG, pace=(16, 0.05))
 
     def on_slow_start(self, request: Request, hit: int, body: bytes) -> Answer:
-        time.sleep(2.2)
+        time.sleep(3)
         return Answer(200, body, _JPEG)
 
     # owners' wishes

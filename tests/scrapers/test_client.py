@@ -114,7 +114,7 @@ def test_a_drip_ends_at_the_total_deadline(when: str) -> None:
         ):
             reply.decoded(1 << 20)
         assert caught.value.reason == "timeout"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4
     finally:
         enough.set()
         thread.join()
@@ -124,7 +124,7 @@ def test_a_drip_ends_at_the_total_deadline(when: str) -> None:
 def test_closing_wakes_who_waits_for_an_answer() -> None:
     class Sleepy(FakeServer):
         def answer(self, request: Request) -> Answer:
-            time.sleep(1)
+            time.sleep(30)
             return Answer()
 
     with Sleepy() as server:
@@ -134,7 +134,7 @@ def test_closing_wakes_who_waits_for_an_answer() -> None:
         with pytest.raises(PassingError) as caught, client.attempt(server.url):
             pass
         assert caught.value.reason == "stopped"
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 10
 
 
 def test_a_name_is_resolved_once_and_that_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

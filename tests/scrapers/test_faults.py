@@ -66,8 +66,8 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Any:
     listing = folder / "list.txt"
     client = dataclasses.replace(
         HURRIED,
-        read_timeout_s=1.0,
-        total_timeout_s=1.5,
+        read_timeout_s=1.5,
+        total_timeout_s=2.2,
         retry=RetryPolicy(num_attempts=3, base_s=0.01, cap_s=0.02, retry_after_cap_s=3),
     )
     for name in FAULTS:  # so that no answer waits for its picture to be painted

@@ -249,6 +249,14 @@ def test_preview_writes_nothing_and_fetches_no_picture(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_preview_of_nothing_is_an_error(tmp_path: Path) -> None:
+    with FakeOpenverse() as openverse:
+        openverse.is_blocked = True
+        config = scrape_config(tmp_path / "out", sources=("openverse",))
+        with pytest.raises(SourceError, match="answered 403"):
+            list(preview(config, warn=lambda _: None, environ={"BEND_OPENVERSE_URL": openverse.url}))
+
+
 def test_merging_folders_keeps_their_licences(tmp_path: Path) -> None:
     first = tmp_path / "first"
     with FakeOpenverse() as fake:

@@ -176,6 +176,9 @@ BAD = {
     "a batch for a resumed run": ("--resume latest --batch 8", "--batch: a resumed run keeps"),
 }
 
+REFUSED_AT_ONCE = ("no length", "no number", "unknown moments", "no augmentation with a probability")
+"""What makes no sense whatever the data and the base: a usage error."""
+
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_one_line_and_leaves_nothing(
@@ -187,7 +190,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     before = sorted(files.rglob("*"))
     words = arguments.split() if "--resume" in arguments else [*given, *arguments.split()]
     status, out, err = run("finetune", *words, "-o", tmp_path / "runs")
-    assert status == 1
+    assert status == (2 if name in REFUSED_AT_ONCE else 1)
     assert out == ""
     assert err.startswith("Error: ")
     assert err.count("\n") == 1
