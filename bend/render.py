@@ -42,7 +42,7 @@ _LARGEST_BATCH = {"cpu": 16, "cuda": 64, "mps": 16}
 
 
 def images(
-    net: Network | Generator,
+    net: Network | Generator | str | Path,
     seeds: Iterable[int],
     *,
     truncation_psi: float = 1.0,
@@ -55,7 +55,7 @@ def images(
     """Draw a picture a seed.
 
     Args:
-        net: a network from `load_network` (its G_ema, else its G), or a generator.
+        net: a network from `load_network` (its G_ema, else its G), a generator, or what `load_network` takes.
         seeds: each 0 to 2³² - 1; may be endless.
         truncation_psi: 1 leaves w as it is, 0 gives the average picture.
         truncation_cutoff: number of leading layers that are truncated, None for all.
@@ -85,7 +85,7 @@ def images(
 
 
 def frames(
-    net: Network | Generator,
+    net: Network | Generator | str | Path,
     ws: Iterable[Tensor],
     *,
     noise_mode: str = "const",
@@ -172,9 +172,11 @@ def open_generator(config: RenderConfig) -> Generator:
 
 
 def generator_of(
-    net: Network | Generator, weights: str = "ema", device: str | torch.device | None = None
+    net: Network | Generator | str | Path, weights: str = "ema", device: str | torch.device | None = None
 ) -> Generator:
     """The generator of a network, or the generator itself, moved to `device` unless that is None."""
+    if isinstance(net, str | Path):
+        net = load_network(net)
     G = net.generator(weights) if isinstance(net, Network) else net
     return G if device is None else G.to(pick_device(str(device)))
 

@@ -142,3 +142,10 @@ def test_gpu_draws_the_same() -> None:
     on_gpu = [*render.images(G, range(8), device="cuda")]
     difference = np.abs(np.stack(on_cpu).astype(int) - np.stack(on_gpu))
     assert difference.max() <= 2
+
+
+def test_a_file_stands_for_its_network(tiny_network: Path) -> None:
+    by_path = list(render.images(tiny_network, [0, 1]))
+    by_name = list(render.images(str(tiny_network), [0, 1]))
+    wanted = list(render.images(load_network(tiny_network), [0, 1]))
+    assert all(np.array_equal(a, b) for a, b in zip(by_path + by_name, wanted * 2, strict=True))
