@@ -68,7 +68,8 @@ def collect(path: Path) -> list[Credit]:
     if path.suffix.lower() == ".zip":
         from stylegan.archive import DatasetZip
 
-        return _credits(map(origin_of, DatasetZip(path).sources))
+        sources = DatasetZip(path).sources
+        return _credits({**origin_of(source), "parent": str(source.get("parent", ""))} for source in sources)
     return collect(_network_of(path))
 
 
@@ -128,6 +129,8 @@ def _credits(origins: Iterable[Mapping[str, str]]) -> list[Credit]:
     for origin in origins:
         named = ("source", "id") if origin.get("id") else ("image_url", "page_url", "title", "creator")
         key = tuple(origin.get(name, "") for name in named)
+        if not any(key):  # nothing known but the file it was cut from
+            key = (origin.get("parent", ""),)
         counts[key] = counts.get(key, 0) + 1
         parts.setdefault(key, origin)
     return [_credit(parts[key], counts[key]) for key in sorted(parts)]
@@ -142,6 +145,7 @@ def _credit(origin: Mapping[str, str], num_images: int) -> Credit:
     if family_of(identifier) == "unknown":
         raised = ["unknown"]
     title, creator, page_url = (origin.get(name, "") for name in ("title", "creator", "page_url"))
+    title = title or origin.get("parent", "")
     return Credit(
         line=origin.get("attribution") or credit_line(title, creator, stated or identifier, page_url),
         title=title,

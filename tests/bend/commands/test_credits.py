@@ -130,3 +130,18 @@ def test_mistakes(make: Any, message: str, tmp_path: Path) -> None:
     done = run(tmp_path / "a.jpg")
     assert isinstance(done.exception, BendError)
     assert message in str(done.exception)
+
+
+def test_tiles_of_unknown_origin_are_counted_by_photo(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        (tmp_path / "in" / f"p{number}.jpg").write_bytes(jpeg(number))
+    data = tmp_path / "rocks.zip"
+    config = PackageConfig(
+        sources=(tmp_path / "in",), out=data, resolution=4, crop="tiles:2", min_size=8, workers=1
+    )
+    assert package(config).num_images > 2
+    done = run(data)
+    assert done.exit_code == 0
+    assert [line.partition(",")[0] for line in done.stdout.splitlines()] == ['"p0.jpg"', '"p1.jpg"']
+    assert "2 of 2 have no known licence" in done.stderr
