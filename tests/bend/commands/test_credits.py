@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from bend.bundled import sample_folder
 from bend.cli import bend
@@ -135,11 +136,9 @@ def test_mistakes(make: Any, message: str, tmp_path: Path) -> None:
 def test_tiles_of_unknown_origin_are_counted_by_photo(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(2):
-        (tmp_path / "in" / f"p{number}.jpg").write_bytes(jpeg(number))
+        Image.effect_noise((256, 256), 60 + number).save(tmp_path / "in" / f"p{number}.jpg")
     data = tmp_path / "rocks.zip"
-    config = PackageConfig(
-        sources=(tmp_path / "in",), out=data, resolution=4, crop="tiles:2", min_size=8, workers=1
-    )
+    config = PackageConfig(sources=(tmp_path / "in",), out=data, resolution=16, crop="tiles:2", workers=1)
     assert package(config).num_images > 2
     done = run(data)
     assert done.exit_code == 0
