@@ -136,7 +136,7 @@ def test_mistakes(make: Any, message: str, tmp_path: Path) -> None:
 def test_tiles_of_unknown_origin_are_counted_by_photo(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(2):
-        Image.effect_noise((256, 256), 60 + number).save(tmp_path / "in" / f"p{number}.jpg")
+        Image.effect_noise((1024, 256), 60 + number).save(tmp_path / "in" / f"p{number}.jpg")
     data = tmp_path / "rocks.zip"
     config = PackageConfig(sources=(tmp_path / "in",), out=data, resolution=16, crop="tiles:2", workers=1)
     assert package(config).num_images > 2
