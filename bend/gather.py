@@ -18,6 +18,7 @@ from bend.prepare import PackageConfig, package
 from scrapers.config import ClientConfig, DownloadRules, ScrapeConfig
 from scrapers.errors import ScraperError
 from scrapers.gather import gather, preview
+from scrapers.keys import with_config
 from scrapers.licences import FAMILIES, parse_accepted
 from scrapers.manifest import Entry
 from scrapers.source import ImageRef, SourceInfo
@@ -42,9 +43,7 @@ def run_scrape(config: ScrapeConfig, zip_config: PackageConfig | None = None) ->
         PackageError: no zip can be made of them.
     """
     with tqdm(total=config.count, unit="picture", disable=None) as bar:
-        summary = gather(
-            config, watch=_progress(bar), warn=lambda message: tqdm.write(message, file=_stderr())
-        )
+        summary = gather(config, watch=_progress(bar), warn=_warn)
     lines, record = summary.lines(), summary.to_json()
     if not summary.num_kept:
         raise ScraperError(f"no picture was kept; {'; '.join(line.strip() for line in lines)}")
@@ -120,7 +119,7 @@ def run_dry(config: ScrapeConfig) -> Iterator[str]:
         SourceError: no source answers.
     """
     num_refs = num_refused = 0
-    for found in preview(config, warn=lambda message: tqdm.write(message, file=_stderr())):
+    for found in preview(config, warn=_warn):
         if isinstance(found, ImageRef):
             num_refs += 1
             size = f"{found.width}x{found.height}" if found.width and found.height else "?"
@@ -130,11 +129,15 @@ def run_dry(config: ScrapeConfig) -> Iterator[str]:
     yield f"would fetch {num_refs:,} pictures into {config.out}; {num_refused:,} refused unseen"
 
 
-def describe_sources(as_json: bool, environ: Mapping[str, str] = os.environ) -> list[Any]:
+def describe_sources(as_json: bool, environ: Mapping[str, str] | None = None) -> list[Any]:
     """The sources with keys, evidence, limits and terms: text blocks, or records for JSON.
 
-    The value of a key is never shown, only whether it is set.
+    The value of a key is never shown, only whether it is set, in the environment or in the config file.
+
+    Raises:
+        ConfigError: the config file is broken.
     """
+    environ = with_config(os.environ, _warn) if environ is None else environ
     infos = [info_of(name) for name in SOURCES]
     return [_record(info, environ) if as_json else _block(info, environ) for info in infos]
 
@@ -184,5 +187,5 @@ def _progress(bar: Any) -> Callable[[Entry], None]:
     return watch
 
 
-def _stderr() -> Any:
-    return sys.stderr
+def _warn(message: str) -> None:
+    tqdm.write(message, file=sys.stderr)

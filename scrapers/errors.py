@@ -1,6 +1,7 @@
 """What can go wrong while gathering pictures, each told in one line: what, why, mend.
 
 ScraperError
+├── ConfigError      a config file that cannot be read or understood
 ├── FolderError      a folder that cannot take the pictures, or whose records cannot be read
 ├── SourceError      a service that answered with a refusal or with something unreadable
 └── DownloadError    one picture that could not be fetched; carries its reason
@@ -10,6 +11,10 @@ ScraperError
 
 class ScraperError(Exception):
     """Base of the scrapers' errors. The message is one line: what, why, mend."""
+
+
+class ConfigError(ScraperError):
+    """A config file that cannot be read or understood."""
 
 
 class FolderError(ScraperError):

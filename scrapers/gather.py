@@ -25,6 +25,7 @@ from scrapers.fetch import Fetcher, Outcome
 from scrapers.folder import ScrapeFolder, open_folder
 from scrapers.history import History
 from scrapers.judge import Judge, Refusal
+from scrapers.keys import with_config
 from scrapers.manifest import Entry
 from scrapers.plan import Stream, streams_of, take_turns
 from scrapers.review import write_review
@@ -56,15 +57,15 @@ def gather(
         config: what to do.
         watch: called with each manifest line, those of earlier runs first.
         warn: called with what a person should know at once.
-        environ: where keys are looked for; the process's own by default.
+        environ: where keys are looked for; the process's own and the config file by default.
 
     Raises:
-        ScraperError: the folder is not ours, no source answers, or nothing can be reached.
+        ScraperError: the folder is not ours, no source answers, nothing can be reached, or the config file is broken.
         OSError: the disk is full; the same command goes on.
     """
     warn = warn or (lambda message: None)
     client = PoliteClient(config.client, config.workers)
-    environ = os.environ if environ is None else environ
+    environ = with_config(os.environ, warn) if environ is None else environ
     _check_sources(config, environ)
     with _quiet_pillow(), contextlib.closing(client), open_folder(config.out) as folder:
         sources = [
@@ -94,8 +95,9 @@ def preview(
 
     Raises:
         SourceError: no source answers.
+        ConfigError: the config file is broken.
     """
-    environ = os.environ if environ is None else environ
+    environ = with_config(os.environ, warn) if environ is None else environ
     _check_sources(config, environ)
     judge = _judge(config)
     with contextlib.closing(PoliteClient(config.client)) as client:

@@ -8,6 +8,7 @@ from scrapers.api import Api
 from scrapers.client import PoliteClient
 from scrapers.errors import SourceError
 from scrapers.journal import Journal
+from scrapers.keys import config_path
 from scrapers.source import Access, Source, SourceInfo
 
 __all__ = ["SOURCES", "demand_keys", "info_of", "make_source"]
@@ -43,7 +44,7 @@ def info_of(name: str) -> SourceInfo:
 def make_source(
     name: str, client: PoliteClient, journal: Journal | None, environ: Mapping[str, str]
 ) -> Source:
-    """A source ready to search: its keys taken from the environment, its limits given to the client's gate.
+    """A source ready to search: its keys taken from `environ`, its limits given to the client's gate.
 
     `BEND_<NAME>_URL` in the environment replaces the service's address.
 
@@ -83,6 +84,6 @@ def demand_keys(info: SourceInfo, environ: Mapping[str, str]) -> None:
     missing: Sequence[str] = [key for key in info.keys if not environ.get(key, "").strip()]
     if missing:
         raise SourceError(
-            f"{info.name}: {' and '.join(missing)} must be set in the environment; "
-            f"a key is to be had at {info.key_page}"
+            f"{info.name}: {' and '.join(missing)} must be set in the environment or under [keys] "
+            f"in {config_path(environ)}; a key is to be had at {info.key_page}"
         )

@@ -105,6 +105,21 @@ def test_an_unknown_licence_is_refused_and_the_mend_said(tmp_path: Path) -> None
     assert "`any` takes those of unknown licence too" in str(done.exception)
 
 
+def test_keys_of_the_config_file_are_listed_as_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[keys]\nFLICKR_API_KEY = "s3cret"\n')
+    path.chmod(0o600)
+    monkeypatch.setenv("BEND_CONFIG", str(path))
+    monkeypatch.delenv("FLICKR_API_KEY", raising=False)
+    done = run("--list-sources")
+    assert "FLICKR_API_KEY (set)" in done.stdout
+    assert "s3cret" not in done.output
+    path.write_text("[keys")
+    done = run("--list-sources")
+    assert isinstance(done.exception, ScraperError)
+    assert f"{path}: not TOML at" in str(done.exception)
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_lists_sources_and_no_key(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENVERSE_CLIENT_ID", "s3cret")

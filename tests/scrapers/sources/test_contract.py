@@ -100,7 +100,8 @@ def test_keys_are_demanded_and_their_refusal_explained(name: str, make: Callable
     key = info_of(name).keys[0]
     with closing(PoliteClient(HURRIED)) as client:
         with pytest.raises(
-            SourceError, match=rf"{name}: {key}.* must be set in the environment; a key is to be had"
+            SourceError,
+            match=rf"{name}: {key}.* must be set in the environment or under \[keys\] in .+config\.toml; a key",
         ):
             make_source(name, client, None, {})
         with CASES[name].fake() as fake:
