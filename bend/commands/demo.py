@@ -22,7 +22,7 @@ __all__ = ["demo"]
 @click.option(
     "--kimg",
     type=float,
-    default=4.0,
+    default=6.0,
     show_default=True,
     help="Length of the training in thousands of pictures.",
 )
