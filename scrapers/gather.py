@@ -134,7 +134,11 @@ class _Scrape:
         self.watch = watch or (lambda entry: None)
         self.warn = warn
         self.judge = _judge(config)
-        self.history = History(retry=config.retry, licenses=config.licenses)
+        self.history = History(
+            retry=config.retry,
+            licenses=config.licenses,
+            allow_private_hosts=config.client.allow_private_hosts,
+        )
         self.summary = Summary(out=config.out, count=config.count)
         self.failures: list[SourceError] = []
         self.unreached: list[Entry] = []  # not written until something else shows that the network is there

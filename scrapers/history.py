@@ -1,8 +1,8 @@
 """What earlier runs considered, so that a scrape taken up again neither repeats nor forgets anything.
 
 The streams begin anew in every run (their answers come from the journal); the references that the manifest has are
-passed over, as often as it has them. Refusals for a licence are an exception, since that is the setting people
-change when a first run brings nothing; `--retry` makes one of every refusal.
+passed over, as often as it has them. Refusals for a licence or a private address are an exception, since those are the
+settings people change when a first run brings nothing; `--retry` makes one of every refusal.
 """
 
 import hashlib
@@ -23,10 +23,12 @@ class History:
     Args:
         retry: look again at all that was refused.
         licenses: licence families accepted now.
+        allow_private_hosts: private addresses are accepted now.
     """
 
-    def __init__(self, *, retry: bool, licenses: tuple[str, ...]) -> None:
+    def __init__(self, *, retry: bool, licenses: tuple[str, ...], allow_private_hosts: bool = False) -> None:
         self._retry = retry
+        self._allow_private_hosts = allow_private_hosts
         self._licenses = licenses
         self._times: dict[int, int] = {}
         self._reasons: dict[int, str] = {}
@@ -40,7 +42,10 @@ class History:
 
     def is_settled(self, entry: Entry) -> bool:
         """Whether the line stands, rather than being up for another look."""
-        return entry.is_kept or not (self._retry or entry.reason in ("licence", "same-url"))
+        open_again = (
+            self._retry or self._is_allowed_now(entry.reason) or entry.reason in ("licence", "same-url")
+        )
+        return entry.is_kept or not open_again
 
     def new_ones(self, refs: Iterator[ImageRef]) -> Iterator[ImageRef]:
         """The references that are to be considered now."""
@@ -65,7 +70,12 @@ class History:
         reason = self._reasons[key]
         if reason == _KEPT:
             return False
-        return self._retry or (reason == "licence" and family_of(ref.license) in self._licenses)
+        if reason == "licence":
+            return self._retry or family_of(ref.license) in self._licenses
+        return self._retry or self._is_allowed_now(reason)
+
+    def _is_allowed_now(self, reason: str | None) -> bool:
+        return reason == "private-address" and self._allow_private_hosts
 
 
 def _key(ref: ImageRef) -> int:

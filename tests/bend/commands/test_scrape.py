@@ -91,7 +91,7 @@ def test_private_addresses_are_refused_unless_allowed(tmp_path: Path) -> None:
         assert done.exit_code == 1
         assert "private-address" in str(done.exception)
         assert not server.hits
-        done = run(*arguments, "--allow-private-hosts", "--retry")
+        done = run(*arguments, "--allow-private-hosts")
         assert done.exit_code == 0, done.output
 
 
