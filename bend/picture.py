@@ -25,6 +25,7 @@ __all__ = [
     "enlarge",
     "exif_note",
     "missing",
+    "one_picture",
     "refuse_existing",
     "save_picture",
 ]
@@ -51,6 +52,12 @@ class Rendered:
     num_pictures: int
     num_drawn: int
     size: tuple[int, int] | None
+
+
+def one_picture(output: Path, surface: Pixels) -> Rendered:
+    """What a render left behind that drew the one picture `surface`, uint8 `[H, W, 3]`."""
+    height, width = surface.shape[:2]
+    return Rendered(output=output, num_pictures=1, num_drawn=1, size=(width, height))
 
 
 def enlarge(pixels: Pixels, scale: int, scale_filter: str) -> Pixels:

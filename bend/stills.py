@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 from tqdm import tqdm
 
 from bend import grid as sheets
@@ -22,6 +21,7 @@ from bend.picture import (
     check_picture_output,
     enlarge,
     missing,
+    one_picture,
     save_picture,
 )
 from bend.provenance import describe
@@ -106,7 +106,7 @@ def render_grid(
     drawn = (picture for _, picture in _of_seeds(G, config, seeds, seeds))
     surface = sheets.sheet(_counted(drawn, len(seeds)), columns, rows)
     save_picture(output, surface, note)
-    return _one_picture(output, surface)
+    return one_picture(output, surface)
 
 
 def render_plane(
@@ -149,7 +149,7 @@ def render_plane(
     enlarged = (enlarge(picture, config.scale, config.scale_filter) for picture in drawn)
     surface = sheets.sheet(_counted(enlarged, len(ws)), columns, rows)
     save_picture(output, surface, note)
-    return _one_picture(output, surface)
+    return one_picture(output, surface)
 
 
 def _of_seeds(
@@ -184,8 +184,3 @@ def _counted(pictures: Iterable[Pixels], total: int) -> Iterator[Pixels]:
 
 def _progress(total: int, done: int) -> "tqdm[NoReturn]":
     return tqdm(total=total, initial=done, desc="rendering", unit="picture", disable=None)
-
-
-def _one_picture(output: Path, surface: Pixels) -> Rendered:
-    height, width = np.shape(surface)[:2]
-    return Rendered(output=output, num_pictures=1, num_drawn=1, size=(width, height))

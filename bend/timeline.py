@@ -8,6 +8,7 @@ the other; it grows with every snapshot, and a person may watch. Scoring the bre
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -16,10 +17,12 @@ from tqdm import tqdm
 from bend import render
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
-from bend.picture import Pixels, Rendered, check_picture_output, enlarge, save_picture
+from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.provenance import Provenance, describe
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
+
+Snapshot = TypeVar("Snapshot")
 
 __all__ = ["RunTimeline", "pick_columns", "render_timeline", "timeline_sheet"]
 
@@ -75,12 +78,7 @@ def render_timeline(
     note = describe("timeline", config, G, command, seeds=list(seeds), kimg=[c.kimg for c in columns])
     surface = timeline_sheet(config.weights, columns)
     save_picture(output, surface, note)
-    return Rendered(
-        output=output,
-        num_pictures=1,
-        num_drawn=1,
-        size=(surface.shape[1], surface.shape[0]),
-    )
+    return one_picture(output, surface)
 
 
 class RunTimeline:
@@ -91,7 +89,6 @@ class RunTimeline:
     """
 
     def __init__(self, device: str = "cpu") -> None:
-        self._config = RenderConfig(device="auto", scale=1)
         self._device = device
         self._raw: dict[float, Column] = {}
         self._ema: dict[float, Column] = {}
@@ -101,7 +98,7 @@ class RunTimeline:
         for earlier, snapshot in list_snapshots(path.parent):
             if earlier <= kimg and earlier not in self._raw:
                 self._add(earlier, snapshot)
-        shown = [moment for moment, _ in pick_columns([(moment, path) for moment in sorted(self._raw)])]
+        shown = pick_columns(sorted(self._raw))
         surface = np.concatenate(
             [
                 timeline_sheet("raw", [self._raw[moment] for moment in shown]),
@@ -116,15 +113,13 @@ class RunTimeline:
         network = load_network(snapshot)
         for weights, columns in (("raw", self._raw), ("ema", self._ema)):
             G = render.generator_of(network, weights, self._device)
-            config = replace(
-                self._config,
-                scale=max(1, _SMALLEST_CELL // G.img_resolution),
-                class_index=0 if G.c_dim else None,
+            config = RenderConfig(
+                scale=max(1, _SMALLEST_CELL // G.img_resolution), class_index=0 if G.c_dim else None
             )
             columns[kimg] = Column(kimg=kimg, pictures=_draw(G, config, _RUN_SEEDS))
 
 
-def pick_columns(snapshots: Sequence[tuple[float, Path]]) -> list[tuple[float, Path]]:
+def pick_columns(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """At most sixteen of the snapshots: the first, the last, and between them those spread evenly by index."""
     if len(snapshots) <= _MOST_COLUMNS:
         return list(snapshots)
