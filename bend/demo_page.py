@@ -2,11 +2,11 @@
 
 import base64
 import html
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bend.prepare.origins import read_manifest
 from stylegan.atomic import write_atomic
 
 __all__ = ["Exhibit", "write_page"]
@@ -94,11 +94,9 @@ def _section(exhibit: Exhibit) -> str:
 
 def _credits(manifest: Path) -> list[str]:
     """A line a photo that was kept: title, creator, licence."""
-    lines = []
-    for text in manifest.read_text(encoding="utf-8").splitlines():
-        entry = json.loads(text)
-        if entry.get("status", "kept") != "kept":
-            continue
-        said = entry.get("attribution") or f"{entry.get('title', '')} by {entry.get('creator', 'unknown')}"
-        lines.append(f"{html.escape(entry['file'])}: {html.escape(said)}")
-    return lines
+    origins, _ = read_manifest(manifest)
+    said = {
+        file: origin.get("attribution") or f"{origin.get('title', '')} by {origin.get('creator', 'unknown')}"
+        for file, origin in origins.items()
+    }
+    return [f"{html.escape(file)}: {html.escape(line)}" for file, line in said.items()]
