@@ -18,8 +18,9 @@ from bend.errors import SettingsError
 from bend.film import check_output, write_film
 from bend.grid import sheet
 from bend.picture import Pixels, Rendered, enlarge
+from bend.play import Moment, Play
 from bend.provenance import describe
-from bend.render import chunks, draw, fitting_batch, open_generator
+from bend.render import chunks, draw, fitting_batch, open_generator, open_plays
 from bend.walks import WALKS, Course, times
 from bend.walks.course import Floats
 from stylegan.generator import Generator
@@ -70,7 +71,7 @@ def render_latent_walk(
     num_frames = film.num_frames
 
     def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
-        return walk_frames(G, config, walk, dealt, num_frames=num_frames, wanted=wanted)
+        return walk_frames(G, config, walk, dealt, num_frames=num_frames, wanted=wanted, fps=film.fps)
 
     return write_film(output, frames, config=film, provenance=provenance, force=force)
 
@@ -107,6 +108,7 @@ def walk_frames(
     *,
     num_frames: int,
     wanted: Container[int],
+    fps: float = 30.0,
 ) -> Iterator[tuple[int, Pixels]]:
     """Draw the frames of a walk in order, at least those that are wanted.
 
@@ -120,6 +122,7 @@ def walk_frames(
         dealt: the seeds of each walk of the grid, from `walk_seeds`.
         num_frames: frames of the whole film.
         wanted: indices of the frames to draw.
+        fps: frames a second.
 
     Yields:
         Index and uint8 `[H, W, 3]`, the walks of the grid side by side.
@@ -128,14 +131,19 @@ def walk_frames(
     num_walks = len(dealt)
     batch = config.batch or fitting_batch(G)
     strands = [_strand(G, config, walk, seeds) for seeds in dealt]
+    plays = open_plays(config, G)
     clock = times(num_frames, WALKS[walk.path].closes(walk.loop))
     for indices in chunks(range(num_frames), max(batch // num_walks, 1)):
         if not any(index in wanted for index in indices):
             continue
         by_walk = torch.stack([_ws(G, config, walk, strand, clock[indices]) for strand in strands])
         ws = by_walk.transpose(0, 1).flatten(0, 1)  # [frames * walks, num_ws, w_dim], frame by frame
-        first = indices[0] * num_walks
-        pictures = _draw_in_batches(G, config, ws, first, batch)
+        moments = [
+            Moment(seconds=index / fps, index=index, seed=index * num_walks + place)
+            for index in indices
+            for place in range(num_walks)
+        ]
+        pictures = _draw_in_batches(G, config, ws, moments, batch, plays)
         for index in indices:
             tiles = (next(pictures) for _ in range(num_walks))
             yield index, sheet(tiles, columns, rows)
@@ -174,11 +182,15 @@ def _space(walk: WalkConfig) -> str:
 
 
 def _draw_in_batches(
-    G: Generator, config: RenderConfig, ws: Tensor, first: int, batch: int
+    G: Generator,
+    config: RenderConfig,
+    ws: Tensor,
+    moments: Sequence[Moment],
+    batch: int,
+    plays: Sequence[Play],
 ) -> Iterator[Pixels]:
-    """Pictures of ws; the noise of each is seeded by its place in the film, `first` and on."""
+    """Pictures of ws; the noise of each is seeded by its place in the film."""
     for start in range(0, len(ws), batch):
-        part = ws[start : start + batch]
-        seeds = range(first + start, first + start + len(part))
-        for picture in draw(G, part, noise_mode=config.noise_mode, noise_seeds=seeds):
+        part = slice(start, start + batch)
+        for picture in draw(G, ws[part], noise_mode=config.noise_mode, plays=plays, moments=moments[part]):
             yield enlarge(picture, config.scale, config.scale_filter)

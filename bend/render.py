@@ -2,8 +2,8 @@
 
 `images` draws seeds and `frames` draws any stream of ws, both lazily, as uint8 `[H, W, 3]`. `draw` is the
 single step below them. A picture does not depend on its neighbours in the batch: constant noise is the
-network's own, and random noise is drawn from a generator seeded for that picture. Where pictures go is
-`stills`, `film` and `video`.
+network's own, and random noise is drawn from a generator seeded for that picture. What is done to the network
+meanwhile is `play`'s; where pictures go is `stills`, `film` and `video`.
 """
 
 import itertools
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from bend.config import NOISE_MODES, RenderConfig
 from bend.errors import SettingsError
 from bend.latents import class_vectors, device_of, ws_from_z, z_from_seeds
 from bend.picture import Pixels
+from bend.play import Moment, Play, playing
 from stylegan.checkpoint import Network, load_network
 from stylegan.generator import Generator
 
@@ -31,6 +33,7 @@ __all__ = [
     "generator_of",
     "images",
     "open_generator",
+    "open_plays",
     "pick_device",
 ]
 
@@ -51,6 +54,7 @@ def images(
     class_index: int | None = None,
     batch: int | None = None,
     device: str | torch.device | None = None,
+    plays: Sequence[Play] = (),
 ) -> Iterator[Pixels]:
     """Draw a picture a seed.
 
@@ -63,6 +67,7 @@ def images(
         class_index: class of a conditional network.
         batch: pictures at once, None for what fits memory.
         device: where to draw, None for where the network is.
+        plays: what is done to the network while it draws.
 
     Returns:
         Lazily, uint8 `[H, W, 3]`, in the order of the seeds.
@@ -81,7 +86,7 @@ def images(
         for chunk in chunks(for_latents, batch)
         for one in ws_from_z(G, z_from_seeds(chunk, G.z_dim), truncation_psi, truncation_cutoff, class_index)
     )
-    return frames(G, ws, noise_mode=noise_mode, noise_seeds=for_noise, batch=batch)
+    return frames(G, ws, noise_mode=noise_mode, noise_seeds=for_noise, batch=batch, plays=plays)
 
 
 def frames(
@@ -92,6 +97,8 @@ def frames(
     noise_seeds: Iterable[int] | None = None,
     batch: int | None = None,
     device: str | torch.device | None = None,
+    plays: Sequence[Play] = (),
+    fps: float | None = None,
 ) -> Iterator[Pixels]:
     """Draw a picture for each ws of a stream.
 
@@ -102,6 +109,8 @@ def frames(
         noise_seeds: of random noise, one a picture; None for 0, 1, 2, …
         batch: pictures at once, None for what fits memory.
         device: where to draw, None for where the network is.
+        plays: what is done to the network while it draws.
+        fps: pictures a second of the film they are frames of; None for stills, which are all at 0 seconds.
 
     Returns:
         Lazily, uint8 `[H, W, 3]`, in the order of `ws`.
@@ -110,20 +119,34 @@ def frames(
     if noise_mode not in NOISE_MODES:
         raise SettingsError(f"noise_mode {noise_mode!r} is unknown; known are {', '.join(NOISE_MODES)}")
     seeds = itertools.count() if noise_seeds is None else noise_seeds
-    return _frames(G, ws, iter(seeds), noise_mode, batch or fitting_batch(G))
+    moments = (
+        Moment(seconds=index / fps, index=index, seed=seed) if fps else Moment(seed=seed)
+        for index, seed in enumerate(seeds)
+    )
+    return _frames(G, ws, moments, noise_mode, batch or fitting_batch(G), plays)
 
 
 def _frames(
-    G: Generator, ws: Iterable[Tensor], noise_seeds: Iterator[int], noise_mode: str, batch: int
+    G: Generator,
+    ws: Iterable[Tensor],
+    moments: Iterator[Moment],
+    noise_mode: str,
+    batch: int,
+    plays: Sequence[Play],
 ) -> Iterator[Pixels]:
     for chunk in chunks(ws, batch):
-        seeds = list(itertools.islice(noise_seeds, len(chunk)))
-        yield from draw(G, torch.stack(chunk), noise_mode=noise_mode, noise_seeds=seeds)
+        now = list(itertools.islice(moments, len(chunk)))
+        yield from draw(G, torch.stack(chunk), noise_mode=noise_mode, plays=plays, moments=now)
 
 
-@torch.inference_mode()
 def draw(
-    G: Generator, ws: Tensor, *, noise_mode: str = "const", noise_seeds: Sequence[int] | None = None
+    G: Generator,
+    ws: Tensor,
+    *,
+    noise_mode: str = "const",
+    noise_seeds: Sequence[int] | None = None,
+    plays: Sequence[Play] = (),
+    moments: Sequence[Moment] | None = None,
 ) -> Pixels:
     """Draw one batch.
 
@@ -131,7 +154,9 @@ def draw(
         G: the generator.
         ws: `[N, num_ws, w_dim]`.
         noise_mode: `const`, `random` or `none`.
-        noise_seeds: `[N]`, of random noise; needed for `random`.
+        noise_seeds: `[N]`, of random noise; None for the seeds of `moments`.
+        plays: what is done to the network while it draws; where one varies, pictures are drawn one by one.
+        moments: `[N]`, when each picture is drawn; None for stills.
 
     Returns:
         uint8 `[N, H, W, 3]`; a grey network's channel is repeated. Values that are not numbers become black.
@@ -141,9 +166,24 @@ def draw(
     """
     if G.img_channels not in (1, 3):
         raise SettingsError(f"this network draws {G.img_channels} channels; only 1 and 3 make a picture")
+    if moments is None:
+        moments = [Moment(seed=seed) for seed in noise_seeds or [0] * len(ws)]
+    seeds = [moment.seed for moment in moments] if noise_seeds is None else noise_seeds
+    assert len(seeds) == len(moments) == len(ws)
+    at_once = 1 if any(play.varies for play in plays) else len(ws)
+    parts = []
+    for start in range(0, len(ws), at_once):
+        part = slice(start, start + at_once)
+        with playing(G, plays, moments[start]):
+            parts.append(_draw(G, ws[part], noise_mode, seeds[part]))
+    return np.concatenate(parts)
+
+
+@torch.inference_mode()
+def _draw(G: Generator, ws: Tensor, noise_mode: str, noise_seeds: Sequence[int]) -> Pixels:
+    """Pictures `[N, H, W, 3]` by the network as it is."""
     ws = ws.to(device_of(G))
     if noise_mode == "random":
-        assert noise_seeds is not None and len(noise_seeds) == len(ws)
         image = torch.cat([_draw_noisy(G, ws[i : i + 1], seed) for i, seed in enumerate(noise_seeds)])
     else:
         image = G.synthesis(ws, noise_mode=noise_mode)
@@ -169,6 +209,16 @@ def open_generator(config: RenderConfig) -> Generator:
     """
     device = pick_device(config.device)
     return generator_of(load_network(config.network), config.weights, device)
+
+
+def open_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
+    """What `config` asks to be done to `G` while it draws.
+
+    Raises:
+        SettingsError: it asks for what `G` does not have.
+    """
+    del config, G
+    return ()
 
 
 def generator_of(

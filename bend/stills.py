@@ -145,7 +145,10 @@ def render_plane(
     ws = latents.ws_from_w(G, points, config.trunc, config.trunc_cutoff)
     # One noise for all: the map shows what the latent does, not the noise.
     same_noise = [seeds[0]] * len(ws)
-    drawn = render.frames(G, ws, noise_mode=config.noise_mode, noise_seeds=same_noise, batch=config.batch)
+    plays = render.open_plays(config, G)
+    drawn = render.frames(
+        G, ws, noise_mode=config.noise_mode, noise_seeds=same_noise, batch=config.batch, plays=plays
+    )
     enlarged = (enlarge(picture, config.scale, config.scale_filter) for picture in drawn)
     surface = sheets.sheet(_counted(enlarged, len(ws)), columns, rows)
     save_picture(output, surface, note)
@@ -158,6 +161,7 @@ def _of_seeds(
     """The pictures of the seeds in `todo`, in batches cut at the same places whatever is in it."""
     wanted = frozenset(todo)
     batch = config.batch or fitting_batch(G)
+    plays = render.open_plays(config, G)
     for chunk in chunks(seeds, batch):
         if wanted.isdisjoint(chunk):
             continue
@@ -169,6 +173,7 @@ def _of_seeds(
             noise_mode=config.noise_mode,
             class_index=config.class_index,
             batch=batch,
+            plays=plays,
         )
         for seed, picture in zip(chunk, pictures, strict=True):
             if seed in wanted:

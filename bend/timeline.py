@@ -159,5 +159,6 @@ def _draw(G: Generator, config: RenderConfig, seeds: Sequence[int]) -> tuple[Pix
         noise_mode=config.noise_mode,
         class_index=config.class_index,
         batch=config.batch,
+        plays=render.open_plays(config, G),
     )
     return tuple(enlarge(picture, config.scale, config.scale_filter) for picture in drawn)

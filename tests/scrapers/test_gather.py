@@ -308,25 +308,30 @@ def kill_and_compare(tmp_path: Path, num_kills: int, seed: int) -> None:
         def command(out: str) -> list[str]:
             return [sys.executable, "-c", _SCRAPE, str(tmp_path / out), openverse.url, commons.url, query]
 
-        began = time.monotonic()
         subprocess.run(command("whole"), cwd=repository, check=True)
-        whole_s = time.monotonic() - began
         servers = (openverse, commons, rough, openverse.media_host, commons.media_host)
         unbroken = [dict(server.hits) for server in servers]
         for server in servers:
             server.hits.clear()
+
+        def requests() -> int:
+            return sum(sum(server.hits.values()) for server in servers)
+
+        # Moments are counted in requests, so that they fall all over the work however fast the machine is.
+        step = 3 * sum(sum(hits.values()) for hits in unbroken) // (4 * num_kills)
         kills = 0
         while kills < num_kills:
+            moment = requests() + rng.randint(1, step)
             with subprocess.Popen(command("broken"), cwd=repository) as process:
-                try:
-                    process.wait(rng.uniform(0.3, 0.3 + whole_s / 3))
-                    if process.returncode == 0:
-                        break
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    kills += 1
+                while process.poll() is None and requests() < moment:
+                    time.sleep(0.001)
+                if process.returncode == 0:
+                    break
+                time.sleep(rng.uniform(0, 0.02))
+                process.kill()
+                kills += 1
         subprocess.run(command("broken"), cwd=repository, check=True)
-        assert kills > min(3, num_kills - 1), "the scrape ended before it was killed often enough"
+        assert kills > num_kills // 2, "the scrape ended before it was killed often enough"
         assert content_of(tmp_path / "broken") == content_of(tmp_path / "whole")
         for server, before in zip(servers, unbroken, strict=True):
             # A request whose answer died with the process is made again; nothing else is.

@@ -1,0 +1,236 @@
+"""A parameter over time, as a mixing desk automates a fader: a number, keyframes, or a low-frequency oscillator.
+
+    1.5                              a constant
+    0s:0, 2s:1, 5s:.5                keyframes, straight lines between them, held before the first and after the last
+    ease(0s:0, 2s:1, 5s:.5)          the same, with a rest at every keyframe
+    lfo(sine, 0..360, 4s)            from 0 to 360 and back every 4 seconds; `lfo(square, 0..1, 2hz, 0.25)`: phase
+
+Whatever takes a number over time (a bend, the dial, truncation, a direction) takes one of these, in the same words on
+a command line and in a recipe. Functions are rows of a table, `FUNCTIONS`, where others may add theirs.
+"""
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from bend.errors import SettingsError
+
+__all__ = ["FUNCTIONS", "Automation", "Constant", "Keyframes", "Oscillator", "parse", "parse_range", "split"]
+
+
+class Automation(ABC):
+    """A number for every moment of a film; `str()` of it is read back by `parse` as the same."""
+
+    @property
+    @abstractmethod
+    def varies(self) -> bool:
+        """Whether it differs from moment to moment."""
+
+    @abstractmethod
+    def at(self, t: float) -> float:
+        """The value at `t` seconds from the film's start."""
+
+    @abstractmethod
+    def bounds(self) -> tuple[float, float]:
+        """Least and greatest value it can take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Automation):
+    """The same number always."""
+
+    value: float
+
+    @property
+    def varies(self) -> bool:
+        return False
+
+    def at(self, t: float) -> float:
+        return self.value
+
+    def bounds(self) -> tuple[float, float]:
+        return self.value, self.value
+
+    def __str__(self) -> str:
+        return f"{self.value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframes(Automation):
+    """Values at given seconds, with straight lines or eased curves (`3u² - 2u³`) between them."""
+
+    seconds: tuple[float, ...]
+    values: tuple[float, ...]
+    eased: bool = False
+
+    def __post_init__(self) -> None:
+        if any(after <= before for before, after in zip(self.seconds, self.seconds[1:], strict=False)):
+            raise SettingsError(f"keyframes {self}: their times must rise; put the earliest first")
+
+    @property
+    def varies(self) -> bool:
+        return len(set(self.values)) > 1
+
+    def at(self, t: float) -> float:
+        if not self.eased:
+            return float(np.interp(t, self.seconds, self.values))
+        position = float(np.interp(t, self.seconds, range(len(self.seconds))))
+        before = min(int(position), len(self.values) - 2) if len(self.values) > 1 else 0
+        u = position - before
+        after = min(before + 1, len(self.values) - 1)
+        return self.values[before] + (self.values[after] - self.values[before]) * u * u * (3 - 2 * u)
+
+    def bounds(self) -> tuple[float, float]:
+        return min(self.values), max(self.values)
+
+    def __str__(self) -> str:
+        frames = ",".join(f"{t:g}s:{value:g}" for t, value in zip(self.seconds, self.values, strict=True))
+        return f"ease({frames})" if self.eased else frames
+
+
+_SHAPES: dict[str, Callable[[float], float]] = {
+    "sine": lambda u: (1 - math.cos(2 * math.pi * u)) / 2,
+    "triangle": lambda u: 1 - abs(2 * u - 1),
+    "saw": lambda u: u,
+    "square": lambda u: float(u >= 0.5),
+}
+"""Waves over one period, u in [0, 1) to [0, 1]; each begins at 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Oscillator(Automation):
+    """A wave between two values."""
+
+    shape: str
+    low: float
+    high: float
+    period: float
+    """Seconds."""
+    phase: float = 0.0
+    """Share of a period that has passed at the film's start."""
+
+    def __post_init__(self) -> None:
+        if self.shape not in _SHAPES:
+            raise SettingsError(f"lfo: shape {self.shape!r} is unknown; known are {', '.join(_SHAPES)}")
+        if self.period <= 0:
+            raise SettingsError(
+                f"lfo: a period of {self.period:g} s is none; give seconds above 0, such as 4s"
+            )
+
+    @property
+    def varies(self) -> bool:
+        return self.low != self.high
+
+    def at(self, t: float) -> float:
+        return self.low + (self.high - self.low) * _SHAPES[self.shape]((t / self.period + self.phase) % 1.0)
+
+    def bounds(self) -> tuple[float, float]:
+        return min(self.low, self.high), max(self.low, self.high)
+
+    def __str__(self) -> str:
+        phase = f",{self.phase:g}" if self.phase else ""
+        return f"lfo({self.shape},{self.low:g}..{self.high:g},{self.period:g}s{phase})"
+
+
+Maker: TypeAlias = Callable[[Sequence[str]], Automation]
+
+_CALL = re.compile(r"([a-z]\w*)\((.*)\)", re.DOTALL)
+_SECONDS = re.compile(r"(.+?)(s|hz)", re.IGNORECASE)
+
+
+def parse(text: str | float) -> Automation:
+    """Read a parameter over time.
+
+    Args:
+        text: see the module.
+
+    Raises:
+        SettingsError: it is none; says which part and what would be one.
+    """
+    if isinstance(text, int | float):
+        return Constant(_finite(text, str(text)))
+    text = text.strip()
+    if call := _CALL.fullmatch(text):
+        name, arguments = call.groups()
+        if name not in FUNCTIONS:
+            raise SettingsError(f"{text}: function {name!r} is unknown; known are {', '.join(FUNCTIONS)}")
+        return FUNCTIONS[name](split(arguments))
+    if ":" in text:
+        return _keyframes(split(text))
+    return Constant(_number(text))
+
+
+def split(text: str, separator: str = ",") -> list[str]:
+    """Cut at separators outside of brackets, and strip the parts."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """Read `LOW..HIGH`, which may fall.
+
+    Raises:
+        SettingsError: it is no range.
+    """
+    low, dots, high = text.partition("..")
+    if not dots:
+        raise SettingsError(f"{text!r} is no range; write it as 0..1")
+    return _number(low), _number(high)
+
+
+def _keyframes(parts: Sequence[str], eased: bool = False) -> Keyframes:
+    seconds, values = [], []
+    for part in parts:
+        when, colon, value = part.partition(":")
+        if not colon:
+            raise SettingsError(f"{part!r} is no keyframe; write SECONDS:VALUE, such as 2s:1")
+        seconds.append(_number(when.strip().removesuffix("s")))
+        values.append(_number(value))
+    return Keyframes(tuple(seconds), tuple(values), eased)
+
+
+def _oscillator(arguments: Sequence[str]) -> Oscillator:
+    if len(arguments) not in (3, 4):
+        raise SettingsError(
+            f"lfo({','.join(arguments)}): takes a shape, a range and a period, such as lfo(sine,0..360,4s)"
+        )
+    low, high = parse_range(arguments[1])
+    period = _SECONDS.fullmatch(arguments[2])
+    length = _number(period[1] if period else arguments[2])
+    if period and period[2].lower() == "hz":
+        length = 1 / length if length else 0.0
+    return Oscillator(arguments[0], low, high, length, _number(arguments[3]) if len(arguments) == 4 else 0.0)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise SettingsError(
+            f"{text.strip()!r} is no number; write one, or keyframes 0s:0,2s:1, or lfo(sine,0..1,4s)"
+        ) from None
+    return _finite(value, text)
+
+
+def _finite(value: float, text: str) -> float:
+    if not math.isfinite(value):
+        raise SettingsError(f"{text.strip()!r} is not finite; give a number")
+    return float(value)
+
+
+FUNCTIONS: dict[str, Maker] = {
+    "lfo": _oscillator,
+    "ease": lambda arguments: _keyframes(arguments, eased=True),
+}
+"""Name of a function in the grammar to what makes it of its arguments."""

@@ -1,0 +1,75 @@
+"""Parameters over time: their values, their spelling, and what is refused."""
+
+import math
+
+import pytest
+
+from bend.automation import Constant, Keyframes, Oscillator, parse, split
+from bend.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1.5", {0: 1.5, 9: 1.5}),
+        ("0s:0,2s:1,4s:.5", {-1: 0, 0: 0, 1: 0.5, 2: 1, 3: 0.75, 4: 0.5, 99: 0.5}),
+        ("0:0, 2:1", {1: 0.5}),
+        ("ease(0s:0,2s:1)", {0: 0, 0.5: 0.15625, 1: 0.5, 2: 1, 3: 1}),
+        ("ease(1s:3)", {0: 3, 1: 3, 2: 3}),
+        ("lfo(sine,0..360,4s)", {0: 0, 1: 180, 2: 360, 3: 180, 4: 0}),
+        ("lfo(sine,0..1,4s,.5)", {0: 1, 2: 0}),
+        ("lfo(triangle,-1..1,2s)", {0: -1, 0.5: 0, 1: 1, 1.5: 0}),
+        ("lfo(saw,0..10,.5hz)", {0: 0, 1: 5, 1.9: 9.5, 2: 0}),
+        ("lfo(square,1..0,2)", {0: 1, 0.9: 1, 1: 0, 1.9: 0, 2: 1}),
+    ],
+)
+def test_values(text: str, values: dict[float, float]) -> None:
+    automation = parse(text)
+    for t, value in values.items():
+        assert automation.at(t) == pytest.approx(value, abs=1e-9), t
+        low, high = automation.bounds()
+        assert low - 1e-9 <= automation.at(t) <= high + 1e-9
+
+
+@pytest.mark.parametrize(
+    "automation",
+    [
+        Constant(-0.25),
+        Keyframes((0.0, 2.5), (1.0, -1.0)),
+        Keyframes((0.0, 2.5), (1.0, -1.0), eased=True),
+        Oscillator("saw", -1.0, 2.0, 0.5, 0.25),
+    ],
+)
+def test_spelling_is_read_back(automation: Constant | Keyframes | Oscillator) -> None:
+    assert parse(str(automation)) == automation
+
+
+def test_varies() -> None:
+    assert parse("lfo(sine,0..1,4s)").varies and parse("0s:0,1s:1").varies
+    assert not parse(2).varies and not parse("0s:1,1s:1").varies and not parse("lfo(sine,1..1,4s)").varies
+
+
+def test_split_respects_brackets() -> None:
+    assert split("a, lfo(sine,0..1,4s) ,b") == ["a", "lfo(sine,0..1,4s)", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no number"),
+        ("x", "'x' is no number"),
+        ("nan", "not finite"),
+        (math.inf, "not finite"),
+        ("2s:1,0s:0", "must rise"),
+        ("0s:0,1", "SECONDS:VALUE"),
+        ("lfo(sine,0..1)", "a shape, a range and a period"),
+        ("lfo(bump,0..1,1s)", "known are sine"),
+        ("lfo(sine,0,1s)", "write it as 0..1"),
+        ("lfo(sine,0..1,0s)", "seconds above 0"),
+        ("lfo(sine,0..1,0hz)", "seconds above 0"),
+        ("wobble(1)", "known are lfo"),
+    ],
+)
+def test_refusals(text: str | float, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        parse(text)
