@@ -114,7 +114,7 @@ def test_a_drip_ends_at_the_total_deadline(when: str) -> None:
         ):
             reply.decoded(1 << 20)
         assert caught.value.reason == "timeout"
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 10
     finally:
         enough.set()
         thread.join()
@@ -134,7 +134,7 @@ def test_closing_wakes_who_waits_for_an_answer() -> None:
         with pytest.raises(PassingError) as caught, client.attempt(server.url):
             pass
         assert caught.value.reason == "stopped"
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25
 
 
 def test_a_name_is_resolved_once_and_that_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

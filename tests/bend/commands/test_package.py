@@ -193,7 +193,7 @@ def test_killed_at_once_it_leaves_no_name_and_can_run_again(tmp_path: Path, work
     folder = film(videos / "a.mp4", 40).parent if kind == "video" else _many_photos(photographs, 100)
     out = tmp_path / "out" / "a.zip"
     options = ["--workers", workers, "--every", "0.1", "--dedupe", "none", "--min-size", "10"]
-    for delay in (0.0, 0.05, 0.2):
+    for delay in (0.0, 0.05, 0.1):
         with subprocess.Popen(_command(folder, out, *options), stderr=subprocess.PIPE, text=True) as process:
             _wait_for_half(process, out.parent)
             time.sleep(delay)
