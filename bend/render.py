@@ -8,7 +8,6 @@ meanwhile is `play`'s; where pictures go is `stills`, `film` and `video`.
 
 import itertools
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from bend.latents import class_vectors, device_of, ws_from_z, z_from_seeds
 from bend.picture import Pixels
 from bend.play import Moment, Play, playing
 from stylegan.checkpoint import Network, load_network
+from stylegan.device import choose_device, free_bytes
 from stylegan.generator import Generator
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "images",
     "open_generator",
     "open_plays",
-    "pick_device",
 ]
 
 Item = TypeVar("Item")
@@ -204,10 +203,10 @@ def open_generator(config: RenderConfig) -> Generator:
     """Load the generator that `config` asks for, on its device.
 
     Raises:
-        SettingsError: the device is not there.
+        ConfigError: the device is not there.
         StyleganError: no such network, or one that cannot be read.
     """
-    device = pick_device(config.device)
+    device = choose_device(config.device)
     return generator_of(load_network(config.network), config.weights, device)
 
 
@@ -228,51 +227,23 @@ def generator_of(
     if isinstance(net, str | Path):
         net = load_network(net)
     G = net.generator(weights) if isinstance(net, Network) else net
-    return G if device is None else G.to(pick_device(str(device)))
-
-
-def pick_device(name: str) -> torch.device:
-    """The device called `name`; `auto` takes CUDA, else MPS, else the CPU.
-
-    Raises:
-        SettingsError: this machine has no such device.
-    """
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(kind for kind, there in found.items() if there)
-    if not found.get(name.partition(":")[0], False):
-        here = ", ".join(kind for kind, there in found.items() if there)
-        raise SettingsError(f"device {name} is not there on this machine; it has {here}")
-    return torch.device(name)
+    return G if device is None else G.to(choose_device(str(device)))
 
 
 def fitting_batch(G: Generator) -> int:
     """How many pictures to draw at once: a power of two whose feature maps fit the memory that is free."""
     device = device_of(G)
     widest = max(block.conv1.weight.shape[0] * block.resolution**2 for block in G.synthesis.blocks())
-    room = _free_bytes(device) / (4 * widest * _TENSORS_ALIVE)
+    room = _spare_bytes(device) / (4 * widest * _TENSORS_ALIVE)
     largest = min(max(room, 1), _LARGEST_BATCH.get(device.type, 1))
     return int(2 ** math.floor(math.log2(largest)))
 
 
-def _free_bytes(device: torch.device) -> float:
+def _spare_bytes(device: torch.device) -> float:
     """Bytes that a batch may take, with room left for everyone else."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] / 2
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() / 4
-    return min(_available_memory() / 4, _CPU_BYTES)
-
-
-def _available_memory() -> float:
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return float(line.split()[1]) * 1024
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
-    return 4 * _CPU_BYTES
+    if device.type == "cpu":
+        return min(free_bytes(device) / 4, _CPU_BYTES)
+    return free_bytes(device) / 2
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

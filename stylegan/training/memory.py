@@ -4,14 +4,10 @@ The estimate is one figure a feature, fitted to measured peaks by `benchmarks/tr
 accelerator, `step` halves the micro-batch and goes on.
 """
 
-import contextlib
-import os
-import re
-from pathlib import Path
-
 import torch
 from torch import nn
 
+from stylegan.device import free_bytes
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
 from stylegan.training.step import TrainState
@@ -22,7 +18,6 @@ __all__ = ["fit_micro_batch", "sample_bytes", "snapshot_bytes", "state_bytes", "
 _BYTES_PER_FEATURE = 32
 _PROCESS_BYTES = 350_000_000  # Python and torch themselves, where training shares their memory
 _MAX_CPU_MICRO_BATCH = 32
-_UNKNOWN_FREE_BYTES = 4 << 30
 
 
 def sample_bytes(G: Generator, D: Discriminator) -> int:
@@ -57,21 +52,6 @@ def fit_micro_batch(G: Generator, D: Discriminator, batch: int, device: torch.de
     fitting = max(free_bytes(device) // 2 // sample_bytes(G, D), 1)
     limit = min(fitting, batch, _MAX_CPU_MICRO_BATCH if device.type == "cpu" else batch)
     return max(size for size in range(1, int(limit) + 1) if batch % size == 0)
-
-
-def free_bytes(device: torch.device) -> int:
-    """Memory that an allocation on `device` can count on, a fixed guess where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    with contextlib.suppress(OSError):
-        # What the page cache would give back is free too; sysconf's count of free pages leaves it out.
-        if match := re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE):
-            return int(match[1]) * 1024
-    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return _UNKNOWN_FREE_BYTES
 
 
 def _bytes_of_trained(state: TrainState, per_weight: int) -> int:

@@ -13,10 +13,11 @@ import torch
 
 from stylegan.archive import DatasetZip
 from stylegan.checkpoint import Network, NetworkMeta
+from stylegan.device import choose_device
 from stylegan.errors import TrainingError
 from stylegan.training.config import Hyperparameters, TrainConfig, parse_snapshots, read_config
 from stylegan.training.memory import fit_micro_batch
-from stylegan.training.setup import base_notes, build_state, choose_device, load_base, rebuild_base
+from stylegan.training.setup import base_notes, build_state, load_base, rebuild_base
 from stylegan.training.state_file import load_state
 from stylegan.training.step import TrainState
 

@@ -1,4 +1,4 @@
-"""What a training starts from: device, networks from a base or from random weights, what is frozen, optimisers.
+"""What a training starts from: networks from a base or from random weights, what is frozen, optimisers.
 
 The architecture of a fine-tuning comes from its base alone.
 """
@@ -17,37 +17,14 @@ from stylegan.errors import ConfigError
 from stylegan.generator import Generator
 from stylegan.precision import set_half_dtype
 from stylegan.training.config import Hyperparameters, TrainConfig
+from stylegan.training.first_discriminator import discriminator_note, first_discriminator
 from stylegan.training.optim import lazy_adam
 from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, TrainState
 
-__all__ = ["base_notes", "build_state", "choose_device", "load_base", "rebuild_base"]
+__all__ = ["base_notes", "build_state", "load_base", "rebuild_base"]
 
 _HALF_DTYPES = {"auto": None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _MIN_RESOLUTION = 8
-
-
-def choose_device(name: str) -> torch.device:
-    """The device called `name`; `auto` is CUDA, else MPS, else the CPU.
-
-    Raises:
-        ConfigError: unknown, or not on this machine.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"--device {name}: unknown; known are auto, cpu, cuda, cuda:N, mps") from None
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(device.type, False):
-        raise ConfigError(f"--device {name}: not on this machine; use --device auto")
-    if device.type != "cuda":
-        return torch.device(device.type)
-    if (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")
-    return device
 
 
 def load_base(
@@ -96,8 +73,8 @@ def rebuild_base(G: dict[str, Any], D: dict[str, Any], meta: NetworkMeta) -> Net
 def base_notes(base: Network, data_label_dim: int) -> list[str]:
     """What a person should know about what a training starts from, a line each."""
     notes = []
-    if base.D is None:
-        notes.append("the base has no discriminator: one starts from random weights")
+    if note := discriminator_note(base):
+        notes.append(note)
     if base.G is None:
         notes.append("the base has no raw generator: training goes on from its average")
     if data_label_dim and not base.generator().c_dim:
@@ -111,7 +88,7 @@ def build_state(
     """Networks on their device, what trains and what is frozen, optimisers, augmentation."""
     G_ema = copy.deepcopy(base.generator("ema")).train().to(device)
     G = copy.deepcopy(base.generator("raw")).train().to(device)
-    D = _discriminator(base, config, hyper).train().to(device)
+    D = first_discriminator(base, config, hyper).train().to(device)
     for network in (G, D, G_ema):
         network.requires_grad_(False)
         set_half_dtype(network, _HALF_DTYPES[config.precision])
@@ -162,23 +139,6 @@ def _from_scratch(
             **common,
         )
     return Network(G=G, D=D, G_ema=None, meta=NetworkMeta(base="none"), path=Path("none"))
-
-
-def _discriminator(base: Network, config: TrainConfig, hyper: Hyperparameters) -> Discriminator:
-    if base.D is not None:
-        return copy.deepcopy(base.D)
-    G = base.generator()
-    synthesis: dict[str, Any] = G.init_kwargs["synthesis_kwargs"]
-    keys = ("channel_base", "channel_max", "num_fp16_res", "conv_clamp")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return Discriminator(
-            c_dim=G.c_dim,
-            img_resolution=G.img_resolution,
-            img_channels=G.img_channels,
-            epilogue_kwargs={"mbstd_group_size": hyper.mbstd_group},
-            **{key: synthesis[key] for key in keys if key in synthesis},
-        )
 
 
 def _augmentation(

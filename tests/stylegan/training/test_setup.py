@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from stylegan.checkpoint import NetworkMeta, save_network
 from stylegan.errors import CheckpointError, ConfigError
 from stylegan.training.plan import Plan
-from stylegan.training.setup import choose_device
 from stylegan.training.stats import Collector
 from stylegan.training.step import train_step
 from tests.stylegan.training.tiny import RESOLUTION, assert_equal, tiny_plan, write_zip
@@ -228,12 +227,3 @@ def test_random_weights_are_the_seeds_and_leave_torchs_generator_alone(data: Pat
     assert torch.equal(torch.random.get_rng_state(), before)
     assert_equal(first.state.G.state_dict(), second.state.G.state_dict())
     assert not torch.equal(first.state.D.b4.out.weight, other.state.D.b4.out.weight)
-
-
-def test_devices() -> None:
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("cpu:0") == torch.device("cpu")
-    assert choose_device("auto").type in ("cpu", "cuda", "mps")
-    for name in ("tpu", "cuda:99", "meta", "", "cuda:x"):
-        with pytest.raises(ConfigError, match=f"--device {name}: "):
-            choose_device(name)

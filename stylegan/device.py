@@ -1,0 +1,53 @@
+"""The device that a name stands for, and the memory it has to give."""
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+import torch
+
+from stylegan.errors import ConfigError
+
+__all__ = ["choose_device", "free_bytes"]
+
+_UNKNOWN_FREE_BYTES = 4 << 30
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`; `auto` is CUDA, else MPS, else the CPU.
+
+    Raises:
+        ConfigError: unknown, or not on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"--device {name}: unknown; known are auto, cpu, cuda, cuda:N, mps") from None
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(device.type, False):
+        raise ConfigError(f"--device {name}: not on this machine; use --device auto")
+    if device.type != "cuda":
+        return torch.device(device.type)
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that an allocation on `device` can count on, a fixed guess where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    with contextlib.suppress(OSError):
+        # What the page cache would give back is free too; sysconf's count of free pages leaves it out.
+        if match := re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE):
+            return int(match[1]) * 1024
+    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return _UNKNOWN_FREE_BYTES

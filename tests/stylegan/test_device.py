@@ -1,0 +1,24 @@
+"""Devices by name, and what memory they say they have."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylegan.device import choose_device, free_bytes
+from stylegan.errors import ConfigError
+
+
+def test_devices() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("cpu:0") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+    for name in ("tpu", "cuda:99", "meta", "", "cuda:x"):
+        with pytest.raises(ConfigError, match=f"--device {name}: "):
+            choose_device(name)
+
+
+def test_free_memory_counts_what_the_cache_would_give_back() -> None:
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    available = int(lines["MemAvailable"].split()[0]) * 1024
+    assert free_bytes(torch.device("cpu")) == pytest.approx(available, rel=0.5)
