@@ -1,9 +1,13 @@
-"""A parameter over time, as a mixing desk automates a fader: a number, keyframes, or a low-frequency oscillator.
+"""A parameter over time, as a mixing desk automates a fader: a number, keyframes, an oscillator, or what is heard.
 
     1.5                              a constant
     0s:0, 2s:1, 5s:.5                keyframes, straight lines between them, held before the first and after the last
     ease(0s:0, 2s:1, 5s:.5)          the same, with a rest at every keyframe
     lfo(sine, 0..360, 4s)            from 0 to 360 and back every 4 seconds; `lfo(square, 0..1, 2hz, 0.25)`: phase
+    audio(bass, 0..1)                the energy of the film's track between 20 and 150 Hz; mid and treble lie above
+    audio(200-800hz, 0..1)           of any band
+    audio(loudness, 1..0, 0.2s)      of everything, smoothed over 0.2 seconds (0.05 if left out)
+    audio(onset, 0..30, 0.3s)        strikes, each fading to a third in 0.3 seconds
 
 Whatever takes a number over time (a bend, the dial, truncation, a direction) takes one of these, in the same words on
 a command line and in a recipe. Functions are rows of a table, `FUNCTIONS`, where others may add theirs.
@@ -18,9 +22,20 @@ from typing import TypeAlias
 
 import numpy as np
 
+from bend import sound
 from bend.errors import SettingsError
 
-__all__ = ["FUNCTIONS", "Automation", "Constant", "Keyframes", "Oscillator", "parse", "parse_range", "split"]
+__all__ = [
+    "FUNCTIONS",
+    "Automation",
+    "Constant",
+    "Heard",
+    "Keyframes",
+    "Oscillator",
+    "parse",
+    "parse_range",
+    "split",
+]
 
 
 class Automation(ABC):
@@ -137,6 +152,43 @@ class Oscillator(Automation):
         return f"lfo({self.shape},{self.low:g}..{self.high:g},{self.period:g}s{phase})"
 
 
+@dataclass(frozen=True, slots=True)
+class Heard(Automation):
+    """A parameter that follows the track of the film; it has a value inside `bend.sound.hearing` only."""
+
+    feature: str
+    low: float
+    high: float
+    smooth: float = 0.05
+    """Seconds to average over; of onsets, in which a strike fades to a third."""
+
+    def __post_init__(self) -> None:
+        sound.check_feature(self.feature)
+        if not 0 <= self.smooth <= 60:
+            raise SettingsError(f"audio: {self.smooth:g} s is out of range; smooth over 0 to 60 s")
+
+    @property
+    def varies(self) -> bool:
+        return self.low != self.high
+
+    def at(self, t: float) -> float:
+        """The value at `t` seconds.
+
+        Raises:
+            SettingsError: nothing is heard.
+        """
+        track = sound.heard_track()
+        if track is None:
+            raise SettingsError(f"{self}: there is nothing to hear; give the film a track with --audio FILE")
+        return self.low + (self.high - self.low) * sound.level(track, self.feature, self.smooth, t)
+
+    def bounds(self) -> tuple[float, float]:
+        return min(self.low, self.high), max(self.low, self.high)
+
+    def __str__(self) -> str:
+        return f"audio({self.feature},{self.low:g}..{self.high:g},{self.smooth:g}s)"
+
+
 Maker: TypeAlias = Callable[[Sequence[str]], Automation]
 
 _CALL = re.compile(r"([a-z]\w*)\((.*)\)", re.DOTALL)
@@ -213,6 +265,16 @@ def _oscillator(arguments: Sequence[str]) -> Oscillator:
     return Oscillator(arguments[0], low, high, length, _number(arguments[3]) if len(arguments) == 4 else 0.0)
 
 
+def _heard(arguments: Sequence[str]) -> Heard:
+    if len(arguments) not in (2, 3):
+        raise SettingsError(
+            f"audio({','.join(arguments)}): takes what to hear and a range, such as audio(bass,0..1)"
+        )
+    low, high = parse_range(arguments[1])
+    smooth = _number(arguments[2].removesuffix("s")) if len(arguments) == 3 else 0.05
+    return Heard(arguments[0], low, high, smooth)
+
+
 def _number(text: str) -> float:
     try:
         value = float(text)
@@ -231,6 +293,7 @@ def _finite(value: float, text: str) -> float:
 
 FUNCTIONS: dict[str, Maker] = {
     "lfo": _oscillator,
+    "audio": _heard,
     "ease": lambda arguments: _keyframes(arguments, eased=True),
 }
 """Name of a function in the grammar to what makes it of its arguments."""

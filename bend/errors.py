@@ -1,9 +1,13 @@
 """What can go wrong in the instrument itself, each told in one line: what, why, mend.
 
     BendError
+    ├── InfoError       something that cannot be described, or not in that form
     ├── IntakeError     a picture that cannot become a training image; carries its reason
+    ├── ModelError      a network that cannot be downloaded, or written in another format
     ├── PackageError    a source from which no data set can be made
+    ├── RecipeError     a recipe that cannot be read, or a picture that cannot be made again from its note
     ├── RenderError     a picture or film that cannot be rendered or written
+    ├── ScoreError      a run that cannot be scored
     └── SettingsError   settings that contradict one another or the network (also a ValueError)
 
 `stylegan.errors` and `scrapers.errors` hold the hierarchies of the layers below; `bend.cli` alone turns any of
@@ -13,6 +17,10 @@ them into one line on stderr.
 
 class BendError(Exception):
     """Base of the instrument's own errors. The message is one line: what, why, mend."""
+
+
+class InfoError(BendError):
+    """Something that cannot be described, or not in that form."""
 
 
 class IntakeError(BendError):
@@ -28,12 +36,24 @@ class IntakeError(BendError):
         self.reason = reason
 
 
+class ModelError(BendError):
+    """A network that cannot be downloaded, or written in another format."""
+
+
 class PackageError(BendError):
     """A source from which no data set can be made."""
 
 
+class RecipeError(BendError):
+    """A recipe that cannot be read, or a picture that cannot be made again from its note."""
+
+
 class RenderError(BendError):
     """A picture or film that cannot be rendered or written."""
+
+
+class ScoreError(BendError):
+    """A run that cannot be scored."""
 
 
 class SettingsError(BendError, ValueError):

@@ -1,0 +1,55 @@
+"""`bend replay`: a rendered picture or film made again from the note inside it."""
+
+import json
+from pathlib import Path
+
+import click
+
+from bend.options import force_option, json_option
+
+__all__ = ["replay"]
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("picture", metavar="PICTURE", type=_PATH)
+@click.option("-o", "--output", type=_PATH, metavar="PATH", help="Where to; NAME-replay if left out.")
+@click.option("--network", metavar="NETWORK", help="The network, where it lies elsewhere now.")
+@click.option("--recipe", type=_PATH, metavar="OUT.toml", help="Write its recipe instead of rendering it.")
+@click.option("--check", is_flag=True, help="Fail if the bytes are not the same.")
+@force_option
+@json_option
+def replay(
+    picture: Path,
+    *,
+    output: Path | None,
+    network: str | None,
+    recipe: Path | None,
+    check: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Render a picture or film again from the command that is written inside it.
+
+    Example: bend replay out/walk.mp4 -o again.mp4 --check
+    """
+    from bend import replay as replays
+    from bend.errors import RecipeError
+
+    if recipe is not None:
+        replays.save_recipe(picture, recipe, force=force)
+        click.echo(json.dumps({"recipe": str(recipe)}) if as_json else f"{recipe}: the recipe of {picture}")
+        return
+    done = replays.replay(picture, output, network=network, force=force)
+    if check and not done.is_same:
+        raise RecipeError(
+            f"{done.output} differs from {picture}: the network lies elsewhere now, or another machine or release drew it"
+        )
+    same = (
+        "the same, byte for byte"
+        if done.is_same
+        else "not the same bytes: another place of the network, machine or release"
+    )
+    facts = {"output": str(done.output), "is_same": done.is_same}
+    click.echo(json.dumps(facts) if as_json else f"{done.output}: {same}")

@@ -1,0 +1,55 @@
+"""`bend run`: the whole chain from one file."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from bend.options import force_option, json_option
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to work; named as the recipe is.",
+)
+@click.option("--dry-run", is_flag=True, help="Check the recipe and show its stages.")
+@force_option
+@json_option
+def run(recipe: Path, *, out: Path | None, dry_run: bool, force: bool, as_json: bool) -> None:
+    """Run the stages of a recipe in order; run again, it goes on with what is not complete.
+
+    Example: bend run examples/lecture.toml -o out/lecture
+    """
+    from bend.pipeline import run_recipe
+    from bend.recipe import read_recipe
+
+    read = read_recipe(recipe)
+    if dry_run:
+        stages = [{"do": stage.do, **stage.options} for stage in read.stages]
+        click.echo(json.dumps(stages, indent=2) if as_json else "\n".join(map(_line, stages)))
+        return
+    folder = out or Path(recipe.stem)
+
+    def say(line: str) -> None:
+        click.echo(line, err=as_json)
+
+    done = list(run_recipe(read, folder, beside=recipe.parent, force=force, say=say))
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in done], default=str))
+    else:
+        click.echo(
+            f"{folder}: {len(done)} stages done, {sum(outcome.skipped for outcome in done)} of them before"
+        )
+
+
+def _line(stage: dict[str, object]) -> str:
+    options = ", ".join(f"{name} = {value!r}" for name, value in stage.items() if name != "do")
+    return f"{stage['do']}: {options}"

@@ -1,0 +1,139 @@
+"""Runs a recipe's stages in order, in a folder of their own, and skips those that are complete.
+
+A stage is complete when it ended well, nothing before it has changed since, and its output is still there. One that was
+interrupted is run again, and the command itself goes on where it stopped: a scrape by its journal, a training by its
+last state, frames by those that are there.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bend.bundled import sample_folder
+from bend.errors import RecipeError
+from bend.recipe import Recipe, Stage
+from stylegan.atomic import write_atomic
+
+__all__ = ["Outcome", "run_recipe"]
+
+_JOURNAL = ".bend-run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a stage."""
+
+    number: int
+    do: str
+    output: Path | None
+    """What it made; None for a command that does not say."""
+    skipped: bool
+    """It was complete."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A stage as it is run here."""
+
+    stage: Stage
+    key: str
+    """Changes with the stage and with all before it."""
+    words: list[str]
+    output: Path | None
+
+
+def run_recipe(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    beside: Path,
+    force: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Iterator[Outcome]:
+    """Run what is not complete, each stage when the one before it has been taken.
+
+    Args:
+        recipe: what to do.
+        folder: the current folder of every stage; created if need be.
+        beside: folder of the recipe, `{recipe}` in its texts.
+        force: let stages write over files that are in their way.
+        say: told each command line before it runs.
+
+    Yields:
+        What became of each stage.
+
+    Raises:
+        RecipeError: a stage uses `{finetune}` and none came before.
+        click.exceptions.Exit: a stage ended itself, with its exit status.
+        BendError, StyleganError, ScrapersError, OSError: a stage failed; those before it are kept.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RecipeError(f"{folder} is a file; give another folder with -o")
+    beside = beside.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(folder):
+        done = _read_journal()
+        key, runs = "", None
+        for number, stage in enumerate(recipe.stages, 1):
+            key = _key(key, stage)
+            if stage.do == "finetune":
+                runs = Path(str(stage.options.get("out", "runs"))) / key[:8]
+            step = _step(stage, key, beside, runs)
+            if skipped := key in done and (step.output is None or step.output.exists()):
+                say(f"[{number}/{len(recipe.stages)}] {stage.do} is done")
+            else:
+                say(f"[{number}/{len(recipe.stages)}] {stage.do}")
+                _run(step, force)
+                done.append(key)
+                write_atomic(Path(_JOURNAL), json.dumps({"done": done}))
+            yield Outcome(number=number, do=stage.do, output=step.output, skipped=skipped)
+
+
+def _key(before: str, stage: Stage) -> str:
+    text = json.dumps([before, stage.do, dict(stage.options)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _step(stage: Stage, key: str, beside: Path, runs: Path | None) -> _Step:
+    places = {"recipe": str(beside), "sample": str(sample_folder())}
+    if _mentions(stage, "{finetune}"):
+        places["finetune"] = str(_run_in(runs))
+    words = stage.arguments(places)
+    if stage.do != "finetune":
+        named = stage.options.get("output", stage.options.get("out"))
+        return _Step(stage=stage, key=key, words=words, output=None if named is None else Path(str(named)))
+    assert runs is not None
+    # Each training has a folder of its own, so that it is found again and no other is taken for it.
+    words += ["--out", str(runs)]
+    if runs.is_dir() and any(runs.glob("*/state-*.pt")):
+        words = ["--resume", "latest", "--out", str(runs)]
+    return _Step(stage=stage, key=key, words=words, output=runs)
+
+
+def _mentions(stage: Stage, text: str) -> bool:
+    return text in json.dumps(dict(stage.options))
+
+
+def _run_in(runs: Path | None) -> Path:
+    found = sorted(runs.iterdir()) if runs is not None and runs.is_dir() else []
+    if not found:
+        raise RecipeError(
+            "{finetune} stands for a training, and no finetune stage came before; put one first"
+        )
+    return found[-1]
+
+
+def _run(step: _Step, force: bool) -> None:
+    can_force = any(param.name == "force" for param in step.stage.command().params)
+    step.stage.run(["--force", *step.words] if force and can_force else step.words)
+
+
+def _read_journal() -> list[str]:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found: Any = json.loads(Path(_JOURNAL).read_text("utf-8"))["done"]
+        return [str(key) for key in found]
+    return []

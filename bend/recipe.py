@@ -1,0 +1,280 @@
+"""Recipes: a whole piece of work in one `.toml`, and what of it is no recipe.
+
+    bend = 1                                  the version of this format
+    title = "Rocks into faces"
+
+    [[stage]]
+    do = "package"                            a command of `bend`
+    sources = ["{sample}"]                    its arguments and options, by their long names, - or _
+    out = "rocks.zip"
+    resolution = 64
+    crop = "tiles:48"
+
+    [[stage]]
+    do = "render latent-walk"
+    network = "{finetune}@1"
+    seeds = "0-7"
+    output = "walk.mp4"
+
+Stages run in order. In texts `{sample}` is the folder of bundled photos, `{recipe}` the folder of the recipe, and
+`{finetune}` the run folder of the last `finetune` before. The commands themselves say which options there are and what
+they take, so a recipe can never know less than the command line. Running one is `bend.pipeline`'s.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bend.errors import RecipeError, SettingsError
+from bend.options import COMMAND_LINE, checked_records
+from stylegan.atomic import write_atomic
+from stylegan.errors import StyleganError
+from stylegan.training.config import TrainConfig
+
+__all__ = ["COMMANDS", "VERSION", "Recipe", "Stage", "read_recipe", "write_recipe"]
+
+VERSION = 1
+COMMANDS = {
+    "scrape": ("bend.commands.scrape", "scrape"),
+    "package": ("bend.commands.package", "package"),
+    "finetune": ("bend.commands.finetune", "finetune"),
+    "project": ("bend.commands.project", "project"),
+    "render": ("bend.commands.render", "render"),
+}
+"""What a stage may do: name -> (module, attribute)."""
+_MOST_BYTES = 1 << 20
+_MOST_STAGES = 1000
+_OURS = ("force", "as_json", "help", "dry_run", "resume", "list_sources")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One command with its options.
+
+    Attributes:
+        do: `package`, `render latent-walk`, …
+        options: value of each parameter that was given, by the parameter's name.
+    """
+
+    do: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def command(self) -> click.Command:
+        """The command.
+
+        Raises:
+            RecipeError: there is none of that name.
+        """
+        return _find_command(self.do)
+
+    def arguments(self, places: Mapping[str, str]) -> list[str]:
+        """What would be typed after the command.
+
+        Args:
+            places: what stands for `{sample}`, `{recipe}` and `{finetune}`.
+        """
+        words: list[str] = []
+        positional: list[str] = []
+        params = {param.name: param for param in self.command().params}
+        for name, value in self.options.items():
+            param = params[name]
+            if isinstance(param, click.Argument):
+                positional += [_placed(one, places) for one in _listed(value)]
+            elif isinstance(value, bool):
+                words += param.opts[:1] if value else param.secondary_opts[:1]
+            else:
+                flag = max(param.opts, key=len)
+                for one in _listed(value) if param.multiple else [value]:
+                    words += [flag, _placed(one, places)]
+        return [*words, "--", *positional] if positional else words
+
+    def run(self, words: Sequence[str], command_line: str | None = None) -> None:
+        """Run the command as its command line would.
+
+        Args:
+            words: what is typed after it, see `arguments`.
+            command_line: what the notes inside pictures are to say was typed; None for what is.
+
+        Raises:
+            RecipeError: the command does not take the words.
+            click.exceptions.Exit: the command ended itself with a status, such as after an interruption.
+            Exception: whatever the command raises.
+        """
+        obj = None if command_line is None else {COMMAND_LINE: command_line}
+        context = click.Context(click.Group("bend"), info_name="bend", obj=obj)
+        *groups, name = self.do.split()
+        for depth, group in enumerate(groups, 1):
+            context = click.Context(_descend(groups[:depth]), info_name=group, parent=context)
+        try:
+            command = self.command()
+            with command.make_context(name, list(words), parent=context) as own:
+                command.invoke(own)
+        except click.UsageError as error:
+            raise RecipeError(f"{self.do}: {error.format_message()}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Stages in order, with a title."""
+
+    stages: tuple[Stage, ...]
+    title: str = ""
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe and check every key and value of it, before anything runs.
+
+    Raises:
+        RecipeError: it is none; says which stage and key.
+        OSError: the file cannot be read.
+    """
+    if path.is_dir():
+        raise RecipeError(f"{path} is a folder; name a .toml file")
+    if path.stat().st_size > _MOST_BYTES:
+        raise RecipeError(f"{path}: more than a megabyte; a recipe is a short text")
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RecipeError(f"{path} is no TOML: {error or 'nested too deeply'}") from None
+    try:
+        return _recipe(table)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
+
+
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write a recipe that `read_recipe` reads back as the same.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import tomli_w
+
+    stages = [{"do": stage.do, **stage.options} for stage in recipe.stages]
+    table = {"bend": VERSION, "title": recipe.title, "stage": stages}
+    write_atomic(path, tomli_w.dumps(table))
+
+
+def _recipe(table: dict[str, Any]) -> Recipe:
+    version = table.pop("bend", None)
+    if version is None:
+        raise RecipeError(f"no `bend = {VERSION}`, so it is no recipe; begin it with that line")
+    if version != VERSION:
+        raise RecipeError(f"bend = {version!r}: this release reads version {VERSION}; update bend")
+    title, stages = table.pop("title", ""), table.pop("stage", [])
+    if table:
+        raise RecipeError(f"{_unknown(next(iter(table)), ['bend', 'title', 'stage'])}")
+    if not isinstance(title, str):
+        raise RecipeError("title: give a text")
+    if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
+        raise RecipeError("no stages; write [[stage]] with a line do = …")
+    if len(stages) > _MOST_STAGES:
+        raise RecipeError(f"{len(stages)} stages; {_MOST_STAGES} at most")
+    return Recipe(title=title, stages=tuple(_stage(number, stage) for number, stage in enumerate(stages, 1)))
+
+
+def _stage(number: int, table: dict[str, Any]) -> Stage:
+    do = table.pop("do", None)
+    try:
+        if not isinstance(do, str):
+            raise RecipeError(f"do: give a command, one of {', '.join(COMMANDS)}")
+        command = _find_command(do)
+        stage = Stage(
+            do=do, options={_param(command, key).name or "": _plain(key, v) for key, v in table.items()}
+        )
+        _check(command, stage)
+    except RecipeError as error:
+        raise RecipeError(f"stage {number}: {error}") from None
+    return stage
+
+
+def _find_command(do: str) -> click.Command:
+    command = _descend(do.split())
+    if isinstance(command, click.Group):
+        known = command.list_commands(click.Context(command))
+        raise RecipeError(f"do: {do!r} does many things; say which: {', '.join(known)}")
+    return command
+
+
+def _descend(words: Sequence[str]) -> click.Command:
+    """The command or group at the end of a path of names."""
+    name, *rest = words or [""]
+    if name not in COMMANDS:
+        raise RecipeError(f"do: {_unknown(name, list(COMMANDS))}")
+    module, attribute = COMMANDS[name]
+    command: click.Command = getattr(importlib.import_module(module), attribute)
+    for word in rest:
+        context = click.Context(command)
+        known = command.list_commands(context) if isinstance(command, click.Group) else []
+        found = command.get_command(context, word) if isinstance(command, click.Group) else None
+        if found is None:
+            raise RecipeError(
+                f"do: {_unknown(word, known)}" if known else f"do: {word!r} is one word too many"
+            )
+        command = found
+    return command
+
+
+def _param(command: click.Command, key: str) -> click.Parameter:
+    """The parameter that a key names, by its own name or its long flag."""
+    known: dict[str, click.Parameter] = {}
+    for param in command.params:
+        if param.name is None or param.name in _OURS:
+            continue
+        flags = [flag.removeprefix("--").replace("-", "_") for flag in param.opts if flag.startswith("--")]
+        known |= dict.fromkeys([param.name, *flags], param)
+    name = key.replace("-", "_")
+    if name not in known:
+        raise RecipeError(_unknown(key, sorted(known)))
+    return known[name]
+
+
+def _plain(key: str, value: Any) -> Any:
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, (str, int, float, bool)) for one in values):
+        raise RecipeError(f"{key}: give a text, a number, true, false, or a list of them")
+    return value
+
+
+def _check(command: click.Command, stage: Stage) -> None:
+    """Let the command parse the values, without running it."""
+    places = dict.fromkeys(("sample", "recipe", "finetune"), ".")
+    words = stage.arguments(places)
+    try:
+        values = command.make_context(stage.do, words).params
+        checked_records(command, values)
+        if stage.do == "finetune":
+            given = {name: value for name, value in values.items() if value is not None}
+            TrainConfig(**{f.name: given[f.name] for f in dataclasses.fields(TrainConfig) if f.name in given})
+    except click.UsageError as error:
+        param = getattr(error, "param", None)
+        key = f"{param.name}: " if param is not None else ""
+        raise RecipeError(f"{key}{error.message if param is not None else error.format_message()}") from None
+    except (SettingsError, StyleganError) as error:
+        raise RecipeError(str(error)) from None
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _placed(value: Any, places: Mapping[str, str]) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(_placed(one, places) for one in value)
+    text = str(value)
+    for name, place in places.items():
+        text = text.replace(f"{{{name}}}", place)
+    return text
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"{name!r} is unknown; {meant}"

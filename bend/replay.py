@@ -1,0 +1,152 @@
+"""A rendered picture or film made again from the note inside it, or that note turned into a recipe.
+
+The note (`bend.provenance`) holds the command line and the hash of the network. The same bytes come out where the
+network, this release and the machine are the same; a changed network is told before anything is drawn, since what
+came out would be another picture.
+"""
+
+import contextlib
+import filecmp
+import io
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from bend.errors import RecipeError
+from bend.options import given_options
+from bend.picture import refuse_existing
+from bend.provenance import Provenance, read_provenance, weights_sha256
+from bend.recipe import Recipe, Stage, write_recipe
+
+__all__ = ["Replayed", "recipe_of", "replay", "save_recipe"]
+
+_ONE_NETWORK = ("images", "grid", "plane", "latent-walk", "style-mix", "truncation")
+"""Kinds of work whose note holds the hash of the one network they were drawn with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What came out."""
+
+    output: Path
+    is_same: bool
+    """Byte for byte what was replayed."""
+
+
+def replay(
+    path: Path, output: Path | None = None, *, network: str | None = None, force: bool = False
+) -> Replayed:
+    """Render a picture or film again.
+
+    Args:
+        path: what bend rendered.
+        output: where to; None for its name with `-replay` in the current folder.
+        network: the network, where it lies elsewhere now.
+        force: write over the output.
+
+    Raises:
+        RecipeError: no note inside, or the network is another one now.
+        BendError, StyleganError, OSError: it cannot be rendered here.
+    """
+    note = _note(path)
+    output = output or Path(f"{path.stem}-replay{path.suffix}")
+    refuse_existing(output, force)
+    stage = _stage(note)
+    options = dict(stage.options)
+    network = network or _beside(path, note.network)
+    if network is not None:
+        options["network"] = network
+    if note.work.get("kind") in _ONE_NETWORK:
+        _check_network(note, network or note.network)
+    if "frame" in note.work:
+        raise RecipeError(f"{path} is one frame of a film; run its command again: {note.command} -o FOLDER")
+    if "seed" in note.work:
+        options["seeds"] = str(note.work["seed"])
+        _render_one(Stage(do=stage.do, options=options), note, output)
+    else:
+        _render(Stage(do=stage.do, options=options), note, output, force)
+    return Replayed(output=output, is_same=filecmp.cmp(path, output, shallow=False))
+
+
+def recipe_of(path: Path) -> Recipe:
+    """The recipe of a picture or film.
+
+    Raises:
+        RecipeError: no note inside.
+        OSError: it cannot be read.
+    """
+    note = _note(path)
+    stage = _stage(note)
+    options = {**stage.options, "output": path.parent.name if "seed" in note.work else path.name}
+    return Recipe(title=path.stem, stages=(Stage(do=stage.do, options=options),))
+
+
+def save_recipe(path: Path, output: Path, *, force: bool = False) -> None:
+    """Write the recipe of a picture or film; arguments and errors as `recipe_of` and `refuse_existing`."""
+    refuse_existing(output, force)
+    write_recipe(output, recipe_of(path))
+
+
+def _note(path: Path) -> Provenance:
+    note = read_provenance(path)
+    if note is None:
+        raise RecipeError(f"{path}: no note of bend inside; only what `bend render` made can be made again")
+    if note.command is None:
+        raise RecipeError(f"{path}: made from Python, and its note holds no command line to run again")
+    return note
+
+
+def _stage(note: Provenance) -> Stage:
+    """The command line as a stage.
+
+    Raises:
+        RecipeError: this release does not know it so.
+    """
+    try:
+        name, verb, kind, *words = shlex.split(note.command or "")
+        if name != "bend" or verb != "render":
+            raise ValueError
+        stage = Stage(do=f"render {kind}")
+        return Stage(do=stage.do, options=given_options(stage.command(), words))
+    except (ValueError, RecipeError, click.UsageError):
+        raise RecipeError(
+            f"its note says {note.command!r:.200}, which this release cannot run; it was made by bend {note.version}"
+        ) from None
+
+
+def _beside(path: Path, network: str) -> str | None:
+    """A network that lies relative to the picture as it once lay relative to the current folder; None if none."""
+    folder, at, kimg = network.rpartition("@")
+    name = Path(folder if at else network)
+    if name.is_absolute() or name.exists() or not (path.parent / name).exists():
+        return None
+    return f"{path.parent / name}{at}{kimg if at else ''}"
+
+
+def _check_network(note: Provenance, network: str) -> None:
+    from bend.render import generator_of
+    from stylegan.checkpoint import load_network
+
+    weights = str(note.work.get("render", {}).get("weights", "ema"))
+    if weights_sha256(generator_of(load_network(network), weights)) != note.network_sha256:
+        raise RecipeError(
+            f"{network} is not the network this was drawn with; name the right one with --network"
+        )
+
+
+def _render_one(stage: Stage, note: Provenance, output: Path) -> None:
+    """One picture of a folder of seeds."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".replay") as folder:
+        _render(stage, note, Path(folder), force=False)
+        [picture] = Path(folder).iterdir()
+        picture.replace(output)
+
+
+def _render(stage: Stage, note: Provenance, output: Path, force: bool) -> None:
+    words = [*stage.arguments({}), "--output", str(output), *(["--force"] if force else [])]
+    with contextlib.redirect_stdout(io.StringIO()):  # the replay has a summary of its own
+        stage.run(words, command_line=note.command)

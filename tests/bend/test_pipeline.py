@@ -1,0 +1,105 @@
+"""`bend run`: stages run in order and once, and go on after what broke them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bend.pipeline import run_recipe
+from bend.recipe import Recipe, Stage
+from stylegan.checkpoint import save_network
+from tests.bend.conftest import Run
+from tests.bend.tiny import tiny_generator
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A tiny generator without a discriminator."""
+    save_network(tmp_path / "base.safetensors", G_ema=tiny_generator())
+    return tmp_path / "base.safetensors"
+
+
+def chain(base: Path, kimg: float = 0.016, seeds: str = "0-1") -> str:
+    return f"""
+        bend = 1
+        [[stage]]
+        do = "package"
+        sources = ["{{sample}}"]
+        out = "rocks.zip"
+        resolution = 16
+        max-images = 8
+        [[stage]]
+        do = "finetune"
+        data = "rocks.zip"
+        base = "{base}"
+        kimg = {kimg}
+        batch = 8
+        snapshots = "0"
+        [[stage]]
+        do = "render grid"
+        network = "{{finetune}}"
+        seeds = "{seeds}"
+        output = "grid.png"
+    """
+
+
+def test_the_chain_runs_once_and_again_from_what_changed(run: Run, tmp_path: Path, base: Path) -> None:
+    recipe, out = tmp_path / "r.toml", tmp_path / "out"
+    recipe.write_text(chain(base))
+    assert (
+        run("run", recipe, "-o", out, "--dry-run")[1]
+        .splitlines()[0]
+        .startswith("package: sources = ['{sample}']")
+    )
+    assert not out.exists()
+    status, stdout, stderr = run("run", recipe, "-o", out)
+    assert status == 0, stderr
+    assert stdout.splitlines()[-1] == f"{out}: 3 stages done, 0 of them before"
+    first = (out / "grid.png").read_bytes()
+    status, stdout, _ = run("run", recipe, "-o", out, "--json")
+    assert [stage["skipped"] for stage in json.loads(stdout)] == [True, True, True]
+    (out / "grid.png").unlink()
+    assert run("run", recipe, "-o", out)[1].splitlines()[-1].endswith("2 of them before")
+    assert (out / "grid.png").read_bytes() == first
+    recipe.write_text(chain(base, seeds="2-3"))
+    status, _, stderr = run("run", recipe, "-o", out)
+    assert (status, stderr.splitlines()[-1].split(";")[0]) == (1, "Error: grid.png exists")
+    assert (out / "grid.png").read_bytes() == first
+    assert run("run", recipe, "-o", out, "--force")[0] == 0
+    assert (out / "grid.png").read_bytes() != first
+
+
+def test_what_failed_is_told_and_what_was_done_is_kept(run: Run, tmp_path: Path, base: Path) -> None:
+    recipe, out = tmp_path / "r.toml", tmp_path / "out"
+    recipe.write_text(chain(tmp_path / "gone.safetensors"))
+    status, _, stderr = run("run", recipe, "-o", out)
+    assert status == 1
+    assert "gone.safetensors: no such network" in stderr.splitlines()[-1]
+    recipe.write_text(chain(base))
+    assert run("run", recipe, "-o", out)[1].splitlines()[-1].endswith("1 of them before")
+
+
+def test_an_interrupted_training_is_resumed(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words: list[list[str]] = []
+    monkeypatch.setattr(Stage, "run", lambda self, typed, command_line=None: words.append(list(typed)))
+    stage = Stage(do="finetune", options={"data": "a.zip", "kimg": 1})
+    [first] = run_recipe(Recipe(stages=(stage,)), tmp_path / "out", beside=tmp_path)
+    assert first.output is not None
+    run_folder = tmp_path / "out" / first.output / "00000-a-faces64"
+    run_folder.mkdir(parents=True)
+    (run_folder / "state-latest.pt").touch()
+    (tmp_path / "out" / ".bend-run.json").write_text("{damaged")
+    list(run_recipe(Recipe(stages=(stage,)), tmp_path / "out", beside=tmp_path))
+    assert words[0][:2] == ["--data", "a.zip"]
+    assert words[1] == ["--resume", "latest", "--out", str(first.output)]
+
+
+def test_a_run_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('bend = 1\n[[stage]]\ndo = "render grid"\nnetwork = "{finetune}"\noutput = "a.png"\n')
+    status, _, stderr = run("run", recipe, "-o", tmp_path / "out")
+    assert (status, "no finetune stage came before" in stderr) == (1, True)
+    (tmp_path / "file").touch()
+    assert run("run", recipe, "-o", tmp_path / "file")[0] == 1

@@ -1,0 +1,101 @@
+"""Recipes: what they are read as, what is refused and how it is told, and that writing one is the reverse."""
+
+from pathlib import Path
+
+import pytest
+
+from bend.errors import RecipeError
+from bend.recipe import Recipe, Stage, read_recipe, write_recipe
+
+PLACES = {"sample": "/photos", "recipe": "/here", "finetune": "runs/0"}
+
+
+def recipe(folder: Path, text: str) -> Path:
+    path = folder / "r.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def stage(folder: Path, text: str) -> Stage:
+    [only] = read_recipe(recipe(folder, f"bend = 1\n[[stage]]\n{text}")).stages
+    return only
+
+
+def test_a_stage_is_what_would_be_typed(tmp_path: Path) -> None:
+    found = stage(
+        tmp_path,
+        'do = "package"\nsources = ["{sample}", "{recipe}/more"]\nout = "a.zip"\nresolution = 64\n'
+        'labels-from-folders = true\nsplit = ["test:0.1"]\n',
+    )
+    assert found.arguments(PLACES) == [
+        "--out", "a.zip", "--resolution", "64", "--labels-from-folders", "--split", "test:0.1",
+        "--", "/photos", "/here/more",
+    ]  # fmt: skip
+
+
+def test_lists_become_commas_or_repeats(tmp_path: Path) -> None:
+    found = stage(tmp_path, 'do = "render grid"\nseeds = [1, 2]\nnetwork = "{finetune}@1"\noutput = "a.png"\n')
+    assert found.arguments(PLACES) == ["--seeds", "1,2", "--network", "runs/0@1", "--output", "a.png"]
+
+
+def test_false_is_as_if_left_out(tmp_path: Path) -> None:
+    found = stage(tmp_path, 'do = "render latent-walk"\noutput = "a.mp4"\nloop = false\n')
+    assert found.arguments(PLACES) == ["--output", "a.mp4"]
+
+
+def test_written_and_read_back(tmp_path: Path) -> None:
+    wrote = Recipe(
+        title='Rocks "into" faces',
+        stages=(
+            Stage(do="package", options={"sources": ["a", "b\\c"], "out": "é.zip", "resolution": 64}),
+            Stage(do="finetune", options={"data": "é.zip", "kimg": 0.5, "mirror": True}),
+            Stage(do="render latent-walk", options={"seeds": "0-7", "output": "w.mp4", "seconds": 2.5}),
+        ),
+    )
+    write_recipe(tmp_path / "r.toml", wrote)
+    assert read_recipe(tmp_path / "r.toml") == wrote
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no `bend = 1`"),
+        ("bend = 2\n[[stage]]\ndo = 'package'", "reads version 1; update bend"),
+        ("bend = 1", r"no stages; write \[\[stage\]\]"),
+        ("bend = 1\nstage = 3", "no stages"),
+        ("bend = 1\ntitel = 'x'", "'titel' is unknown; did you mean title"),
+        ("bend = 1\ntitle = 3\n[[stage]]\ndo = 'package'", "title: give a text"),
+        ("bend =", "is no TOML"),
+        ("bend = 1\nx = " + "[" * 3000, "is no TOML"),
+        ("bend = 1\n[[stage]]", "stage 1: do: give a command"),
+        ("bend = 1\n[[stage]]\ndo = 'rendr grid'", "stage 1: do: 'rendr' is unknown; did you mean render"),
+        ("bend = 1\n[[stage]]\ndo = 'demo'", "'demo' is unknown; known are scrape"),
+        ("bend = 1\n[[stage]]\ndo = 'render'", "say which: images, grid"),
+        ("bend = 1\n[[stage]]\ndo = 'render gird'", "did you mean grid"),
+        ("bend = 1\n[[stage]]\ndo = 'render grid x'", "'x' is one word too many"),
+        ("bend = 1\n[[stage]]\ndo = 'render grid'\nseed = '0'", "'seed' is unknown; did you mean seeds"),
+        ("bend = 1\n[[stage]]\ndo = 'render grid'\nforce = true", "'force' is unknown"),
+        ("bend = 1\n[[stage]]\ndo = 'render grid'\noutput = 'a.png'\nseeds = '4-1'", "seeds: .*runs backwards"),
+        ("bend = 1\n[[stage]]\ndo = 'render grid'\noutput = 'a.png'\nscale = 'big'", "scale: 'big' is not"),
+        ("bend = 1\n[[stage]]\ndo = 'render grid'\noutput = 'a.png'\nscale = {a = 1}", "scale: give a text, a number"),
+        ("bend = 1\n[[stage]]\ndo = 'render grid'", "output: "),
+        ("bend = 1\n[[stage]]\ndo = 'render latent-walk'\noutput = 'a.mp4'\nseconds = -1", "seconds"),
+        ("bend = 1\n[[stage]]\ndo = 'finetune'\ndata = 'a.zip'\nkimg = -3", "kimg"),
+    ],
+)  # fmt: skip
+def test_refusals_name_the_key(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(RecipeError, match=says) as refused:
+        read_recipe(recipe(tmp_path, text))
+    assert "\n" not in str(refused.value)
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_bytes(b"\xff\xfe bend")
+    with pytest.raises(RecipeError, match="is no TOML"):
+        read_recipe(path)
+    path.write_bytes(b"#" * (1 << 20) + b"\n")
+    with pytest.raises(RecipeError, match="more than a megabyte"):
+        read_recipe(path)
+    with pytest.raises(RecipeError, match="is a folder"):
+        read_recipe(tmp_path)

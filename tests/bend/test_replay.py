@@ -1,0 +1,101 @@
+"""`bend replay`: the same bytes from the note inside a picture, or the reason why not."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bend import render
+from bend.config import RenderConfig
+from bend.picture import save_picture
+from bend.provenance import describe
+from bend.recipe import read_recipe
+from tests.bend.conftest import Run
+from tests.bend.tiny import save_tiny, tiny_generator
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "options"),
+    [
+        ("grid", "grid.png", ("--seeds", "0-3", "--trunc", "0.5")),
+        ("grid", "grid.webp", ("--grid", "2x1", "--noise-mode", "random")),
+        ("plane", "plane.jpg", ("--grid", "3x2")),
+        ("latent-walk", "walk.mp4", ("--seconds", "0.5", "--fps", "8", "--loop")),
+    ],
+)
+def test_the_same_bytes(
+    run: Run, tiny_network: Path, tmp_path: Path, kind: str, name: str, options: tuple[str, ...]
+) -> None:
+    film = tmp_path / name
+    assert run("render", kind, "--network", tiny_network, *options, "-o", film)[0] == 0
+    again = tmp_path / f"again{film.suffix}"
+    status, stdout, stderr = run("replay", film, "-o", again, "--check", "--json")
+    assert status == 0, stderr
+    assert json.loads(stdout) == {"output": str(again), "is_same": True}
+    assert again.read_bytes() == film.read_bytes()
+
+
+def test_one_picture_of_a_folder(
+    run: Run, tiny_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("render", "images", "--network", tiny_network, "--seeds", "0-2", "-o", "im")[0] == 0
+    status, stdout, _ = run("replay", "im/seed0001.png")
+    assert (status, stdout) == (0, "seed0001-replay.png: the same, byte for byte\n")
+    assert Path("seed0001-replay.png").read_bytes() == Path("im/seed0001.png").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["im", "seed0001-replay.png"]
+    assert run("replay", "im/seed0001.png")[2].startswith("Error: seed0001-replay.png exists")
+
+
+def test_the_recipe_of_a_picture(run: Run, tiny_network: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "grid.png"
+    run("render", "grid", "--network", tiny_network, "--grid", "2x1", "--trunc", "0.5", "-o", sheet)
+    recipe = tmp_path / "r.toml"
+    assert run("replay", sheet, "--recipe", recipe)[0] == 0
+    [stage] = read_recipe(recipe).stages
+    assert stage.do == "render grid"
+    assert stage.options == {
+        "network": str(tiny_network), "grid": "2x1", "trunc": "0.5", "output": "grid.png",
+    }  # fmt: skip
+    assert run("run", recipe, "-o", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out" / "grid.png").read_bytes() == sheet.read_bytes()
+
+
+def test_a_network_that_moved_with_the_picture(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    save_tiny(work / "n.safetensors")
+    assert run("render", "grid", "--network", "n.safetensors", "--grid", "1x1", "-o", "a.png")[0] == 0
+    monkeypatch.chdir(tmp_path)
+    assert run("replay", "work/a.png", "-o", "b.png", "--check")[0] == 1  # its note names another place now
+    assert render.generator_of("work/n.safetensors").img_resolution == 16
+    shutil.move("work/n.safetensors", "m.safetensors")
+    assert "no such network" in run("replay", "work/a.png", "-o", "c.png")[2]
+    assert run("replay", "work/a.png", "-o", "c.png", "--network", "m.safetensors")[0] == 0
+
+
+def test_another_network_is_told_before_anything_is_drawn(run: Run, tmp_path: Path) -> None:
+    network, sheet = save_tiny(tmp_path / "n.safetensors"), tmp_path / "a.png"
+    run("render", "grid", "--network", network, "--grid", "1x1", "-o", sheet)
+    save_tiny(network, seed=1)
+    status, _, stderr = run("replay", sheet, "-o", tmp_path / "b.png")
+    assert (status, "not the network this was drawn with" in stderr) == (1, True)
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_what_has_no_note_is_refused(run: Run, tmp_path: Path) -> None:
+    text = tmp_path / "a.txt"
+    text.write_text("hello")
+    assert "no note of bend inside" in run("replay", text)[2]
+    assert run("replay", tmp_path / "none.png")[0] == 1
+    picture, G = tmp_path / "python.png", tiny_generator()
+    note = describe("images", RenderConfig(), G, None, seed=0)
+    save_picture(picture, next(iter(render.images(G, [0]))), note)
+    assert "made from Python" in run("replay", picture)[2]
+    strange = describe("images", RenderConfig(), G, "rm -rf /", seed=0)
+    save_picture(tmp_path / "strange.png", next(iter(render.images(G, [0]))), strange)
+    assert "this release cannot run" in run("replay", tmp_path / "strange.png")[2]

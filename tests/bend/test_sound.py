@@ -1,0 +1,122 @@
+"""What is heard in a track: bands, loudness and strikes, at the right moment; and what is no track."""
+
+import math
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bend.automation import Heard, parse
+from bend.errors import SettingsError
+from bend.sound import RATE, Track, hearing, level, load_track
+
+
+def tone(seconds: float, hertz: float, loud: float = 0.5) -> np.ndarray:
+    t = np.arange(round(seconds * RATE)) / RATE
+    return (loud * np.sin(2 * math.pi * hertz * t)).astype(np.float32)
+
+
+def silence(seconds: float) -> np.ndarray:
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+def track(*parts: np.ndarray) -> Track:
+    return Track(Path("made"), np.concatenate(parts))
+
+
+def save_wav(path: Path, samples: np.ndarray, rate: int = RATE, channels: int = 1) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.repeat(samples, channels) * 32767).astype("<i2").tobytes())
+    return path
+
+
+@pytest.mark.parametrize(("feature", "loud_at"), [("bass", 1), ("mid", 3), ("treble", 5), ("900-1100hz", 3)])
+def test_bands_hear_their_own_tone(feature: str, loud_at: int) -> None:
+    heard = track(silence(0.5), tone(1, 60), silence(1), tone(1, 1000), silence(1), tone(1, 5000), silence(1))
+    levels = {t: level(heard, feature, 0.05, t) for t in (1, 3, 5)}
+    assert levels.pop(loud_at) > 0.9
+    assert max(levels.values()) < 0.6
+    assert level(heard, feature, 0.05, 2) < 0.1
+
+
+def test_loudness_follows_the_volume() -> None:
+    heard = track(*(tone(1, 440, loud) for loud in (0.01, 0.1, 1.0)))
+    quiet, middle, loud = (level(heard, "loudness", 0, t) for t in (0.5, 1.5, 2.5))
+    assert quiet == pytest.approx(0, abs=0.02)
+    assert middle == pytest.approx(0.5, abs=0.02)  # decibels: each step is the same
+    assert loud == pytest.approx(1, abs=0.02)
+
+
+def test_strikes_are_heard_when_they_fall_and_fade_as_told() -> None:
+    rng = np.random.default_rng(0)
+    strike = (rng.standard_normal(RATE // 50) * 0.5).astype(np.float32)
+    samples = np.zeros(5 * RATE, np.float32)
+    for second in (1, 3):
+        samples[second * RATE : second * RATE + len(strike)] += strike
+    heard = track(samples)
+    for second in (1, 3):
+        levels = [level(heard, "onset", 0.3, second + offset) for offset in np.arange(-0.2, 0.2, 0.02)]
+        assert -0.2 + 0.02 * int(np.argmax(levels)) == pytest.approx(0, abs=0.05)
+        peak = max(levels)
+        assert level(heard, "onset", 0.3, second - 0.1) < 0.05
+        at = second - 0.2 + 0.02 * int(np.argmax(levels))
+        assert level(heard, "onset", 0.3, at + 0.3) == pytest.approx(peak / 3, rel=0.1)
+
+
+def test_nothing_in_it_is_nothing_heard() -> None:
+    still = track(silence(2))
+    assert [level(still, feature, 0.05, 1) for feature in ("bass", "loudness", "onset")] == [0, 0, 0]
+
+
+def test_a_parameter_hears_the_track_of_its_film_only() -> None:
+    heard = track(silence(1), tone(1, 60), silence(1))
+    automation = parse("audio(bass, 10..20)")
+    assert automation == Heard("bass", 10, 20)
+    assert parse(str(automation)) == automation
+    assert automation.varies and automation.bounds() == (10, 20)
+    with hearing(heard):
+        assert automation.at(0.2) == pytest.approx(10, abs=0.1)
+        assert automation.at(1.5) == pytest.approx(20, abs=0.1)
+    with pytest.raises(SettingsError, match="give the film a track with --audio"):
+        automation.at(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("audio(bass)", "what to hear and a range"),
+        ("audio(drums,0..1)", "known are bass, mid, treble, loudness, onset"),
+        ("audio(800-200hz,0..1)", "is no band"),
+        ("audio(0-200hz,0..1)", "is no band"),
+        ("audio(bass,0..1,-1s)", "smooth over 0 to 60 s"),
+    ],
+)
+def test_refusals(text: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        parse(text)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(RATE, 1), (44100, 2), (8000, 1)])
+def test_files_are_decoded_to_one_channel_at_our_rate(tmp_path: Path, rate: int, channels: int) -> None:
+    t = np.arange(rate) / rate
+    path = save_wav(tmp_path / "a.wav", np.sin(2 * math.pi * 440 * t) * 0.5, rate, channels)
+    loaded = load_track(path)
+    assert loaded.seconds == pytest.approx(1, abs=0.01)
+    spectrum = np.abs(np.fft.rfft(loaded.samples))
+    assert np.argmax(spectrum) / loaded.seconds == pytest.approx(440, abs=2)
+    assert 0.45 < np.abs(loaded.samples).max() < 0.75  # two channels are mixed at equal power
+
+
+def test_what_is_no_track_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "a.wav"
+    text.write_text("no sound")
+    with pytest.raises(SettingsError, match="cannot be decoded as sound"):
+        load_track(text)
+    with pytest.raises(SettingsError, match="no sound in it"):
+        load_track(save_wav(tmp_path / "b.wav", np.zeros(0)))
+    with pytest.raises(FileNotFoundError):
+        load_track(tmp_path / "none.wav")
