@@ -16,6 +16,7 @@ from bend.config import FilmConfig
 from bend.errors import RenderError
 from bend.picture import Pixels, Rendered, missing, refuse_existing, save_picture
 from bend.provenance import Provenance, read_provenance
+from bend.sound import hearing, load_track
 from bend.video import FILM_SUFFIXES, open_film
 
 __all__ = ["Frames", "check_output", "is_folder", "write_film"]
@@ -66,11 +67,20 @@ def write_film(
 
     Raises:
         RenderError: see `check_output`.
+        SettingsError: the track cannot be heard.
         OSError: the disk is full or the folder cannot be written.
     """
     check_output(output, force)
-    if is_folder(output):
-        return _write_folder(output, frames, config, provenance, force)
+    track = None if config.audio is None else load_track(Path(config.audio))
+    if track is not None:
+        provenance = provenance.about(audio_sha256=track.sha256)
+    with hearing(track):
+        if is_folder(output):
+            return _write_folder(output, frames, config, provenance, force)
+        return _write_file(output, frames, config, provenance)
+
+
+def _write_file(output: Path, frames: Frames, config: FilmConfig, provenance: Provenance) -> Rendered:
     size = (0, 0)
     wanted = range(config.num_frames)
     with open_film(output, config, provenance) as write, _progress(len(wanted), 0) as bar:

@@ -7,6 +7,7 @@ ringing off. Files are decoded by PyAV. What the numbers drive is `bend.automati
 
 import contextlib
 import functools
+import hashlib
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from bend.errors import SettingsError
 
-__all__ = ["FEATURES", "Track", "check_feature", "heard_track", "hearing", "level", "load_track"]
+__all__ = ["FEATURES", "Track", "check_feature", "heard_track", "hearing", "length_of", "level", "load_track"]
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -43,10 +44,12 @@ class Track:
     Attributes:
         path: the file.
         samples: mono, `[num_samples]` in [-1, 1] at `RATE`.
+        sha256: of the file.
     """
 
     path: Path
     samples: Floats = field(repr=False)
+    sha256: str = ""
 
     @property
     def seconds(self) -> float:
@@ -63,8 +66,8 @@ def load_track(path: Path) -> Track:
     """
     import av
 
-    with path.open("rb"):
-        pass  # a missing file is told as such
+    with path.open("rb") as file:  # a missing file is told as such
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     parts: list[Floats] = []
     try:
         with av.open(str(path)) as container:
@@ -83,7 +86,20 @@ def load_track(path: Path) -> Track:
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     if not len(samples):
         raise SettingsError(f"{path}: no sound in it; give a WAV, MP3, FLAC, OGG or M4A")
-    return Track(path, samples)
+    return Track(path, samples, digest)
+
+
+def length_of(path: Path) -> float | None:
+    """Seconds of a track by its header; None where it does not say, or is no track."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if container.streams.audio and container.duration:
+                return float(container.duration / av.time_base)
+    except (OSError, av.error.FFmpegError):
+        pass
+    return None
 
 
 _HEARD: ContextVar[Track | None] = ContextVar("track", default=None)

@@ -21,6 +21,7 @@ from bend.config import FilmConfig
 from bend.errors import RenderError
 from bend.picture import Pixels
 from bend.provenance import KEY, Provenance
+from bend.sound_track import SoundTrack
 from stylegan.atomic import atomic_path
 
 __all__ = ["FILM_SUFFIXES", "apng", "mp4", "open_film"]
@@ -48,7 +49,8 @@ def open_film(path: Path, config: FilmConfig, provenance: Provenance) -> Iterato
     suffix = path.suffix.lower()
     with atomic_path(path) as temporary, contextlib.ExitStack() as stack:
         if suffix == ".mp4":
-            yield stack.enter_context(mp4(temporary, fps, note, crf=config.crf))
+            track = None if config.audio is None else Path(config.audio)
+            yield stack.enter_context(mp4(temporary, fps, note, crf=config.crf, track=track))
         elif suffix in _PLAIN_WRITERS:
             yield stack.enter_context(_PLAIN_WRITERS[suffix](temporary, fps, note))
         else:
@@ -59,7 +61,9 @@ def open_film(path: Path, config: FilmConfig, provenance: Provenance) -> Iterato
 
 
 @contextlib.contextmanager
-def mp4(path: Path, fps: Fraction, note: str, *, crf: int = 18) -> Iterator[WriteFrame]:
+def mp4(
+    path: Path, fps: Fraction, note: str, *, crf: int = 18, track: Path | None = None
+) -> Iterator[WriteFrame]:
     """Open an H.264 film, yuv420p, BT.709, limited range, index in front.
 
     Args:
@@ -67,8 +71,10 @@ def mp4(path: Path, fps: Fraction, note: str, *, crf: int = 18) -> Iterator[Writ
         fps: frames a second.
         note: provenance, written as the comment tag.
         crf: quality, 0 (lossless but for the colour conversion) to 51 (worst).
+        track: sound that plays along, cut where the film ends; None for a silent film.
     """
     options = {"crf": str(crf), "preset": "medium"}
+    sound = None if track is None else SoundTrack(track)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         container.metadata["comment"] = note
         with _stream(
@@ -78,6 +84,7 @@ def mp4(path: Path, fps: Fraction, note: str, *, crf: int = 18) -> Iterator[Writ
             fps=fps,
             options=options,
             convert=_to_yuv420p,
+            sound=sound,
         ) as write:
             yield write
 
@@ -114,6 +121,7 @@ def _stream(
     fps: Fraction,
     options: dict[str, str],
     convert: Callable[[Pixels], av.VideoFrame],
+    sound: SoundTrack | None = None,
 ) -> Iterator[WriteFrame]:
     """Encode frames into a container; the stream takes its size from the first."""
     stream: Any = None
@@ -129,12 +137,18 @@ def _stream(
             if pixel_format == "yuv420p":
                 stream.codec_context.thread_count = _H264_THREADS
                 _tag_bt709(stream.codec_context)
+            if sound is not None:
+                sound.join(container)
         container.mux(stream.encode(picture))
         index += 1
+        if sound is not None:
+            sound.play_until(index / fps)
 
     yield write
     if stream is not None:
         container.mux(stream.encode(None))
+        if sound is not None:
+            sound.end()
 
 
 def _exact_rate(fps: float) -> Fraction:

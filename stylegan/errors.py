@@ -2,7 +2,9 @@
 
 StyleganError
 ├── ArchiveError       a data-set zip that cannot be read or written
+├── BuildError         native operations that cannot be compiled or loaded here
 ├── CheckpointError    a network file that cannot be read or written
+│   └── BaseMismatchError  a delta file's base is not the network it was taken from
 ├── ConfigError        settings that contradict one another, the network or the data (also a ValueError)
 └── TrainingError      a training run that cannot start, go on, or be resumed
 """
@@ -16,8 +18,16 @@ class ArchiveError(StyleganError):
     """A data-set zip that cannot be read or written."""
 
 
+class BuildError(StyleganError):
+    """Native operations that cannot be compiled or loaded here."""
+
+
 class CheckpointError(StyleganError):
     """A network file that cannot be read or written."""
+
+
+class BaseMismatchError(CheckpointError):
+    """A delta file's base is not the network it was taken from."""
 
 
 class ConfigError(StyleganError, ValueError):

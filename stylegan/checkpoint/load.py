@@ -5,11 +5,15 @@ import os
 import re
 from pathlib import Path
 
+from stylegan.checkpoint.bases import open_delta
+from stylegan.checkpoint.cache import cached_network
+from stylegan.checkpoint.delta import is_delta, outline_delta
+from stylegan.checkpoint.known import KNOWN
 from stylegan.checkpoint.legacy import is_legacy, load_legacy
 from stylegan.checkpoint.native import Network, load_native
 from stylegan.errors import CheckpointError
 
-__all__ = ["EMBEDDED", "find_network", "list_snapshots", "load_network"]
+__all__ = ["EMBEDDED", "find_network", "list_snapshots", "load_network", "outline_network"]
 
 _PRETRAINED = Path(__file__).parents[1] / "pretrained"
 EMBEDDED = {"faces64": _PRETRAINED / "faces64.safetensors"}
@@ -17,12 +21,15 @@ EMBEDDED = {"faces64": _PRETRAINED / "faces64.safetensors"}
 _SNAPSHOT = re.compile(r"snapshot-(\d+\.\d{3})\.safetensors")
 
 
-def load_network(path_or_name: str | os.PathLike[str]) -> Network:
+def load_network(
+    path_or_name: str | os.PathLike[str], *, base: str | os.PathLike[str] | None = None
+) -> Network:
     """Read a network.
 
     Args:
-        path_or_name: a name in `EMBEDDED`, a file, a run folder (its last snapshot), or `RUN@KIMG` (the snapshot of
-            that run at KIMG).
+        path_or_name: a name in `EMBEDDED`, a downloaded one in `KNOWN`, a file, a run folder (its last snapshot), or
+            `RUN@KIMG` (the snapshot of that run at KIMG).
+        base: what a delta file was taken from, if it is not to be found by what the delta says; else unused.
 
     Returns:
         Its networks in evaluation mode, float32 on the CPU.
@@ -31,11 +38,29 @@ def load_network(path_or_name: str | os.PathLike[str]) -> Network:
         CheckpointError: nothing there, or not a network.
     """
     path = find_network(path_or_name)
-    return load_legacy(path) if is_legacy(path) else load_native(path)
+    return open_delta(path, base, find_network, _open_file) if is_delta(path) else _open_file(path)
+
+
+def outline_network(path_or_name: str | os.PathLike[str]) -> Network:
+    """What `load_network` would read, without its weights: names, shapes and settings, compared with the file's.
+
+    Args:
+        path_or_name: as `load_network` takes it.
+
+    Returns:
+        Its networks in evaluation mode on the meta device: quick to have, whatever their size, and not to be run.
+
+    Raises:
+        CheckpointError: nothing there, or not a network.
+    """
+    path = find_network(path_or_name)
+    if is_delta(path):
+        return outline_delta(path)
+    return load_legacy(path, with_weights=False) if is_legacy(path) else load_native(path, with_weights=False)
 
 
 def find_network(path_or_name: str | os.PathLike[str]) -> Path:
-    """The file that `load_network` would read.
+    """The file that `load_network` would read; a `~` at the beginning is the user's home.
 
     Raises:
         CheckpointError: there is none.
@@ -44,12 +69,16 @@ def find_network(path_or_name: str | os.PathLike[str]) -> Path:
     if text in EMBEDDED:
         return _embedded(text)
     try:
-        if found := _find_path(text):
+        if text in KNOWN and (cached := cached_network(text)):
+            return cached
+        if found := _find_path(_expanded(text)):
             return found
     except OSError as error:
         raise CheckpointError(
             f"{text:.200}: cannot be read ({error.strerror}); check its name and rights"
         ) from None
+    if text in KNOWN:
+        raise CheckpointError(f"{text}: not downloaded yet; run `bend models pull {text}`")
     names = ", ".join(EMBEDDED)
     raise CheckpointError(
         f"{text}: no such network; pass a file, a run folder, RUN@KIMG, or a name ({names})"
@@ -69,6 +98,10 @@ def list_snapshots(run: str | os.PathLike[str]) -> list[tuple[float, Path]]:
     return sorted(found)
 
 
+def _open_file(path: Path) -> Network:
+    return load_legacy(path) if is_legacy(path) else load_native(path)
+
+
 def _embedded(name: str) -> Path:
     path = EMBEDDED[name]
     if not path.is_file():
@@ -76,6 +109,14 @@ def _embedded(name: str) -> Path:
             f"{name}: the embedded network is missing from this installation; reinstall bend"
         )
     return path
+
+
+def _expanded(text: str) -> str:
+    """The text with its `~`, which a shell leaves alone in `--network=~/x` and a recipe always does, followed."""
+    try:
+        return str(Path(text).expanduser()) if text.startswith("~") else text
+    except RuntimeError:  # no such user
+        return text
 
 
 def _find_path(text: str) -> Path | None:

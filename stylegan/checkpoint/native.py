@@ -15,20 +15,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stylegan.atomic import atomic_path
+from stylegan.checkpoint.container import open_container, read_tensor, write_container
 from stylegan.checkpoint.description import check_arguments
-from stylegan.checkpoint.foreign import refuse_foreign
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator
 
-__all__ = ["Network", "NetworkMeta", "load_native", "read_meta", "save_network", "snapshot_name"]
+__all__ = [
+    "DELTA_FORMAT",
+    "FORMAT",
+    "Network",
+    "NetworkMeta",
+    "build_network",
+    "load_native",
+    "make_metadata",
+    "parse_metadata",
+    "read_meta",
+    "save_network",
+    "snapshot_name",
+]
 
 FORMAT = "bend-network"
+DELTA_FORMAT = "bend-delta"
 FORMAT_VERSION = 1
 _MAX_VALUES = 2**29
 _STORED_DTYPES = ("F32", "F16", "BF16", "F64")
@@ -52,6 +62,8 @@ class NetworkMeta:
     """Licence of the weights."""
     seed: int = 0
     """Seed of the training."""
+    bend: str = ""
+    """What was bent in the generator all the while, a line each."""
 
     def __post_init__(self) -> None:
         for name, high in (("kimg", math.inf), ("augment_p", 1)):
@@ -60,7 +72,7 @@ class NetworkMeta:
                 raise ValueError(f"{name} must be a finite number, not {value!r}")
             if not 0 <= value <= high:
                 raise ValueError(f"{name} must be from 0 to {high}, not {value!r}")
-        for name in ("base", "data_name", "data_hash", "licence"):
+        for name in ("base", "data_name", "data_hash", "licence", "bend"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name} must be text, not {getattr(self, name)!r}")
         if type(self.seed) is not int:
@@ -77,6 +89,8 @@ class Network:
     meta: NetworkMeta
     path: Path
     """The file they came from."""
+    format: str = "bend"
+    """What kind of file that is: `bend`, `delta`, `official`, `tensorflow` or `rosinality`."""
 
     def generator(self, weights: str = "ema") -> Generator:
         """`G_ema` (weights `ema`) or `G` (weights `raw`), each standing in where the other is absent.
@@ -140,83 +154,67 @@ def save_network(
             # The format knows no shared tensors, and one network may be given under two names.
             tensors[f"{prefix}.{key}"] = stored.clone() if stored.data_ptr() in seen else stored
             seen.add(stored.data_ptr())
-    metadata = {
-        "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
-        "init": json.dumps(init),
-        "meta": json.dumps(dataclasses.asdict(meta or NetworkMeta())),
-    }
-    with atomic_path(path) as temporary:
-        _write(tensors, metadata, temporary, Path(path))
+    write_container(Path(path), tensors, make_metadata(init, meta))
 
 
 def read_meta(path: str | os.PathLike[str]) -> NetworkMeta:
-    """The description in a file, without its tensors.
+    """The description in a network or delta file, without its tensors.
 
     Raises:
         CheckpointError: not a network file of ours.
     """
-    with _open(Path(path)) as file:
-        return _parse_metadata(Path(path), file.metadata())[1]
+    with open_container(Path(path)) as file:
+        metadata = file.metadata() or {}
+        is_delta = metadata.get("format") == DELTA_FORMAT
+        return parse_metadata(Path(path), metadata, DELTA_FORMAT if is_delta else FORMAT)[1]
 
 
-def load_native(path: Path) -> Network:
+def load_native(path: Path, *, with_weights: bool = True) -> Network:
     """Read a file written by `save_network`.
+
+    Args:
+        path: the file.
+        with_weights: read the weights; False leaves the networks on the meta device, names and shapes compared.
 
     Raises:
         CheckpointError: not a network file of ours, or one whose tensors do not fit its own description.
     """
-    with _open(path) as file:
-        init, meta = _parse_metadata(path, file.metadata())
+    with open_container(path) as file:
+        init, meta = parse_metadata(path, file.metadata())
         slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
         _check_tensors(path, init, slices)
         networks: dict[str, Any] = {"G": None, "D": None, "G_ema": None}
         for prefix, kwargs in init.items():
-            network = _build(path, prefix, kwargs)
+            network = build_network(path, prefix, kwargs)
             _compare(path, prefix, network, slices)
-            state = {key: _read(path, file, f"{prefix}.{key}") for key in network.state_dict()}
-            network.load_state_dict(state, strict=True, assign=True)
+            if with_weights:
+                state = {key: read_tensor(path, file, f"{prefix}.{key}") for key in network.state_dict()}
+                network.load_state_dict(state, strict=True, assign=True)
             networks[prefix] = network.eval().requires_grad_(False)
     return Network(**networks, meta=meta, path=path)
 
 
-def _write(tensors: dict[str, Tensor], metadata: dict[str, str], temporary: Path, path: Path) -> None:
-    try:
-        save_file(tensors, temporary, metadata=metadata)
-        _sort_metadata(temporary)
-    except SafetensorError as error:  # a full disk too comes as this, its number in the message only
-        if number := re.search(r"os error (\d+)", str(error)):
-            code = int(number[1])
-            raise OSError(code, os.strerror(code), str(path)) from None
-        raise CheckpointError(f"{path.name}: cannot be written ({error}); try another folder") from None
+def make_metadata(
+    init: Mapping[str, Any], meta: NetworkMeta | None, file_format: str = FORMAT
+) -> dict[str, str]:
+    """The metadata of a file whose networks `init` rebuilds."""
+    return {
+        "format": file_format,
+        "format_version": str(FORMAT_VERSION),
+        "init": json.dumps(init),
+        "meta": json.dumps(dataclasses.asdict(meta or NetworkMeta())),
+    }
 
 
-def _sort_metadata(path: Path) -> None:
-    """Bring the metadata, which the library writes in random order, into one: same weights, same bytes."""
-    with path.open("rb+") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-        assert len(text) <= length
-        file.seek(8)
-        file.write(text.ljust(length))
+def parse_metadata(
+    path: Path, metadata: Mapping[str, str] | None, file_format: str = FORMAT
+) -> tuple[dict[str, Any], NetworkMeta]:
+    """The keyword arguments of a file's networks by name, and its description.
 
-
-def _open(path: Path) -> Any:
-    refuse_foreign(path)
-    try:
-        return safe_open(path, framework="pt", device="cpu")
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"{path.name}: not a readable safetensors file ({error}); copy or download it again"
-        ) from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error}); check its name and rights") from None
-
-
-def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[dict[str, Any], NetworkMeta]:
-    if not metadata or metadata.get("format") != FORMAT:
+    Raises:
+        CheckpointError: a file of another format or of a later version, or a damaged one.
+    """
+    if not metadata or metadata.get("format") != file_format:
         raise CheckpointError(
             f"{path.name}: a safetensors file, but not a network of ours; pass a bend snapshot"
         )
@@ -242,8 +240,12 @@ def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[dic
     return init, parsed
 
 
-def _build(path: Path, prefix: str, kwargs: dict[str, Any]) -> Generator | Discriminator:
-    """The network on the meta device: its names and shapes, without memory."""
+def build_network(path: Path, prefix: str, kwargs: dict[str, Any]) -> Generator | Discriminator:
+    """The network on the meta device: its names and shapes, without memory.
+
+    Raises:
+        CheckpointError: arguments out of bounds, or ones that do not fit one another.
+    """
     try:
         check_arguments(prefix, kwargs)
         with torch.device("meta"):
@@ -283,11 +285,3 @@ def _compare(path: Path, prefix: str, network: nn.Module, slices: Mapping[str, A
             raise CheckpointError(
                 f"{path.name}: tensor {key} is {found}, its description says {shape}; copy or download the file again"
             )
-
-
-def _read(path: Path, file: Any, key: str) -> Tensor:
-    """A tensor as float32, in memory of its own: the file's pages may change under us, and lie unaligned."""
-    tensor: Tensor = file.get_tensor(key).to(torch.float32, copy=True)
-    if not torch.isfinite(tensor).all():
-        raise CheckpointError(f"{path.name}: {key} has values that are not finite; use an earlier snapshot")
-    return tensor

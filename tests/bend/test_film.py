@@ -1,15 +1,18 @@
 """Where frames go: a file whole or absent, a folder that is taken up again."""
 
+import wave
 from collections.abc import Container, Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from bend.automation import parse
 from bend.config import FilmConfig
-from bend.errors import RenderError
-from bend.film import check_output, is_folder, write_film
+from bend.errors import RenderError, SettingsError
+from bend.film import Frames, check_output, is_folder, write_film
 from bend.picture import Pixels
 from bend.provenance import Provenance, read_provenance
 
@@ -127,3 +130,72 @@ def test_outputs_are_checked_before_any_work(tmp_path: Path) -> None:
     ):
         with pytest.raises(RenderError, match=message):
             check_output(tmp_path / name, force=False)
+
+
+def clicks(path: Path, *seconds: float, length: float = 2.0) -> Path:
+    """A track that is silent but for a click at each time."""
+    samples = np.zeros(round(length * 44100), np.int16)
+    for second in seconds:
+        start = round(second * 44100)
+        samples[start : start + 400] = np.where(np.arange(400) % 8 < 4, 30000, -30000)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def strobe(config: FilmConfig, text: str) -> Frames:
+    """Frames as bright as a parameter is."""
+
+    def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
+        automation = parse(text)
+        for index in range(config.num_frames):
+            yield index, np.full([16, 16, 3], round(automation.at(index / config.fps)), np.uint8)
+
+    return frames
+
+
+def test_the_film_carries_the_track_and_shows_it_in_sync(tmp_path: Path) -> None:
+    at = 1.25
+    config = FilmConfig(seconds=1.5, fps=24, audio=str(clicks(tmp_path / "clicks.wav", at)))
+    film = tmp_path / "film.mp4"
+    write_film(film, strobe(config, "audio(onset,0..200,0.1s)"), config=config, provenance=NOTE)
+    with av.open(str(film)) as container:
+        bright = [float(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+    assert len(bright) == 36
+    assert np.argmax(bright) == pytest.approx(at * 24, abs=1)
+    assert max(bright) > 150 and bright[int(at * 24) - 4] < 40
+    with av.open(str(film)) as container:
+        stream = container.streams.audio[0]
+        heard = [(frame.time, frame.to_ndarray()) for frame in container.decode(audio=0)]
+        loud = max(heard, key=lambda pair: float(np.abs(pair[1]).max()))
+        assert stream.codec_context.name == "aac"
+        assert loud[0] == pytest.approx(at, abs=1 / 24)
+        assert float(stream.duration * stream.time_base) == pytest.approx(1.5, abs=0.05)
+    note = read_provenance(film)
+    assert note is not None and len(note.work["audio_sha256"]) == 64
+
+
+def test_the_same_film_with_sound_has_the_same_bytes(tmp_path: Path) -> None:
+    config = FilmConfig(seconds=1, fps=8, audio=str(clicks(tmp_path / "clicks.wav", 0.5)))
+    films = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for film in films:
+        write_film(film, Camera(), config=config, provenance=NOTE)
+    assert films[0].read_bytes() == films[1].read_bytes()
+
+
+def test_a_track_shorter_than_the_film_ends_early(tmp_path: Path) -> None:
+    config = FilmConfig(seconds=2, fps=8, audio=str(clicks(tmp_path / "clicks.wav", 0.2, length=0.5)))
+    write_film(tmp_path / "film.mp4", strobe(config, "audio(loudness,0..9)"), config=config, provenance=NOTE)
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 16
+
+
+def test_what_is_no_track_leaves_no_film(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_text("no sound")
+    config = FilmConfig(seconds=1, fps=8, audio=str(tmp_path / "a.wav"))
+    with pytest.raises(SettingsError, match="cannot be decoded as sound"):
+        write_film(tmp_path / "film.mp4", Camera(), config=config, provenance=NOTE)
+    assert names(tmp_path) == ["a.wav"]

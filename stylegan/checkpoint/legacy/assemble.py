@@ -7,6 +7,7 @@ its names and shapes are compared with the file's, and only then is a weight rea
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from stylegan.checkpoint.legacy.bounds import RefusedError, shown
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
 
-__all__ = ["Weight", "assemble"]
+__all__ = ["Build", "Weight", "assemble", "outline"]
 
 _MAX_VALUES = 2**29
 
@@ -28,6 +29,19 @@ class Weight:
     shape: tuple[int, ...]
     read: Callable[[], Tensor]
     """Reads it: contiguous float32 of that shape, in memory of its own."""
+
+
+class Build(Protocol):
+    """What makes a network of what a file holds: `assemble`, or `outline`."""
+
+    def __call__(
+        self,
+        kind: str,
+        arguments: Mapping[str, object],
+        weights: Mapping[str, Weight],
+        resample_filter: Tensor | None = None,
+    ) -> Generator | Discriminator:
+        """The network; arguments and errors as `assemble`."""
 
 
 def assemble(
@@ -50,6 +64,33 @@ def assemble(
     Raises:
         RefusedError: it cannot be built, or the weights are not exactly its own.
     """
+    network, weights = _matched(kind, arguments, weights, resample_filter)
+    state = {key: _read(f"{kind}.{key}", weights[key]) for key in network.state_dict()}
+    network.load_state_dict(state, strict=True, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def outline(
+    kind: str,
+    arguments: Mapping[str, object],
+    weights: Mapping[str, Weight],
+    resample_filter: Tensor | None = None,
+) -> Generator | Discriminator:
+    """Build a network whose weights stay in the file; arguments and errors as `assemble`.
+
+    Returns:
+        The network with its weights on the meta device, in evaluation mode, without gradients.
+    """
+    return _matched(kind, arguments, weights, resample_filter)[0].eval().requires_grad_(False)
+
+
+def _matched(
+    kind: str,
+    arguments: Mapping[str, object],
+    weights: Mapping[str, Weight],
+    resample_filter: Tensor | None,
+) -> tuple[Generator | Discriminator, Mapping[str, Weight]]:
+    """The network on the meta device and the weights for it, the same names and shapes."""
     network = _build(kind, arguments)
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     if resample_filter is not None:
@@ -66,9 +107,7 @@ def assemble(
                 f"has {kind}.{key} of shape {_shape(weights[key].shape)}, its settings say {_shape(shape)}; "
                 "only the official architecture is read"
             )
-    state = {key: _read(f"{kind}.{key}", weights[key]) for key in expected}
-    network.load_state_dict(state, strict=True, assign=True)
-    return network.eval().requires_grad_(False)
+    return network, weights
 
 
 def _build(kind: str, arguments: Mapping[str, object]) -> Generator | Discriminator:

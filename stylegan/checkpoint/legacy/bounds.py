@@ -28,7 +28,7 @@ class Meter:
     text_bytes: int = _MAX_TEXT_BYTES
     """Bytes of short strings."""
     weight_bytes: int = 4 << 30
-    """Bytes of tensors that are read into memory."""
+    """Bytes that tensors may take in memory, together."""
     decoded_bytes: int = 0
     """Bytes of text that stands for binary data, as protocol 2 stores it; a file may spend a few times its size."""
 

@@ -6,15 +6,18 @@ a file can ask for is metered before it is given (`bounds`).
 
 import contextlib
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from stylegan.checkpoint.legacy.assemble import Build, assemble, outline
 from stylegan.checkpoint.legacy.bounds import Meter, RefusedError
 from stylegan.checkpoint.legacy.machine import read_pickle
 from stylegan.checkpoint.legacy.official import is_official, read_official
 from stylegan.checkpoint.legacy.rosinality import is_rosinality, read_rosinality
 from stylegan.checkpoint.legacy.source import Cursor, FileSource
+from stylegan.checkpoint.legacy.strangers import describe_stranger
 from stylegan.checkpoint.legacy.tables import OFFICIAL_GLOBALS, TORCH_FILE_GLOBALS
 from stylegan.checkpoint.legacy.tensorflow import is_tensorflow, read_tensorflow
 from stylegan.checkpoint.legacy.torch_file import LEGACY_MAGIC, read_legacy_file, read_zip_file
@@ -27,14 +30,16 @@ __all__ = ["is_legacy", "load_legacy"]
 
 _Found: TypeAlias = tuple[dict[str, Generator | Discriminator], float]
 
-_FORMATS: tuple[tuple[Callable[[object], bool], Callable[[Any], _Found]], ...] = (
-    (is_official, read_official),
-    (is_rosinality, read_rosinality),
-    (is_tensorflow, read_tensorflow),
-)
+_FORMATS: dict[str, tuple[Callable[[object], bool], Callable[[Any, Build], _Found]]] = {
+    "official": (is_official, read_official),
+    "rosinality": (is_rosinality, read_rosinality),
+    "tensorflow": (is_tensorflow, read_tensorflow),
+}
 _PICKLES = tuple(bytes([0x80, version]) for version in range(2, 6))
 _ZIP = b"PK\x03\x04"
 _HEAD_BYTES = 16
+# Halves become floats, and networks may share a tensor; but a few bytes do not become gigabytes.
+_EXPANSION, _FREE_BYTES = 8, 64 << 20
 
 
 def is_legacy(path: Path) -> bool:
@@ -48,12 +53,13 @@ def is_legacy(path: Path) -> bool:
     return head.startswith((*_PICKLES, _ZIP)) and head[8:9] != b"{"
 
 
-def load_legacy(path: Path, *, max_bytes: int = 4 << 30) -> Network:
+def load_legacy(path: Path, *, max_bytes: int = 4 << 30, with_weights: bool = True) -> Network:
     """Read a checkpoint of another program.
 
     Args:
         path: the file.
         max_bytes: most memory that its weights may take.
+        with_weights: read the weights; False leaves the networks on the meta device, names and shapes compared.
 
     Returns:
         Its networks in evaluation mode, float32 on the CPU.
@@ -61,10 +67,12 @@ def load_legacy(path: Path, *, max_bytes: int = 4 << 30) -> Network:
     Raises:
         CheckpointError: not a StyleGAN2 network, damaged, or asking for what no network needs; the message says what.
     """
-    meter = Meter(weight_bytes=max_bytes)
     try:
         with path.open("rb", buffering=0) as file, _without_collection():
-            return _read(path, FileSource(file, meter))
+            meter = Meter(
+                weight_bytes=min(max_bytes, _FREE_BYTES + _EXPANSION * os.fstat(file.fileno()).st_size)
+            )
+            return _read(path, FileSource(file, meter), assemble if with_weights else outline)
     except RefusedError as error:
         raise CheckpointError(f"{path.name}: {error}") from None
     except OSError as error:
@@ -85,7 +93,7 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _read(path: Path, source: FileSource) -> Network:
+def _read(path: Path, source: FileSource, build: Build) -> Network:
     head = source.read(0, min(source.size, _HEAD_BYTES))
     kind = "PyTorch file"
     if head.startswith(_ZIP):
@@ -98,13 +106,12 @@ def _read(path: Path, source: FileSource) -> Network:
         root = read_pickle(cursor, OFFICIAL_GLOBALS)
         if cursor.left:
             raise RefusedError(f"has {cursor.left} bytes after the end of its pickle; refused")
-    for recognises, read in _FORMATS:
+    for name, (recognises, read) in _FORMATS.items():
         if recognises(root):
-            networks, augment_p = read(root)
+            (networks, augment_p), found = read(root, build), name
             break
     else:
-        raise RefusedError(
-            f"a {kind} without a StyleGAN2 network known here; pass an official or rosinality one"
-        )
+        what = describe_stranger(root) or f"a {kind} without a StyleGAN2 network known here"
+        raise RefusedError(f"{what}; pass an official or rosinality StyleGAN2 network")
     fields = {"G": None, "D": None, "G_ema": None} | networks
-    return Network(**fields, meta=NetworkMeta(augment_p=augment_p), path=path)  # type: ignore[arg-type]
+    return Network(**fields, meta=NetworkMeta(augment_p=augment_p), path=path, format=found)  # type: ignore[arg-type]

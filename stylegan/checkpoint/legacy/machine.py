@@ -12,6 +12,7 @@ from stylegan.checkpoint.legacy.bounds import RefusedError, shown
 from stylegan.checkpoint.legacy.opcodes import next_opcode
 from stylegan.checkpoint.legacy.records import Global, StatefulRecord
 from stylegan.checkpoint.legacy.source import Cursor
+from stylegan.checkpoint.legacy.strangers import hint_of
 
 __all__ = ["PersistentLoad", "Table", "read_pickle"]
 
@@ -19,12 +20,6 @@ Table = Mapping[tuple[str, str], Global]
 PersistentLoad = Callable[[object], object]
 _MAX_INT_KEY = 1 << 60  # greater ones can be chosen so that all have the same hash
 _DAMAGED = "damaged or forged, fetch it again"
-_HINTS = {
-    "timm": " (a StyleGAN-XL or projected-GAN network?)",
-    "pg_modules": " (a StyleGAN-XL or projected-GAN network?)",
-    "torch.nn": " (a whole PyTorch module; save its state_dict)",
-    "training": " (a network pickled by its class; only those of the official tools are read)",
-}
 
 
 def read_pickle(cursor: Cursor, table: Table, persistent_load: PersistentLoad | None = None) -> object:
@@ -88,12 +83,8 @@ class _Machine:
             raise RefusedError(f"names a global by something that is not text; {_DAMAGED}")
         found = self.table.get((module, name))
         if found is None:
-            hint = next(
-                (text for prefix, text in _HINTS.items() if f"{module}.".startswith(f"{prefix}.")), ""
-            )
-            raise RefusedError(
-                f"wants the global {shown(f'{module}.{name}')}{hint}, which no StyleGAN2 network needs; refused"
-            )
+            wanted = f"{shown(f'{module}.{name}')}{hint_of(module)}"
+            raise RefusedError(f"wants the global {wanted}, which no StyleGAN2 network needs; refused")
         self.stack.append(found)
 
     def call(self) -> None:

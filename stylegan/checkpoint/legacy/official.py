@@ -7,9 +7,10 @@ read off the layers' attributes. The source code that travels with each module i
 
 from collections.abc import Iterator, Mapping
 
-from stylegan.checkpoint.legacy.assemble import Weight, assemble
+from stylegan.checkpoint.legacy.assemble import Build, Weight, assemble
 from stylegan.checkpoint.legacy.bounds import RefusedError, shown
 from stylegan.checkpoint.legacy.records import ModuleRecord
+from stylegan.checkpoint.legacy.strangers import CLASSES, SYNTHESES
 from stylegan.checkpoint.legacy.tensors import TensorRecord
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
@@ -36,8 +37,7 @@ _POSITIONAL = {
         "channel_max",
     ),
 }
-# How the work is done, not what is computed; or, for the last, a choice of the training that is over.
-_WITHOUT_EFFECT = ("fused_modconv_default", "freeze_layers")
+_WITHOUT_EFFECT = ("fused_modconv_default",)  # how the work is done, not what is computed
 _MAX_DEPTH = 12
 _MAX_MODULES = 4096
 _MAX_SETTINGS = 64
@@ -45,15 +45,20 @@ _DAMAGED = "damaged or forged, fetch it again"
 
 
 def is_official(root: object) -> bool:
-    """Whether an unpickled object has the outline of such a file."""
+    """Whether an unpickled object has the outline of such a file, or is one network by itself."""
+    if isinstance(root, ModuleRecord):
+        return True
     return type(root) is dict and any(isinstance(root.get(name), ModuleRecord) for name in _NETWORKS)
 
 
-def read_official(root: Mapping[object, object]) -> tuple[dict[str, Generator | Discriminator], float]:
+def read_official(
+    root: Mapping[object, object] | ModuleRecord, build: Build = assemble
+) -> tuple[dict[str, Generator | Discriminator], float]:
     """Build the networks of a file.
 
     Args:
-        root: the unpickled dictionary.
+        root: the unpickled dictionary, or one network.
+        build: what makes a network.
 
     Returns:
         The networks by name, and the augmentation probability.
@@ -61,6 +66,8 @@ def read_official(root: Mapping[object, object]) -> tuple[dict[str, Generator | 
     Raises:
         RefusedError: a network of another kind, or a damaged one.
     """
+    if isinstance(root, ModuleRecord):
+        root = {"D" if root.class_name == _NETWORKS["D"] else "G_ema": root}
     modules = {name: root[name] for name in _NETWORKS if root.get(name) is not None}
     for name, module in modules.items():
         _check_class(name, module)
@@ -68,7 +75,7 @@ def read_official(root: Mapping[object, object]) -> tuple[dict[str, Generator | 
     for name, module in modules.items():
         assert isinstance(module, ModuleRecord)
         arguments = _discriminator_arguments(module) if name == "D" else _generator_arguments(module)
-        networks[name] = assemble(name, arguments, _weights(module))
+        networks[name] = build(name, arguments, _weights(module))
     return networks, _augment_p(root.get("augment_pipe"))
 
 
@@ -76,15 +83,16 @@ def _check_class(name: str, module: object) -> None:
     if not isinstance(module, ModuleRecord):
         raise RefusedError(f"has a {name} that is no network; {_DAMAGED}")
     if module.class_name != _NETWORKS[name]:
+        maker = CLASSES.get(module.class_name, "another program")
         raise RefusedError(
-            f"has a {name} of class {shown(module.class_name)}, not StyleGAN2's {_NETWORKS[name]} "
-            "(StyleGAN3 or StyleGAN-XL?); only StyleGAN2 networks are read"
+            f"has a {name} of {maker} (class {shown(module.class_name)}); only StyleGAN2 networks are read"
         )
     synthesis = _children(module).get("synthesis")
     if synthesis is not None and "b4" not in _children(synthesis):
+        maker = SYNTHESES.get(synthesis.class_name, "another program")
         layer = next(iter(_children(synthesis).values()), synthesis)
         raise RefusedError(
-            f"has a {name} of StyleGAN3 (its synthesis begins with {shown(layer.class_name)}); "
+            f"has a {name} of {maker} (its synthesis begins with {shown(layer.class_name)}); "
             "only StyleGAN2 networks are read"
         )
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import torch
 
-from stylegan.checkpoint.legacy.assemble import Weight, assemble
+from stylegan.checkpoint.legacy.assemble import Build, Weight, assemble
 from stylegan.checkpoint.legacy.bounds import RefusedError, shown
 from stylegan.checkpoint.legacy.channels import channel_settings, resolutions
 from stylegan.checkpoint.legacy.tensors import TensorRecord
@@ -31,17 +31,20 @@ def is_rosinality(root: object) -> bool:
     """Whether an unpickled object has the outline of such a file."""
     if type(root) is not dict:
         return False
-    states = [root.get(name) for name in _NETWORKS.values()]
-    return any(
-        type(state) is dict and ("input.input" in state or "convs.0.0.weight" in state) for state in states
+    return _is_generator(root) or any(
+        _is_generator(state) or (type(state) is dict and "convs.0.0.weight" in state)
+        for state in (root.get(name) for name in _NETWORKS.values())
     )
 
 
-def read_rosinality(root: Mapping[str, object]) -> tuple[dict[str, Generator | Discriminator], float]:
+def read_rosinality(
+    root: Mapping[str, object], build: Build = assemble
+) -> tuple[dict[str, Generator | Discriminator], float]:
     """Build the networks of a file.
 
     Args:
-        root: the unpickled dictionary.
+        root: the unpickled dictionary, or the state dict of a generator by itself.
+        build: what makes a network.
 
     Returns:
         The networks by name, and the augmentation probability.
@@ -49,15 +52,22 @@ def read_rosinality(root: Mapping[str, object]) -> tuple[dict[str, Generator | D
     Raises:
         RefusedError: a network of another architecture, or a damaged one.
     """
+    if _is_generator(root):
+        root = {"g_ema": root}
     networks: dict[str, Generator | Discriminator] = {}
     for name, key in _NETWORKS.items():
         if root.get(key) is None:
             continue
         state = _State(name, root[key])
-        networks[name] = _read_discriminator(state) if name == "D" else _read_generator(state, root)
+        read = _read_discriminator if name == "D" else _read_generator
+        networks[name] = read(state, root, build)
     p = root.get("ada_aug_p", 0.0)
     known = isinstance(p, int | float) and math.isfinite(p) and 0 <= p <= 1
     return networks, float(p) if known else 0.0  # type: ignore[arg-type]
+
+
+def _is_generator(state: object) -> bool:
+    return type(state) is dict and ("input.input" in state or "module.input.input" in state)
 
 
 class _State:
@@ -130,7 +140,7 @@ def _has_leading_one(key: str, shape: tuple[int, ...]) -> bool:
     return len(shape) == dimensions and shape[0] == 1
 
 
-def _read_generator(state: _State, root: Mapping[str, object]) -> Generator:
+def _read_generator(state: _State, root: Mapping[str, object], build: Build) -> Generator:
     num_convs = state.count("convs.{}.conv.weight")
     sizes = resolutions(1 + num_convs // 2)
     num_layers = state.count("style.{}.weight", start=1)
@@ -156,9 +166,9 @@ def _read_generator(state: _State, root: Mapping[str, object]) -> Generator:
         weights["mapping.w_avg"] = Weight(shape=w_avg.shape[-1:], read=lambda: w_avg.read().reshape(-1))
     else:
         weights["mapping.w_avg"] = Weight(shape=(w_dim,), read=lambda: torch.zeros(w_dim))
-    network = assemble(state.name, arguments, weights, setup_filter(_FILTER))
+    network = build(state.name, arguments, weights, setup_filter(_FILTER))
     assert isinstance(network, Generator)
-    if w_avg is None:
+    if w_avg is None and not network.mapping.w_avg.is_meta:
         network.mapping.w_avg.copy_(_mean_w(network))
     return network
 
@@ -204,7 +214,7 @@ def _rgb_names(res: int, theirs: str) -> _Names:
     }
 
 
-def _read_discriminator(state: _State) -> Discriminator:
+def _read_discriminator(state: _State, root: Mapping[str, object], build: Build) -> Discriminator:
     sizes = resolutions(1 + state.count("convs.{}.conv1.0.weight", start=1))[::-1]
     outputs = ["convs.0.0", *(f"convs.{i}.conv2.1" for i in range(1, len(sizes)))]
     channels = {res: state.size(f"{layer}.weight", 0) for res, layer in zip(sizes, outputs, strict=True)}
@@ -218,7 +228,7 @@ def _read_discriminator(state: _State) -> Discriminator:
     if len(sizes) > 1:
         state.check_filter("convs.1.conv2.0.kernel")
     weights = state.weights(_discriminator_names(sizes))
-    network = assemble("D", arguments, weights, setup_filter(_FILTER))
+    network = build("D", arguments, weights, setup_filter(_FILTER))
     assert isinstance(network, Discriminator)
     return network
 

@@ -1,9 +1,10 @@
-"""The pickles of the official TensorFlow releases: StyleGAN2, and unconditional StyleGAN2-ADA.
+"""The pickles of the official TensorFlow releases: StyleGAN2 and StyleGAN2-ADA, the latter with labels too.
 
-A file holds three networks (G, D, and the averaged G), each with its settings and a list of named arrays; a generator
-keeps mapping and synthesis as networks of its own. Settings that have a shape are read off the arrays, since defaults
-are not stored. Dense weights are transposed, convolutions go from [kh, kw, in, out] to [out, in, kh, kw], the
-upsampling ones are turned by half a turn, and the bias of a modulation gains the 1 that TensorFlow adds in use.
+A file holds three networks (G, D, and the averaged G), or some of them, each with its settings and a list of named
+arrays; a generator keeps mapping and synthesis as networks of its own. Settings that have a shape are read off the
+arrays, since defaults are not stored. Dense weights are transposed, convolutions go from [kh, kw, in, out] to [out,
+in, kh, kw], the upsampling ones are turned by half a turn, and the bias of a modulation gains the 1 that TensorFlow
+adds in use.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from stylegan.checkpoint.legacy.arrays import ArrayRecord
-from stylegan.checkpoint.legacy.assemble import Weight, assemble
+from stylegan.checkpoint.legacy.assemble import Build, Weight, assemble
 from stylegan.checkpoint.legacy.bounds import RefusedError, shown
 from stylegan.checkpoint.legacy.channels import channel_settings, resolutions
 from stylegan.checkpoint.legacy.records import OldNetworkRecord
@@ -25,20 +26,33 @@ __all__ = ["is_tensorflow", "read_tensorflow"]
 
 _Change: TypeAlias = Callable[[Tensor], Tensor]
 _DAMAGED = "damaged or forged, fetch it again"
-_ONLY = "only TensorFlow's unconditional StyleGAN2 and ADA networks are read"
+_ONLY = "only TensorFlow's StyleGAN2 and ADA networks are read"
 _PASSED_OVER = ("lod",)
+_NAMES = ("G", "D", "G_ema")
+# A part of an array's name that only networks of another kind have -> what they are.
+_STRANGERS = {
+    "StyleMod/": "StyleGAN1",
+    "ToRGB_lod": "StyleGAN1 or progressive GAN",
+    "FromRGB_lod": "StyleGAN1 or progressive GAN",
+    "LabelConcat/": "the conditional StyleGAN2 from before ADA",
+}
 
 
 def is_tensorflow(root: object) -> bool:
     """Whether an unpickled object has the outline of such a file."""
+    if isinstance(root, OldNetworkRecord):
+        return True
     return type(root) in (tuple, list) and any(isinstance(item, OldNetworkRecord) for item in root)  # type: ignore[attr-defined]
 
 
-def read_tensorflow(root: Sequence[object]) -> tuple[dict[str, Generator | Discriminator], float]:
+def read_tensorflow(
+    root: Sequence[object] | OldNetworkRecord, build: Build = assemble
+) -> tuple[dict[str, Generator | Discriminator], float]:
     """Build the networks of a file.
 
     Args:
-        root: the unpickled triple.
+        root: the unpickled triple, with None for a network that is not there; or one or two networks.
+        build: what makes a network.
 
     Returns:
         The networks by name, and the augmentation probability, which these files do not hold: 0.
@@ -46,15 +60,25 @@ def read_tensorflow(root: Sequence[object]) -> tuple[dict[str, Generator | Discr
     Raises:
         RefusedError: a network of another architecture, or a damaged one.
     """
-    if len(root) != 3:
+    records = [root] if isinstance(root, OldNetworkRecord) else list(root)
+    if len(records) > len(_NAMES):
         raise RefusedError(
-            f"holds {len(root)} things, not the three networks G, D and averaged G; {_DAMAGED}"
+            f"holds {len(records)} things, not the three networks G, D and averaged G; {_DAMAGED}"
         )
     networks: dict[str, Generator | Discriminator] = {}
-    for name, record in zip(("G", "D", "G_ema"), root, strict=True):
+    names = _NAMES if len(records) == len(_NAMES) else map(_guess_name, records)
+    for name, record in zip(names, records, strict=True):
+        if record is None:
+            continue
         state = _State(name, record)
-        networks[name] = _read_discriminator(state) if name == "D" else _read_generator(state)
+        networks[name] = (_read_discriminator if name == "D" else _read_generator)(state, build)
     return networks, 0.0
+
+
+def _guess_name(record: object) -> str:
+    """Which network one is that stands for itself: a generator has components."""
+    components = _state_of("network", record).get("components")
+    return "G_ema" if components else "D"
 
 
 class _State:
@@ -70,6 +94,9 @@ class _State:
             if component in ("mapping", "synthesis"):
                 self._add(f"{component}/", _state_of(name, inner))
         self.unused = set(self.arrays) - set(_PASSED_OVER)
+        for part, what in _STRANGERS.items():
+            if any(part in key for key in self.arrays):
+                raise RefusedError(f"has a {name} of {what}; {_ONLY}")
 
     def _add(self, prefix: str, state: Mapping[object, object]) -> None:
         variables = state.get("variables")
@@ -162,34 +189,60 @@ def _prefixed(prefix: str, weights: Mapping[str, Weight]) -> dict[str, Weight]:
     return {f"{prefix}.{key}": weight for key, weight in weights.items()}
 
 
-def _refuse_conditional(state: _State) -> None:
-    label_size = state.settings.get("label_size", 0)
-    if type(label_size) is not int or label_size != 0:
-        raise RefusedError(f"has a conditional {state.name}; {_ONLY}")
+def _label_widths(state: _State, key: str) -> tuple[int, int]:
+    """Width of the label and of its embedding, by the layer that embeds it; 0 and 0 without labels."""
+    c_dim = state.settings.get("label_size", 0)
+    if type(c_dim) is not int:
+        raise RefusedError(f"has a {state.name} with a label_size that is no number; {_DAMAGED}")
+    widths = state.shape(f"{key}/weight", 2) if f"{key}/weight" in state.arrays else (0, 0)
+    if c_dim != widths[0]:
+        raise RefusedError(
+            f"has a conditional {state.name} whose labels ({c_dim}) and their embedding ({widths[0]}) differ; {_ONLY}"
+        )
+    return widths[0], widths[1]
 
 
-def _read_generator(state: _State) -> Generator:
-    _refuse_conditional(state)
+def _mapping_arguments(
+    state: _State, prefix: str, layer: str, w_dim: int, embed_features: int
+) -> tuple[dict[str, object], dict[str, Weight]]:
+    """Settings and weights of a mapping network, whose layers are called `prefix`, `layer` and a number."""
+    num_layers = sum(f"{prefix}{layer}{n}/weight" in state.arrays for n in range(64))
+    arguments: dict[str, object] = {
+        "num_layers": num_layers,
+        "lr_multiplier": state.settings.get("mapping_lrmul", 0.01),
+    }
+    if num_layers > 1 and (width := state.shape(f"{prefix}{layer}0/weight", 2)[1]) != w_dim:
+        arguments["layer_features"] = width
+    if embed_features not in (0, w_dim):
+        arguments["embed_features"] = embed_features
+    weights: dict[str, Weight] = {}
+    if embed_features:
+        weights |= _prefixed("mapping.embed", state.dense(f"{prefix}LabelEmbed"))
+    for i in range(num_layers):
+        weights |= _prefixed(f"mapping.fc{i}", state.dense(f"{prefix}{layer}{i}"))
+    return arguments, weights
+
+
+def _read_generator(state: _State, build: Build) -> Generator:
+    c_dim, embed_features = _label_widths(state, "mapping/LabelEmbed")
     sizes = resolutions(
         sum(f"synthesis/{4 << n}x{4 << n}/Conv1/weight" in state.arrays for n in range(1, 12)) + 1
     )
-    num_layers = sum(f"mapping/Dense{n}/weight" in state.arrays for n in range(64))
     architecture = _architecture(
         state, "synthesis/{0}x{0}/Skip/weight", "synthesis/{0}x{0}/ToRGB/weight", 4, 8
     )
     has_rgb = sizes if architecture == "skip" else sizes[-1:]
     last = {res: f"synthesis/{res}x{res}/{'Conv' if res == 4 else 'Conv1'}" for res in sizes}
     widths = {res: state.shape(f"{key}/weight", 4)[3] for res, key in last.items()}
+    w_dim = state.shape(f"{last[4]}/mod_weight", 2)[0]
+    mapping, weights = _mapping_arguments(state, "mapping/", "Dense", w_dim, embed_features)
     arguments: dict[str, object] = {
-        "z_dim": state.shape("mapping/Dense0/weight", 2)[0],
-        "c_dim": 0,
-        "w_dim": state.shape(f"{last[4]}/mod_weight", 2)[0],
+        "z_dim": state.shape("mapping/Dense0/weight", 2)[0] - embed_features,
+        "c_dim": c_dim,
+        "w_dim": w_dim,
         "img_resolution": sizes[-1],
         "img_channels": state.shape(f"synthesis/{sizes[-1]}x{sizes[-1]}/ToRGB/weight", 4)[3],
-        "mapping_kwargs": {
-            "num_layers": num_layers,
-            "lr_multiplier": state.settings.get("mapping_lrmul", 0.01),
-        },
+        "mapping_kwargs": mapping,
         "synthesis_kwargs": {
             **channel_settings(widths),
             **state.given("num_fp16_res", "conv_clamp"),
@@ -197,10 +250,8 @@ def _read_generator(state: _State) -> Generator:
             "resample_filter": state.taps(),
         },
     }
-    weights = {"mapping.w_avg": state.weight("dlatent_avg", (0,))}
+    weights["mapping.w_avg"] = state.weight("dlatent_avg", (0,))
     weights["synthesis.b4.const"] = state.weight("synthesis/4x4/Const/const", (0, 1, 2), num_leading=1)
-    for i in range(num_layers):
-        weights |= _prefixed(f"mapping.fc{i}", state.dense(f"mapping/Dense{i}"))
     for n, res in enumerate(sizes):
         block, theirs = f"synthesis.b{res}", f"synthesis/{res}x{res}"
         weights |= _prefixed(f"{block}.conv1", state.layer(last[res], 2 * n))
@@ -213,13 +264,13 @@ def _read_generator(state: _State) -> Generator:
             rgb = state.conv(f"{theirs}/ToRGB") | state.modulation(f"{theirs}/ToRGB")
             weights |= _prefixed(f"{block}.torgb", rgb)
     state.finish()
-    network = assemble(state.name, arguments, weights, setup_filter(state.taps()))
+    network = build(state.name, arguments, weights, setup_filter(state.taps()))
     assert isinstance(network, Generator)
     return network
 
 
-def _read_discriminator(state: _State) -> Discriminator:
-    _refuse_conditional(state)
+def _read_discriminator(state: _State, build: Build) -> Discriminator:
+    c_dim, embed_features = _label_widths(state, "LabelEmbed")
     sizes = resolutions(sum(f"{4 << n}x{4 << n}/Conv0/weight" in state.arrays for n in range(1, 12)) + 1)[
         ::-1
     ]
@@ -227,20 +278,26 @@ def _read_discriminator(state: _State) -> Discriminator:
     architecture = _architecture(state, "{0}x{0}/Skip/weight", "{0}x{0}/FromRGB/weight", 4, sizes[0])
     width_at_4 = state.shape("4x4/Conv/weight", 4)[3]
     widths = {res: state.shape(f"{res}x{res}/Conv0/weight", 4)[3] for res in sizes[:-1]} | {4: width_at_4}
+    weights: dict[str, Weight] = {}
+    conditional: dict[str, object] = {}
+    if c_dim:
+        cmap_dim = state.shape("Output/weight", 2)[1]
+        mapping, weights = _mapping_arguments(state, "", "Mapping", cmap_dim, embed_features)
+        conditional = {"cmap_dim": cmap_dim, "mapping_kwargs": mapping}
     arguments: dict[str, object] = {
-        "c_dim": 0,
+        "c_dim": c_dim,
         "img_resolution": sizes[0],
         "img_channels": state.shape(f"{top}/FromRGB/weight", 4)[2],
         "architecture": architecture,
         **channel_settings(widths),
         **state.given("num_fp16_res", "conv_clamp"),
+        **conditional,
         "block_kwargs": {"resample_filter": state.taps()},
         "epilogue_kwargs": {
             "mbstd_num_channels": state.shape("4x4/Conv/weight", 4)[2] - width_at_4,
             **state.given("mbstd_group_size"),
         },
     }
-    weights: dict[str, Weight] = {}
     for res in sizes:
         theirs = f"{res}x{res}"
         if res == sizes[0] or architecture == "skip":
@@ -253,7 +310,7 @@ def _read_discriminator(state: _State) -> Discriminator:
     weights |= _prefixed("b4.conv", state.conv("4x4/Conv"))
     weights |= _prefixed("b4.fc", state.dense("4x4/Dense0")) | _prefixed("b4.out", state.dense("Output"))
     state.finish()
-    network = assemble("D", arguments, weights, setup_filter(state.taps()))
+    network = build("D", arguments, weights, setup_filter(state.taps()))
     assert isinstance(network, Discriminator)
     return network
 

@@ -24,7 +24,7 @@ LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 STORAGE_GLOBALS: Table = {("torch", name): Global(name=f"torch.{name}") for name in STORAGE_DTYPES}
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_MAX_DIRECTORY_BYTES = 16 << 20
+_MAX_DIRECTORY_BYTES = 2 << 20  # 20,000 members; a training's file has some 2,000
 _MAX_PICKLE_BYTES = 64 << 20
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _DAMAGED = "damaged or forged, fetch it again"
@@ -181,19 +181,36 @@ def _list_members(source: Source) -> Mapping[str, zipfile.ZipInfo]:
         with zipfile.ZipFile(_DirectoryFile(source)) as opened:
             infos = opened.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError) as error:
-        raise RefusedError(f"a damaged zip archive ({error}); fetch it again") from None
+        raise RefusedError(
+            f"a zip archive cut short or damaged ({error}); download or copy it again"
+        ) from None
+    for info in infos:
+        _check_name(info)
     members = {info.filename: info for info in infos}
-    if len(members) != len(infos):
+    if len({name.lower() for name in members}) != len(infos):
         raise RefusedError("a zip archive with two members of one name; refused")
     return members
+
+
+def _check_name(info: zipfile.ZipInfo) -> None:
+    """Refuse names that mean one thing here and another elsewhere, or lead out of the archive."""
+    name = info.orig_filename
+    parts = name.split("/")
+    if name != info.filename or "\\" in name or ":" in parts[0] or "" in parts[:-1] or ".." in parts:
+        raise RefusedError(f"has a member called {shown(name)}, which PyTorch writes not; refused")
 
 
 def _member(source: Source, info: zipfile.ZipInfo) -> Span:
     """Where the bytes of a member lie."""
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.compress_size != info.file_size:
         raise RefusedError(f"has a compressed member {shown(info.filename)}; PyTorch writes none, refused")
+    if not 0 <= info.header_offset <= source.size:
+        raise RefusedError(f"damaged at its member {shown(info.filename)}; fetch it again")
     signature, name, extra = _LOCAL_HEADER.unpack(source.read(info.header_offset, _LOCAL_HEADER.size))
-    start = info.header_offset + _LOCAL_HEADER.size + name + extra
+    name_start = info.header_offset + _LOCAL_HEADER.size
+    start = name_start + name + extra
     if signature != b"PK\x03\x04" or info.file_size > source.size - start:
         raise RefusedError(f"damaged at its member {shown(info.filename)}; fetch it again")
+    if source.read(name_start, name) != info.filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437"):
+        raise RefusedError(f"calls its member {shown(info.filename)} otherwise at its beginning; refused")
     return Span(source, start, info.file_size)

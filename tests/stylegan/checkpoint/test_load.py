@@ -6,9 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylegan.checkpoint import find_network, list_snapshots, load, load_network, snapshot_name
+from stylegan.checkpoint import (
+    find_network,
+    list_snapshots,
+    load,
+    load_network,
+    outline_network,
+    snapshot_name,
+)
 from stylegan.checkpoint.load import EMBEDDED
 from stylegan.errors import CheckpointError
+from tests.stylegan.checkpoint.legacy import writers
 
 
 @pytest.fixture
@@ -30,6 +38,16 @@ def run(good: Path, tmp_path: Path) -> Path:
 
 def test_a_file(good: Path) -> None:
     assert find_network(good) == find_network(str(good)) == good
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME")
+def test_a_tilde_is_the_users_home(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(run.parent))
+    for text in (f"~/{run.name}", f"~/{run.name}@16", f"~/{run.name}/{snapshot_name(16)}"):
+        assert find_network(text) == run / snapshot_name(16)
+    for text in ("~nobody-by-this-name/x.pkl", "~/missing.pkl", "~"):
+        with pytest.raises(CheckpointError):
+            find_network(text)
 
 
 def test_a_run_folder_is_its_last_snapshot(run: Path) -> None:
@@ -124,6 +142,27 @@ def test_a_file_that_may_not_be_read(good: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(CheckpointError, match=r"cannot be read \(Permission denied\)"):
         load_network(good)
+
+
+def outlined(path: Path) -> None:
+    whole, outline = load_network(path), outline_network(path)
+    assert (outline.format, outline.meta, outline.path) == (whole.format, whole.meta, path)
+    for part in ("G", "D", "G_ema"):
+        expected, found = getattr(whole, part), getattr(outline, part)
+        assert (found is None) == (expected is None)
+        if expected is not None:
+            shapes = {key: value.shape for key, value in expected.state_dict().items()}
+            assert {key: value.shape for key, value in found.state_dict().items()} == shapes
+            assert all(value.is_meta for value in found.parameters())
+            assert found.init_kwargs == expected.init_kwargs
+
+
+def test_an_outline_is_the_network_without_its_weights(good: Path, tmp_path: Path) -> None:
+    G, D = writers.generator(), writers.discriminator()
+    outlined(good)
+    outlined(writers.write_official(tmp_path / "a.pkl", {"G_ema": G, "D": D}, p=0.5))
+    outlined(writers.write_tensorflow(tmp_path / "b.pkl", (G, D, G)))
+    outlined(writers.write_rosinality(tmp_path / "c.pt", {"g_ema": G, "d": D}))
 
 
 def test_a_missing_embedded_network_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

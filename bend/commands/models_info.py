@@ -1,0 +1,29 @@
+"""`bend models info`: what a network file is, and what it would run elsewhere."""
+
+import json
+
+import click
+
+from bend.options import json_option
+
+__all__ = ["info"]
+
+
+@click.command()
+@click.argument("file")
+@json_option
+def info(file: str, *, as_json: bool) -> None:
+    """Say what FILE (a network file, run folder, RUN@KIMG or name) is, without running anything in it.
+
+    Format, architecture, kimg, checksums, and what an ordinary unpickler would call and execute. A file that is not
+    to be read is told as far as it goes, with exit status 1.
+
+    Example: bend models info faces64
+    """
+    from bend.errors import ModelError
+    from bend.models.facts import describe, lines
+
+    facts = describe(file)
+    click.echo(json.dumps(facts.as_json(), indent=2) if as_json else "\n".join(lines(facts)))
+    if facts.refusal:
+        raise ModelError(facts.refusal)

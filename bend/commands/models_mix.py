@@ -1,0 +1,54 @@
+"""`bend models mix`: make one network of several, layer by layer."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from bend.options import force_option, json_option, output_option, shares_option, usage_errors
+
+__all__ = ["mix"]
+
+
+@click.command()
+@click.option("--from", "base", required=True, metavar="NETWORK", help="The network at 0.")
+@click.option(
+    "--to", "bents", multiple=True, required=True, metavar="NETWORK", help="At 1; several are mixed."
+)
+@shares_option
+@click.option("--amount", default="0.5", show_default=True, help="A number, or by layer: b4=0,b64=1.")
+@click.option(
+    "--swap", type=int, metavar="RES", help="Bent from this resolution on, base below; with --amount 1."
+)
+@click.option("--logistic", metavar="RES:OCTAVES", help="The same, passing smoothly: 16:0.5.")
+@output_option("A .safetensors file.")
+@force_option
+@json_option
+def mix(
+    *,
+    base: str,
+    bents: tuple[str, ...],
+    shares: tuple[float, ...] | None,
+    amount: str,
+    swap: int | None,
+    logistic: str | None,
+    output: Path,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make one network of a base and what it was bent to.
+
+    Example: bend models mix --from faces64 --to runs/00000-rocks-faces64@2 --amount b4=0,b64=1 -o mixed.safetensors
+    """
+    from bend.dial_amount import parse_amount, parse_logistic
+    from bend.mixed_network import mix_networks
+
+    with usage_errors():
+        passage = None if logistic is None else parse_logistic(logistic)
+        turned = parse_amount(amount, swap=swap, logistic=passage)
+    mixed = mix_networks(base, bents, turned, output, shares=shares, force=force)
+    if as_json:
+        click.echo(json.dumps({**dataclasses.asdict(mixed), "output": str(mixed.output)}))
+    else:
+        click.echo(f"{mixed.output}: {', '.join(mixed.networks)} of {' + '.join((mixed.base, *mixed.bents))}")

@@ -1,0 +1,58 @@
+"""`bend roll`: chance."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from bend.config import RenderConfig
+from bend.options import SEEDS, force_option, json_option, output_option, render_options, usage_errors
+
+__all__ = ["roll"]
+
+
+@click.command()
+@click.option("--n", type=int, default=64, show_default=True, metavar="N", help="How many.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the dice.")
+@click.option(
+    "--breed",
+    type=(click.Path(path_type=Path), click.Path(path_type=Path)),
+    metavar="A.toml B.toml",
+    help="Cross and mutate two recipes of a roll instead of throwing anew.",
+)
+@click.option(
+    "--seeds", type=SEEDS, default="0-3", show_default=True, metavar="0-31,77", help="Faces of each."
+)
+@output_option("Folder for the sheet and the recipes.")
+@render_options
+@force_option
+@json_option
+def roll(
+    *,
+    config: RenderConfig,
+    n: int,
+    seed: int,
+    breed: tuple[Path, Path] | None,
+    seeds: tuple[int, ...],
+    output: Path,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Throw random bends, keep those that live, and show them on a sheet with the recipe of each.
+
+    Example: bend roll --n 64 -o out/roll
+    """
+    from bend.roll import RollConfig
+    from bend.roll import roll as throw
+
+    with usage_errors():
+        dice = RollConfig(n=n, seed=seed, breed=breed or (), seeds=seeds)
+    done = throw(config, dice, output, force=force)
+    if as_json:
+        click.echo(json.dumps({**dataclasses.asdict(done), "folder": str(done.folder)}))
+        return
+    dead = ", ".join(f"{count} {fault}" for fault, count in done.faults.items())
+    click.echo(
+        f"{done.folder}: {done.num_alive} of {done.num_thrown} throws live{f' ({dead})' if dead else ''}"
+    )

@@ -1,0 +1,87 @@
+"""What networks there are by name: those that come with bend, and those that can be pulled."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from stylegan.checkpoint import outline_network
+from stylegan.checkpoint.cache import networks_folder, read_record
+from stylegan.checkpoint.known import KNOWN
+from stylegan.checkpoint.load import EMBEDDED
+
+__all__ = ["Row", "rows", "table"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A network that has a name."""
+
+    name: str
+    """What `--base` and `--network` take."""
+    resolution: int
+    """Side of its pictures, in pixels."""
+    num_bytes: int | None
+    """Size of its file; None where it was not downloaded."""
+    approximate_mb: int
+    """Megabytes to expect, or that the file has."""
+    licence: str
+    """Licence of the weights."""
+    state: str
+    """`embedded`, `downloaded` or `not downloaded`."""
+    about: str
+    """What it draws."""
+    url: str
+    """Where it comes from; empty for an embedded one."""
+    sha256: str
+    """Checksum of the file as it was downloaded; empty before."""
+
+
+def rows() -> Iterator[Row]:
+    """The embedded networks, then the known ones.
+
+    Raises:
+        CheckpointError: an embedded network is missing or damaged.
+    """
+    for name, path in EMBEDDED.items():
+        network = outline_network(name)
+        size = path.stat().st_size
+        yield Row(
+            name=name,
+            resolution=network.generator().img_resolution,
+            num_bytes=size,
+            approximate_mb=round(size / 1e6),
+            licence=network.meta.licence,
+            state="embedded",
+            about="faces, small; comes with bend",
+            url="",
+            sha256="",
+        )
+    for name, known in KNOWN.items():
+        record = read_record(name)
+        there = record is not None and (networks_folder() / record.file).is_file()
+        size_there = record.num_bytes if record is not None and there else None
+        yield Row(
+            name=name,
+            resolution=known.resolution,
+            num_bytes=size_there,
+            approximate_mb=known.approximate_mb if size_there is None else round(size_there / 1e6),
+            licence=known.licence,
+            state="downloaded" if there else "not downloaded",
+            about=known.about,
+            url=known.url,
+            sha256=record.sha256 if record is not None else "",
+        )
+
+
+def table(found: list[Row]) -> list[str]:
+    """The rows as aligned lines; a size with ~ is what to expect."""
+    head = ("NAME", "PIXELS", "SIZE", "STATE", "DRAWS", "LICENCE")
+    cells = [head]
+    for row in found:
+        about = "~" if row.num_bytes is None else ""
+        size = f"{about}{row.approximate_mb} MB"
+        cells.append((row.name, str(row.resolution), size, row.state, row.about, row.licence))
+    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]

@@ -1,0 +1,166 @@
+"""Making a known network one that `--base` and `--network` take: download, look, remember, put in its place.
+
+A published checksum is checked where one is known. Where none is, the first download is trusted and its SHA-256
+remembered; any later download must be the same file. What is not a StyleGAN2 network is never kept.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from bend.errors import ModelError
+from bend.models.download import Download, fetch
+from stylegan.checkpoint import outline_network
+from stylegan.checkpoint.cache import (
+    CacheRecord,
+    cached_network,
+    hash_file,
+    networks_folder,
+    read_record,
+    record_path,
+)
+from stylegan.checkpoint.known import KNOWN, KnownNetwork
+from stylegan.checkpoint.load import EMBEDDED
+from stylegan.errors import CheckpointError
+from stylegan.lock import FileLock, LockHeldError
+
+__all__ = ["Pulled", "destination", "find_known", "pull"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """A network that is there now."""
+
+    name: str
+    """What `--base` and `--network` take."""
+    path: Path
+    """Its file."""
+    num_bytes: int
+    """Size of the file."""
+    sha256: str
+    """Checksum of the file, hexadecimal."""
+    trust: str
+    """What the checksum was compared with: `published`, `earlier download`, or `none: first download`."""
+    licence: str
+    """Licence of the weights."""
+    was_there: bool
+    """Nothing was downloaded."""
+
+
+def find_known(name: str) -> KnownNetwork:
+    """The entry of a known network.
+
+    Raises:
+        ModelError: unknown, or nothing that is downloaded.
+    """
+    if name in EMBEDDED:
+        raise ModelError(f"{name}: comes with bend, there is nothing to download; use it by its name")
+    if name not in KNOWN:
+        raise ModelError(f"{name}: no network is known by this name; known are {', '.join(KNOWN)}")
+    return KNOWN[name]
+
+
+def destination(name: str) -> Path:
+    """Where the file of a known network goes.
+
+    Raises:
+        ModelError: unknown.
+    """
+    return networks_folder() / f"{name}{PurePosixPath(urlsplit(find_known(name).url).path).suffix}"
+
+
+def pull(
+    name: str,
+    *,
+    force: bool = False,
+    max_bytes: int = 2 << 30,
+    on_bytes: Callable[[int, int | None], None] = lambda done, total: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Pulled:
+    """Download a known network unless it is there.
+
+    Args:
+        name: a key of `KNOWN`.
+        force: download it again.
+        max_bytes: more than this is refused.
+        on_bytes: told of progress: bytes so far, and bytes in all if that is known.
+        pause: waits so many seconds before another attempt.
+
+    Raises:
+        ModelError: unknown, refused, broken off, somebody else is at it, or another file than before.
+        CheckpointError: what is there is no longer what was downloaded.
+        OSError: the disk cannot be read or written.
+    """
+    known = find_known(name)
+    final = destination(name)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(name, final):
+        earlier = read_record(name)
+        if not force and (there := cached_network(name)) and earlier is not None:
+            _compare(name, known, earlier, there, hash_file(there))
+            return _report(name, known, earlier, there, "earlier download", was_there=True)
+        part = fetch(Download(url=known.url, path=final, max_bytes=max_bytes, on_bytes=on_bytes, pause=pause))
+        sha256 = hash_file(part)
+        try:
+            _compare(name, known, earlier, part, sha256)
+            _check_is_network(known.url, part)
+        except ModelError:
+            part.unlink()
+            raise
+        part.replace(final)
+        stat = final.stat()
+        record = CacheRecord(
+            file=final.name, url=known.url, sha256=sha256, num_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns
+        )
+        record.save(name)
+        trust = "published" if known.sha256 else ("earlier download" if earlier else "none: first download")
+        return _report(name, known, record, final, trust, was_there=False)
+
+
+@contextlib.contextmanager
+def _alone(name: str, final: Path) -> Iterator[None]:
+    try:
+        lock = FileLock(final.with_name(f".{name}.lock"))
+    except LockHeldError as error:
+        raise ModelError(f"{name}: is being pulled by process {error.holder}; wait for it to end") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _compare(name: str, known: KnownNetwork, earlier: CacheRecord | None, path: Path, sha256: str) -> None:
+    if known.sha256 and sha256 != known.sha256:
+        raise ModelError(
+            f"{name}: {path.name} has SHA-256 {sha256}, published is {known.sha256}; not kept, try again"
+        )
+    if earlier is not None and sha256 != earlier.sha256:
+        raise ModelError(
+            f"{name}: {path.name} has SHA-256 {sha256}, but {earlier.sha256} when it was first downloaded; not kept. "
+            f"To trust the new one, remove {record_path(name)}"
+        )
+
+
+def _check_is_network(url: str, part: Path) -> None:
+    try:
+        outline_network(part)
+    except CheckpointError as error:
+        reason = str(error).removeprefix(f"{part.name}: ")
+        raise ModelError(f"{url}: what came from there is no network: {reason}") from None
+
+
+def _report(
+    name: str, known: KnownNetwork, record: CacheRecord, path: Path, trust: str, *, was_there: bool
+) -> Pulled:
+    return Pulled(
+        name=name,
+        path=path,
+        num_bytes=record.num_bytes,
+        sha256=record.sha256,
+        trust=trust,
+        licence=known.licence,
+        was_there=was_there,
+    )

@@ -1,0 +1,222 @@
+"""`bend roll`: throws until enough live, and leaves a sheet of them with the recipe of each.
+
+A folder holds `roll.png`, every chance numbered, and `00.toml`, `01.toml`, … which `bend run` plays, and which are
+bred by the next roll. The same seed and network give the same folder.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from bend import latents, render
+from bend.bends.grammar import parse_bends
+from bend.config import RenderConfig
+from bend.errors import RecipeError, RenderError, SettingsError
+from bend.grid import square
+from bend.labelled import labelled_sheet
+from bend.picture import Pixels, enlarge, refuse_existing, save_picture
+from bend.provenance import describe
+from bend.recipe import Recipe, Stage, read_recipe, write_recipe
+from bend.roll.chances import Chance, breed, draw
+from bend.roll.judge import Judge, Verdict
+from stylegan.checkpoint import load_network
+from stylegan.generator import Generator
+from stylegan.taps import Tap, taps
+
+__all__ = ["RollConfig", "Rolled", "roll"]
+
+SHEET = "roll.png"
+_TRIES = 12  # throws for each that is wanted, before giving up
+_MOST = 1000
+_SEEDS_JUDGED = tuple(range(6))
+_CELL = 128  # pixels of a picture on the sheet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollConfig:
+    """What is rolled.
+
+    Attributes:
+        n: how many are wanted.
+        seed: of the dice.
+        breed: recipes of a roll to cross and mutate; none for new ones.
+        seeds: shown of each chance.
+    """
+
+    n: int = 64
+    seed: int = 0
+    breed: tuple[Path, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2, 3)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n <= _MOST:
+            raise SettingsError(f"--n {self.n} is out of range; 1 to {_MOST} it may be")
+        if len(self.breed) == 1:
+            raise SettingsError(
+                f"--breed {self.breed[0]}: one alone has no children; name two recipes or more"
+            )
+        if not self.seeds:
+            raise SettingsError("--seeds names none; give at least one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rolled:
+    """What was rolled.
+
+    Attributes:
+        folder: with the sheet and the recipes.
+        num_alive: recipes written.
+        num_thrown: throws in all.
+        faults: how many throws were dead of what.
+    """
+
+    folder: Path
+    num_alive: int
+    num_thrown: int
+    faults: dict[str, int]
+
+
+def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = False) -> Rolled:
+    """Throw, judge, and write what lives.
+
+    Args:
+        config: how pictures are drawn; its bends and truncation are the dice's.
+        dice: what is rolled.
+        folder: where to.
+        force: write over an earlier roll there.
+
+    Raises:
+        SettingsError: the network cannot be bent so.
+        RecipeError: what is to be bred is no recipe of bends.
+        RenderError: something is in the way, or nothing that was thrown lives.
+        StyleganError: the network cannot be read.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RenderError(f"{folder} is a file; give another folder with -o")
+    refuse_existing(folder / SHEET, force)
+    parents = [_chance_of(path) for path in dice.breed]
+    network = load_network(config.network)
+    G = render.open_generator(config)
+    D = network.D if network.D is not None and network.D.img_resolution == G.img_resolution else None
+    judge = Judge(_pictures(G, config, Chance(bends=()), _SEEDS_JUDGED), None if D is None else D.eval())
+    alive: list[Chance] = []
+    faults: Counter[str] = Counter()
+    with tqdm(total=dice.n, desc="rolling", unit="bend", disable=None) as bar:
+        for chance in _throws(dice, parents, list(taps(G).values())):
+            verdict = _verdict(judge, G, config, chance)
+            if verdict.fault:
+                faults[verdict.fault] += 1
+                continue
+            alive.append(chance)
+            bar.update()
+            if len(alive) == dice.n:
+                break
+    if not alive:
+        raise RenderError("nothing that was thrown lives; try another --seed, or another network")
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder, alive, config, dice, G)
+    return Rolled(
+        folder=folder,
+        num_alive=len(alive),
+        num_thrown=len(alive) + faults.total(),
+        faults=dict(sorted(faults.items())),
+    )
+
+
+def _throws(dice: RollConfig, parents: Sequence[Chance], places: Sequence[Tap]) -> Iterator[Chance]:
+    """Throws in the order of their numbers, each with dice of its own; the first children are their parents."""
+    yield from parents
+    for number in range(dice.n * _TRIES):
+        rng = np.random.default_rng([dice.seed, number])
+        if parents:
+            a, b = rng.choice(len(parents), 2, replace=False)
+            yield breed(rng, parents[a], parents[b], places)
+        else:
+            yield draw(rng, places)
+
+
+def _verdict(judge: Judge, G: Generator, config: RenderConfig, chance: Chance) -> Verdict:
+    try:
+        home = _pictures(G, config, Chance(bends=(), trunc=chance.trunc), _SEEDS_JUDGED)
+        return judge.judge(_pictures(G, config, chance, _SEEDS_JUDGED), home)
+    except (SettingsError, torch.linalg.LinAlgError):
+        return Verdict(distance=0, diversity=0, fault="impossible")
+
+
+def _pictures(G: Generator, config: RenderConfig, chance: Chance, seeds: Sequence[int]) -> Pixels:
+    """uint8 `[N, H, W, 3]`."""
+    bent = dataclasses.replace(config, bend=_texts(chance), trunc=chance.trunc)
+    drawn = render.frames(
+        G,
+        latents.ws_from_seeds(G, bent, seeds),
+        noise_mode=bent.noise_mode,
+        noise_seeds=seeds,
+        batch=bent.batch,
+        plays=render.open_plays(bent, G),
+    )
+    return np.stack(list(drawn))
+
+
+def _write(
+    folder: Path, alive: Sequence[Chance], config: RenderConfig, dice: RollConfig, G: Generator
+) -> None:
+    digits = max(len(str(len(alive) - 1)), 2)
+    for stale in folder.glob("*.toml"):
+        if stale.stem.isdecimal():
+            stale.unlink()
+    for number, chance in enumerate(alive):
+        write_recipe(
+            folder / f"{number:0{digits}d}.toml", _recipe_of(f"{number:0{digits}d}", chance, config, dice)
+        )
+    scale = max(_CELL // G.img_resolution, 1)
+    columns, _ = square(len(alive))
+    cells = [enlarge(_pictures(G, config, chance, dice.seeds[:1])[0], scale, "lanczos") for chance in alive]
+    labels = [f"{number:0{digits}d}" for number in range(len(alive))]
+    rows = [
+        labelled_sheet(labels[start : start + columns], [[cell] for cell in cells[start : start + columns]])
+        for start in range(0, len(cells), columns)
+    ]
+    width = rows[0].shape[1]
+    padded = [np.pad(row, [(0, 0), (0, width - row.shape[1]), (0, 0)]) for row in rows]
+    save_picture(folder / SHEET, np.concatenate(padded), describe("roll", config, G, None, roll=_facts(dice)))
+
+
+def _facts(dice: RollConfig) -> dict[str, object]:
+    return {
+        "n": dice.n,
+        "seed": dice.seed,
+        "seeds": list(dice.seeds),
+        "breed": [path.name for path in dice.breed],
+    }
+
+
+def _recipe_of(number: str, chance: Chance, config: RenderConfig, dice: RollConfig) -> Recipe:
+    options = {
+        "network": config.network,
+        "weights": config.weights,
+        "seeds": ",".join(map(str, dice.seeds)),
+        "trunc": chance.trunc,
+        "bend": list(_texts(chance)),
+        "output": f"{number}.png",
+    }
+    return Recipe(title=f"roll {dice.seed}, {number}", stages=(Stage(do="render grid", options=options),))
+
+
+def _texts(chance: Chance) -> tuple[str, ...]:
+    return tuple(map(str, chance.bends))
+
+
+def _chance_of(path: Path) -> Chance:
+    """The bends of a recipe's first stage that has any."""
+    for stage in read_recipe(path).stages:
+        if texts := stage.options.get("bend"):
+            bends = parse_bends([texts] if isinstance(texts, str) else texts)
+            trunc = stage.options.get("trunc", 1.0)
+            return Chance(bends=bends, trunc=float(trunc) if isinstance(trunc, (int, float)) else 1.0)
+    raise RecipeError(f"{path}: no stage of it bends anything; breed recipes of `bend roll`")

@@ -1,0 +1,73 @@
+"""The sound of a film: a track decoded, cut to the length of the film, and encoded beside the pictures as AAC.
+
+Sample k of the track is sample k of the film, so that what is heard and what is seen stay together to a frame. What is
+listened for in a track is `bend.sound`'s.
+"""
+
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from bend.errors import SettingsError
+
+__all__ = ["SoundTrack"]
+
+_RATE = 48000
+_BITS_PER_SECOND = 192_000
+_FRAME = 1024  # samples of an AAC frame
+
+
+class SoundTrack:
+    """Sound on its way into a container.
+
+    Args:
+        path: the track.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._frames = _frames(path)
+        self._container: Any = None
+        self._stream: Any = None
+        self._position = 0
+
+    def join(self, container: Any) -> None:
+        """Add a stream to a container that is open for writing and has no packets yet."""
+        self._container = container
+        self._stream = container.add_stream("aac", rate=_RATE, layout="stereo")
+        self._stream.bit_rate = _BITS_PER_SECOND
+
+    def play_until(self, seconds: Fraction) -> None:
+        """Encode up to a time of the film, to the end of an AAC frame."""
+        end = round(seconds * _RATE)
+        while self._position < end:
+            frame = next(self._frames, None)
+            if frame is None:
+                return
+            self._encode(frame)
+
+    def end(self) -> None:
+        """Write what the encoder still holds."""
+        self._container.mux(self._stream.encode(None))
+        self._frames.close()
+
+    def _encode(self, frame: av.AudioFrame) -> None:
+        frame.pts, frame.time_base = self._position, Fraction(1, _RATE)
+        self._position += frame.samples
+        self._container.mux(self._stream.encode(frame))
+
+
+def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
+    """The track as frames of 1024 samples, stereo, 48 kHz."""
+    try:
+        with av.open(str(path)) as container:
+            resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_RATE, frame_size=_FRAME)
+            for frame in container.decode(audio=0):
+                yield from resampler.resample(frame)
+            yield from resampler.resample(None)
+    except av.error.FFmpegError as error:
+        raise SettingsError(
+            f"{path}: cannot be decoded as sound ({error.strerror}); give another file"
+        ) from None

@@ -1,0 +1,22 @@
+"""Where bend keeps what it can make again: compiled operations, measurements of this machine, pulled models.
+
+The XDG base-directory specification on Linux and macOS, `%LOCALAPPDATA%` on Windows. What is kept there, and under
+which name, is each owner's own affair; the folder may vanish at any moment.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["cache_folder"]
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ, *, is_windows: bool = os.name == "nt") -> Path:
+    """The cache's folder, whether it exists or not: `$BEND_CACHE`, or else `bend` where the system keeps caches."""
+    if chosen := environ.get("BEND_CACHE"):
+        return Path(chosen).expanduser()
+    folder = Path(environ.get("LOCALAPPDATA" if is_windows else "XDG_CACHE_HOME") or "")
+    if not folder.is_absolute():  # the XDG specification has relative ones ignored
+        home = Path(environ.get("HOME") or Path.home())
+        folder = home / "AppData" / "Local" if is_windows else home / ".cache"
+    return folder / "bend"

@@ -1,0 +1,60 @@
+"""Network files for other programs, one module a format, chosen by the ending of the name.
+
+What a format cannot carry is said in notes, a line each; what it can, it carries bit by bit.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from stylegan.checkpoint.export.native import save_native
+from stylegan.checkpoint.export.official import save_official
+from stylegan.checkpoint.export.onnx import onnx_paths, save_onnx
+from stylegan.checkpoint.export.rosinality import save_rosinality
+from stylegan.checkpoint.native import Network
+from stylegan.errors import CheckpointError
+
+__all__ = ["WRITERS", "export_network", "written_files"]
+
+WRITERS: dict[str, Callable[[Path, Network], list[str]]] = {
+    ".safetensors": save_native,
+    ".pkl": save_official,
+    ".pt": save_rosinality,
+    ".onnx": save_onnx,
+}
+"""By the ending of the file's name: ours, the official tools', rosinality's, and ONNX."""
+
+
+def export_network(path: str | os.PathLike[str], network: Network) -> list[str]:
+    """Write a network in the format that the name's ending asks for.
+
+    Args:
+        path: final name.
+        network: what to write.
+
+    Returns:
+        What the format cannot carry or what had to be made up, a line each.
+
+    Raises:
+        CheckpointError: an unknown ending, or a network that the format cannot hold.
+        OSError: the file cannot be written, or the disk is full.
+    """
+    return _writer(Path(path))(Path(path), network)
+
+
+def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """The files that `export_network` would write.
+
+    Raises:
+        CheckpointError: an unknown ending.
+    """
+    return onnx_paths(path) if _writer(Path(path)) is save_onnx else (Path(path),)
+
+
+def _writer(path: Path) -> Callable[[Path, Network], list[str]]:
+    writer = WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise CheckpointError(
+            f"{path.name}: no format ends like this; name the file with one of {', '.join(WRITERS)}"
+        )
+    return writer

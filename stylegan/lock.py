@@ -1,0 +1,70 @@
+"""A lock on a file that the system gives back by itself when its holder dies.
+
+The lock is the system's; the process number inside the file only serves the message. A file left behind by a killed
+process is therefore not locked, and whichever process wears its number today does not matter.
+"""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+__all__ = ["FileLock", "LockHeldError"]
+
+_HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+
+
+class LockHeldError(Exception):
+    """Another process, or another part of this one, holds the lock.
+
+    Args:
+        holder: its process number, or `unknown`.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"held by process {holder}")
+        self.holder = holder
+
+
+class FileLock:
+    """Keeps everybody else out until `release`, or until this process ends.
+
+    Args:
+        path: the lock file; made where it is not there, and left there.
+
+    Raises:
+        LockHeldError: somebody has it.
+        OSError: the file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a+", encoding="ascii")
+        try:
+            _lock(self._file)
+        except OSError as error:
+            if error.errno in _HELD:
+                self._file.seek(0)
+                holder = self._file.read().strip() or "unknown"
+                self._file.close()
+                raise LockHeldError(holder) from None
+            # A file system without locks: nobody can be kept out there, and that is no reason not to work.
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let others in; the file stays, since removing it could pull it from under a newcomer's lock."""
+        self._file.close()
+
+
+def _lock(file: IO[str]) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(1 << 20)  # beyond the text: a locked byte cannot be read there
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,92 @@
+"""`bend roll`: a folder of recipes that play, the same from the same seed, and children of two of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bend.provenance import read_provenance
+from bend.recipe import read_recipe
+from tests.bend.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.bend.tiny import save_tiny
+
+    return save_tiny(tmp_path_factory.mktemp("network") / "tiny.safetensors")
+
+
+def test_a_roll_and_its_children(run: Run, network: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    status, stdout, stderr = run("roll", "--network", network, "--n", "5", "-o", first, "--json")
+    assert status == 0, stderr
+    facts = json.loads(stdout)
+    assert facts["num_alive"] == 5
+    assert facts["num_thrown"] == 5 + sum(facts["faults"].values())
+    assert sorted(path.name for path in first.iterdir()) == [
+        "00.toml", "01.toml", "02.toml", "03.toml", "04.toml", "roll.png",
+    ]  # fmt: skip
+    with Image.open(first / "roll.png") as sheet:
+        assert sheet.width == 3 * 128 and sheet.height > 2 * 128
+    note = read_provenance(first / "roll.png")
+    assert note is not None and note.work["roll"]["seed"] == 0
+
+    again = tmp_path / "again"
+    assert run("roll", "--network", network, "--n", "5", "-o", again)[0] == 0
+    for path in first.iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes(), path.name
+
+    [stage] = read_recipe(first / "02.toml").stages
+    assert stage.options["bend"] and stage.options["seeds"] == "0,1,2,3"
+    assert run("run", first / "02.toml", "-o", tmp_path / "played")[0] == 0
+    assert (tmp_path / "played" / "02.png").exists()
+
+    children = tmp_path / "children"
+    parents = (first / "00.toml", first / "03.toml")
+    status, stdout, stderr = run(
+        "roll", "--network", network, "--n", "4", "--breed", *parents, "-o", children
+    )
+    assert status == 0, stderr
+    assert stdout.startswith(f"{children}: 4 of ")
+    # The parents come first, so that a person sees what was bred.
+    assert (
+        read_recipe(children / "00.toml").stages[0].options["bend"]
+        == read_recipe(parents[0]).stages[0].options["bend"]
+    )
+
+
+def test_what_is_there_stays(run: Run, network: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "roll.png"
+    sheet.write_text("mine")
+    status, _, stderr = run("roll", "--network", network, "--n", "1", "-o", tmp_path)
+    assert (status, stderr) == (1, f"Error: {sheet} exists; give another -o, or --force to write over it\n")
+    assert sheet.read_text() == "mine"
+    (tmp_path / "07.toml").touch()
+    (tmp_path / "mine.toml").touch()
+    assert run("roll", "--network", network, "--n", "1", "-o", tmp_path, "--force")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00.toml", "mine.toml", "roll.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "says"),
+    [
+        (("--n", "0"), 2, "--n 0 is out of range"),
+        (("--n", "2000"), 2, "1 to 1000"),
+        (("--breed", "a.toml", "b.toml"), 1, "a.toml"),
+    ],
+)
+def test_refusals(
+    run: Run, network: Path, tmp_path: Path, options: tuple[str, ...], status: int, says: str
+) -> None:
+    found, _, stderr = run("roll", "--network", network, *options, "-o", tmp_path / "out")
+    assert (found, says in stderr) == (status, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_recipes_without_bends_cannot_be_bred(run: Run, network: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.toml"
+    plain.write_text('bend = 1\n[[stage]]\ndo = "render grid"\noutput = "a.png"\n')
+    status, _, stderr = run("roll", "--network", network, "--breed", plain, plain, "-o", tmp_path / "out")
+    assert (status, "no stage of it bends anything" in stderr) == (1, True)
