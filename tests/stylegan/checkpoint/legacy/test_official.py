@@ -1,5 +1,6 @@
 """The official PyTorch pickles: every protocol and configuration is read back to the bit."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.stylegan.checkpoint.legacy.writers import (
     assert_same,
     discriminator,
     generator,
+    official_names,
     persistent,
     pipe,
     write_official,
@@ -53,14 +55,24 @@ def test_reads_configurations(tmp_path: Path, changes: dict[str, Any]) -> None:
     assert torch.equal(actual(z, c, noise_mode="const"), expected(z, c, noise_mode="const"))
 
 
-def test_reads_a_discriminator_alone_and_frees_frozen_layers(tmp_path: Path) -> None:
+def test_reads_a_discriminator_alone_and_keeps_frozen_layers_frozen(tmp_path: Path) -> None:
     expected = discriminator(c_dim=3, block_kwargs={"freeze_layers": 5}, mapping_kwargs={"num_layers": 2})
     network = load_legacy(write_official(tmp_path / "n.pkl", {"D": expected}))
     assert network.G is None
     assert network.D is not None
-    found = network.D.state_dict()
-    assert all(torch.equal(found[key], value) for key, value in expected.state_dict().items())
-    assert len(list(network.D.parameters())) > len(list(expected.parameters()))
+    assert_same(network.D, expected)
+    assert network.D.init_kwargs["block_kwargs"] == {"freeze_layers": 5}
+    assert [name for name, _ in network.D.named_parameters()] == [n for n, _ in expected.named_parameters()]
+
+
+@pytest.mark.parametrize("part", ["G_ema", "D"])
+def test_reads_one_network_pickled_by_itself(tmp_path: Path, part: str) -> None:
+    expected = discriminator() if part == "D" else generator()
+    with official_names():
+        (tmp_path / "n.pkl").write_bytes(pickle.dumps(persistent(expected, expected.init_kwargs)))
+    network = load_legacy(tmp_path / "n.pkl")
+    assert_same(getattr(network, part), expected)
+    assert network.format == "official"
 
 
 def test_reads_defaults_of_the_class_that_wrote_it_off_its_layers(tmp_path: Path) -> None:
@@ -122,13 +134,18 @@ def stylegan3(class_name: str = "Generator") -> Persistent:
 @pytest.mark.parametrize(
     ("networks", "told"),
     [
-        ({"G_ema": stylegan3()}, "StyleGAN3 (its synthesis begins with 'SynthesisInput')"),
-        ({"G_ema": stylegan3("SuperresGenerator")}, "'SuperresGenerator'"),
-        ({"D": Persistent("ProjectedDiscriminator", {})}, "'ProjectedDiscriminator'"),
+        (
+            {"G_ema": stylegan3()},
+            "a G_ema of StyleGAN3 or StyleGAN-XL (its synthesis begins with 'SynthesisInput')",
+        ),
+        ({"G_ema": stylegan3("SuperresGenerator")}, "a G_ema of StyleGAN-XL (class 'SuperresGenerator')"),
+        ({"D": Persistent("ProjectedDiscriminator", {})}, "a D of StyleGAN-XL or projected GAN (class "),
+        ({"G_ema": stylegan3("TriPlaneGenerator")}, "a G_ema of EG3D"),
+        ({"G_ema": stylegan3("MyGenerator")}, "a G_ema of another program (class 'MyGenerator')"),
         ({"G": generator(), "D": {"not": "a network"}}, "D that is no network"),
         ({"other": pipe(0)}, "a pickle without a StyleGAN2 network"),
     ],
-    ids=["stylegan3", "xl", "projected", "mixed", "none"],
+    ids=["stylegan3", "xl", "projected", "eg3d", "own", "mixed", "none"],
 )
 def test_refuses_other_networks_by_name(tmp_path: Path, networks: dict[str, Any], told: str) -> None:
     path = write_official(tmp_path / "other.pkl", networks)

@@ -54,6 +54,17 @@ def test_reads_a_file_of_a_training(tmp_path: Path, is_legacy_format: bool) -> N
     assert_same(network.G_ema, G_ema)
 
 
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_reads_a_state_dict_by_itself(tmp_path: Path, prefix: str) -> None:
+    G = generator()
+    state = {f"{prefix}{key}": value for key, value in rosinality_state(G).items()}
+    torch.save(state, tmp_path / "n.pt")
+    network = load_legacy(tmp_path / "n.pt")
+    assert (network.G, network.D, network.format) == (None, None, "rosinality")
+    G.mapping.w_avg.copy_(network.generator().mapping.w_avg)
+    assert_same(network.G_ema, G)
+
+
 def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
     path = write_rosinality(tmp_path / "n.pt", {"g_ema": generator()})
     assert_same(load_legacy(path).G_ema, load_legacy(path).G_ema)

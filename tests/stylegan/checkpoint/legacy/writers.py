@@ -272,7 +272,13 @@ def old_network(network: Generator | Discriminator, name: str) -> OldNetwork:
         put("4x4/Conv", "b4.conv")
         put("4x4/Dense0", "b4.fc")
         put("Output", "b4.out")
-        return _old(name, arrays, components)
+        if network.c_dim:
+            put("LabelEmbed", "mapping.embed")
+            for i in range(network.mapping.num_layers):
+                put(f"Mapping{i}", f"mapping.fc{i}")
+        return _old(name, arrays, components, network.c_dim)
+    if network.c_dim:
+        put("LabelEmbed", "mapping.embed")
     for i in range(network.mapping.num_layers):
         put(f"Dense{i}", f"mapping.fc{i}")
     components["mapping"] = _old("G_mapping", dict(arrays), EasyDict())
@@ -286,15 +292,16 @@ def old_network(network: Generator | Discriminator, name: str) -> OldNetwork:
             noise += 1
         put(f"{res}x{res}/ToRGB", f"synthesis.b{res}.torgb", mod=True)
     components["synthesis"] = _old("G_synthesis", dict(arrays), EasyDict())
-    return _old(name, {"lod": np.float32(0), "dlatent_avg": state["mapping.w_avg"]}, components)
+    arrays = {"lod": np.float32(0), "dlatent_avg": state["mapping.w_avg"]}
+    return _old(name, arrays, components, network.c_dim)
 
 
-def _old(name: str, arrays: dict[str, Any], components: EasyDict) -> OldNetwork:
+def _old(name: str, arrays: dict[str, Any], components: EasyDict, label_size: int = 0) -> OldNetwork:
     return OldNetwork(
         {
             "version": 4,
             "name": name,
-            "static_kwargs": EasyDict(num_channels=3, label_size=0),
+            "static_kwargs": EasyDict(num_channels=3, label_size=label_size),
             "components": components,
             "build_module_src": MODULE_SRC,
             "build_func_name": "build",
@@ -303,9 +310,13 @@ def _old(name: str, arrays: dict[str, Any], components: EasyDict) -> OldNetwork:
     )
 
 
-def write_tensorflow(path: Path, networks: tuple[Any, Any, Any], protocol: int = 4) -> Path:
-    """An official TensorFlow pickle of G, D and averaged G."""
-    root = tuple(old_network(network, name) for network, name in zip(networks, "GDg", strict=True))
+def write_tensorflow(path: Path, networks: tuple[Any, ...], protocol: int = 4) -> Path:
+    """An official TensorFlow pickle of G, D and averaged G, None for one left out; or of one network by itself."""
+    root: Any = tuple(
+        network and old_network(network, name) for network, name in zip(networks, "GDg", strict=False)
+    )
+    if len(root) == 1:
+        root = root[0]
     with official_names():
         path.write_bytes(pickle.dumps(root, protocol))
     return path

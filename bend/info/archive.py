@@ -1,0 +1,111 @@
+"""A data-set zip: how many pictures of which size, their labels, whose they are, under which licence; a sheet."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bend.errors import BendError
+from bend.grid import sheet, square
+from bend.info.figures import table, with_unit
+from bend.info.report import Information
+from bend.picture import Pixels
+from scrapers.licences import family_of
+from stylegan.archive import DatasetZip
+
+__all__ = ["contact_sheet", "describe_archive"]
+
+_MOST_ROWS = 12
+_MOST_PICTURES = 100
+_CELL = 96  # pixels of a picture on the sheet
+
+
+def describe_archive(path: Path) -> Information:
+    """Everything about a data set that can be had without looking at its pictures.
+
+    Raises:
+        ArchiveError: no data set that can be trained on.
+    """
+    data = DatasetZip(path)
+    sources = data.sources
+    licences = Counter(str(source.get("license") or "unknown") for source in sources)
+    creators = Counter(str(source.get("creator") or "unknown") for source in sources)
+    services = Counter(str(source.get("source") or "unknown") for source in sources)
+    labels = _label_counts(data)
+    channels = {1: "grey", 3: "RGB"}.get(data.num_channels, f"{data.num_channels} channels")
+    num_bytes, num_parents = (
+        path.stat().st_size,
+        len({source.get("parent") for source in sources} - {None, ""}),
+    )
+    lines = [
+        f"data set: {path}",
+        f"pictures: {len(data):,} of {data.resolution}×{data.resolution}, {channels}, {with_unit(num_bytes)}"
+        + (f", cut from {num_parents:,} originals" if num_parents else ""),
+        f"fingerprint: {data.fingerprint()}",
+        f"labels: {_label_text(data, labels)}",
+    ]
+    for name, counts in (("licence", licences), ("creator", creators), ("source", services)):
+        lines += ["", *_count_lines(name, counts)]
+    record = {
+        "kind": "data set",
+        "path": str(path),
+        "num_images": len(data),
+        "resolution": data.resolution,
+        "num_channels": data.num_channels,
+        "num_bytes": num_bytes,
+        "num_originals": num_parents,
+        "sha256": data.fingerprint(),
+        "label_dim": data.label_dim,
+        "labels": labels,
+        "licences": dict(licences.most_common()),
+        "unknown_licences": sum(n for name, n in licences.items() if family_of(name) == "unknown"),
+        "creators": dict(creators.most_common()),
+        "sources": dict(services.most_common()),
+    }
+    return Information(lines=tuple(lines), record=record)
+
+
+def contact_sheet(path: Path) -> Pixels:
+    """Up to a hundred pictures, spread evenly over the data set, on one surface, uint8 `[H, W, 3]`.
+
+    Raises:
+        ArchiveError: no data set, or a picture in it is damaged.
+    """
+    data = DatasetZip(path, max_images=_MOST_PICTURES)
+    if not len(data):
+        raise BendError(f"{path}: holds no pictures")
+    return sheet((_cell(data, i) for i in range(len(data))), *square(len(data)))
+
+
+def _cell(data: DatasetZip, index: int) -> Pixels:
+    pixels = data.image(index).transpose(1, 2, 0)  # [H, W, C]
+    rgb = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    method = Image.Resampling.NEAREST if data.resolution < _CELL else Image.Resampling.LANCZOS
+    return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).resize((_CELL, _CELL), method))
+
+
+def _label_counts(data: DatasetZip) -> dict[str, int] | None:
+    """Pictures a class; None for none, and for labels that are no classes."""
+    if not data.has_labels:
+        return None
+    labels = [data.label(i) for i in range(len(data))]
+    if not all(np.count_nonzero(label) == 1 and label.max() == 1 for label in labels):
+        return None
+    counts = Counter(int(label.argmax()) for label in labels)
+    return {str(number): counts[number] for number in sorted(counts)}
+
+
+def _label_text(data: DatasetZip, counts: dict[str, int] | None) -> str:
+    if not data.has_labels:
+        return "none"
+    if counts is None:
+        return f"vectors of {data.label_dim} numbers"
+    shown = ", ".join(f"{number}: {count:,}" for number, count in list(counts.items())[:_MOST_ROWS])
+    return f"{data.label_dim} classes ({shown}{', …' if len(counts) > _MOST_ROWS else ''})"
+
+
+def _count_lines(name: str, counts: Counter[str]) -> list[str]:
+    rows = [[what, f"{number:,}"] for what, number in counts.most_common(_MOST_ROWS)]
+    more = len(counts) - _MOST_ROWS
+    return [*table([name, "pictures"], rows, right=(1,)), *([f"and {more:,} more"] if more > 0 else [])]

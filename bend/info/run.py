@@ -1,0 +1,191 @@
+"""A run folder: what is being trained on what, how far it is, how its curves go, and its suggested moments.
+
+Files of a run are written by a training that may still be going on, or may have been killed: what is missing or
+half-written is left out, and said to be.
+"""
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bend.info.figures import sparkline, table
+from bend.info.report import Information
+from stylegan.checkpoint import list_snapshots
+
+__all__ = ["describe_run", "is_run"]
+
+_OPTIONS, _STATS, _SCORE, _STATES = (
+    "training_options.json",
+    "stats.jsonl",
+    "score.json",
+    ("state-latest.pt", "state-previous.pt"),
+)
+_CURVES = {
+    "D loss": "Loss/D/loss",
+    "G loss": "Loss/G/loss",
+    "R1 penalty": "Loss/r1_penalty",
+    "reals known": "Loss/signs/real",
+    "augmentation": "Progress/augment",
+    "sec/kimg": "Timing/sec_per_kimg",
+}
+_ASKED = ("kimg", "batch", "snapshots", "aug", "mirror", "freeze_d", "freeze_g", "seed")
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder looks like one that `bend finetune` wrote."""
+    return path.is_dir() and ((path / _OPTIONS).is_file() or bool(list_snapshots(path)))
+
+
+def describe_run(run: Path) -> Information:
+    """Everything about a run folder.
+
+    Args:
+        run: a folder of which `is_run` is true.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    options, ticks, score = (
+        _read_object(run / _OPTIONS),
+        _read_ticks(run / _STATS),
+        _read_object(run / _SCORE),
+    )
+    config = _table(options, "config")
+    snapshots = [kimg for kimg, _ in list_snapshots(run)]
+    wanted, reached = _number(config.get("kimg")), _reached(ticks, snapshots)
+    can_resume = any((run / name).is_file() for name in _STATES)
+    moments = _moments(score)
+    record: dict[str, Any] = {
+        "kind": "run",
+        "path": str(run),
+        "data": _table(options, "data"),
+        "base": config.get("base"),
+        "config": config,
+        "kimg": reached,
+        "kimg_wanted": wanted,
+        "is_done": wanted is not None and reached >= wanted,
+        "can_resume": can_resume,
+        "last_tick": ticks[-1].get("timestamp") if ticks else None,
+        "snapshots": snapshots,
+        "curves": {name: _curve(ticks, key) for name, key in _CURVES.items()},
+        "moments": moments,
+    }
+    lines = [f"run: {run}", *_header(record), "", *_snapshot_lines(run, snapshots), *_curve_lines(ticks)]
+    return Information(lines=(*lines, *_moment_lines(run, moments)), record=record)
+
+
+def _header(record: Mapping[str, Any]) -> list[str]:
+    data, config = record["data"], record["config"]
+    wanted = "" if record["kimg_wanted"] is None else f" of {record['kimg_wanted']:g}"
+    state = "done" if record["is_done"] else "not done"
+    if not record["is_done"] and record["can_resume"]:
+        state += f"; goes on with `bend finetune --resume {record['path']}`"
+    lines = [f"state: {record['kimg']:g}{wanted} kimg, {state}{_age(record['last_tick'])}"]
+    if data:
+        num = data.get("num_images")
+        lines.append(f"data: {data.get('name')}" + (f", {num:,} pictures" if isinstance(num, int) else ""))
+    if record["base"]:
+        lines.append(f"base: {record['base']}")
+    asked = [f"{name} {config[name]}" for name in _ASKED if config.get(name) not in (None, False, 0)]
+    return [*lines, f"settings: {', '.join(asked)}"] if asked else lines
+
+
+def _age(timestamp: object) -> str:
+    moment = _number(timestamp)
+    if moment is None:
+        return ""
+    minutes = max(time.time() - moment, 0) / 60
+    for size, unit in ((1440, "days"), (60, "hours"), (1, "minutes")):
+        if minutes >= 2 * size:
+            return f"; last tick {minutes / size:.0f} {unit} ago"
+    return "; last tick just now"
+
+
+def _snapshot_lines(run: Path, snapshots: Sequence[float]) -> list[str]:
+    if not snapshots:
+        return ["snapshots: none"]
+    shown = [f"{kimg:g}" for kimg in snapshots]
+    if len(shown) > 24:
+        shown = [*shown[:12], "…", *shown[-11:]]
+    return [
+        f"snapshots at kimg: {', '.join(shown)}",
+        f"`bend info {run}@{snapshots[-1]:g}` shows the layers of the last one",
+    ]
+
+
+def _curve_lines(ticks: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = []
+    for name, key in _CURVES.items():
+        if values := _curve(ticks, key):
+            rows.append([name, f"{values[0]:.4g}", f"{values[-1]:.4g}", sparkline(values)])
+    return ["", *table(["curve", "first", "last", "over time"], rows, right=(1, 2))] if rows else []
+
+
+def _moment_lines(run: Path, moments: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not moments:
+        return []
+    rows = [[str(m["name"]), str(m["weights"]), f"{m['kimg']:g}", f"{run}@{m['kimg']:g}"] for m in moments]
+    return ["", *table(["moment", "weights", "kimg", "network"], rows, right=(2,))]
+
+
+def _moments(score: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Suggested moments, by weights and name, whether the file names kimg or records, with weights or without."""
+    found: list[dict[str, Any]] = []
+    for name, value in _table(score, "moments").items():
+        nested = isinstance(value, dict) and "kimg" not in value
+        for inner, moment in (value if nested else {name: value}).items():
+            kimg = _number(moment.get("kimg") if isinstance(moment, dict) else moment)
+            if kimg is not None:
+                given = moment.get("weights") if isinstance(moment, dict) else None
+                weights = name if nested else given or "any"
+                found.append({"name": str(inner), "weights": str(weights), "kimg": kimg})
+    return sorted(found, key=lambda moment: (moment["weights"], moment["kimg"]))
+
+
+def _reached(ticks: Sequence[Mapping[str, Any]], snapshots: Sequence[float]) -> float:
+    """The furthest moment that is known of."""
+    curve = _curve(ticks, "Progress/kimg")
+    return max([0.0, *snapshots[-1:], *curve[-1:]])
+
+
+def _curve(ticks: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    values = (_number(_table(tick, key).get("mean")) for tick in ticks)
+    return [value for value in values if value is not None]
+
+
+def _read_ticks(path: Path) -> list[dict[str, Any]]:
+    """The lines of `stats.jsonl` that are whole."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return [tick for line in lines if (tick := _parse(line))]
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        return _parse(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _table(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = values.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
