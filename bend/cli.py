@@ -37,6 +37,14 @@ _COMMANDS = {
         "Train a generator for just the right amount of time.",
     ),
     "render": ("bend.commands.render", "render", "Render images, grids, planes, walks and timelines."),
+    "project": ("bend.commands.project", "project", "Find the w of a picture."),
+    "roll": ("bend.commands.roll", "roll", "Chance: random bends to pick from and to breed."),
+    "run": ("bend.commands.run", "run", "The whole chain from one recipe."),
+    "replay": ("bend.commands.replay", "replay", "Make a rendered picture or film again."),
+    "info": ("bend.commands.info", "info", "What a network, data set or run is, layer by layer."),
+    "models": ("bend.commands.models", "models", "Networks by name, formats in and out."),
+    "ops": ("bend.commands.ops", "ops", "Compile and time the native operations."),
+    "doctor": ("bend.commands.doctor", "doctor", "What this machine can do, and what is missing."),
     "credits": ("bend.commands.credits", "credits", "Who made the pictures, under which licence."),
 }
 

@@ -6,25 +6,38 @@ records itself. Nothing here knows torch, so that `bend render --help` stays qui
 """
 
 import math
+import re
 from dataclasses import dataclass
 
 from bend.errors import SettingsError
 
 __all__ = [
     "DEVICES",
+    "EXTENSIONS",
     "NOISE_MODES",
     "PATHS",
+    "PRECISIONS",
+    "PROJECT_CROPS",
+    "PROJECT_SPACES",
     "SCALE_FILTERS",
     "SPACES",
     "WEIGHTS",
     "FilmConfig",
     "PlaneConfig",
+    "ProjectConfig",
     "RenderConfig",
+    "StyleMixConfig",
+    "TruncationConfig",
     "WalkConfig",
 ]
 
+EXTENSIONS = ("reflect", "tile", "stretch")
+_PICTURE = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?)$", re.IGNORECASE)
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 NOISE_MODES = ("const", "random", "none")
+PROJECT_CROPS = ("center", "center-wide", "fit", "entropy")
+PROJECT_SPACES = ("w", "w+")
 PATHS = ("slerp", "linear", "spline", "circle", "noise")
 SCALE_FILTERS = ("nearest", "lanczos")
 SPACES = ("z", "w")
@@ -38,37 +51,87 @@ class RenderConfig:
     Attributes:
         network: a network file, a run folder, `RUN@KIMG`, or the name of an embedded network.
         weights: `ema` (the averaged generator) or `raw` (the one that is being trained).
-        trunc: truncation psi; 1 leaves w as it is, 0 gives the average picture, beyond 1 overshoots.
+        trunc: truncation psi; 1 leaves w as it is, 0 gives the average picture, beyond 1 overshoots. A number, or
+            a parameter over time (`bend.automation`) such as `lfo(sine,0..1,4s)`.
         trunc_cutoff: number of leading layers that are truncated; None means all.
         noise_mode: `const` (the network's own noise), `random` (seeded by the picture) or `none`.
         class_index: class of a conditional network; None for an unconditional one.
         scale: whole factor by which every picture is enlarged, for tiny networks.
         scale_filter: `nearest` keeps pixels square, `lanczos` smooths them.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        precision: of the highest resolutions; `auto` takes what is fast on the device without being seen.
         batch: pictures drawn at once; None fits memory.
+        latents: `.npz` files of latents (`bend.latent_file`); a seed is then a row of theirs, counted through them all.
+        direction: shifts of w, `sefa:3*2.5`, `pca:0*-2@4-8`, `smile.npz*1.5`; see `bend.directions`.
+        size: width and height in pixels, multiples of what one pixel of the network's constant becomes; None for
+            the network's own.
+        extend: how the constant is made wider for `size`: `reflect`, `tile` or `stretch`.
+        bend: what is bent, `rotate:30@b32.conv1`, in the order in which it acts; see `bend.bends.grammar`.
+        blend: other pictures in parts of the picture, `7@left`, `face.npz@ellipse:.5,.4,.2,.3`; see `bend.blend`.
+        kimg: of a run folder, the moment of its training, also between snapshots; a parameter over time, too.
+        dial_from: what the network was bent from, where the dial is at 0; None for no dial.
+        dial: how far the dial is turned, over time or by layer; see `bend.dial_amount`.
     """
 
     network: str = "faces64"
     weights: str = "ema"
-    trunc: float = 1.0
+    trunc: float | str = 1.0
     trunc_cutoff: int | None = None
     noise_mode: str = "const"
     class_index: int | None = None
     scale: int = 1
     scale_filter: str = "nearest"
     device: str = "auto"
+    precision: str = "auto"
     batch: int | None = None
+    latents: tuple[str, ...] = ()
+    direction: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    extend: str = "reflect"
+    bend: tuple[str, ...] = ()
+    blend: tuple[str, ...] = ()
+    kimg: str | None = None
+    dial_from: str | None = None
+    dial: str = "1"
 
     def __post_init__(self) -> None:
         _one_of("weights", self.weights, WEIGHTS)
         _one_of("noise_mode", self.noise_mode, NOISE_MODES)
         _one_of("scale_filter", self.scale_filter, SCALE_FILTERS)
         _one_of("device", self.device, DEVICES)
-        _refuse(not math.isfinite(self.trunc), f"trunc {self.trunc} is not finite; 1 leaves w as it is")
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("extend", self.extend, EXTENSIONS)
+        if isinstance(self.trunc, str):
+            from bend.automation import parse  # which needs numpy, and help does not
+
+            parse(self.trunc)
+        else:
+            _refuse(not math.isfinite(self.trunc), f"trunc {self.trunc} is not finite; 1 leaves w as it is")
         _at_least("trunc_cutoff", self.trunc_cutoff, 0)
         _at_least("class_index", self.class_index, 0)
         _at_least("scale", self.scale, 1)
         _at_least("batch", self.batch, 1)
+        _refuse(
+            self.dial != "1" and self.dial_from is None,
+            f"--dial {self.dial}: from what? name the base with --dial-from",
+        )
+        _refuse(self.size is not None and min(self.size) < 1, f"size {self.size} is none; give 1024x512, say")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files named in `latents`, `direction` and `blend`, whose contents decide the pixels too."""
+        named = [*self.latents]
+        for text in (*self.direction, *self.blend):
+            named += re.findall(r"^.+?\.npz", text, re.IGNORECASE)
+        for text in self.blend:
+            area = re.split(r"/(?=[a-z]+=)", text.partition("@")[2])[0]
+            named += re.findall(r"^(?:~?image:)?(.+\.\w+)$", area) if _PICTURE.search(area) else []
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def fixed_trunc(self) -> float:
+        """The truncation psi that holds for the whole work; 1 where it varies, see `bend.truncation`."""
+        return 1.0 if isinstance(self.trunc, str) else self.trunc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +146,8 @@ class WalkConfig:
         radius: of a circle about a seed, as a share of that seed's distance from the origin.
         diameter: of the circle in the noise field, in lattice cells; a bigger one changes more in a turn.
         amount: how far noise strays, as a share of the seeds' distance from the origin.
+        even: space the frames evenly in what is seen, not in latent space.
+        path_file: an `.npz` of keyframes in w or w+, with their times if it says any, instead of seeds.
     """
 
     path: str = "slerp"
@@ -92,6 +157,8 @@ class WalkConfig:
     radius: float = 1.0
     diameter: float = 2.0
     amount: float = 1.0
+    even: bool = False
+    path_file: str | None = None
 
     def __post_init__(self) -> None:
         _one_of("path", self.path, PATHS)
@@ -110,11 +177,13 @@ class FilmConfig:
         seconds: length.
         fps: frames a second.
         crf: H.264 quality, 0 (lossless) to 51 (worst).
+        audio: a track that plays along, and that parameters may hear: `audio(bass,0..1)`; None for none.
     """
 
     seconds: float = 10.0
     fps: float = 24.0
     crf: int = 18
+    audio: str | None = None
 
     def __post_init__(self) -> None:
         _refuse(
@@ -137,21 +206,99 @@ class FilmConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneConfig:
-    """How the plane through three latents is sampled.
+    """What the axes of a plane are, and how they are sampled.
 
     Attributes:
         grid: columns and rows of the sheet.
-        extent: how far the sheet reaches beyond the three latents on each side, as a share of their distance.
+        extent: how far an axis of seeds reaches beyond them on each side, as a share of their distance.
+        x: what changes from left to right: `seeds`, `kimg=0..4`, `dial=-0.5..1.5`, `trunc=0..1`, `sefa:3=-3..3`.
+        y: what changes from top to bottom, likewise; see `bend.plane`.
     """
 
     grid: tuple[int, int] = (9, 9)
     extent: float = 0.0
+    x: str = "seeds"
+    y: str = "seeds"
 
     def __post_init__(self) -> None:
         _whole_grid(self.grid)
         _refuse(
             not 0 <= self.extent <= 100, f"extent {self.extent} is out of range; between 0 and 100 it may be"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleMixConfig:
+    """Whose styles go into whose layers.
+
+    Attributes:
+        rows: seeds that give all layers but `layers`.
+        columns: seeds that give `layers`.
+        layers: `coarse`, `middle`, `fine`, or a range of layers such as `0-3`.
+    """
+
+    rows: tuple[int, ...] = (0, 1, 2, 3)
+    columns: tuple[int, ...] = (4, 5, 6, 7, 8, 9)
+    layers: str = "coarse"
+
+    def __post_init__(self) -> None:
+        _refuse(not self.rows or not self.columns, "a mix of no seeds; give --rows and --columns at least one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruncationConfig:
+    """Which way truncation is swept.
+
+    Attributes:
+        psi_from: psi of the first column, or at the film's start.
+        psi_to: psi of the last column, or at the film's end.
+        steps: columns of the sheet.
+        loop: a film goes there and back.
+    """
+
+    psi_from: float = -1.0
+    psi_to: float = 1.0
+    steps: int = 9
+    loop: bool = False
+
+    def __post_init__(self) -> None:
+        for psi in (self.psi_from, self.psi_to):
+            _refuse(not math.isfinite(psi), f"psi {psi} is not finite; 1 leaves w as it is")
+        _refuse(not 1 <= self.steps <= 1000, f"steps {self.steps} is out of range; 1 to 1000 it may be")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectConfig:
+    """How the latent of a picture is searched.
+
+    Attributes:
+        network: a network file, a run folder, `RUN@KIMG`, or the name of an embedded network.
+        weights: `ema` (the averaged generator) or `raw` (the one that is being trained).
+        class_index: class of a conditional network; None for an unconditional one.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        space: `w` (one for all layers: nearer to what the network knows) or `w+` (one a layer: nearer to the picture).
+        steps: of the optimiser.
+        crop: which square of the picture, as `bend package` names it.
+        seed: of the noise.
+    """
+
+    network: str = "faces64"
+    weights: str = "ema"
+    class_index: int | None = None
+    device: str = "auto"
+    space: str = "w"
+    steps: int = 400
+    crop: str = "center"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _one_of("weights", self.weights, WEIGHTS)
+        _one_of("device", self.device, DEVICES)
+        _one_of("space", self.space, PROJECT_SPACES)
+        _one_of("crop", self.crop, PROJECT_CROPS)
+        _at_least("class_index", self.class_index, 0)
+        _refuse(not 1 <= self.steps <= 100_000, f"steps {self.steps} is out of range; 1 to 100000 it may be")
+        _refuse(not 0 <= self.seed < 2**32, f"seed {self.seed} is out of range; 0 to {2**32 - 1} it may be")
 
 
 def _refuse(condition: bool, message: str) -> None:

@@ -1,26 +1,33 @@
 """Seeds to z, z to w, w to ws: every way in which a picture's latent comes to be, in the order it happens.
 
-A seed is the same picture everywhere: `numpy.random.RandomState(seed).randn(1, z_dim)`. Truncation pulls w
-towards the running mean `w_avg` (Karras et al., arXiv 1812.04948, appendix B). Paths through these spaces are
-`bend.walks`.
+A seed is the same picture everywhere: `numpy.random.RandomState(seed).randn(1, z_dim)`; where files of latents are
+named (`RenderConfig.latents`), a seed is a row of theirs instead. Truncation pulls w towards the running mean `w_avg`
+(Karras et al., arXiv 1812.04948, appendix B). Paths through these spaces are `bend.walks`, shifts along a direction
+`bend.directions`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bend.config import RenderConfig
 from bend.errors import SettingsError
+from bend.latent_file import LatentFile, read_latents
 from stylegan.generator import Generator
 
 __all__ = [
     "class_vectors",
     "device_of",
     "plane",
+    "stored_ws",
+    "truncate",
+    "usual_seeds",
     "w_avg",
     "w_from_z",
+    "ws_from_seeds",
     "ws_from_w",
     "ws_from_z",
     "z_from_seeds",
@@ -70,10 +77,61 @@ def ws_from_w(
 
     `w_avg + psi * (w - w_avg)` for the first `truncation_cutoff` layers, w for the rest; None means all.
     """
-    ws = w[:, None].repeat(1, G.num_ws, 1)
-    if truncation_psi != 1:
-        ws[:, :truncation_cutoff] = w_avg(G).lerp(ws[:, :truncation_cutoff], truncation_psi)
-    return ws
+    return truncate(G, w[:, None].repeat(1, G.num_ws, 1), truncation_psi, truncation_cutoff)
+
+
+def truncate(G: Generator, ws: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
+    """`w_avg + psi * (ws - w_avg)` for the first `cutoff` layers of ws `[N, num_ws, w_dim]`; None means all."""
+    if psi == 1:
+        return ws
+    return torch.cat(
+        [w_avg(G).lerp(ws[:, :cutoff], psi), ws[:, ws.shape[1] if cutoff is None else cutoff :]], 1
+    )
+
+
+def usual_seeds(config: RenderConfig, num: int) -> Sequence[int]:
+    """The seeds where nobody names any: 0 to `num` - 1, or every row of the files of latents.
+
+    Raises:
+        SettingsError: a file of latents cannot be read.
+    """
+    return range(sum(len(read_latents(path)) for path in config.latents) if config.latents else num)
+
+
+def ws_from_seeds(G: Generator, config: RenderConfig, seeds: Sequence[int]) -> Tensor:
+    """The ws `[N, num_ws, w_dim]` that `config` draws for the seeds, truncated.
+
+    Raises:
+        SettingsError: a class or a latent that this network does not have.
+    """
+    if not config.latents:
+        z = z_from_seeds(seeds, G.z_dim)
+        return ws_from_z(G, z, config.fixed_trunc, config.trunc_cutoff, config.class_index)
+    rows = torch.cat([stored_ws(G, read_latents(path), path, config.class_index) for path in config.latents])
+    beyond = next((seed for seed in seeds if seed >= len(rows)), None)
+    if beyond is not None:
+        raise SettingsError(
+            f"--seeds {beyond}: --latents holds {len(rows)} latents; choose 0 to {len(rows) - 1}"
+        )
+    return truncate(G, rows[list(seeds)], config.fixed_trunc, config.trunc_cutoff)
+
+
+def stored_ws(G: Generator, stored: LatentFile, name: str, class_index: int | None = None) -> Tensor:
+    """The ws `[K, num_ws, w_dim]` of a file of latents.
+
+    Raises:
+        SettingsError: its latents are of another network.
+    """
+    wanted = {"z": (G.z_dim,), "w": (G.w_dim,), "ws": (G.num_ws, G.w_dim)}[stored.kind]
+    if stored.rows.shape[1:] != wanted:
+        raise SettingsError(
+            f"{name}: {stored.kind} of {list(stored.rows.shape[1:])}, but this network wants {list(wanted)}; "
+            "project the picture with this network"
+        )
+    if stored.kind == "z":
+        return ws_from_z(G, stored.rows, class_index=class_index)
+    rows = torch.from_numpy(stored.rows).to(device_of(G), torch.float32)
+    return rows if stored.kind == "ws" else ws_from_w(G, rows)
 
 
 def ws_from_z(

@@ -11,42 +11,60 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import click
+from click.core import ParameterSource
 
 from bend.config import (
     DEVICES,
+    EXTENSIONS,
     NOISE_MODES,
     PATHS,
+    PRECISIONS,
+    PROJECT_CROPS,
+    PROJECT_SPACES,
     SCALE_FILTERS,
     SPACES,
     WEIGHTS,
     FilmConfig,
     PlaneConfig,
+    ProjectConfig,
     RenderConfig,
+    StyleMixConfig,
+    TruncationConfig,
     WalkConfig,
 )
 from bend.errors import BendError
+from bend.network_bending import expand
 from stylegan.errors import StyleganError
 
 __all__ = [
+    "COMMAND_LINE",
     "GRID",
+    "OVER_TIME",
     "SEEDS",
+    "SIZE",
     "RenderCommand",
+    "checked_records",
     "default_of",
     "device_option",
     "echo_report",
     "film_options",
     "force_option",
+    "given_options",
     "grid_option",
     "json_option",
     "output_option",
     "plane_options",
+    "project_options",
     "render_options",
     "seeds_option",
+    "shares_option",
+    "style_mix_options",
+    "truncation_options",
     "typed_command",
     "usage_errors",
     "walk_options",
@@ -55,7 +73,9 @@ __all__ = [
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _MOST_SEEDS = 1_000_000
-_COMMAND = "bend.typed_command"
+COMMAND_LINE = "bend.typed_command"
+"""Where a context keeps it; see `typed_command`."""
+_RECORDS = "records"
 # Where the output goes is not part of the work, see `bend.provenance`.
 _NOT_RECORDED = ("output", "force", "as_json")
 
@@ -69,13 +89,27 @@ class RenderCommand(click.Command):
         for param in dict.fromkeys(order):
             if param.name in typed and param.name not in _NOT_RECORDED:
                 words += _spelled(param, typed[param.name])
-        ctx.meta[_COMMAND] = shlex.join(words)
+        ctx.meta[COMMAND_LINE] = shlex.join(words)
         return super().parse_args(ctx, args)
 
 
 def typed_command() -> str:
-    """The command line of the running `RenderCommand`, less where its output goes."""
-    return str(click.get_current_context().meta[_COMMAND])
+    """The command line of the running `RenderCommand`, less where its output goes; of a replay, the replayed one."""
+    context = click.get_current_context()
+    return str((context.obj or {}).get(COMMAND_LINE) or context.meta[COMMAND_LINE])
+
+
+def given_options(command: click.Command, words: list[str]) -> dict[str, Any]:
+    """The options of a command line by parameter, as they are typed.
+
+    Raises:
+        click.UsageError: the command does not know them.
+    """
+    context = click.Context(command, info_name=command.name)
+    typed, left, order = command.make_parser(context).parse_args(args=list(words))
+    if left:
+        raise click.UsageError(f"unexpected {left[0]!r}")
+    return {param.name: typed[param.name] for param in dict.fromkeys(order) if param.name in typed}
 
 
 class SeedsType(click.ParamType):
@@ -135,6 +169,40 @@ class FiniteType(click.ParamType):
         return number
 
 
+class OverTimeType(click.ParamType):
+    """A number, or a parameter over time as `bend.automation` reads it, in its own spelling."""
+
+    name = "number or automation"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        with contextlib.suppress(ValueError):
+            return FINITE.convert(float(value), param, ctx)
+        from bend.automation import parse
+
+        try:
+            return str(parse(str(value)))
+        except BendError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SizeType(click.ParamType):
+    """`1024x512` -> 1024 wide, 512 high."""
+
+    name = "WIDTHxHEIGHT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", str(value), re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is no size; write width x height in pixels, such as 1024x512", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+OVER_TIME = OverTimeType()
+SIZE = SizeType()
 SEEDS = SeedsType()
 GRID = GridType()
 FINITE = FiniteType()
@@ -172,6 +240,13 @@ def device_option(default: str = default_of(RenderConfig, "device")) -> Decorato
     )
 
 
+def _shares(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    return None if value is None else tuple(FINITE.convert(part, param, ctx) for part in value.split(","))
+
+
+shares_option = click.option(
+    "--mix", "shares", callback=_shares, metavar="0.6,0.4", help="Shares of several --to; equal ones if left out."
+)
 force_option = click.option("--force", is_flag=True, help="Write over what is there.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 
@@ -191,9 +266,10 @@ def _for(config_type: type, keyword: str, *options: Decorator) -> Decorator:
         @functools.wraps(function)
         def gathered(*args: Any, **values: Any) -> Any:
             with usage_errors():
-                record = config_type(**{name: values.pop(name) for name in names})
+                record = config_type(**{name: values.pop(name) for name in names if name in values})
             return function(*args, **{keyword: record}, **values)
 
+        setattr(gathered, _RECORDS, [*getattr(function, _RECORDS, []), config_type])
         decorated: Callable[..., Any] = gathered
         for option in reversed(options):
             decorated = option(decorated)
@@ -205,8 +281,24 @@ def _for(config_type: type, keyword: str, *options: Decorator) -> Decorator:
 def _option(config_type: type, flag: str, field: str, help_text: str, **settings: Any) -> Decorator:
     """An option of a record's field, with the field's default."""
     default = default_of(config_type, field)
-    shown = default is not None and not settings.get("is_flag")
+    shown = default is not None and default != () and not settings.get("is_flag")
     return click.option(flag, field, default=default, show_default=shown, help=help_text, **settings)
+
+
+def _length(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """The length that was typed; else the track's, where it can be told already."""
+    audio = ctx.params.get("audio")
+    if audio is None or ctx.get_parameter_source("seconds") is not ParameterSource.DEFAULT:
+        return value
+    from bend.sound import length_of
+
+    return length_of(Path(audio)) or value
+
+
+def _expanded(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Bends with those of other programs' files in their place, so that the work stands without the files."""
+    with usage_errors():
+        return expand(value)
 
 
 _render = functools.partial(_option, RenderConfig)
@@ -221,8 +313,8 @@ render_options = _for(
     _render(
         "--trunc",
         "trunc",
-        "Truncation psi: 0 average, 1 as is, beyond 1 overdrive.",
-        type=FINITE,
+        "Truncation psi: 0 average, 1 as is, beyond 1 overdrive; may vary: lfo(sine,0..1,4s).",
+        type=OVER_TIME,
         metavar="PSI",
     ),
     _render(
@@ -236,9 +328,49 @@ render_options = _for(
     _render("--class", "class_index", "Class of a conditional network.", type=click.IntRange(0), metavar="N"),
     _render("--scale", "scale", "Enlarge by a whole factor.", type=click.IntRange(1, 64), metavar="N"),
     _render("--scale-filter", "scale_filter", "How to enlarge.", type=click.Choice(SCALE_FILTERS)),
+    _render(
+        "--kimg",
+        "kimg",
+        "Moment of a run, also between snapshots; may vary: 0s:0,10s:6.",
+        metavar="KIMG",
+    ),
+    _render("--dial-from", "dial_from", "What NETWORK was bent from: the dial's 0.", metavar="NETWORK"),
+    _render("--dial", "dial", "0 the base, 1 as bent, beyond overdrive; may vary: 0s:0,5s:1.", metavar="AMOUNT"),
     device_option(),
+    _render("--precision", "precision", "Of the highest resolutions.", type=click.Choice(PRECISIONS)),
     _render(
         "--batch", "batch", "Pictures at once; fits memory if left out.", type=click.IntRange(1), metavar="N"
+    ),
+    _render(
+        "--latents",
+        "latents",
+        "An .npz of latents (see bend project); seeds are then its rows.",
+        multiple=True,
+        metavar="NPZ",
+    ),
+    _render(
+        "--direction",
+        "direction",
+        "Shift w: sefa:3*2.5, pca:0*-2@4-8, FILE.npz*1; amounts may vary.",
+        multiple=True,
+        metavar="DIRECTION",
+    ),
+    _render("--size", "size", "Another size and aspect, such as 1024x512.", type=SIZE, metavar="WxH"),
+    _render("--extend", "extend", "What --size fills the rest with.", type=click.Choice(EXTENSIONS)),
+    _render(
+        "--bend",
+        "bend",
+        "Bend a layer: rotate:30@b32.conv1, see docs/bends.md; or a .yaml of network-bending.",
+        multiple=True,
+        callback=_expanded,
+        metavar="NAME:ARG@LAYER",
+    ),
+    _render(
+        "--blend",
+        "blend",
+        "Another picture in a part: 7@left, 7@ellipse:.5,.5,.3,.4, FILE.npz@mask.png.",
+        multiple=True,
+        metavar="SEED@MASK",
     ),
 )
 """Options of `RenderConfig`, handed over as `config`."""
@@ -253,13 +385,22 @@ walk_options = _for(
     _walk("--radius", "radius", "Of a circle, relative to its centre.", type=FINITE),
     _walk("--diameter", "diameter", "Of the noise loop: more changes more.", type=FINITE),
     _walk("--amount", "amount", "How far noise strays.", type=FINITE),
+    _walk("--even", "even", "Space the frames evenly in what is seen.", is_flag=True),
+    _walk("--path-file", "path_file", "An .npz of w keyframes instead of seeds.", metavar="NPZ"),
 )
 """Options of `WalkConfig`, handed over as `walk`."""
 
 film_options = _for(
     FilmConfig,
     "film",
-    _film("--seconds", "seconds", "Length.", type=FINITE),
+    _film(
+        "--audio",
+        "audio",
+        "A track: an .mp4 carries it, and parameters hear it: audio(bass,0..1).",
+        metavar="FILE",
+        is_eager=True,
+    ),
+    _film("--seconds", "seconds", "Length; that of --audio if there is one.", type=FINITE, callback=_length),
     _film("--fps", "fps", "Frames a second.", type=FINITE),
     _film("--crf", "crf", "H.264 quality, 0 best to 51 worst.", type=click.IntRange(0, 51)),
 )
@@ -269,9 +410,57 @@ plane_options = _for(
     PlaneConfig,
     "plane",
     grid_option("Columns and rows of the map.", default_of(PlaneConfig, "grid")),
+    _option(PlaneConfig, "--x", "x", "Axis: seeds, kimg=0..4, dial=-.5..1.5, trunc=0..1, sefa:3=-3..3.", metavar="AXIS"),
+    _option(PlaneConfig, "--y", "y", "The other axis, likewise.", metavar="AXIS"),
     _option(PlaneConfig, "--extent", "extent", "How far to reach beyond the seeds.", type=FINITE),
 )
 """Options of `PlaneConfig`, handed over as `plane`."""
+
+
+def checked_records(command: click.Command, values: Mapping[str, Any]) -> None:
+    """Build the records that a command would build of parsed values, and throw them away.
+
+    Raises:
+        BendError, StyleganError: a record refuses them.
+    """
+    for config_type in getattr(command.callback, _RECORDS, []):
+        names = [field.name for field in dataclasses.fields(config_type)]
+        config_type(**{name: values[name] for name in names if name in values})
+
+style_mix_options = _for(
+    StyleMixConfig,
+    "mix",
+    _option(StyleMixConfig, "--rows", "rows", "Seeds that give the rest.", type=SEEDS, metavar="0-3"),
+    _option(StyleMixConfig, "--columns", "columns", "Seeds that give --layers.", type=SEEDS, metavar="4-9"),
+    _option(StyleMixConfig, "--layers", "layers", "coarse, middle, fine, or a range: 0-3.", metavar="LAYERS"),
+)
+"""Options of `StyleMixConfig`, handed over as `mix`."""
+
+truncation_options = _for(
+    TruncationConfig,
+    "sweep",
+    _option(TruncationConfig, "--from", "psi_from", "Psi at the start.", type=FINITE, metavar="PSI"),
+    _option(TruncationConfig, "--to", "psi_to", "Psi at the end.", type=FINITE, metavar="PSI"),
+    _option(TruncationConfig, "--steps", "steps", "Columns of a sheet.", type=click.IntRange(1), metavar="N"),
+    _option(TruncationConfig, "--loop", "loop", "A film goes there and back.", is_flag=True),
+)
+"""Options of `TruncationConfig`, handed over as `sweep`."""
+
+_project = functools.partial(_option, ProjectConfig)
+
+project_options = _for(
+    ProjectConfig,
+    "config",
+    _project("--space", "space", "One w for all layers, or one a layer.", type=click.Choice(PROJECT_SPACES)),
+    _project("--steps", "steps", "How long to search.", type=click.IntRange(1), metavar="N"),
+    _project("--crop", "crop", "Which square of the picture.", type=click.Choice(PROJECT_CROPS)),
+    _project("--seed", "seed", "Of the search's noise.", type=click.IntRange(0), metavar="N"),
+    _project("--network", "network", "Network file, run folder, RUN@KIMG or name.", metavar="NETWORK"),
+    _project("--weights", "weights", "Averaged or raw generator.", type=click.Choice(WEIGHTS)),
+    _project("--class", "class_index", "Class of a conditional network.", type=click.IntRange(0), metavar="N"),
+    device_option(),
+)
+"""Options of `ProjectConfig`, handed over as `config`."""
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from stylegan.generator import Generator
 
-__all__ = ["Moment", "Play", "playing"]
+__all__ = ["Moment", "Play", "playing", "remembers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +23,13 @@ class Moment:
         seconds: from the start of the film; 0 for a still.
         index: which frame of the film; 0 for a still.
         seed: of the picture.
+        place: which of the pictures of the frame, where a film shows several side by side.
     """
 
     seconds: float = 0.0
     index: int = 0
     seed: int = 0
+    place: int = 0
 
 
 class Play(Protocol):
@@ -41,6 +43,14 @@ class Play(Protocol):
     def during(self, G: Generator, moment: Moment) -> AbstractContextManager[None]:
         """Do it to `G` as it is at `moment`, for as long as the context lasts."""
         ...
+
+
+def remembers(plays: Sequence[Play]) -> bool:
+    """Whether any play keeps something from frame to frame: then a film is drawn from its first frame on.
+
+    Such a play says so by an attribute `remembers`; most have none.
+    """
+    return any(getattr(play, "remembers", False) for play in plays)
 
 
 @contextlib.contextmanager

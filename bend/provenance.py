@@ -107,17 +107,32 @@ def describe(
         command: the command line, where there was one.
         **details: what else decides the pixels, by name: JSON values and frozen records.
     """
-    settings = dataclasses.asdict(config)
+    from stylegan.precision import precision_of
+
+    settings = dataclasses.asdict(config) | {"precision": precision_of(network)}  # what `auto` came to
     work: dict[str, Any] = {
         "kind": kind,
         "render": {k: v for k, v in settings.items() if k not in _NOT_DECISIVE},
     }
+    paths = [*config.files, *(getattr(value, "path_file", None) or "" for value in details.values())]
+    if inputs := {path: file_sha256(path) for path in paths if path}:
+        work["inputs"] = inputs
     for name, value in details.items():
         is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
         work[name] = dataclasses.asdict(value) if is_record else value
     return Provenance(
         work=work, network=config.network, network_sha256=weights_sha256(network), command=command
     )
+
+
+def file_sha256(path: str) -> str:
+    """A hash of a file's bytes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_sha256(network: "nn.Module") -> str:

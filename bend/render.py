@@ -16,14 +16,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bend.bends.opening import bend_mapping, open_bends_of
+from bend.blend import open_blends
 from bend.config import NOISE_MODES, RenderConfig
+from bend.directions import open_directions
 from bend.errors import SettingsError
 from bend.latents import class_vectors, device_of, ws_from_z, z_from_seeds
 from bend.picture import Pixels
 from bend.play import Moment, Play, playing
+from bend.sizes import open_size
+from bend.truncation import open_truncation
+from bend.weight_plays import open_weight_plays, set_weights
 from stylegan.checkpoint import Network, load_network
 from stylegan.device import choose_device, free_bytes
 from stylegan.generator import Generator
+from stylegan.inference.choice import choose_precision
+from stylegan.precision import set_precision
 
 __all__ = [
     "chunks",
@@ -207,7 +215,13 @@ def open_generator(config: RenderConfig) -> Generator:
         StyleganError: no such network, or one that cannot be read.
     """
     device = choose_device(config.device)
-    return generator_of(load_network(config.network), config.weights, device)
+    G = generator_of(load_network(config.network), config.weights, device)
+    precision = choose_precision(device.type) if config.precision == "auto" else config.precision
+    if precision is not None:
+        set_precision(G, precision)
+    set_weights(config, G)
+    bend_mapping(config, G)
+    return G
 
 
 def open_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
@@ -216,8 +230,14 @@ def open_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
     Raises:
         SettingsError: it asks for what `G` does not have.
     """
-    del config, G
-    return ()
+    return (
+        *open_weight_plays(config, G),
+        *open_size(config, G, in_tiles=not config.bend),
+        *open_blends(config, G),
+        *open_truncation(config, G),
+        *open_directions(config, G),
+        *open_bends_of(config, G),
+    )
 
 
 def generator_of(

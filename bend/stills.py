@@ -1,4 +1,4 @@
-"""Stills from seeds: a folder of pictures, a sheet of them, or the plane through three latents.
+"""Stills from seeds: a folder of pictures, or a sheet of them.
 
 Each function is a whole job: it checks the output before any work, opens the network, draws with a progress
 bar, and writes with provenance. `images` can be taken up again; a sheet is one file, whole or absent.
@@ -6,13 +6,10 @@ bar, and writes with provenance. `images` can be taken up again; a sheet is one 
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
-
-from tqdm import tqdm
 
 from bend import grid as sheets
 from bend import latents, render
-from bend.config import PlaneConfig, RenderConfig
+from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
 from bend.picture import (
     PICTURE_SUFFIXES,
@@ -24,11 +21,13 @@ from bend.picture import (
     one_picture,
     save_picture,
 )
+from bend.progress import counted, picture_bar
 from bend.provenance import describe
+from bend.readiness import make_ready
 from bend.render import chunks, fitting_batch
 from stylegan.generator import Generator
 
-__all__ = ["render_grid", "render_images", "render_plane"]
+__all__ = ["render_grid", "render_images"]
 
 
 def render_images(
@@ -43,7 +42,7 @@ def render_images(
 
     Args:
         config: how pictures are drawn.
-        seeds: None for 0 to 7.
+        seeds: None for 0 to 7, or every latent of `config.latents`.
         folder: created if need be.
         force: write over pictures of other work.
         command: the command line, for the provenance.
@@ -54,18 +53,20 @@ def render_images(
     """
     if folder.is_file() or folder.suffix.lower() in PICTURE_SUFFIXES:
         raise RenderError(f"{folder} is no folder; images go to a folder, one PNG a seed")
-    seeds = list(dict.fromkeys(range(8) if seeds is None else seeds))
+    seeds = list(dict.fromkeys(latents.usual_seeds(config, 8) if seeds is None else seeds))
     G = render.open_generator(config)
+    make_ready(G, len(seeds))
     work = describe("images", config, G, command)
     paths = {seed: folder / f"seed{seed:04d}.png" for seed in seeds}
     notes = {seed: work.about(seed=seed) for seed in seeds}
     todo = set(missing({paths[seed]: (seed, notes[seed]) for seed in seeds}, force))
-    with _progress(len(seeds), len(seeds) - len(todo)) as bar:
+    with picture_bar(len(seeds), len(seeds) - len(todo)) as bar:
         for seed, picture in _of_seeds(G, config, seeds, todo):
             save_picture(paths[seed], picture, notes[seed])
             bar.update()
-    side = G.img_resolution * config.scale
-    return Rendered(output=folder, num_pictures=len(seeds), num_drawn=len(todo), size=(side, side))
+    width, height = config.size or (G.img_resolution, G.img_resolution)
+    size = (width * config.scale, height * config.scale)
+    return Rendered(output=folder, num_pictures=len(seeds), num_drawn=len(todo), size=size)
 
 
 def render_grid(
@@ -99,58 +100,12 @@ def render_grid(
             "leave one of them out, or make them agree"
         )
     if seeds is None:
-        seeds = range(16 if grid is None else grid[0] * grid[1])
+        seeds = latents.usual_seeds(config, 16) if grid is None else range(grid[0] * grid[1])
     columns, rows = grid or sheets.square(len(seeds))
     G = render.open_generator(config)
     note = describe("grid", config, G, command, seeds=list(seeds), grid=[columns, rows])
     drawn = (picture for _, picture in _of_seeds(G, config, seeds, seeds))
-    surface = sheets.sheet(_counted(drawn, len(seeds)), columns, rows)
-    save_picture(output, surface, note)
-    return one_picture(output, surface)
-
-
-def render_plane(
-    config: RenderConfig,
-    plane: PlaneConfig,
-    seeds: Sequence[int] | None,
-    output: Path,
-    *,
-    force: bool = False,
-    command: str | None = None,
-) -> Rendered:
-    """Write the map of latent space: the plane in w through three seeds, as a sheet.
-
-    Args:
-        config: how pictures are drawn.
-        plane: how the plane is sampled.
-        seeds: top left, top right, bottom left; None for 0, 1, 2.
-        output: a PNG, JPEG or WebP.
-        force: write over the file.
-        command: the command line, for the provenance.
-
-    Raises:
-        SettingsError: not three seeds, or settings that do not suit the network.
-        RenderError: the output cannot be written.
-        StyleganError: the network cannot be read.
-    """
-    check_picture_output(output, force)
-    seeds = (0, 1, 2) if seeds is None else seeds
-    if len(seeds) != 3:
-        raise SettingsError(f"a plane goes through three latents; --seeds names {len(seeds)}, give three")
-    columns, rows = plane.grid
-    G = render.open_generator(config)
-    note = describe("plane", config, G, command, seeds=list(seeds), plane=plane)
-    corners = latents.w_from_z(G, latents.z_from_seeds(seeds, G.z_dim), config.class_index)
-    points = latents.plane(corners, columns, rows, plane.extent)
-    ws = latents.ws_from_w(G, points, config.trunc, config.trunc_cutoff)
-    # One noise for all: the map shows what the latent does, not the noise.
-    same_noise = [seeds[0]] * len(ws)
-    plays = render.open_plays(config, G)
-    drawn = render.frames(
-        G, ws, noise_mode=config.noise_mode, noise_seeds=same_noise, batch=config.batch, plays=plays
-    )
-    enlarged = (enlarge(picture, config.scale, config.scale_filter) for picture in drawn)
-    surface = sheets.sheet(_counted(enlarged, len(ws)), columns, rows)
+    surface = sheets.sheet(counted(drawn, len(seeds)), columns, rows)
     save_picture(output, surface, note)
     return one_picture(output, surface)
 
@@ -165,27 +120,10 @@ def _of_seeds(
     for chunk in chunks(seeds, batch):
         if wanted.isdisjoint(chunk):
             continue
-        pictures = render.images(
-            G,
-            chunk,
-            truncation_psi=config.trunc,
-            truncation_cutoff=config.trunc_cutoff,
-            noise_mode=config.noise_mode,
-            class_index=config.class_index,
-            batch=batch,
-            plays=plays,
+        ws = latents.ws_from_seeds(G, config, chunk)
+        pictures = render.frames(
+            G, ws, noise_mode=config.noise_mode, noise_seeds=chunk, batch=batch, plays=plays
         )
         for seed, picture in zip(chunk, pictures, strict=True):
             if seed in wanted:
                 yield seed, enlarge(picture, config.scale, config.scale_filter)
-
-
-def _counted(pictures: Iterable[Pixels], total: int) -> Iterator[Pixels]:
-    with _progress(total, 0) as bar:
-        for picture in pictures:
-            yield picture
-            bar.update()
-
-
-def _progress(total: int, done: int) -> "tqdm[NoReturn]":
-    return tqdm(total=total, initial=done, desc="rendering", unit="picture", disable=None)

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from bend import render
+from bend import latents, render
+from bend.bends.opening import bend_mapping
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
+from bend.labelled import labelled_sheet
 from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.provenance import Provenance, describe
 from stylegan.checkpoint import list_snapshots, load_network
@@ -32,7 +33,6 @@ _MOST_COLUMNS = 16
 _USUAL_SEEDS = tuple(range(6))
 _RUN_SEEDS = tuple(range(4))
 _SMALLEST_CELL = 64  # pixels; a smaller network's pictures are enlarged for a run's own sheet
-_HEAD, _INK, _PAPER = 18, (214, 214, 214), (16, 16, 16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ def render_timeline(
     seeds: Sequence[int] | None,
     output: Path,
     *,
+    both: bool = False,
     force: bool = False,
     command: str | None = None,
 ) -> Rendered:
@@ -57,6 +58,7 @@ def render_timeline(
         config: how pictures are drawn; `network` is a run folder.
         seeds: rows; None for 0 to 5.
         output: a PNG, JPEG or WebP.
+        both: the raw generator above its average, whatever `config.weights` says.
         force: write over the file.
         command: the command line, for the provenance.
 
@@ -68,15 +70,21 @@ def render_timeline(
     seeds = _USUAL_SEEDS if seeds is None else seeds
     if not seeds:
         raise SettingsError("a timeline of no seeds; give at least one")
+    if config.kimg is not None:
+        raise SettingsError("--kimg: a sheet shows the snapshots as they are; write a film, or leave it out")
     snapshots = pick_columns(list_snapshots(config.network) if Path(config.network).is_dir() else [])
     if not snapshots:
         raise RenderError(f"{config.network}: no snapshots there; pass a run folder of `bend finetune`")
-    columns = []
+    kinds = ("raw", "ema") if both else (config.weights,)
+    columns: dict[str, list[Column]] = {weights: [] for weights in kinds}
     for kimg, path in tqdm(snapshots, desc="rendering", unit="snapshot", disable=None):
-        G = render.open_generator(replace(config, network=str(path)))
-        columns.append(Column(kimg=kimg, pictures=_draw(G, config, seeds)))
-    note = describe("timeline", config, G, command, seeds=list(seeds), kimg=[c.kimg for c in columns])
-    surface = timeline_sheet(config.weights, columns)
+        for weights in kinds:
+            look = replace(config, network=str(path), weights=weights)
+            G = render.open_generator(look)
+            columns[weights].append(Column(kimg=kimg, pictures=_draw(G, look, seeds)))
+    details = {"seeds": list(seeds), "kimg": [kimg for kimg, _ in snapshots]}
+    note = describe("timeline", config, G, command, **details, **({"both": True} if both else {}))
+    surface = np.concatenate([timeline_sheet(weights, columns[weights]) for weights in kinds])
     save_picture(output, surface, note)
     return one_picture(output, surface)
 
@@ -86,10 +94,12 @@ class RunTimeline:
 
     Args:
         device: where to draw.
+        bend: what is bent in it while it trains, and so in its pictures.
     """
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str = "cpu", bend: tuple[str, ...] = ()) -> None:
         self._device = device
+        self._bend = bend
         self._raw: dict[float, Column] = {}
         self._ema: dict[float, Column] = {}
 
@@ -114,8 +124,11 @@ class RunTimeline:
         for weights, columns in (("raw", self._raw), ("ema", self._ema)):
             G = render.generator_of(network, weights, self._device)
             config = RenderConfig(
-                scale=max(1, _SMALLEST_CELL // G.img_resolution), class_index=0 if G.c_dim else None
+                scale=max(1, _SMALLEST_CELL // G.img_resolution),
+                class_index=0 if G.c_dim else None,
+                bend=self._bend,
             )
+            bend_mapping(config, G)
             columns[kimg] = Column(kimg=kimg, pictures=_draw(G, config, _RUN_SEEDS))
 
 
@@ -137,27 +150,16 @@ def timeline_sheet(title: str, columns: Sequence[Column]) -> Pixels:
     Returns:
         uint8 `[head + rows * H, columns * W, 3]`.
     """
-    height, width = columns[0].pictures[0].shape[:2]
-    head = max(_HEAD, height // 12)
-    sheet = Image.new("RGB", (width * len(columns), head + height * len(columns[0].pictures)), _PAPER)
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=head * 0.55)
-    for index, column in enumerate(columns):
-        label = f"{title} {column.kimg:g} kimg" if index == 0 else f"{column.kimg:g}"
-        pen.text((width * index + head * 0.25, head / 2), label, fill=_INK, font=font, anchor="lm")
-        for row, picture in enumerate(column.pictures):
-            sheet.paste(Image.fromarray(picture), (width * index, head + height * row))
-    return np.asarray(sheet)
+    labels = [f"{title} {columns[0].kimg:g} kimg", *(f"{column.kimg:g}" for column in columns[1:])]
+    return labelled_sheet(labels, [column.pictures for column in columns])
 
 
 def _draw(G: Generator, config: RenderConfig, seeds: Sequence[int]) -> tuple[Pixels, ...]:
-    drawn = render.images(
+    drawn = render.frames(
         G,
-        seeds,
-        truncation_psi=config.trunc,
-        truncation_cutoff=config.trunc_cutoff,
+        latents.ws_from_seeds(G, config, seeds),
         noise_mode=config.noise_mode,
-        class_index=config.class_index,
+        noise_seeds=seeds,
         batch=config.batch,
         plays=render.open_plays(config, G),
     )

@@ -1,13 +1,14 @@
 """`bend finetune` behind its options: a dry run, a new training or a resumed one, and what to say at its end."""
 
 import dataclasses
+import shlex
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bend.timeline import RunTimeline
+from bend.watch import RunWatch
 from stylegan.errors import ConfigError
 from stylegan.training.config import TrainConfig
 from stylegan.training.loop import TrainSummary, train
@@ -25,6 +26,10 @@ _RESUMABLE = {
     "kimg",
     "snapshots",
     "snapshot_dtype",
+    "snapshot_format",
+    "until",
+    "keep",
+    "no_score",
     "device",
     "workers",
     "micro_batch",
@@ -67,15 +72,30 @@ def run_finetune(request: Request) -> Report:
         OSError: a file cannot be read or written.
     """
     if request.resume is None:
-        plan = make_plan(TrainConfig(**request.options))
+        plan = _bent(make_plan(TrainConfig(**request.options)))
         return _estimate(plan) if request.dry_run else _train(open_run(plan, request.out))
     if foreign := sorted(request.options.keys() - _RESUMABLE):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         raise ConfigError(f"{names}: a resumed run keeps what it began with; leave out, or start a new run")
     run = find_run(request.resume, request.out)
     if request.dry_run:
-        return _estimate(plan_resume(run, request.options)[0])
-    return _train(resume_run(run, request.options))
+        return _estimate(_bent(plan_resume(run, request.options)[0]))
+    session = resume_run(run, request.options)
+    _bent(session.plan)
+    return _train(session)
+
+
+def _bent(plan: Plan) -> Plan:
+    """The plan with its bends in place, in the generator that trains and in its average."""
+    if not plan.config.bend:
+        return plan
+    from bend.bends import open_bends
+
+    for G in (plan.state.G, plan.state.G_ema):
+        open_bends(plan.config.bend, G).stay(G)
+    words = " ".join(f"--bend {shlex.quote(bend)}" for bend in plan.config.bend)
+    plan.notes.append(f"bent all the while; to see what it has learned, render with {words}")
+    return plan
 
 
 def _estimate(plan: Plan) -> Report:
@@ -137,8 +157,8 @@ def _seconds_per_image(plan: Plan) -> float:
 
 
 def _train(session: Session) -> Report:
-    """Train, drawing the run's own timeline as it goes."""
-    return _summarize(train(session, on_snapshot=RunTimeline(str(session.plan.device))))
+    """Train, with somebody looking on."""
+    return _summarize(train(session, on_snapshot=RunWatch(session)))
 
 
 def _summarize(summary: TrainSummary) -> Report:
@@ -146,8 +166,10 @@ def _summarize(summary: TrainSummary) -> Report:
     text = f"{summary.run}: {summary.kimg:g} kimg in {format_duration(summary.seconds)}"
     if summary.num_nonfinite:
         text += f"; {summary.num_nonfinite} gradient values were not finite and were mended"
+    if summary.stopped_at is not None:
+        text += f"; stopped at the {summary.stopped_at}"
     if summary.stopped_by is not None:
         text += f"; interrupted, go on with `bend finetune --resume {summary.run}`"
-    elif not summary.num_images:
+    elif not summary.num_images and summary.stopped_at is None:
         text += "; nothing left to do, give a larger --kimg to go on"
     return Report(text=text, facts=facts, stopped_by=summary.stopped_by)

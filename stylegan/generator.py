@@ -11,7 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylegan.layers import DEFAULT_FILTER, ConvLayer, NoiseMode, SynthesisLayer, ToRGBLayer, draw_normal
+from stylegan.draws import NormalSource
+from stylegan.layers import (
+    DEFAULT_FILTER,
+    ConvLayer,
+    NoiseMode,
+    SynthesisLayer,
+    TapPoint,
+    ToRGBLayer,
+    draw_normal,
+)
 from stylegan.mapping import MappingNetwork
 from stylegan.ops import setup_filter, upsample2d
 from stylegan.precision import block_dtype, block_format
@@ -80,11 +89,13 @@ class SynthesisBlock(nn.Module):
 
         if in_channels == 0:
             self.const = nn.Parameter(draw_normal([out_channels, resolution, resolution]))
+            self.tap_const = TapPoint()
         else:
             self.conv0 = layer(in_channels, up=2)
         self.conv1 = layer(out_channels, up=1)
         if self.num_torgb:
             self.torgb = ToRGBLayer(out_channels, img_channels, w_dim, conv_clamp=conv_clamp)
+            self.tap_image = TapPoint()
         if in_channels != 0 and architecture == "resnet":
             self.skip = ConvLayer(
                 in_channels, out_channels, 1, bias=False, up=2, resample_filter=resample_filter
@@ -97,7 +108,7 @@ class SynthesisBlock(nn.Module):
         ws: Tensor,
         noise_mode: NoiseMode = "random",
         force_fp32: bool = False,
-        generator: torch.Generator | None = None,
+        generator: NormalSource | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Compute the block.
 
@@ -116,7 +127,7 @@ class SynthesisBlock(nn.Module):
         dtype = block_dtype(ws, self.use_fp16 and not force_fp32, self.half_dtype)
         if self.in_channels == 0:
             x = self.const.to(dtype)[None].expand(ws.shape[0], -1, -1, -1)
-            x = x.contiguous(memory_format=block_format(x))
+            x = self.tap_const(x.contiguous(memory_format=block_format(x)))
             x = self.conv1(x, next(w), noise_mode, generator=generator)
         else:
             assert x is not None
@@ -126,11 +137,11 @@ class SynthesisBlock(nn.Module):
             img = upsample2d(img, self.resample_filter)
         if self.num_torgb:
             y = self.torgb(x, next(w)).to(ws.dtype)
-            img = y if img is None else img + y
+            img = self.tap_image(y if img is None else img + y)
         return x, img
 
     def _convolve(
-        self, x: Tensor, w0: Tensor, w1: Tensor, noise_mode: NoiseMode, generator: torch.Generator | None
+        self, x: Tensor, w0: Tensor, w1: Tensor, noise_mode: NoiseMode, generator: NormalSource | None
     ) -> Tensor:
         if self.architecture != "resnet":
             x = self.conv0(x, w0, noise_mode, generator=generator)
@@ -192,6 +203,7 @@ class SynthesisNetwork(nn.Module):
         if min(channels.values()) < 1:
             raise ValueError(f"channel_base {channel_base} leaves no channels at {img_resolution} pixels")
         self.num_ws = 0
+        self.tap_ws = TapPoint()
         for res in self.block_resolutions:
             block = SynthesisBlock(
                 channels[res // 2] if res > 4 else 0,
@@ -219,7 +231,7 @@ class SynthesisNetwork(nn.Module):
         ws: Tensor,
         noise_mode: NoiseMode = "random",
         force_fp32: bool = False,
-        generator: torch.Generator | None = None,
+        generator: NormalSource | None = None,
     ) -> Tensor:
         """Render ws.
 
@@ -239,7 +251,7 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"ws must have shape [N, {self.num_ws}, {self.w_dim}], not {tuple(ws.shape)}")
         if noise_mode not in ("random", "const", "none"):
             raise ValueError(f"unknown noise mode {noise_mode!r}; known: random, const, none")
-        ws = ws.to(next(self.parameters()).dtype)
+        ws = self.tap_ws(ws.to(next(self.parameters()).dtype))
         x: Tensor | None = None
         img: Tensor | None = None
         start = 0
@@ -305,7 +317,7 @@ class Generator(nn.Module):
         truncation_cutoff: int | None = None,
         noise_mode: NoiseMode = "random",
         force_fp32: bool = False,
-        generator: torch.Generator | None = None,
+        generator: NormalSource | None = None,
     ) -> Tensor:
         """Images from latents.
 

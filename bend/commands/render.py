@@ -18,6 +18,18 @@ _COMMANDS = {
         "The map of latent space: the plane through three seeds.",
     ),
     "latent-walk": ("bend.commands.render_latent_walk", "latent_walk", "A film from seed to seed."),
+    "dial": ("bend.commands.render_dial", "dial", "A base turned into what it was bent to, and beyond."),
+    "style-mix": (
+        "bend.commands.render_style_mix",
+        "style_mix",
+        "Some layers of one seed, the rest of another.",
+    ),
+    "truncation": ("bend.commands.render_truncation", "truncation", "From the average picture outwards."),
+    "clusters": (
+        "bend.commands.render_clusters",
+        "clusters",
+        "What the groups of channels of each layer draw.",
+    ),
     "timeline": ("bend.commands.render_timeline", "timeline", "The same seeds, snapshot after snapshot."),
 }
 

@@ -1,4 +1,4 @@
-"""`bend render plane`: the map of latent space."""
+"""`bend render plane`: a sheet with two axes, the map of latent space unless told otherwise."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ __all__ = ["plane"]
 
 
 @click.command(cls=RenderCommand)
-@seeds_option("Three seeds: top left, top right, bottom left.  [default: 0,1,2]")
+@seeds_option("Top left, and one more for each axis of seeds: top right, bottom left.  [default: 0,1,2]")
 @plane_options
 @output_option("A .png, .jpg or .webp.")
 @render_options
@@ -36,11 +36,11 @@ def plane(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Draw the map of latent space: the plane through three seeds.
+    """Draw a plane: the map of latent space through three seeds, or any two axes.
 
-    Example: bend render plane --seeds 1,2,3 --grid 9x9 -o out/map.png
+    Example: bend render plane --network runs/00000-rocks-faces64 --x kimg --y trunc=0..1.5 --seeds 3 -o out/plane.png
     """
-    from bend.stills import render_plane
+    from bend.plane import render_plane
 
     report = render_plane(config, plane, seeds, output, force=force, command=typed_command())
     echo_report(report, as_json)

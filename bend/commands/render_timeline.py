@@ -1,14 +1,16 @@
-"""`bend render timeline`: the same seeds over the snapshots of a run."""
+"""`bend render timeline`: the same seeds over the snapshots of a run, as a sheet, a film or a page."""
 
 from pathlib import Path
 
 import click
 
-from bend.config import RenderConfig
+from bend.config import FilmConfig, RenderConfig
 from bend.options import (
     RenderCommand,
     echo_report,
+    film_options,
     force_option,
+    grid_option,
     json_option,
     output_option,
     render_options,
@@ -18,26 +20,54 @@ from bend.options import (
 
 __all__ = ["timeline"]
 
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
 
 @click.command(cls=RenderCommand)
 @seeds_option("Rows of the sheet.  [default: 0-5]")
-@output_option("A .png, .jpg or .webp.")
+@click.option("--both", is_flag=True, help="The raw generator and its average together.")
+@click.option("--score", is_flag=True, help="Score the snapshots first that the run has not scored.")
+@click.option("--loop", is_flag=True, help="Of a film: there and back again.")
+@grid_option("Of a film or page: columns and rows of the seeds.")
+@output_option("A .png, .jpg or .webp sheet, an .mp4, .gif or .apng film, or an .html page to scrub through.")
 @render_options
+@film_options
 @force_option
 @json_option
 def timeline(
     *,
     config: RenderConfig,
+    film: FilmConfig,
     seeds: tuple[int, ...] | None,
+    both: bool,
+    score: bool,
+    loop: bool,
+    grid: tuple[int, int] | None,
     output: Path,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Draw the same seeds, snapshot after snapshot, to see a run break.
+    """Show the same seeds, snapshot after snapshot, to see a run break.
 
     Example: bend render timeline --network runs/00000-rocks-faces64 --weights raw -o out/timeline.png
     """
-    from bend.timeline import render_timeline
+    if score:
+        from bend.score import score_run
 
-    report = render_timeline(config, seeds, output, force=force, command=typed_command())
+        score_run(Path(config.network), device=config.device)
+    suffix = output.suffix.lower()
+    if suffix in _PICTURES:
+        from bend.timeline import render_timeline
+
+        report = render_timeline(config, seeds, output, both=both, force=force, command=typed_command())
+    elif suffix == ".html":
+        from bend.scrubber import render_scrubber
+
+        report = render_scrubber(config, seeds, output, grid=grid, force=force, command=typed_command())
+    else:
+        from bend.timeline_film import render_timeline_film
+
+        report = render_timeline_film(
+            config, film, seeds, output, both=both, loop=loop, grid=grid, force=force, command=typed_command()
+        )
     echo_report(report, as_json)

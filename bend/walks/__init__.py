@@ -2,17 +2,19 @@
 
 Each takes `keyframes [K, dim]`, times `t [T]` and a `Course`, and returns the points `[T, dim]`; numpy in,
 numpy out, float64. They know nothing of networks: whether the space is z or w, and what becomes of a point,
-is the caller's. A new walk is one file, one row here, and it then runs through the contract test.
+is the caller's. `pace` bends their clock. A new walk is one file, one row here, and it then runs through the
+contract test.
 """
 
 from bend.walks.circle import circle
 from bend.walks.course import Course, Walk, times
 from bend.walks.linear import linear
 from bend.walks.noise import noise
+from bend.walks.pace import at_times, even_clock
 from bend.walks.slerp import slerp
 from bend.walks.spline import spline
 
-__all__ = ["WALKS", "Course", "Walk", "times"]
+__all__ = ["WALKS", "Course", "Walk", "at_times", "even_clock", "times"]
 
 WALKS = {
     "slerp": Walk(at=slerp, space="z", fewest=2, passes_keyframes=True, keeps_norm=True),

@@ -12,6 +12,7 @@ from bend.latent_walk import render_latent_walk, walk_frames, walk_seeds, walk_w
 from bend.latents import w_avg, ws_from_z, z_from_seeds
 from bend.picture import Pixels
 from bend.render import images
+from bend.strand import strand_of
 from bend.walks import WALKS
 from tests.bend.tiny import tiny_generator
 
@@ -46,10 +47,7 @@ def test_loop_s_next_frame_would_be_its_first(path: str) -> None:
     G, walk = tiny_generator(), WalkConfig(path=path, loop=True)
     [seeds] = walk_seeds(walk, None)
     ws = walk_ws(G, PLAIN, walk, seeds, 24)
-    from bend import latent_walk
-
-    strand = latent_walk._strand(G, PLAIN, walk, seeds)
-    seam = latent_walk._ws(G, PLAIN, walk, strand, np.array([1.0]))
+    seam = strand_of(G, PLAIN, walk, seeds).ws(G, PLAIN, np.array([1.0]))
     torch.testing.assert_close(seam[0], ws[0], rtol=0, atol=1e-6)
 
 

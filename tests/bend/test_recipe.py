@@ -34,7 +34,9 @@ def test_a_stage_is_what_would_be_typed(tmp_path: Path) -> None:
 
 
 def test_lists_become_commas_or_repeats(tmp_path: Path) -> None:
-    found = stage(tmp_path, 'do = "render grid"\nseeds = [1, 2]\nnetwork = "{finetune}@1"\noutput = "a.png"\n')
+    found = stage(
+        tmp_path, 'do = "render grid"\nseeds = [1, 2]\nnetwork = "{finetune}@1"\noutput = "a.png"\n'
+    )
     assert found.arguments(PLACES) == ["--seeds", "1,2", "--network", "runs/0@1", "--output", "a.png"]
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bend.config import PlaneConfig, RenderConfig
+from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
 from bend.provenance import read_provenance
 from bend.render import images
-from bend.stills import render_grid, render_images, render_plane
+from bend.stills import render_grid, render_images
 from tests.bend.tiny import save_tiny, tiny_generator
 
 
@@ -83,24 +83,6 @@ def test_grid_chooses_its_own_shape_or_its_own_seeds(config: RenderConfig, tmp_p
     assert render_grid(config, None, None, tmp_path / "any.jpg").size == (64, 64)
     with pytest.raises(SettingsError, match=r"--grid 2x2 holds 4 pictures, --seeds names 5"):
         render_grid(config, range(5), (2, 2), tmp_path / "not.png")
-
-
-@pytest.mark.parametrize("noise_mode", ["const", "random", "none"])
-def test_plane_has_the_seeds_in_its_corners(tiny_network: Path, tmp_path: Path, noise_mode: str) -> None:
-    config = RenderConfig(network=str(tiny_network), device="cpu", scale=2, noise_mode=noise_mode)
-    report = render_plane(config, PlaneConfig(grid=(4, 3)), (7, 8, 9), tmp_path / "map.png")
-    assert report.size == (128, 96)
-    surface = pixels(tmp_path / "map.png")[::2, ::2]
-    a, b, c = images(tiny_generator(), [7, 8, 9], noise_mode=noise_mode)
-    assert np.abs(surface[:16, :16] - a).max() <= 1
-    if noise_mode != "random":
-        assert np.abs(surface[:16, -16:] - b).max() <= 1
-        assert np.abs(surface[-16:, :16] - c).max() <= 1
-
-
-def test_plane_wants_three(config: RenderConfig, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="names 2, give three"):
-        render_plane(config, PlaneConfig(), (1, 2), tmp_path / "map.png")
 
 
 def test_same_work_same_bytes_in_any_folder(config: RenderConfig, tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""What a direction is called on a command line: `SOURCE[:INDEX][*AMOUNT][@LAYERS]`.
+
+sefa:3*2.5                      the fourth direction of SeFa, 2.5 standard deviations of w along it
+pca:0*-2@4-8                    the first principal component, backwards, in layers 4 to 8 only
+sefa:3*lfo(sine,-2..2,4s)@fine  swaying, in the fine layers
+smile.npz:1*1.5                 the second row of a file, 1.5 times as it stands there
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from bend.automation import Automation, Constant, parse
+from bend.errors import SettingsError
+from bend.style_layers import parse_layers
+
+__all__ = ["Direction", "parse_direction"]
+
+_EXAMPLE = "write SOURCE:INDEX*AMOUNT@LAYERS, such as sefa:3*2.5 or pca:0*-2@4-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """A shift of w.
+
+    Attributes:
+        source: `sefa`, `pca`, or the path of an `.npz`.
+        index: which of the source's directions, from 0, the strongest first.
+        amount: how far: in standard deviations of w along it, or in lengths of a file's own vector.
+        layers: a range for `style_layers.rows_of`, None for all.
+    """
+
+    source: str
+    index: int = 0
+    amount: Automation = field(default_factory=lambda: Constant(1.0))
+    layers: str | None = None
+
+    def __str__(self) -> str:
+        layers = "" if self.layers is None else f"@{self.layers}"
+        return f"{self.source}:{self.index}*{self.amount}{layers}"
+
+
+def parse_direction(text: str) -> Direction:
+    """Read a direction.
+
+    Raises:
+        SettingsError: it is none; says which part.
+    """
+    head, star, tail = text.strip().partition("*")
+    if star:
+        amount, at, layers = tail.rpartition("@") if "@" in tail else (tail, "", "")
+    else:
+        head, at, layers = head.rpartition("@") if _ends_in_layers(head) else (head, "", "")
+        amount = "1"
+    match = re.fullmatch(r"(.+?)(?::(\d{1,4}))?", head.strip())
+    if match is None:
+        raise SettingsError(f"{text!r} is no direction; {_EXAMPLE}")
+    return Direction(
+        source=match[1],
+        index=int(match[2] or 0),
+        amount=parse(amount),
+        layers=parse_layers(layers) if at else None,
+    )
+
+
+def _ends_in_layers(head: str) -> bool:
+    # A path may hold an @ of its own, but none behind its suffix.
+    return "@" in head and not head.rpartition("@")[2].endswith(".npz")

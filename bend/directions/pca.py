@@ -1,0 +1,88 @@
+"""GANSpace: the principal components of w over many pictures (Härkönen et al., arXiv 2004.02546, section 2.1).
+
+Ten thousand seeded z are mapped, their covariance is factorised, and what comes out, mean, components and standard
+deviations, is kept in the cache folder under a hash of the mapping network: the same sample always, drawn once a
+network. The mean of the sample is near `w_avg`, and is not used for drawing.
+"""
+
+import contextlib
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bend import latents
+from bend.directions.sefa import signed
+from bend.errors import SettingsError
+from bend.latent_file import read_arrays, write_latents
+from bend.provenance import weights_sha256
+from stylegan.cache import cache_folder
+from stylegan.generator import Generator
+
+__all__ = ["NUM_SAMPLES", "Spread", "spread_of_w"]
+
+NUM_SAMPLES = 10_000
+_SEED = 0
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How w is distributed.
+
+    Attributes:
+        mean: float64 `[w_dim]`.
+        components: unit directions by falling spread, float64 `[w_dim, w_dim]`, one a row.
+        std: standard deviation of w along each, `[w_dim]`.
+    """
+
+    mean: Tensor
+    components: Tensor
+    std: Tensor
+
+    def along(self, directions: Tensor) -> Tensor:
+        """The standard deviation of w along unit directions `[K, w_dim]`, `[K]`."""
+        return ((directions @ self.components.T) * self.std).norm(dim=1)
+
+
+def spread_of_w(G: Generator, class_index: int | None = None) -> Spread:
+    """The distribution of w over `NUM_SAMPLES` seeded z, from the cache where it is there.
+
+    Raises:
+        SettingsError: a class the network does not have.
+    """
+    latents.class_vectors(G, 0, class_index)
+    key = hashlib.sha256(
+        f"{weights_sha256(G.mapping)} {class_index} {NUM_SAMPLES} {_SEED}".encode()
+    ).hexdigest()
+    path = cache_folder() / "directions" / f"w-{key[:32]}.npz"
+    try:
+        kept = {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
+        return Spread(mean=kept["mean"], components=kept["components"], std=kept["std"])
+    except (SettingsError, KeyError):
+        found = _measure(G, class_index)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs seconds, not the picture
+        write_latents(
+            path, mean=found.mean.numpy(), components=found.components.numpy(), std=found.std.numpy()
+        )
+    return found
+
+
+def _measure(G: Generator, class_index: int | None) -> Spread:
+    z = np.random.RandomState(_SEED).randn(NUM_SAMPLES, G.z_dim)
+    w = torch.cat(
+        [
+            latents.w_from_z(G, z[start : start + _BATCH], class_index).cpu().double()
+            for start in range(0, NUM_SAMPLES, _BATCH)
+        ]
+    )
+    mean = w.mean(dim=0)
+    centred = w - mean
+    variance, vectors = torch.linalg.eigh(centred.T @ centred / len(w))
+    return Spread(
+        mean=mean,
+        components=signed(vectors.T.flip(0)).contiguous(),
+        std=variance.flip(0).clamp(min=0).sqrt(),
+    )

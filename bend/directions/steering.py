@@ -1,0 +1,143 @@
+"""Walking along directions while a network draws: `w + amount · direction` in the chosen layers.
+
+A direction is a `Play`, hung on the `ws` tap, so it works wherever pictures are drawn, after truncation and before any
+bend. Where an amount varies over time, so does the picture.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bend.automation import Automation
+from bend.config import RenderConfig
+from bend.directions.direction import Direction, parse_direction
+from bend.directions.pca import spread_of_w
+from bend.directions.sefa import sefa
+from bend.errors import SettingsError
+from bend.latent_file import read_arrays
+from bend.latents import device_of
+from bend.play import Moment
+from bend.style_layers import rows_of
+from stylegan.generator import Generator
+from stylegan.taps import hang, taps
+
+__all__ = ["BASES", "Steering", "open_directions", "vector_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """One direction, found: `ws[:, rows] += amount · vector`.
+
+    Attributes:
+        vector: `[w_dim]`, or `[num_ws, w_dim]` from a file of w+.
+        amount: how many of it.
+        rows: of ws.
+    """
+
+    vector: Tensor
+    amount: Automation
+    rows: slice
+
+    def applied(self, ws: Tensor, t: float) -> Tensor:
+        """`ws` `[N, num_ws, w_dim]` shifted as at `t` seconds."""
+        vector = self.vector.to(ws).expand(ws.shape[1], -1)
+        moved = ws.clone()
+        moved[:, self.rows] += self.amount.at(t) * vector[self.rows]
+        return moved
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """The play that walks along directions."""
+
+    shifts: tuple[Shift, ...]
+
+    @property
+    def varies(self) -> bool:
+        return any(shift.amount.varies for shift in self.shifts)
+
+    @contextlib.contextmanager
+    def during(self, G: Generator, moment: Moment) -> Iterator[None]:
+        """Shift every ws that `G` draws."""
+
+        def steer(ws: Tensor) -> Tensor:
+            for shift in self.shifts:
+                ws = shift.applied(ws, moment.seconds)
+            return ws
+
+        with hang(G, taps(G)["ws"], steer):
+            yield
+
+
+def open_directions(config: RenderConfig, G: Generator) -> tuple[Steering, ...]:
+    """The play of `config.direction`: one or none.
+
+    Raises:
+        SettingsError: a direction that is none, or that this network does not have.
+    """
+    directions = [parse_direction(text) for text in config.direction]
+    shifts = tuple(
+        Shift(
+            vector=vector_of(G, direction, config.class_index).to(device_of(G), torch.float32),
+            amount=direction.amount,
+            rows=rows_of(G, direction.layers),
+        )
+        for direction in directions
+    )
+    return (Steering(shifts),) if shifts else ()
+
+
+def vector_of(G: Generator, direction: Direction, class_index: int | None = None) -> Tensor:
+    """The vector that an amount of 1 adds: `[w_dim]`, or `[num_ws, w_dim]` from a file of w+.
+
+    Raises:
+        SettingsError: no such direction.
+    """
+    find = BASES.get(direction.source)
+    known = _from_file(G, direction) if find is None else find(G, direction, class_index)
+    if direction.index >= len(known):
+        raise SettingsError(
+            f"{direction}: {direction.source} has {len(known)} directions; choose 0 to {len(known) - 1}"
+        )
+    return known[direction.index]
+
+
+def _sefa(G: Generator, direction: Direction, class_index: int | None) -> Sequence[Tensor]:
+    unit = sefa(G, rows_of(G, direction.layers))
+    return list(unit * spread_of_w(G, class_index).along(unit)[:, None])
+
+
+def _pca(G: Generator, direction: Direction, class_index: int | None) -> Sequence[Tensor]:
+    spread = spread_of_w(G, class_index)
+    return list(spread.components * spread.std[:, None])
+
+
+def _from_file(G: Generator, direction: Direction) -> Sequence[Tensor]:
+    if not direction.source.lower().endswith(".npz"):
+        known = ", ".join(BASES)
+        raise SettingsError(
+            f"{direction}: {direction.source!r} is unknown; known are {known}, or an .npz file"
+        )
+    arrays = read_arrays(direction.source)
+    rows = arrays.get("directions", next(iter(arrays.values()), None))
+    if rows is not None and rows.ndim == 1:
+        rows = rows[None]
+    if rows is None or rows.dtype.kind not in "fiu" or rows.shape[-1] != G.w_dim or rows.ndim > 3:
+        raise SettingsError(
+            f"{direction.source}: holds no directions of this network; give directions [K, {G.w_dim}]"
+        )
+    if rows.ndim == 3 and rows.shape[1] != G.num_ws:
+        raise SettingsError(
+            f"{direction.source}: directions of {rows.shape[1]} layers, this network has {G.num_ws}"
+        )
+    return [torch.from_numpy(row.astype("float64")) for row in rows]
+
+
+BASES: dict[str, Callable[[Generator, Direction, int | None], Sequence[Tensor]]] = {
+    "sefa": _sefa,
+    "pca": _pca,
+}
+"""Name of a source to what finds its directions, each as long as one standard deviation of w along it."""

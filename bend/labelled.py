@@ -1,0 +1,34 @@
+"""Columns of pictures under words: the sheet of a timeline or a dial."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from bend.picture import Pixels
+
+__all__ = ["labelled_sheet"]
+
+_HEAD, _INK, _PAPER = 18, (214, 214, 214), (16, 16, 16)
+
+
+def labelled_sheet(labels: Sequence[str], columns: Sequence[Sequence[Pixels]]) -> Pixels:
+    """Lay columns side by side, each under its label.
+
+    Args:
+        labels: one a column.
+        columns: pictures uint8 `[H, W, 3]` from top to bottom, as many in each column and all of one size.
+
+    Returns:
+        uint8 `[head + rows * H, columns * W, 3]`.
+    """
+    height, width = columns[0][0].shape[:2]
+    head = max(_HEAD, height // 12)
+    sheet = Image.new("RGB", (width * len(columns), head + height * len(columns[0])), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=head * 0.55)
+    for index, (label, pictures) in enumerate(zip(labels, columns, strict=True)):
+        pen.text((width * index + head * 0.25, head / 2), label, fill=_INK, font=font, anchor="lm")
+        for row, picture in enumerate(pictures):
+            sheet.paste(Image.fromarray(picture), (width * index, head + height * row))
+    return np.asarray(sheet)

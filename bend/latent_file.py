@@ -1,0 +1,118 @@
+"""Latents in `.npz` files: what `bend project` writes and every render reads instead of seeds.
+
+A file holds one of three arrays: `w` `[K, w_dim]`, `ws` `[K, num_ws, w_dim]` (w+, a w for every layer) or `z`
+`[K, z_dim]`; a single latent may leave K out, and `w` may also be `[K, num_ws, w_dim]`, as other projectors write it.
+`times` `[K]` says when a path passes each, in seconds or any other unit, rising. Nothing pickled is ever read.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bend.errors import SettingsError
+from stylegan.atomic import atomic_path
+
+__all__ = ["LatentFile", "read_arrays", "read_latents", "write_latents"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+_KINDS = ("ws", "w", "z")
+_EXAMPLE = "a file of `bend project`, or numpy.savez(FILE, w=…) with w [K, w_dim] or ws [K, num_ws, w_dim]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentFile:
+    """What a file of latents holds.
+
+    Attributes:
+        kind: `w`, `ws` or `z`.
+        rows: `[K, dim]` for w and z, `[K, num_ws, dim]` for ws.
+        times: `[K]`, rising, or None where the file says none.
+    """
+
+    kind: str
+    rows: Floats
+    times: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_latents(path: str | Path) -> LatentFile:
+    """Read a file of latents.
+
+    Raises:
+        SettingsError: no such file, no `.npz`, or no latents in it that could be meant.
+    """
+    arrays = read_arrays(path)
+    kind = next((name for name in _KINDS if name in arrays), None)
+    if kind is None:
+        raise SettingsError(f"{path}: holds {_listed(arrays)}, but none of w, ws, z; give {_EXAMPLE}")
+    rows = _floats(path, kind, arrays[kind])
+    if kind == "w" and rows.ndim == 3:
+        kind = "ws"
+    wanted = 3 if kind == "ws" else 2
+    if rows.ndim == wanted - 1:
+        rows = rows[None]
+    if rows.ndim != wanted or 0 in rows.shape:
+        raise SettingsError(f"{path}: {kind} has shape {list(arrays[kind].shape)}; give {_EXAMPLE}")
+    times = None if "times" not in arrays else _times(path, arrays["times"], len(rows))
+    return LatentFile(kind=kind, rows=rows, times=times)
+
+
+def write_latents(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write arrays to an `.npz`, whole or not at all, the same bytes for the same arrays.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
+    """
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        for name, array in arrays.items():
+            # numpy.savez would write the time of day into the zip.
+            with file.open(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), "w") as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an `.npz` by name.
+
+    Raises:
+        SettingsError: no such file, or none that can be read.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.lib.npyio.NpzFile):
+            with loaded:
+                return {name: loaded[name] for name in loaded.files}
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; give {_EXAMPLE}") from None
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
+        raise SettingsError(f"{path}: cannot be read ({error}); give {_EXAMPLE}") from None
+    raise SettingsError(f"{path}: a single array, no .npz; give {_EXAMPLE}")
+
+
+def _floats(path: str | Path, name: str, array: NDArray[Any]) -> Floats:
+    if array.dtype.kind not in "fiu":
+        raise SettingsError(f"{path}: {name} holds {array.dtype}, not numbers; give {_EXAMPLE}")
+    if not np.isfinite(array).all():
+        raise SettingsError(f"{path}: {name} holds values that are not finite; give {_EXAMPLE}")
+    return array.astype(np.float64)
+
+
+def _times(path: str | Path, array: NDArray[Any], num_rows: int) -> Floats:
+    times = _floats(path, "times", array)
+    if times.shape != (num_rows,):
+        raise SettingsError(
+            f"{path}: times has shape {list(times.shape)}, but there are {num_rows} latents; give one each"
+        )
+    if (np.diff(times) <= 0).any():
+        raise SettingsError(f"{path}: times must rise from latent to latent; sort them")
+    return times
+
+
+def _listed(arrays: dict[str, NDArray[Any]]) -> str:
+    return ", ".join(arrays) or "nothing"

@@ -1,0 +1,131 @@
+"""Pictures of other sizes and shapes: a wider constant makes a wider picture.
+
+The synthesis is convolutions of a learned 4×4 constant, so a constant of 8×4 gives a picture twice as wide. It is made
+wider about its centre: `reflect` mirrors it outwards, `tile` repeats it, `stretch` interpolates it. The layers' noise
+keeps its own pixels in the middle and goes on with seeded noise around them. Since every layer sees its neighbourhood
+only, a picture too big for memory is drawn in tiles (`bend.tiles`) that overlap by what the layers can see.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bend.config import RenderConfig
+from bend.errors import SettingsError
+from bend.play import Moment
+from bend.style_layers import style_layers
+from bend.tiles import Canvas, drawn_in_tiles
+from stylegan.generator import Generator
+from stylegan.taps import hang, taps
+
+__all__ = ["Sized", "extend", "extend_noise", "open_size"]
+
+_MOST_PIXELS = 2**26  # 8192×8192; the picture itself and its noise are held whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sized:
+    """The play that draws another size.
+
+    Attributes:
+        rows: of the wider constant.
+        columns: of the wider constant.
+        how: `reflect`, `tile` or `stretch`.
+        in_tiles: may draw in tiles; not where something else looks at whole feature maps.
+    """
+
+    rows: int
+    columns: int
+    how: str
+    in_tiles: bool = True
+
+    @property
+    def varies(self) -> bool:
+        """True, so that pictures are drawn one by one: a wide one fills the memory of many."""
+        return True
+
+    @contextlib.contextmanager
+    def during(self, G: Generator, moment: Moment) -> Iterator[None]:
+        """Widen the constant and the noise of `G`."""
+        first = G.synthesis.blocks()[0]
+        scale = {at.row: at.resolution // first.resolution for at in style_layers(G)}
+        noises = {
+            at.row: extend_noise(
+                at.layer.noise_const, self.rows * scale[at.row], self.columns * scale[at.row], seed=at.row
+            )
+            for at in style_layers(G)
+            if at.layer.use_noise
+        }
+        canvas = Canvas(rows=self.rows, columns=self.columns, noises=noises)
+
+        def widen(x: Tensor) -> Tensor:
+            return canvas.cut(extend(x, self.rows, self.columns, self.how))
+
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(hang(G, taps(G)[f"b{first.resolution}.const"], widen))
+            stack.enter_context(drawn_in_tiles(G, canvas, whole=not self.in_tiles))
+            yield
+
+
+def open_size(config: RenderConfig, G: Generator, *, in_tiles: bool = True) -> tuple[Sized, ...]:
+    """The play of `config.size`; none where it is the network's own.
+
+    Raises:
+        SettingsError: a size that this network cannot draw.
+    """
+    if config.size is None or config.size == (G.img_resolution, G.img_resolution):
+        return ()
+    width, height = config.size
+    step = G.img_resolution // G.synthesis.blocks()[0].resolution
+    if width % step or height % step:
+        near = "x".join(str(max(round(side / step), 1) * step) for side in (width, height))
+        raise SettingsError(f"size {width}x{height}: this network draws multiples of {step}; ask for {near}")
+    if width * height > _MOST_PIXELS:
+        raise SettingsError(
+            f"size {width}x{height}: more than {_MOST_PIXELS:,} pixels; ask for a smaller one"
+        )
+    return (Sized(rows=height // step, columns=width // step, how=config.extend, in_tiles=in_tiles),)
+
+
+def extend(x: Tensor, rows: int, columns: int, how: str) -> Tensor:
+    """Make a constant wider, or narrower, about its centre.
+
+    Args:
+        x: `[N, C, h, w]`.
+        rows: new height.
+        columns: new width.
+        how: `reflect`, `tile` or `stretch`.
+
+    Returns:
+        `[N, C, rows, columns]`.
+    """
+    if how == "stretch":
+        return functional.interpolate(x, (rows, columns), mode="bilinear", align_corners=False)
+    down, across = (_indices(new, old, how) for new, old in zip((rows, columns), x.shape[2:], strict=True))
+    return x[:, :, down.to(x.device)[:, None], across.to(x.device)[None, :]]
+
+
+def extend_noise(noise: Tensor, rows: int, columns: int, seed: int) -> Tensor:
+    """A layer's noise `[h, w]` in the middle of seeded noise `[rows, columns]`; what does not fit is cut off."""
+    generator = torch.Generator().manual_seed(seed)
+    wider = torch.randn([rows, columns], generator=generator, dtype=noise.dtype).to(noise.device)
+    (top, from_top, height), (left, from_left, width) = (
+        (max((new - old) // 2, 0), max((old - new) // 2, 0), min(new, old))
+        for new, old in zip((rows, columns), noise.shape, strict=True)
+    )
+    own = noise[from_top : from_top + height, from_left : from_left + width]
+    wider[top : top + height, left : left + width] = own
+    return wider
+
+
+def _indices(new: int, old: int, how: str) -> Tensor:
+    """For each of `new` places the one of `old` that stands there."""
+    places = torch.arange(new) - (new - old) // 2
+    if how == "tile":
+        return places % old
+    folded = places % (2 * old)
+    return torch.minimum(folded, 2 * old - 1 - folded)

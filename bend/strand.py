@@ -1,0 +1,123 @@
+"""One walk of a film: its keyframes, from seeds or a file of latents, and the ws at any time of it.
+
+Keyframes are held about the origin of their space: z as it is, w and w+ about `w_avg`, towards which truncation pulls.
+In w+ the ws of all layers are one long vector to the path.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bend import latents
+from bend.config import RenderConfig, WalkConfig
+from bend.errors import SettingsError
+from bend.latent_file import LatentFile, read_latents
+from bend.walks import WALKS, Course, at_times
+from bend.walks.course import Floats
+from stylegan.generator import Generator
+
+__all__ = ["Strand", "keyframes_given", "strand_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strand:
+    """One walk.
+
+    Attributes:
+        path: a name in `WALKS`.
+        keyframes: `[K, dim]`, about the origin of the space; dim is z_dim, w_dim or num_ws · w_dim.
+        in_z: whether the space is z.
+        course: how the path runs.
+        when: times of the keyframes, `[K]`; None for even ones.
+    """
+
+    path: str
+    keyframes: Floats
+    in_z: bool
+    course: Course
+    when: Floats | None = None
+
+    def ws(self, G: Generator, config: RenderConfig, t: Floats) -> Tensor:
+        """The ws `[T, num_ws, w_dim]` at times `t` in [0, 1], `[T]`, truncated as `config` says."""
+        if self.when is not None:
+            t = at_times(t, self.when, WALKS[self.path].closes(self.course.loop))
+        points = WALKS[self.path].at(self.keyframes, t, self.course)
+        psi, cutoff = config.fixed_trunc, config.trunc_cutoff
+        if self.in_z:
+            return latents.ws_from_z(G, points, psi, cutoff, config.class_index)
+        average = latents.w_avg(G)
+        offsets = torch.from_numpy(points).to(average)
+        if offsets.shape[1] == G.w_dim:
+            return latents.ws_from_w(G, average + offsets, psi, cutoff)
+        return latents.truncate(G, average + offsets.unflatten(1, [G.num_ws, G.w_dim]), psi, cutoff)
+
+
+def keyframes_given(config: RenderConfig, walk: WalkConfig) -> int:
+    """How many keyframes the files of latents hold; 0 where there are none.
+
+    Raises:
+        SettingsError: a file that cannot be read, or both kinds of files.
+    """
+    if walk.path_file is not None and config.latents:
+        raise SettingsError("--path-file and --latents both name keyframes; leave one of them out")
+    if walk.path_file is not None:
+        return len(read_latents(walk.path_file))
+    return len(latents.usual_seeds(config, 0))
+
+
+def strand_of(G: Generator, config: RenderConfig, walk: WalkConfig, seeds: Sequence[int]) -> Strand:
+    """The walk through the seeds, or through those rows of a file of latents.
+
+    Raises:
+        SettingsError: settings that do not suit the network or one another.
+    """
+    course = Course(
+        loop=walk.loop, seed=seeds[0], radius=walk.radius, diameter=walk.diameter, amount=walk.amount
+    )
+    space = walk.space or WALKS[walk.path].space
+    stored = None if walk.path_file is None else read_latents(walk.path_file)
+    if stored is None and not config.latents:
+        keyframes = latents.z_from_seeds(seeds, G.z_dim)
+        if space == "w":
+            keyframes = _about_average(G, latents.w_from_z(G, keyframes, config.class_index))
+        return Strand(path=walk.path, keyframes=keyframes, in_z=space == "z", course=course)
+    if walk.space == "z":
+        raise SettingsError("--space z: latents from a file are in w; leave --space out")
+    if stored is None:
+        ws = latents.ws_from_seeds(G, RenderConfig(latents=config.latents), seeds)
+    else:
+        ws = _rows(G, stored, str(walk.path_file), config, seeds)
+    is_plain = bool((ws == ws[:, :1]).all())  # one w for all layers
+    return Strand(
+        path=walk.path,
+        keyframes=_about_average(G, ws[:, 0] if is_plain else ws),
+        in_z=False,
+        course=course,
+        when=_when(walk, stored, seeds),
+    )
+
+
+def _rows(G: Generator, stored: LatentFile, name: str, config: RenderConfig, seeds: Sequence[int]) -> Tensor:
+    if max(seeds) >= len(stored):
+        raise SettingsError(f"--seeds {max(seeds)}: {name} holds {len(stored)} latents, from 0")
+    return latents.stored_ws(G, stored, name, config.class_index)[list(seeds)]
+
+
+def _when(walk: WalkConfig, stored: LatentFile | None, seeds: Sequence[int]) -> Floats | None:
+    if stored is None or stored.times is None:
+        return None
+    if not WALKS[walk.path].passes_keyframes:
+        raise SettingsError(
+            f"{walk.path_file}: has times, but a {walk.path} walk passes no keyframes; take --path spline"
+        )
+    when = stored.times[list(seeds)]
+    if (when[1:] <= when[:-1]).any():
+        raise SettingsError("--seeds: the times of the keyframes must rise; name the rows in order")
+    return when
+
+
+def _about_average(G: Generator, w: Tensor) -> Floats:
+    """W `[K, w_dim]` or ws `[K, num_ws, w_dim]` about `w_avg`, flat, on the CPU."""
+    return (w - latents.w_avg(G)).flatten(1).cpu().double().numpy()

@@ -1,0 +1,93 @@
+"""The options of `bend finetune` that are fields of `TrainConfig`, named, defaulted and bounded as those are."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from stylegan.config import PRESETS
+from stylegan.training.config import AUG_MODES, DTYPES, FORMATS, PRECISIONS, UNTIL, TrainConfig
+
+__all__ = ["train_options"]
+
+_FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
+_CHOICES = {
+    "preset": tuple(PRESETS),
+    "aug": AUG_MODES,
+    "precision": PRECISIONS,
+    "snapshot_dtype": DTYPES,
+    "snapshot_format": FORMATS,
+    "until": UNTIL,
+}
+# field, type, help; shown in this order
+_OPTIONS: tuple[tuple[str, type, str], ...] = (
+    ("data", str, "Data-set zip, as `bend package` writes it."),
+    ("base", str, "Network to start from: name, file, run folder or RUN@KIMG; none for random weights."),
+    ("kimg", float, "Length in thousands of pictures seen; fractions allowed."),
+    ("snapshots", str, "log, every:K, or a list of kimg such as 0.5,1,2."),
+    ("snapshot_dtype", str, "What snapshots store weights as."),
+    ("snapshot_format", str, "Whole networks, or what changed since kimg 0: half the size or less."),
+    ("until", str, "Stop at this moment of the score; --kimg is the cap."),
+    ("keep", int, "Keep at most so many snapshots, those that differ most."),
+    ("no_score", bool, "Do not score snapshots."),
+    ("preset", str, "Batch, learning rate, R1 weight and EMA half-life by name."),
+    ("batch", int, "Pictures a step."),
+    ("micro_batch", int, "Pictures computed at once; what fits memory by default."),
+    ("g_lr", float, "Learning rate of the generator."),
+    ("d_lr", float, "Learning rate of the discriminator."),
+    ("r1_gamma", float, "Weight of the R1 penalty."),
+    ("pl_weight", float, "Weight of the path-length penalty; 0 for none."),
+    ("style_mixing", float, "Probability of style mixing."),
+    ("ema_kimg", float, "Half-life of the weight average in kimg."),
+    ("aug", str, "Augmentation of what the discriminator sees."),
+    ("aug_pipe", str, "Set of augmentations: blit, geom, color, bg, bgc, bgcf, …"),
+    ("aug_p", float, "Augmentation probability at the start; the base's own by default."),
+    ("ada_target", float, "Share of reals the discriminator should get right."),
+    ("ada_kimg", float, "kimg in which the probability could go from 0 to 1."),
+    ("freeze_d", int, "Discriminator layers to freeze, from the highest resolution."),
+    ("freeze_g", int, "Freeze the generator's blocks up to this resolution."),
+    ("mirror", bool, "Add each picture's mirror image."),
+    ("max_images", int, "Use only so many pictures."),
+    ("seed", int, "Seed of everything random."),
+    ("device", str, "auto, cpu, cuda, cuda:N or mps."),
+    ("precision", str, "What half-precision layers run in."),
+    ("workers", int, "Threads that decode pictures."),
+    ("channel_base", int, "From scratch: channels times resolution."),
+    ("channel_max", int, "From scratch: most channels of a layer."),
+    ("mapping_layers", int, "From scratch: layers of the mapping network."),
+    ("w_dim", int, "From scratch: width of z and w."),
+    ("save_minutes", float, "Minutes between saved states."),
+    (
+        "bend",
+        tuple,
+        "Bend a layer all the while, so that training learns around the fault; several times if need be.",
+    ),
+)
+
+
+def train_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Every option of the table; what nobody gives is None."""
+    for name, kind, text in reversed(_OPTIONS):
+        function = _option(name, kind, text)(function)
+    return function
+
+
+def _option(name: str, kind: Any, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    flag = f"--{name.replace('_', '-')}"
+    if kind is tuple:
+        return click.option(flag, multiple=True, callback=_none_for_none, metavar="NAME:ARG@LAYER", help=text)
+    if kind is bool:
+        return click.option(flag, is_flag=True, default=None, help=text)
+    default = _FIELDS[name].default
+    if default not in (None, dataclasses.MISSING):
+        text = f"{text} [default: {default}]"
+    if name in _CHOICES:
+        kind = click.Choice(_CHOICES[name])
+    return click.option(flag, type=kind, default=None, help=text)
+
+
+def _none_for_none(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    return value or None

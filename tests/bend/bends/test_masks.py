@@ -1,0 +1,61 @@
+"""Masks, looked at pixel by pixel."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bend.bends.masks import parse_mask
+
+
+def hard(text: str, height: int = 20, width: int = 30) -> Tensor:
+    return parse_mask(text).at(0.0, height, width, 0.0)
+
+
+def test_ellipse_and_rectangle() -> None:
+    ellipse, rect = hard("ellipse:.5,.4,.2,.3"), hard("rect:.1,.2,.5,.25")
+    for j in range(20):
+        for i in range(30):
+            u, v = (i + 0.5) / 30, (j + 0.5) / 20
+            assert ellipse[j, i] == float(((u - 0.5) / 0.2) ** 2 + ((v - 0.4) / 0.3) ** 2 <= 1)
+            assert rect[j, i] == float(0.1 <= u <= 0.6 and 0.2 <= v <= 0.45)
+
+
+def test_outside_is_the_rest() -> None:
+    assert torch.equal(hard("~rect:.1,.2,.5,.25"), 1 - hard("rect:.1,.2,.5,.25"))
+
+
+def test_the_edge_is_soft_and_centred() -> None:
+    mask = parse_mask("rect:.25,0,.5,1").at(0.0, 4, 200, 0.2)
+    row = mask[2]
+    assert row[100] == 1
+    assert row[0] == 0
+    assert row[50].item() == pytest.approx(0.5, abs=0.05)
+    assert (row[30:70].diff() >= 0).all()
+    assert 0.1 < row[43] < 0.4
+
+
+def test_numbers_move() -> None:
+    mask = parse_mask("ellipse:(0s:0,1s:1),.5,.2,.2")
+    assert mask.varies
+    early, late = mask.at(0.0, 8, 8, 0.0), mask.at(1.0, 8, 8, 0.0)
+    assert torch.equal(early, late.flip(1))
+    assert early[:, :4].any()
+
+
+def test_nothing_is_under_an_ellipse_of_no_size() -> None:
+    assert not hard("ellipse:.5,.5,0,.3").any()
+
+
+def test_a_picture(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 60), dtype=np.uint8)
+    pixels[:, 30:] = 255
+    Image.fromarray(pixels).save(tmp_path / "half.png")
+    mask = hard(f"image:{tmp_path / 'half.png'}")
+    assert not mask[:, :15].any()
+    assert (mask[:, 15:] == 1).all()
+    soft = parse_mask(f"image:{tmp_path / 'half.png'}").at(0.0, 20, 30, 0.3)
+    assert 0 < soft[10, 14] < soft[10, 15] < 1

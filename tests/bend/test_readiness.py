@@ -1,0 +1,39 @@
+"""When native operations are compiled for drawing: never for a short command."""
+
+import pytest
+
+from bend.readiness import make_ready, plain_seconds
+from stylegan import Generator, load_network
+from stylegan.ops import native
+
+
+@pytest.fixture
+def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The devices that something was compiled for."""
+    devices: list[str] = []
+
+    def prepare(device_type: str, **options: object) -> bool:
+        devices.append(device_type)
+        return True
+
+    monkeypatch.setattr(native, "prepare", prepare)
+    return devices
+
+
+def test_pictures_and_short_films_of_the_embedded_base_compile_nothing(prepared: list[str]) -> None:
+    G = load_network("faces64").generator("ema")
+    make_ready(G, 1)
+    make_ready(G, 240)
+    assert prepared == []
+    make_ready(G, 100_000)
+    assert prepared == ["cpu"]
+
+
+def test_the_work_grows_with_the_pictures_area(prepared: list[str]) -> None:
+    small, large = (
+        Generator(
+            8, 0, 8, res, 3, mapping_kwargs={"num_layers": 1}, synthesis_kwargs={"channel_base": 16 * res}
+        )
+        for res in (16, 64)
+    )
+    assert plain_seconds(large) > 4 * plain_seconds(small) > 0
