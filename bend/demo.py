@@ -6,18 +6,15 @@ so an interrupted demo goes on where it stopped, and a longer `kimg` goes on tra
 """
 
 import dataclasses
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from bend.bundled import sample_folder
-from bend.config import FilmConfig, RenderConfig, WalkConfig
-from bend.demo_page import Exhibit, write_page
+from bend.demo_exhibits import Look, draw_sheets, draw_walk
+from bend.demo_page import write_page
 from bend.errors import BendError
-from bend.latent_walk import render_latent_walk
 from bend.prepare import PackageConfig, package
-from bend.stills import render_grid
-from bend.timeline import RunTimeline, render_timeline
+from bend.watch import RunWatch
 from stylegan.checkpoint import load_network
 from stylegan.training.config import TrainConfig, read_config
 from stylegan.training.loop import train
@@ -26,12 +23,8 @@ from stylegan.training.session import open_run, resume_run
 
 __all__ = ["DemoConfig", "DemoReport", "run_demo"]
 
-FILM = FilmConfig(seconds=10.0, fps=24.0)
-"""Length of the walk."""
-TRUNC = 0.8
 _NUM_STAGES = 5
 _SNAPSHOTS = "0.25,0.5,0.75,1,1.5,2,3,4,6,8,12,16"
-_RICHEST_KIMG = 1.0  # chosen by eye: a face still, and stone already
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +77,11 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoReport:
     run, stopped_by = _bend_network(config, data, say)
     if stopped_by is not None:
         return DemoReport(page=page, run=run, stopped_by=stopped_by)
-    exhibits = _draw(config, run, say)
+    say(f"[3/{_NUM_STAGES}] drawing the timeline, the dial and a sheet")
+    look = Look(run=run, base=config.network, kimg=config.kimg, device=config.device)
+    exhibits = draw_sheets(look, output)
+    say(f"[4/{_NUM_STAGES}] filming a walk through its latent space")
+    exhibits.append(draw_walk(look, output))
     say(f"[{_NUM_STAGES}/{_NUM_STAGES}] writing {page}")
     write_page(page, exhibits, kimg=config.kimg, photos=sample_folder())
     return DemoReport(page=page, run=run, stopped_by=None)
@@ -136,7 +133,7 @@ def _bend_network(config: DemoConfig, data: Path, say: Callable[[str], None]) ->
         session = open_run(make_plan(wanted), runs)
     else:
         session = resume_run(run, {"kimg": config.kimg, "device": config.device})
-    summary = train(session, on_snapshot=RunTimeline(str(session.plan.device)))
+    summary = train(session, on_snapshot=RunWatch(session))
     return summary.run, summary.stopped_by
 
 
@@ -150,61 +147,3 @@ def _unchanged_run(runs: Path, wanted: TrainConfig) -> Path | None:
         if same and found.kimg <= wanted.kimg:
             return run
     return None
-
-
-def _draw(config: DemoConfig, run: Path, say: Callable[[str], None]) -> list[Exhibit]:
-    look = RenderConfig(
-        network=str(run), weights="raw", device=config.device, scale=3, scale_filter="lanczos", trunc=TRUNC
-    )
-    say(f"[3/{_NUM_STAGES}] drawing the timeline and a sheet")
-    richest = dataclasses.replace(look, network=f"{run}@{min(_RICHEST_KIMG, config.kimg):g}")
-    exhibits = [_timeline(config, look), _grid(config, richest)]
-    say(f"[4/{_NUM_STAGES}] filming a walk through its latent space")
-    return [*exhibits, _walk(config, richest)]
-
-
-def _timeline(config: DemoConfig, look: RenderConfig) -> Exhibit:
-    file = config.output / "timeline.png"
-    look = dataclasses.replace(look, scale=2)
-    command = _command("timeline", look, "--seeds", "0-7")
-    render_timeline(look, range(8), file, force=True, command=command)
-    return Exhibit(
-        file=file,
-        title="The breaking",
-        text="The same eight seeds, snapshot after snapshot: thousands of pictures seen run from left to right.",
-        command=f"{command} -o {shlex.quote(str(file))}",
-    )
-
-
-def _grid(config: DemoConfig, look: RenderConfig) -> Exhibit:
-    file = config.output / "grid.png"
-    command = _command("grid", look, "--grid", "8x4")
-    render_grid(look, None, (8, 4), file, force=True, command=command)
-    return Exhibit(
-        file=file,
-        title="The bent network",
-        text=f"Thirty-two seeds, not chosen, of {look.network.rpartition('@')[2]} kimg.",
-        command=f"{command} -o {shlex.quote(str(file))}",
-    )
-
-
-def _walk(config: DemoConfig, look: RenderConfig) -> Exhibit:
-    file = config.output / "walk.mp4"
-    walk = WalkConfig(path="spline", loop=True, grid=(3, 2))
-    timing = ("--seconds", f"{FILM.seconds:g}", "--fps", f"{FILM.fps:g}")
-    path = ("--seeds", "0-23", "--path", walk.path, "--loop", "--grid", "3x2")
-    command = _command("latent-walk", look, *path, *timing)
-    render_latent_walk(look, walk, FILM, range(24), file, force=True, command=command)
-    return Exhibit(
-        file=file,
-        title="A walk",
-        text="Six closed paths through what used to be faces.",
-        command=f"{command} -o {shlex.quote(str(file))}",
-    )
-
-
-def _command(kind: str, look: RenderConfig, *options: str) -> str:
-    """The command line that draws the same, less where it goes."""
-    drawn = ("--network", look.network, "--weights", look.weights, "--trunc", f"{look.trunc:g}")
-    sized = ("--scale", str(look.scale), "--scale-filter", look.scale_filter)
-    return shlex.join(["bend", "render", kind, *drawn, *options, *sized])

@@ -11,7 +11,7 @@ from stylegan.atomic import write_atomic
 
 __all__ = ["Exhibit", "write_page"]
 
-_TYPES = {".png": "image/png", ".mp4": "video/mp4"}
+_TYPES = {".png": "image/png", ".mp4": "video/mp4", ".html": "text/html"}
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fbfaf7; --ink: #1b1a18; --dim: #6f6a62; --rule: #ddd8ce; }
 @media (prefers-color-scheme: dark) {
@@ -24,7 +24,7 @@ h2 { font-size: 1.4rem; margin: 2.6rem 0 .2rem; }
 p { margin: .3rem 0 .8rem; max-width: 44rem; }
 figure { margin: 0; overflow-x: auto; }
 img, video { display: block; max-width: 100%; height: auto; }
-img.wide { max-width: none; }
+iframe { display: block; width: 100%; height: min(52rem, 92vh); border: 1px solid var(--rule); }
 code { display: block; overflow-x: auto; margin-top: .6rem; padding: .5rem .7rem; border-left: 3px solid var(--rule);
   color: var(--dim); font: .85rem/1.4 ui-monospace, monospace; white-space: pre; }
 footer { margin-top: 3rem; border-top: 1px solid var(--rule); color: var(--dim); font-size: .9rem; }
@@ -37,7 +37,7 @@ class Exhibit:
     """One thing to show."""
 
     file: Path
-    """A PNG or MP4."""
+    """A PNG, an MP4, or a page of its own."""
     title: str
     text: str
     command: str
@@ -80,9 +80,12 @@ enough to break it. It makes no real person, and by now hardly a person.</p>
 
 def _section(exhibit: Exhibit) -> str:
     kind = _TYPES[exhibit.file.suffix]
-    data = base64.b64encode(exhibit.file.read_bytes()).decode()
     title = html.escape(exhibit.title)
-    if kind.startswith("video"):
+    data = "" if kind == "text/html" else base64.b64encode(exhibit.file.read_bytes()).decode()
+    if kind == "text/html":
+        page = html.escape(exhibit.file.read_text("utf-8"), quote=True)
+        shown = f'<iframe title="{title}" sandbox="allow-scripts" srcdoc="{page}"></iframe>'
+    elif kind.startswith("video"):
         shown = f'<video controls autoplay loop muted playsinline src="data:{kind};base64,{data}"></video>'
     else:
         shown = f'<img alt="{title}" src="data:{kind};base64,{data}">'

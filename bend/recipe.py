@@ -47,6 +47,7 @@ COMMANDS = {
     "finetune": ("bend.commands.finetune", "finetune"),
     "project": ("bend.commands.project", "project"),
     "render": ("bend.commands.render", "render"),
+    "roll": ("bend.commands.roll", "roll"),
 }
 """What a stage may do: name -> (module, attribute)."""
 _MOST_BYTES = 1 << 20
@@ -89,6 +90,8 @@ class Stage:
                 positional += [_placed(one, places) for one in _listed(value)]
             elif isinstance(value, bool):
                 words += param.opts[:1] if value else param.secondary_opts[:1]
+            elif param.nargs > 1:
+                words += [max(param.opts, key=len), *(_placed(one, places) for one in _listed(value))]
             else:
                 flag = max(param.opts, key=len)
                 for one in _listed(value) if param.multiple else [value]:

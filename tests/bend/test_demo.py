@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bend import demo
+from bend import demo_exhibits
+from bend.config import FilmConfig
 from bend.demo import DemoConfig, run_demo
 from bend.errors import BendError
 from bend.provenance import read_provenance
@@ -38,7 +39,7 @@ def made(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
     )
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "FILM", demo.FilmConfig(seconds=0.5, fps=8.0))
+        patch.setattr(demo_exhibits, "FILM", FilmConfig(seconds=0.5, fps=8.0))
         report = run_demo(config, said.append)
     assert report.stopped_by is None
     yield config, said
@@ -54,7 +55,7 @@ def test_every_stage_leaves_its_file(made: tuple[DemoConfig, list[str]]) -> None
     assert [kimg for kimg, _ in list_snapshots(run)] == [0.0, 0.032]
     with av.open(str(config.output / "walk.mp4")) as film:
         assert sum(1 for _ in film.decode(video=0)) == 4
-    for name in ("timeline.png", "grid.png"):
+    for name in ("timeline.png", "dial.png", "grid.png"):
         with Image.open(config.output / name) as image:
             image.load()
             assert "bend" in image.info
@@ -64,11 +65,12 @@ def test_every_stage_leaves_its_file(made: tuple[DemoConfig, list[str]]) -> None
 def test_page_holds_everything_itself(made: tuple[DemoConfig, list[str]]) -> None:
     config, _ = made
     page = (config.output / "index.html").read_text()
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 4
     assert page.count("data:video/mp4;base64,") == 1
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert page.count("<iframe") == page.count("srcdoc=") == 1
+    assert not re.search(r'(src|href)=(&quot;|")(?!data:)', page)
     assert "Aitzol Berasategi" in page
-    assert len(re.findall(r"<code>bend render", page)) == 3
+    assert len(re.findall(r"<code>bend render", page)) == 5
 
 
 def test_commands_on_the_page_are_commands(
@@ -76,14 +78,16 @@ def test_commands_on_the_page_are_commands(
 ) -> None:
     config, _ = made
     page = (config.output / "index.html").read_text()
-    commands = re.findall(r"<code>bend (.*?)</code>", page)
-    assert len(commands) == 3
-    for command in commands:
+    for command in re.findall(r"<code>bend (render .*?)</code>", page):
         words = shlex.split(html.unescape(command))
         made_file = Path(words[-1])
         again = tmp_path / made_file.name
         status, _, err = run(*words[:-1], again, "--device", "cpu")
         assert status == 0, err
+        if made_file.suffix == ".html":
+            frames = [re.findall(r"data:image/[^\"]+", path.read_text()) for path in (made_file, again)]
+            assert frames[0] and frames[0] == frames[1]
+            continue
         first, second = read_provenance(made_file), read_provenance(again)
         assert first is not None
         assert first.same_work(second)
@@ -91,7 +95,7 @@ def test_commands_on_the_page_are_commands(
 
 def test_a_second_time_goes_on(made: tuple[DemoConfig, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     config, _ = made
-    monkeypatch.setattr(demo, "FILM", demo.FilmConfig(seconds=0.25, fps=8.0))
+    monkeypatch.setattr(demo_exhibits, "FILM", FilmConfig(seconds=0.25, fps=8.0))
     packed = (config.output / "photos.zip").stat().st_mtime_ns
     said: list[str] = []
     longer = DemoConfig(output=config.output, kimg=0.064, network=config.network, tiles=2, device="cpu")
