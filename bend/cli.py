@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from bend import __version__
+from bend import __version__, ranks
 from bend.errors import BendError
 from bend.lazy import LazyGroup
 
@@ -41,6 +41,7 @@ _COMMANDS = {
     "roll": ("bend.commands.roll", "roll", "Chance: random bends to pick from and to breed."),
     "run": ("bend.commands.run", "run", "The whole chain from one recipe."),
     "replay": ("bend.commands.replay", "replay", "Make a rendered picture or film again."),
+    "studio": ("bend.commands.studio", "studio", "The instrument in a browser."),
     "info": ("bend.commands.info", "info", "What a network, data set or run is, layer by layer."),
     "models": ("bend.commands.models", "models", "Networks by name, formats in and out."),
     "ops": ("bend.commands.ops", "ops", "Compile and time the native operations."),
@@ -66,6 +67,9 @@ def main() -> None:
     """Run the command line; the console script's entry point."""
     signal.signal(signal.SIGTERM, _on_sigterm)
     try:
+        ranks.begin(sys.argv[1:])
+        if failpoint := os.environ.get("BEND_FAILPOINT"):
+            _arm(failpoint)
         status = bend.main(prog_name="bend", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Abort as aborted:  # what Click makes of a KeyboardInterrupt
@@ -85,6 +89,12 @@ def main() -> None:
         if os.environ.get("BEND_DEBUG") or (line := _one_line(error)) is None:
             raise
         sys.exit(_say(line, 1))
+
+
+def _arm(failpoint: str) -> None:
+    from bend.failpoint import arm
+
+    arm(failpoint)
 
 
 def _one_line(error: Exception) -> str | None:

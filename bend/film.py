@@ -2,7 +2,8 @@
 
 A film file appears under its name only when it is whole. A folder keeps every frame that was finished, and
 the same command draws only what is missing; frames of other work are never written over unless forced. What
-the frames show is the caller's (`bend.latent_walk`); the encoders are `bend.video`'s.
+the frames show is the caller's (`bend.latent_walk`); the encoders are `bend.video`'s, and run in a thread beside the
+drawing (`bend.background`).
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import NoReturn, TypeAlias
 
 from tqdm import tqdm
 
+from bend.background import in_background
 from bend.config import FilmConfig
 from bend.errors import RenderError
 from bend.picture import Pixels, Rendered, missing, refuse_existing, save_picture
@@ -83,7 +85,11 @@ def write_film(
 def _write_file(output: Path, frames: Frames, config: FilmConfig, provenance: Provenance) -> Rendered:
     size = (0, 0)
     wanted = range(config.num_frames)
-    with open_film(output, config, provenance) as write, _progress(len(wanted), 0) as bar:
+    with (
+        open_film(output, config, provenance) as encode,
+        in_background(encode) as write,
+        _progress(len(wanted), 0) as bar,
+    ):
         for _, frame in frames(wanted):
             size = (frame.shape[1], frame.shape[0])
             write(frame)
@@ -100,11 +106,11 @@ def _write_folder(
     _clear_others(folder, set(paths), force)
     todo = frozenset(missing(wanted, force))
     size = None
-    with _progress(len(paths), len(paths) - len(todo)) as bar:
+    with in_background(save_picture) as save, _progress(len(paths), len(paths) - len(todo)) as bar:
         for index, frame in frames(todo) if todo else ():
             if index in todo:
                 size = (frame.shape[1], frame.shape[0])
-                save_picture(paths[index], frame, notes[index])
+                save(paths[index], frame, notes[index])
                 bar.update()
     return Rendered(output=folder, num_pictures=len(paths), num_drawn=len(todo), size=size)
 

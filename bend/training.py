@@ -9,12 +9,14 @@ from typing import Any
 import torch
 
 from bend.watch import RunWatch
+from stylegan.checkpoint import snapshot_name
+from stylegan.distributed import Team, join
 from stylegan.errors import ConfigError
-from stylegan.training.config import TrainConfig
+from stylegan.training.config import TrainConfig, read_config
 from stylegan.training.loop import TrainSummary, train
 from stylegan.training.memory import step_bytes
 from stylegan.training.plan import Plan, make_plan, plan_resume
-from stylegan.training.run_folder import find_run
+from stylegan.training.run_folder import find_launched, find_run
 from stylegan.training.session import Session, open_run, resume_run
 from stylegan.training.stats import Collector, format_duration
 from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, train_step
@@ -72,17 +74,38 @@ def run_finetune(request: Request) -> Report:
         OSError: a file cannot be read or written.
     """
     if request.resume is None:
-        plan = _bent(make_plan(TrainConfig(**request.options)))
-        return _estimate(plan) if request.dry_run else _train(open_run(plan, request.out))
-    if foreign := sorted(request.options.keys() - _RESUMABLE):
+        config = TrainConfig(**request.options)
+    else:
+        _refuse_foreign(request.options)
+        config = dataclasses.replace(read_config(find_run(request.resume, request.out)), **request.options)
+    with join(config.device) as team:
+        run = team.first_says(_run_to_resume(request, config, team) if team.is_first else None)
+        if run is None:
+            plan = _bent(make_plan(config, team))
+            return _estimate(plan) if request.dry_run else _train(open_run(plan, request.out))
+        if request.dry_run:
+            return _estimate(_bent(plan_resume(run, request.options, team)[0]))
+        session = resume_run(run, {} if request.resume is None else request.options, team)
+        _bent(session.plan)
+        return _train(session)
+
+
+def _run_to_resume(request: Request, config: TrainConfig, team: Team) -> Path | None:
+    """The run asked for; or the one that these processes had begun before torchrun started them anew."""
+    begun = None if request.dry_run else find_launched(request.out, team.launch)
+    if request.resume is not None:
+        return find_run(request.resume, request.out) if request.resume != "latest" or begun is None else begun
+    if begun is None or read_config(begun) != config:
+        return None
+    assert team.launch is not None
+    is_done = (begun / snapshot_name(round(config.kimg, 3))).exists()
+    return begun if team.launch.num_restarts or not is_done else None  # a name may have been used before
+
+
+def _refuse_foreign(options: dict[str, Any]) -> None:
+    if foreign := sorted(options.keys() - _RESUMABLE):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
         raise ConfigError(f"{names}: a resumed run keeps what it began with; leave out, or start a new run")
-    run = find_run(request.resume, request.out)
-    if request.dry_run:
-        return _estimate(_bent(plan_resume(run, request.options)[0]))
-    session = resume_run(run, request.options)
-    _bent(session.plan)
-    return _train(session)
 
 
 def _bent(plan: Plan) -> Plan:
@@ -103,7 +126,7 @@ def _estimate(plan: Plan) -> Report:
     state, hyper, num_images = plan.state, plan.hyper, len(plan.data)
     num_left = max(plan.total_nimg - state.cur_nimg, 0)
     memory, moments = step_bytes(state, plan.micro_batch), plan.moments_left()
-    sec_per_kimg = _seconds_per_image(plan) * 1000
+    sec_per_kimg = _seconds_per_image(plan) * 1000 / plan.team.size  # short of what they say to each other
     facts: dict[str, Any] = {
         "device": str(plan.device),
         "num_images": num_images,
@@ -158,7 +181,8 @@ def _seconds_per_image(plan: Plan) -> float:
 
 def _train(session: Session) -> Report:
     """Train, with somebody looking on."""
-    return _summarize(train(session, on_snapshot=RunWatch(session)))
+    watch = RunWatch(session) if session.plan.team.is_first else None
+    return _summarize(train(session, on_snapshot=watch))
 
 
 def _summarize(summary: TrainSummary) -> Report:

@@ -7,6 +7,7 @@ BT.709 matrix and tags so that colours stay. What the frames show, and folders o
 
 import contextlib
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -140,6 +141,7 @@ def _stream(
             if sound is not None:
                 sound.join(container)
         container.mux(stream.encode(picture))
+        sys.audit("failpoint", "frame", container.name)
         index += 1
         if sound is not None:
             sound.play_until(index / fps)

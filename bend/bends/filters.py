@@ -28,7 +28,7 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 
 def sharpen(x: Tensor, amount: float) -> Tensor:
     """Unsharp mask: `x + amount * (x - blur(x))`, with a blur of one pixel."""
-    return x + amount * (x - blur(x, _SHARPEN_SIGMA))
+    return blur(x, _SHARPEN_SIGMA).lerp(x, 1 + amount)
 
 
 def sobel(x: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ def _between(x: Tensor, radius: float, extreme: _Extreme) -> Tensor:
     whole = math.floor(radius)
     share = radius - whole
     below = _under_ellipse(x, whole, extreme)
-    return below if share == 0 else below.lerp(_under_ellipse(x, whole + 1, extreme), share)
+    return below if share == 0 else _under_ellipse(x, whole + 1, extreme).lerp_(below, 1 - share)
 
 
 def _under_ellipse(x: Tensor, radius: int, extreme: _Extreme) -> Tensor:

@@ -17,11 +17,18 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("-o", "--out", type=_FOLDER, default="runs", show_default=True, help="Folder for run folders.")
 @click.option("--resume", metavar="RUN", help="Go on with a run folder, or with the latest one in --out.")
 @train_options
+@click.option("--gpus", type=click.IntRange(1), help="Processes that share the work, a GPU each; see docs/distributed.md.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and estimate time and memory.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 @click.pass_context
 def finetune(
-    ctx: click.Context, out: Path, resume: str | None, dry_run: bool, as_json: bool, **options: Any
+    ctx: click.Context,
+    out: Path,
+    resume: str | None,
+    gpus: int | None,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Train a generator on a data set for just the right amount of time.
 
@@ -37,6 +44,10 @@ def finetune(
     if resume is None:
         with usage_errors():
             TrainConfig(**given)
+    if gpus is not None and gpus > 1 and not is_launched():
+        from bend.launch import start_processes
+
+        ctx.exit(start_processes(gpus, ["finetune", *typed_words(ctx, without="gpus")]))
     from bend.training import Request, run_finetune
 
     report = run_finetune(Request(out=out, resume=resume, dry_run=dry_run, options=given))

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -176,6 +177,7 @@ def _store(answer: requests.Response, download: Download, part: Path, start: int
                 if done > download.max_bytes or (total is not None and done > total):
                     break
                 file.write(block)
+                sys.audit("failpoint", "block", str(part))
                 download.on_bytes(done, total)
         except requests.exceptions.ChunkedEncodingError:
             raise _BrokenError("the connection broke off") from None

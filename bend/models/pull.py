@@ -6,6 +6,7 @@ remembered; any later download must be the same file. What is not a StyleGAN2 ne
 
 import contextlib
 import dataclasses
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -110,7 +111,9 @@ def pull(
         except ModelError:
             part.unlink()
             raise
+        sys.audit("failpoint", "fetched", str(final))
         part.replace(final)
+        sys.audit("failpoint", "pulled", str(final))
         stat = final.stat()
         record = CacheRecord(
             file=final.name, url=known.url, sha256=sha256, num_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns

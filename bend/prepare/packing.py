@@ -6,8 +6,7 @@ depend on how many workers there were.
 """
 
 import contextlib
-import os
-import tempfile
+import shutil
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from bend.prepare.labels import Labels, label_pictures
 from bend.prepare.parallel import map_in_order
 from bend.prepare.report import PackageReport
 from bend.prepare.shelves import Job, Shelves
+from stylegan.atomic import temporary_name
 
 __all__ = ["package"]
 
@@ -86,9 +86,12 @@ def _scratch(config: PackageConfig, queue: Sequence[Job]) -> Iterator[Path | Non
     if not any(job.picture.is_video for job in queue):
         yield None
         return
-    prefix = f".{config.out.stem}.{os.getpid()}."
-    with tempfile.TemporaryDirectory(prefix=prefix, suffix=".tmp", dir=config.out.parent) as folder:
-        yield Path(folder)
+    folder = config.out.with_name(temporary_name(f"{config.out.stem}-frames"))
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fill(shelves: Shelves, queue: Sequence[Job], config: PackageConfig, scratch: Path | None) -> None:

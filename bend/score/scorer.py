@@ -89,7 +89,9 @@ def score_run(run: Path, *, device: str = "auto") -> ScoreCard:
         num_seeds = kept.settings.num_seeds
     else:
         num_seeds = seeds_for(round(config.kimg * 1000), len(parse_snapshots(config.snapshots, config.kimg)))
-    return RunScorer(run, data, device=choose_device(device), num_seeds=num_seeds).score_run()
+    return RunScorer(
+        run, data, device=choose_device(device), num_seeds=num_seeds, bend=config.bend
+    ).score_run()
 
 
 class RunScorer:

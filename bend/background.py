@@ -1,0 +1,73 @@
+"""Encode while the next picture is being drawn: a writer that runs in a thread of its own, a few pictures behind.
+
+Pictures are written in the order they come, by one thread, so that the bytes are those of writing at once. At most a
+few wait, so that memory stays bounded when drawing is the faster of the two. What goes wrong in the thread is raised
+where pictures are handed in, or at the end of the block.
+"""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["in_background"]
+
+_MOST_WAITING = 4
+
+
+@contextlib.contextmanager
+def in_background(
+    write: Callable[..., None], most_waiting: int = _MOST_WAITING
+) -> Iterator[Callable[..., None]]:
+    """Have `write` called in a thread.
+
+    Args:
+        write: called with each set of arguments in turn.
+        most_waiting: how many sets may wait; handing in more blocks.
+
+    Yields:
+        What to call instead of `write`. It returns at once while there is room. When the block ends, by an exception
+        too, all that was handed in has been written.
+
+    Raises:
+        Exception: whatever `write` raised.
+    """
+    worker = _Worker(write, most_waiting)
+    try:
+        yield worker.hand_in
+    finally:
+        worker.finish()
+    worker.raise_error()
+
+
+class _Worker:
+    """The thread, its queue, and what went wrong."""
+
+    def __init__(self, write: Callable[..., None], most_waiting: int) -> None:
+        self._write = write
+        self._waiting: queue.Queue[tuple[Any, ...] | None] = queue.Queue(most_waiting)
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="bend-writer", daemon=True)
+        self._thread.start()
+
+    def hand_in(self, *arguments: Any) -> None:
+        self._waiting.put(arguments)
+        self.raise_error()
+
+    def finish(self) -> None:
+        self._waiting.put(None)
+        self._thread.join()
+
+    def raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        # Goes on taking after a failure, so that nobody waits for room for ever.
+        while (arguments := self._waiting.get()) is not None:
+            if self._error is None:
+                try:
+                    self._write(*arguments)
+                except Exception as error:  # noqa: BLE001 - raised again where pictures are handed in
+                    self._error = error

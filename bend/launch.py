@@ -1,0 +1,62 @@
+"""`--gpus N`: the same command in N processes of this machine, started as torchrun would.
+
+The launcher is torch's own (`torch.distributed.launcher`): it starts the processes, ends them all where one fails, and
+hands signals on. Here its failure becomes an exit status; what failed, the first process has said by then.
+"""
+
+import logging
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Sequence
+
+import click
+
+__all__ = ["start_processes"]
+
+_INTERVAL_S = 0.1  # between looks at the processes
+
+
+def start_processes(num: int, arguments: Sequence[str]) -> int:
+    """Run `bend` with `arguments` in `num` processes that find each other, and wait for them.
+
+    Returns:
+        The exit status: 0 if all are done, 128 + N after signal N, else 1.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = str(max((os.cpu_count() or 1) // num, 1))
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=num,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=_INTERVAL_S,
+        start_method="spawn",
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", "bend", *arguments)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        return _status(rank, failure.exitcode)
+    except SignalException as error:
+        return 128 + int(error.sigval)
+    return 0
+
+
+def _status(rank: int, code: int) -> int:
+    if code >= 0:
+        return code
+    name = signal.Signals(-code).name
+    click.echo(
+        f"Error: process {rank} was ended by {name}; what was saved is intact, go on with --resume", err=True
+    )
+    return 1
