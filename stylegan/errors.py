@@ -6,6 +6,7 @@ StyleganError
 ├── CheckpointError    a network file that cannot be read or written
 │   └── BaseMismatchError  a delta file's base is not the network it was taken from
 ├── ConfigError        settings that contradict one another, the network or the data (also a ValueError)
+├── TeamError          processes at one piece of work that have lost each other
 └── TrainingError      a training run that cannot start, go on, or be resumed
 """
 
@@ -32,6 +33,10 @@ class BaseMismatchError(CheckpointError):
 
 class ConfigError(StyleganError, ValueError):
     """Settings that contradict one another, the network or the data."""
+
+
+class TeamError(StyleganError):
+    """Processes at one piece of work that have lost each other."""
 
 
 class TrainingError(StyleganError):

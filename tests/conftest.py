@@ -1,6 +1,7 @@
-"""What all tests share: nobody's own config file is read."""
+"""What all tests share: nobody's own config file or cache is used, and the native operations serve where asked for."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,3 +14,39 @@ def no_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEND_CONFIG", str(path))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache that this run's processes share and that begins empty; no native operations unless a test wants them."""
+    base = tmp_path_factory.getbasetemp()
+    is_worker = base.name.startswith("popen-")  # of pytest-xdist: the workers' folders lie side by side
+    cache = (base.parent if is_worker else base) / "bend-cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BEND_CACHE", str(cache))
+        patch.setenv("BEND_NATIVE", "0")
+        yield cache
+
+
+@pytest.fixture(scope="session")
+def built_ops(own_cache: Path) -> Path:
+    """The native operations for CPU, compiled once a run whichever process comes first."""
+    from stylegan.errors import BuildError
+    from stylegan.ops.build import build
+    from stylegan.ops.toolchain import toolchain
+
+    try:
+        toolchain("cpu")
+    except BuildError as error:
+        pytest.skip(str(error))
+    return build("cpu")
+
+
+@pytest.fixture
+def native_ops(built_ops: Path) -> Iterator[None]:
+    """The native operations for CPU serve during the test."""
+    from stylegan.ops import native
+
+    native.use("cpu", built_ops)
+    yield
+    native.forget()

@@ -68,6 +68,8 @@ def test_wheel_holds_every_source_and_the_bundled_files(
         str(path.relative_to(ROOT)) for path in (ROOT / "stylegan" / "pretrained").glob("*.safetensors")
     }
     assert weights <= names
+    kernels = {str(path.relative_to(ROOT)) for path in (ROOT / "stylegan" / "ops" / "csrc").iterdir()}
+    assert {"stylegan/ops/csrc/bias_act.cpp", "stylegan/ops/csrc/bias_act.cu"} <= kernels <= names
 
 
 @pytest.mark.slow

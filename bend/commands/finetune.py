@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from bend import ranks
 from bend.options import usage_errors
 from bend.train_options import train_options
 from stylegan.training.config import TrainConfig
@@ -17,7 +18,11 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("-o", "--out", type=_FOLDER, default="runs", show_default=True, help="Folder for run folders.")
 @click.option("--resume", metavar="RUN", help="Go on with a run folder, or with the latest one in --out.")
 @train_options
-@click.option("--gpus", type=click.IntRange(1), help="Processes that share the work, a GPU each; see docs/distributed.md.")
+@click.option(
+    "--gpus",
+    type=click.IntRange(1),
+    help="Processes that share the work, a GPU each; see docs/distributed.md.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would run, and estimate time and memory.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 @click.pass_context
@@ -44,10 +49,10 @@ def finetune(
     if resume is None:
         with usage_errors():
             TrainConfig(**given)
-    if gpus is not None and gpus > 1 and not is_launched():
-        from bend.launch import start_processes
+    if gpus is not None and gpus > 1 and not ranks.is_launched():
+        from bend.launch import start_processes, words_of
 
-        ctx.exit(start_processes(gpus, ["finetune", *typed_words(ctx, without="gpus")]))
+        ctx.exit(start_processes(gpus, ["finetune", *words_of(ctx, without="gpus")]))
     from bend.training import Request, run_finetune
 
     report = run_finetune(Request(out=out, resume=resume, dry_run=dry_run, options=given))

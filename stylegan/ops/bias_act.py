@@ -1,7 +1,9 @@
 """Bias, activation, gain and clamp in one call: `clamp(gain * act(x + b))`.
 
 The activations and their default gains are those of StyleGAN2 (arXiv 1912.04958): a gain of √2 keeps the variance
-of a rectified unit near one under He scaling. Plain torch throughout, so every derivative exists.
+of a rectified unit near one under He scaling. `plain_bias_act` is the definition, in torch, with every derivative;
+`bias_act` gives the same to rounding and hands large tensors to the native kernels where they are loaded
+(`stylegan.ops.native`), which read and write memory once instead of once a step.
 """
 
 import math
@@ -11,9 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["ACTIVATIONS", "bias_act", "default_gain"]
+from stylegan.ops import native
+from stylegan.ops.layout import dense
 
-# name -> (function of x and alpha, default gain). Only lrelu reads alpha.
+__all__ = ["ACTIVATIONS", "bias_act", "default_gain", "plain_bias_act"]
+
+# name -> (function of x and alpha, default gain). Only lrelu reads alpha. csrc/activation.h numbers them in this order.
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
     "linear": (lambda x, alpha: x, 1.0),
     "relu": (lambda x, alpha: F.relu(x), math.sqrt(2)),
@@ -26,6 +31,11 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
     "swish": (lambda x, alpha: torch.sigmoid(x) * x, math.sqrt(2)),
 }
 _LRELU_SLOPE = 0.2
+_STRAIGHT = ("linear", "relu", "lrelu")
+_NUMBERS = {name: number for number, name in enumerate(ACTIVATIONS)}
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+# Below this many elements an operator's call costs more than its kernel saves (benchmarks/ops.py).
+_LEAST_NUMEL = 8192
 
 
 def default_gain(act: str) -> float:
@@ -63,12 +73,31 @@ def bias_act(
     Raises:
         ValueError: unknown activation, or a bias that does not fit.
     """
+    _check_bias(x, b, dim)
+    alpha = _LRELU_SLOPE if alpha is None else alpha
+    gain = default_gain(act) if gain is None else gain
+    if _prefers_native(x, b, act, alpha, gain):
+        from stylegan.ops.native_bias_act import native_bias_act
+
+        bias = None if b is None else b.to(x.dtype).contiguous()
+        bound = -1.0 if clamp is None else float(clamp)
+        return native_bias_act(dense(x), bias, dim % x.ndim, _NUMBERS[act], float(alpha), float(gain), bound)
+    return plain_bias_act(x, b, dim, act, alpha, gain, clamp)
+
+
+def plain_bias_act(
+    x: Tensor,
+    b: Tensor | None = None,
+    dim: int = 1,
+    act: str = "linear",
+    alpha: float | None = None,
+    gain: float | None = None,
+    clamp: float | None = None,
+) -> Tensor:
+    """`bias_act` in torch alone: arguments, result and errors are its own."""
     function, act_gain = _activation(act)
+    _check_bias(x, b, dim)
     if b is not None:
-        if b.ndim != 1 or b.shape[0] != x.shape[dim]:
-            raise ValueError(
-                f"bias of shape {tuple(b.shape)} does not fit dimension {dim} of {tuple(x.shape)}"
-            )
         x = x + b.to(x.dtype).reshape([-1 if i == dim % x.ndim else 1 for i in range(x.ndim)])
     x = function(x, _LRELU_SLOPE if alpha is None else alpha)
     gain = act_gain if gain is None else gain
@@ -77,6 +106,23 @@ def bias_act(
     if clamp is not None and clamp >= 0:
         x = x.clamp(-clamp, clamp)
     return x
+
+
+def _check_bias(x: Tensor, b: Tensor | None, dim: int) -> None:
+    if b is not None and (b.ndim != 1 or b.shape[0] != x.shape[dim]):
+        raise ValueError(f"bias of shape {tuple(b.shape)} does not fit dimension {dim} of {tuple(x.shape)}")
+
+
+def _prefers_native(x: Tensor, b: Tensor | None, act: str, alpha: float, gain: float) -> bool:
+    """Whether the native kernels can do it and are likely the faster."""
+    if x.numel() < _LEAST_NUMEL or x.dtype not in _DTYPES or (b is not None and b.device != x.device):
+        return False
+    if act in _STRAIGHT:
+        if gain <= 0 or (act == "lrelu" and alpha <= 0):  # their derivatives are read off the result's sign
+            return False
+    elif x.device.type == "cpu":  # torch's exponentials are vectors there, ours are not
+        return False
+    return native.available(x.device.type) and not native.is_traced()
 
 
 def _activation(act: str) -> tuple[Callable[[Tensor, float], Tensor], float]:

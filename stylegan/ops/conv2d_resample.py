@@ -8,6 +8,7 @@ downsampling convolution takes strides after the FIR, an upsampling one is a tra
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylegan.ops.convolution import conv2d, conv_transpose2d
 from stylegan.ops.upfirdn2d import IntOrPair, parse_padding, upfirdn2d
 
 __all__ = ["conv2d_resample"]
@@ -81,12 +82,16 @@ def _conv2d(
 ) -> Tensor:
     if not flip_weight and w.shape[2:] != (1, 1):  # conv2d correlates
         w = w.flip([2, 3])
+    if groups == 1:
+        return conv2d(x, w, stride, padding)
     return F.conv2d(x, w, stride=stride, padding=padding, groups=groups)
 
 
 def _conv_transpose2d(x: Tensor, w: Tensor, stride: int, groups: int, flip_weight: bool) -> Tensor:
     if flip_weight:  # conv_transpose2d scatters, which is a true convolution
         w = w.flip([2, 3])
+    if groups == 1:
+        return conv_transpose2d(x, w.transpose(0, 1), stride)
     out_channels, in_channels, kh, kw = w.shape
     w = w.reshape(groups, out_channels // groups, in_channels, kh, kw).transpose(1, 2)
     w = w.reshape(groups * in_channels, out_channels // groups, kh, kw)

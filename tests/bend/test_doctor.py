@@ -1,5 +1,6 @@
 """`bend doctor`: what it finds, what it says to do, and what it keeps to itself."""
 
+import importlib
 import importlib.util
 import json
 import shutil
@@ -126,6 +127,18 @@ def test_threads_held_back_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert findings()["threads"] == Finding(
         name="threads", value="1 of 8 cores", verdict="note", mend="unset OMP_NUM_THREADS to use them all"
     )
+
+
+def test_precision_is_told_but_not_measured(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        pytest.skip("it is the CPU's precision that is chosen")
+    choice = importlib.import_module("stylegan.inference.choice")
+    monkeypatch.setenv("BEND_CACHE", str(own_cache / "unmeasured"))
+    monkeypatch.setattr(choice, "_cpu_flags", frozenset)
+    assert findings()["precision"].value == "float32, on cpu"
+    monkeypatch.setattr(choice, "_cpu_flags", lambda: frozenset({"amx_fp16"}))
+    assert "the first picture measures" in findings()["precision"].value
+    assert not (own_cache / "unmeasured").exists()
 
 
 def test_lines_put_the_mend_below() -> None:

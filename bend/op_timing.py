@@ -1,0 +1,224 @@
+"""How fast the native operations are here, against the plain ones and against a mere copy of the same bytes.
+
+`bend ops bench` and `benchmarks/ops.py` print what `measure` yields. Native and plain runs take turns and the least
+time of each counts, since what else the machine does only ever adds. The share of the roofline is the time of copying
+as many bytes as the operation must read and write, over the time that it took.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylegan.allocator import keep_freed_memory
+from stylegan.ops import bias_act, native, setup_filter, upfirdn2d
+
+__all__ = ["CASES", "Case", "Timing", "measure", "table"]
+
+_FEW_S = 0.4
+_MOST_ROUNDS = 50
+_SYM6_TAPS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An operation at a size that the network meets."""
+
+    name: str
+    """What it is."""
+    shape: tuple[int, int, int, int]
+    """Of the input, `[N, C, H, W]`."""
+    run: Callable[[Tensor, Tensor], Tensor]
+    """The operation on the input and a filter or bias."""
+    constant: Callable[[Tensor], Tensor]
+    """The filter or bias for an input."""
+    is_differentiated: bool = False
+    """Forward and backward, as training does."""
+    is_planar: bool = False
+    """In the order of the dimensions rather than channels last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What a case took."""
+
+    name: str
+    """Which case."""
+    shape: tuple[int, ...]
+    """Of its input."""
+    dtype: str
+    """Of its input."""
+    plain_ms: float
+    """The least time of the plain operation."""
+    native_ms: float
+    """The least time of the native one."""
+    gigabytes_per_s: float
+    """Input read and output written, by the native one."""
+    roofline: float
+    """Time of a copy of as many bytes, over the native time."""
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster the native operation is."""
+        return self.plain_ms / self.native_ms
+
+
+def _bias(x: Tensor) -> Tensor:
+    return torch.linspace(-1, 1, x.shape[1], device=x.device).to(x.dtype)
+
+
+def _four_taps(x: Tensor) -> Tensor:
+    return setup_filter([1, 3, 3, 1], device=x.device)
+
+
+def _twelve_taps(x: Tensor) -> Tensor:
+    return setup_filter(torch.hann_window(_SYM6_TAPS + 2)[1:-1], device=x.device)
+
+
+def _lrelu(x: Tensor, b: Tensor) -> Tensor:
+    return bias_act(x, b, act="lrelu", clamp=256)
+
+
+def _blur(x: Tensor, f: Tensor) -> Tensor:
+    return upfirdn2d(x, f, padding=1, gain=4)
+
+
+def _up(x: Tensor, f: Tensor) -> Tensor:
+    return upfirdn2d(x, f, up=2, padding=[2, 1, 2, 1], gain=4)
+
+
+def _down(x: Tensor, f: Tensor) -> Tensor:
+    return upfirdn2d(x, f, down=2, padding=1)
+
+
+def _wavelet_up(x: Tensor, f: Tensor) -> Tensor:
+    return upfirdn2d(x, f, up=2, padding=[6, 5, 6, 5], gain=4)
+
+
+def _wavelet_down(x: Tensor, f: Tensor) -> Tensor:
+    return upfirdn2d(x, f, down=2, padding=5)
+
+
+CASES = (
+    Case(name="bias_act", shape=(8, 256, 64, 64), run=_lrelu, constant=_bias),
+    Case(name="bias_act", shape=(1, 64, 256, 256), run=_lrelu, constant=_bias),
+    Case(
+        name="bias_act, trained", shape=(8, 256, 64, 64), run=_lrelu, constant=_bias, is_differentiated=True
+    ),
+    Case(name="FIR 4x4", shape=(8, 256, 65, 65), run=_blur, constant=_four_taps),
+    Case(name="FIR 4x4", shape=(1, 64, 257, 257), run=_blur, constant=_four_taps),
+    Case(
+        name="FIR 4x4, trained",
+        shape=(8, 256, 65, 65),
+        run=_blur,
+        constant=_four_taps,
+        is_differentiated=True,
+    ),
+    Case(name="FIR 4x4, up 2", shape=(8, 128, 32, 32), run=_up, constant=_four_taps),
+    Case(name="FIR 4x4, down 2", shape=(8, 128, 64, 64), run=_down, constant=_four_taps),
+    Case(name="FIR 4x4, up 2, RGB", shape=(1, 3, 512, 512), run=_up, constant=_four_taps),
+    Case(name="FIR 12, up 2", shape=(8, 3, 128, 128), run=_wavelet_up, constant=_twelve_taps, is_planar=True),
+    Case(
+        name="FIR 12, down 2",
+        shape=(8, 3, 256, 256),
+        run=_wavelet_down,
+        constant=_twelve_taps,
+        is_planar=True,
+    ),
+)
+"""What is measured, in the order of printing."""
+
+
+def measure(
+    device: str,
+    dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.float16),
+    cases: tuple[Case, ...] | None = None,
+) -> Iterator[Timing]:
+    """Time each case in each dtype, native against plain, in turns.
+
+    Args:
+        device: a torch device whose native operations are loaded.
+        dtypes: of the inputs.
+        cases: what to time, `CASES` if None.
+    """
+    keep_freed_memory()  # as rendering and training do; else page faults are all that is measured
+    for dtype in dtypes:
+        for case in CASES if cases is None else cases:
+            torch.manual_seed(0)
+            layout = torch.contiguous_format if case.is_planar else torch.channels_last
+            x = torch.randn(case.shape, device=device).to(dtype).contiguous(memory_format=layout)
+            yield _time(case, x)
+
+
+def table(timings: Iterator[Timing]) -> Iterator[str]:
+    """Lines to print, a heading first, each as soon as it is known."""
+    yield (
+        f"{'operation':<20}{'input':<20}{'dtype':<10}{'plain ms':>10}{'native ms':>11}{'ratio':>8}{'GB/s':>8}"
+        f"{'roofline':>10}"
+    )
+    for t in timings:
+        shape = "x".join(map(str, t.shape))
+        yield (
+            f"{t.name:<20}{shape:<20}{t.dtype:<10}{t.plain_ms:>10.3f}{t.native_ms:>11.3f}{t.ratio:>7.1f}x"
+            f"{t.gigabytes_per_s:>8.1f}{t.roofline:>10.0%}"
+        )
+
+
+def _time(case: Case, x: Tensor) -> Timing:
+    constant = case.constant(x)
+    if case.is_differentiated:
+        x.requires_grad_()
+    with torch.no_grad():
+        y = case.run(x, constant)
+    num_bytes = (x.numel() + y.numel()) * x.element_size() * (2 if case.is_differentiated else 1)
+    # A copy reads and writes; half the bytes each.
+    source = torch.zeros(num_bytes // 2, dtype=torch.uint8, device=x.device)
+    target = torch.zeros_like(source)
+
+    def run() -> None:
+        if not case.is_differentiated:
+            with torch.no_grad():
+                case.run(x, constant)
+            return
+        torch.autograd.grad(case.run(x, constant), x, y)
+
+    def run_plain() -> None:
+        with native.paused():
+            run()
+
+    native_s, plain_s, copy_s = _least([run, run_plain, lambda: target.copy_(source)], x.device)
+    return Timing(
+        name=case.name,
+        shape=tuple(x.shape),
+        dtype=str(x.dtype).removeprefix("torch."),
+        plain_ms=plain_s * 1e3,
+        native_ms=native_s * 1e3,
+        gigabytes_per_s=num_bytes / native_s / 1e9,
+        roofline=copy_s / native_s,
+    )
+
+
+def _least(runs: list[Callable[[], object]], device: torch.device) -> list[float]:
+    """The least time of each, taking turns for a while."""
+    for run in runs:
+        run()
+    times: list[list[float]] = [[] for _ in runs]
+    began = time.perf_counter()
+    for _ in range(_MOST_ROUNDS):
+        for run, taken in zip(runs, times, strict=True):
+            taken.append(_seconds(run, device))
+        if time.perf_counter() - began > _FEW_S and len(times[0]) >= 3:
+            break
+    return [min(taken) for taken in times]
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began

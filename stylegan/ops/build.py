@@ -1,0 +1,190 @@
+"""Compile the native operations with ninja, into a cache that processes share.
+
+A build is a folder `ops/TARGET-KEY/` of the cache that holds one library; the key (`stylegan.ops.toolchain`) covers
+sources, flags, compiler, torch and processor, so that whatever changes is built anew and nothing else is. The folder
+is made under another name and renamed when whole, under a lock that is let go of when its process dies: of two
+processes that build at once one compiles and the other waits. Loading, and when to build, is `stylegan.ops.native`'s.
+"""
+
+import contextlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from stylegan.cache import cache_folder
+from stylegan.errors import BuildError
+from stylegan.ops.toolchain import Target, Toolchain, find_ninja, toolchain
+
+__all__ = ["build", "built", "compile_into", "library_path"]
+
+_LIBRARY = "bend_ops.so"
+_NUM_KEPT = 6
+_TIMEOUT_S = 1800
+
+
+def library_path(chain: Toolchain) -> Path:
+    """Where the library of a build lies, whether it is there or not."""
+    return cache_folder() / "ops" / f"{chain.target}-{chain.key}" / _LIBRARY
+
+
+def built(target: Target) -> Path | None:
+    """The library of an earlier build that still fits, None if there is none.
+
+    Raises:
+        BuildError: there is no compiler, so that no build can fit.
+    """
+    path = library_path(toolchain(target))
+    return path if path.is_file() else None
+
+
+def build(target: Target, *, force: bool = False) -> Path:
+    """Compile a target's sources unless the cache holds the result, and return the library.
+
+    Args:
+        target: `cpu` for the C++ sources, `cuda` for CUDA's.
+        force: compile even so, and replace what is there.
+
+    Raises:
+        BuildError: a missing or failing compiler, no ninja, or a cache that cannot be written. One line.
+    """
+    chain = toolchain(target)
+    final = library_path(chain)
+    if final.is_file() and not force:
+        return final
+    if chain.nvcc is not None:
+        _check_cuda_version(chain.nvcc)
+    try:
+        final.parent.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(final.parent.parent / f"{target}.lock"):
+            if force or not final.is_file():  # else another process built it while this one waited
+                _build_into(chain, final.parent)
+    except OSError as error:
+        raise BuildError(
+            f"{error.filename or final.parent.parent}: the build's cache cannot be written ({error.strerror}); "
+            "set BEND_CACHE to a folder that can"
+        ) from error
+    _prune(final.parent)
+    return final
+
+
+def compile_into(chain: Toolchain, folder: Path, *, is_linked: bool = True) -> list[Path]:
+    """Compile a toolchain's sources in `folder`, which exists.
+
+    Args:
+        chain: what to compile and how.
+        folder: receives the objects, and the library.
+        is_linked: else only objects are made, which takes no device and no torch of its kind.
+
+    Returns:
+        The library, or the objects.
+
+    Raises:
+        BuildError: no ninja, or a failing compiler. One line.
+    """
+    goals = [_LIBRARY] if is_linked else [f"{source.name}.o" for source in chain.sources]
+    _run_ninja(chain, folder, goals)
+    return [folder / name for name in goals]
+
+
+def _build_into(chain: Toolchain, final: Path) -> None:
+    for leftover in final.parent.glob(
+        f".{chain.target}-*"
+    ):  # of a killed build: whoever builds holds the lock
+        shutil.rmtree(leftover, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
+    try:
+        compile_into(chain, work)
+        for leftover in work.iterdir():
+            if leftover.name != _LIBRARY:
+                leftover.unlink()
+        work.chmod(0o755)
+        if final.exists():  # forced, or a folder whose library was deleted
+            shutil.rmtree(final)
+        work.rename(final)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _run_ninja(chain: Toolchain, folder: Path, goals: list[str]) -> None:
+    ninja = find_ninja()
+    if ninja is None:
+        raise BuildError("ninja was not found; run `pip install ninja`")
+    (folder / "build.ninja").write_text(_ninja_file(chain), encoding="utf-8")
+    command = [ninja, "-C", str(folder), *goals]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(f"ninja did not finish ({error}); run `bend ops build` to see it again") from error
+    if done.returncode != 0:
+        raise BuildError(f"{Path(chain.nvcc or chain.compiler[0]).name} failed: {_reason(done.stdout)}")
+
+
+def _ninja_file(chain: Toolchain) -> str:
+    """The build file. nvcc has no dependency file here: a build starts from nothing."""
+    compiler = chain.nvcc or shlex.join(chain.compiler)
+    lines = [
+        "rule compile",
+        f"  command = {_escape(compiler)} {_escape(shlex.join(chain.flags))} -c $in -o $out",
+        "rule link",
+        f"  command = {_escape(shlex.join(chain.compiler))} $in -o $out {_escape(shlex.join(chain.link_flags))}",
+    ]
+    objects = []
+    for source in chain.sources:
+        objects.append(f"{source.name}.o")
+        name = _escape(str(source)).replace(" ", "$ ").replace(":", "$:")
+        lines.append(f"build {objects[-1]}: compile {name}")
+    lines.append(f"build {_LIBRARY}: link {' '.join(objects)}")
+    return "\n".join([*lines, ""])
+
+
+def _escape(text: str) -> str:
+    return text.replace("$", "$$")
+
+
+def _reason(output: str) -> str:
+    """The line of a compiler's output that says why: the first error, else the last line of all."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"\b(fatal )?error\b", line, re.IGNORECASE)]
+    failed = [line for line in lines if line.startswith("FAILED")]
+    chosen = [*errors, *failed, *lines[-1:], "it said nothing"]
+    return chosen[0][:300]
+
+
+def _check_cuda_version(nvcc: str) -> None:
+    """A newer toolkit than torch's makes code that the driver may be too old for."""
+    import torch
+
+    with contextlib.suppress(OSError, ValueError, KeyError, AttributeError):
+        text = (Path(nvcc).resolve().parents[1] / "version.json").read_text(encoding="utf-8")
+        theirs = str(json.loads(text)["cuda"]["version"])
+        ours = str(torch.version.cuda)
+        if int(theirs.partition(".")[0]) > int(ours.partition(".")[0]):
+            raise BuildError(
+                f"nvcc is of CUDA {theirs} but torch of {ours}; set CUDA_HOME to a toolkit of that version"
+            )
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    import fcntl
+
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _prune(kept: Path) -> None:
+    """Remove the builds of sources and compilers gone by, all but the newest few."""
+    with contextlib.suppress(OSError):
+        target = kept.name.split("-")[0]
+        builds = [path for path in kept.parent.glob(f"{target}-*") if path.is_dir() and path != kept]
+        builds.sort(key=lambda path: path.stat().st_mtime)
+        for path in builds[: max(0, len(builds) - _NUM_KEPT)]:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,32 @@
+// What CUDA kernels need of torch, through the stable ABI alone: the device, its current stream, and errors.
+#pragma once
+
+#include <cuda_runtime.h>
+#include <torch/csrc/stable/accelerator.h>
+#include <torch/csrc/stable/macros.h>
+
+#include "tensors.h"
+
+namespace bend {
+
+constexpr int kThreads = 256;
+
+// The device of a tensor is the current one for as long as this lives.
+class OnDevice {
+ public:
+  explicit OnDevice(const Tensor& x) : index_(x.get_device_index()), guard_(index_) {}
+
+  cudaStream_t stream() const {
+    void* stream = nullptr;
+    TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(index_, &stream));
+    return static_cast<cudaStream_t>(stream);
+  }
+
+ private:
+  int32_t index_;
+  torch::stable::accelerator::DeviceGuard guard_;
+};
+
+inline int64_t blocks_for(int64_t count, int64_t each) { return (count + each - 1) / each; }
+
+}  // namespace bend

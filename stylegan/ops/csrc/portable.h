@@ -1,0 +1,33 @@
+// What lets one header serve the C++ compiler and nvcc alike, so that a CPU build tests the arithmetic of CUDA's.
+#pragma once
+
+#include <torch/headeronly/util/BFloat16.h>
+#include <torch/headeronly/util/Half.h>
+
+#include <cmath>
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#define BEND_HD __host__ __device__ __forceinline__
+#else
+#define BEND_HD inline
+#endif
+
+namespace bend {
+
+using BFloat16 = c10::BFloat16;
+using Half = c10::Half;
+
+// What a dtype is computed in: itself, but single precision for the halves.
+template <typename T>
+struct Compute {
+  using type = float;
+};
+template <>
+struct Compute<double> {
+  using type = double;
+};
+template <typename T>
+using compute_t = typename Compute<T>::type;
+
+}  // namespace bend

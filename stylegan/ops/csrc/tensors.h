@@ -1,0 +1,72 @@
+// What kernels ask of tensors, through the stable ABI alone: layouts, dtypes, bounds.
+#pragma once
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include "portable.h"
+
+namespace bend {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+// Dense in memory in the order of its dimensions. Strides of dimensions of size one mean nothing.
+inline bool is_planar(const Tensor& x) { return x.is_contiguous(); }
+
+// Dense in memory in the order N, H, W, C.
+inline bool is_channels_last(const Tensor& x) {
+  if (x.dim() != 4) return false;
+  int64_t expected = 1;
+  for (const int64_t d : {1, 3, 2, 0}) {
+    if (x.size(d) != 1 && x.stride(d) != expected) return false;
+    expected *= x.size(d);
+  }
+  return true;
+}
+
+// How far apart neighbours along a dimension lie. A tensor that is both planar and channels last counts as planar.
+inline int64_t step_along(const Tensor& x, int64_t dim) {
+  int64_t step = 1;
+  if (is_planar(x)) {
+    for (int64_t d = x.dim() - 1; d > dim; --d) step *= x.size(d);
+    return step;
+  }
+  for (const int64_t d : {1, 3, 2, 0}) {
+    if (d == dim) break;
+    step *= x.size(d);
+  }
+  return step;
+}
+
+inline void check_dense(const Tensor& x, const char* name) {
+  STD_TORCH_CHECK(is_planar(x) || is_channels_last(x), name, " must be contiguous, or contiguous with channels last");
+}
+
+inline bool is_same_layout(const Tensor& x, const Tensor& y) {
+  if (x.dim() != y.dim()) return false;
+  for (int64_t d = 0; d < x.dim(); ++d) {
+    if (x.size(d) != y.size(d)) return false;
+  }
+  return (is_planar(x) && is_planar(y)) || (is_channels_last(x) && is_channels_last(y));
+}
+
+// Calls `f` with a value of the C++ type that a dtype stands for.
+template <typename F>
+inline void dispatch(ScalarType dtype, const char* name, const F& f) {
+  switch (dtype) {
+    case ScalarType::Double:
+      return f(double());
+    case ScalarType::Float:
+      return f(float());
+    case ScalarType::Half:
+      return f(Half());
+    case ScalarType::BFloat16:
+      return f(BFloat16());
+    default:
+      STD_TORCH_CHECK(false, name, " takes float64, float32, float16 or bfloat16");
+  }
+}
+
+}  // namespace bend

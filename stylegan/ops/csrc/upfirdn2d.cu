@@ -1,0 +1,103 @@
+// upfirdn2d on CUDA: three kernels and the choice between them.
+#include "fir_tensors.h"
+#include "fir_tile.h"
+#include "launch.h"
+
+namespace bend {
+namespace {
+
+template <typename T>
+__global__ void __launch_bounds__(kThreads) run_elements(const FirCall<T> call) {
+  fir_element(call, static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x);
+}
+
+template <int kUp, int kDown, typename T>
+__global__ void __launch_bounds__(kThreads) run_deep(const FirCall<T> call) {
+  fir_deep<kUp, kDown>(call, blockIdx.x * kThreads + threadIdx.x, blockIdx.y, blockIdx.z);
+}
+
+template <typename Shape, typename T>
+__global__ void __launch_bounds__(kThreads) run_tiles(const FirCall<T> call) {
+  __shared__ compute_t<T> tile[Shape::kSize];
+  Shape::read(call, blockIdx.x, blockIdx.z, blockIdx.y, threadIdx.x, tile);
+  __syncthreads();
+  Shape::filter(call, blockIdx.x, blockIdx.z, blockIdx.y, threadIdx.x, tile);
+}
+
+constexpr int64_t kMostBlocks = 65535;  // of a grid's second and third dimensions
+
+template <int kUp, int kDown, typename T>
+bool try_deep(const FirCall<T>& call, cudaStream_t stream) {
+  const Fir& p = call.p;
+  const int64_t across = p.channels / kChannels<T> * p.out_w, strips = strips_for<kUp>(p.out_h);
+  const bool is_aligned = reinterpret_cast<uintptr_t>(call.x) % 16 == 0;
+  if (!call.is_last || p.channels % kChannels<T> != 0 || !is_aligned || p.taps_h != 4 || p.taps_w != 4 ||
+      strips > kMostBlocks || p.batch > kMostBlocks || across > INT32_MAX || p.in_w * p.channels > INT32_MAX) {
+    return false;
+  }
+  const dim3 grid(blocks_for(across, kThreads), strips, p.batch);
+  run_deep<kUp, kDown><<<grid, kThreads, 0, stream>>>(call);
+  return true;
+}
+
+template <int kUpY, int kUpX, int kDownY, int kDownX, int kTapsH, int kTapsW, typename T>
+bool try_tiles(const FirCall<T>& call, cudaStream_t stream) {
+  using Shape = Tile<kUpY, kUpX, kDownY, kDownX, kTapsH, kTapsW>;
+  const Fir& p = call.p;
+  const int64_t down = blocks_for(p.out_h, Shape::kOutH), across = blocks_for(p.out_w, Shape::kOutW);
+  if (call.is_last || p.taps_h != kTapsH || p.taps_w != kTapsW || down > kMostBlocks || across > kMostBlocks ||
+      p.in_h > INT32_MAX || p.in_w > INT32_MAX) {
+    return false;
+  }
+  const dim3 grid(p.batch * p.channels, down, across);
+  run_tiles<Shape><<<grid, kThreads, 0, stream>>>(call);
+  return true;
+}
+
+// The kernels made for four taps in both directions and for twelve in one.
+template <typename T>
+bool try_fast(const FirCall<T>& call, cudaStream_t stream) {
+  const Fir& p = call.p;
+  const auto is = [&p](int64_t up_y, int64_t up_x, int64_t down_y, int64_t down_x) {
+    return p.up_y == up_y && p.up_x == up_x && p.down_y == down_y && p.down_x == down_x;
+  };
+  if (is(1, 1, 1, 1)) return try_deep<1, 1>(call, stream) || try_tiles<1, 1, 1, 1, 4, 4>(call, stream);
+  if (is(2, 2, 1, 1)) return try_deep<2, 1>(call, stream) || try_tiles<2, 2, 1, 1, 4, 4>(call, stream);
+  if (is(1, 1, 2, 2)) return try_deep<1, 2>(call, stream) || try_tiles<1, 1, 2, 2, 4, 4>(call, stream);
+  if (is(1, 2, 1, 1)) return try_tiles<1, 2, 1, 1, 1, 12>(call, stream);
+  if (is(2, 1, 1, 1)) return try_tiles<2, 1, 1, 1, 12, 1>(call, stream);
+  if (is(1, 1, 1, 2)) return try_tiles<1, 1, 1, 2, 1, 12>(call, stream);
+  if (is(1, 1, 2, 1)) return try_tiles<1, 1, 2, 1, 12, 1>(call, stream);
+  return false;
+}
+
+template <typename T>
+void launch(const FirCall<T>& call, cudaStream_t stream) {
+  const Fir& p = call.p;
+  const int64_t count = p.batch * p.channels * p.out_h * p.out_w;
+  if (count == 0) return;
+  if (!try_fast(call, stream)) {
+    run_elements<<<blocks_for(count, kThreads), kThreads, 0, stream>>>(call);
+  }
+  STD_CUDA_KERNEL_LAUNCH_CHECK();
+}
+
+Tensor upfirdn2d(const Tensor& x, const Tensor& f, int64_t up_x, int64_t up_y, int64_t down_x, int64_t down_y,
+                 int64_t pad_x0, int64_t pad_x1, int64_t pad_y0, int64_t pad_y1, bool flip_filter, double gain) {
+  const Fir p = make_fir(x, f, {up_x, up_y, down_x, down_y}, {pad_x0, pad_x1, pad_y0, pad_y1}, flip_filter);
+  const bool is_last = !is_planar(x);
+  const OnDevice device(x);
+  Tensor y = empty_picture(x, p, is_last);
+  dispatch(x.scalar_type(), "upfirdn2d", [&](auto zero) {
+    using T = decltype(zero);
+    using A = compute_t<T>;
+    launch<T>({p, x.const_data_ptr<T>(), f.const_data_ptr<A>(), y.mutable_data_ptr<T>(), static_cast<A>(gain), is_last},
+              device.stream());
+  });
+  return y;
+}
+
+}  // namespace
+}  // namespace bend
+
+STABLE_TORCH_LIBRARY_IMPL(bend, CUDA, m) { m.impl("upfirdn2d", TORCH_BOX(&bend::upfirdn2d)); }

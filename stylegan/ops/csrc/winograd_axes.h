@@ -1,0 +1,104 @@
+// Winograd's minimal filtering (Lavin & Gray, arXiv 1509.09308) for the convolutions of the generator, in the form of
+// transforms along one axis: of the kernel, of the input, and of the products.
+//
+// F(4, 3) makes 4 outputs of a 3-tap kernel from 6 products, in two dimensions a quarter of the direct sum's. The
+// points 0, 1, -1, 2, -1/2 and infinity keep its rounding errors near the direct sum's own (Barabasz et al., arXiv
+// 1803.10986). A transposed convolution with stride 2 falls into a kernel of two taps for the even outputs and of one
+// for the odd; F(2, 2) at the points 0, -1 and infinity makes 4 outputs from 5 products. Pictures of a few pixels take
+// the direct sum.
+#pragma once
+
+#include "lanes.h"
+
+namespace bend {
+
+// F(4, 3), padding 1: from `size` to `size`.
+struct SameAxis {
+  static constexpr int kStep = 4, kPatch = 6, kSlots = 6, kProducts = 6, kWeights = 6, kOutputs = 4;
+  static constexpr int slot(int product) { return product; }
+  static constexpr int weight(int product) { return product; }
+  static int64_t num_tiles(int64_t size) { return (size + 3) / 4; }
+
+  static void kernel(const Doubles* w, int by, Doubles* u, int u_by) {
+    u[0] = w[0];
+    u[u_by] = (w[0] + w[by] + w[2 * by]) * (-1.0 / 3);
+    u[2 * u_by] = (w[0] - w[by] + w[2 * by]) * (1.0 / 3);
+    u[3 * u_by] = (w[0] + 2 * w[by] + 4 * w[2 * by]) * (1.0 / 15);
+    u[4 * u_by] = (4 * w[0] - 2 * w[by] + w[2 * by]) * (-4.0 / 15);
+    u[5 * u_by] = w[2 * by];
+  }
+
+  static void input(const Floats* d, int by, Floats* v, int v_by) {
+    const Floats even = d[4 * by] - d[2 * by], odd = d[3 * by] - d[by];
+    v[0] = d[0] + d[4 * by] - 1.5f * odd - 2 * d[2 * by];
+    v[v_by] = even - d[by] - 1.5f * d[2 * by] - 0.5f * d[3 * by];
+    v[2 * v_by] = d[by] + d[4 * by] + 0.5f * d[2 * by] - 2.5f * d[3 * by];
+    v[3 * v_by] = even + 0.5f * odd;
+    v[4 * v_by] = even - 2 * odd;
+    v[5 * v_by] = d[by] + d[5 * by] - 1.5f * even - 2 * d[3 * by];
+  }
+
+  static void output(const Floats* m, int by, Floats* y, int y_by) {
+    const Floats sum = m[by] + m[2 * by], difference = m[by] - m[2 * by], m3 = m[3 * by], m4 = m[4 * by];
+    y[0] = m[0] + sum + m3 + m4;
+    y[y_by] = difference + 2 * m3 - 0.5f * m4;
+    y[2 * y_by] = sum + 4 * m3 + 0.25f * m4;
+    y[3 * y_by] = difference + 8 * m3 - 0.125f * m4 + m[5 * by];
+  }
+};
+
+// The direct sum of three taps, padding 1: from `size` to `size`.
+struct DirectAxis {
+  static constexpr int kStep = 1, kPatch = 3, kSlots = 3, kProducts = 3, kWeights = 3, kOutputs = 1;
+  static constexpr int slot(int product) { return product; }
+  static constexpr int weight(int product) { return product; }
+  static int64_t num_tiles(int64_t size) { return size; }
+
+  static void kernel(const Doubles* w, int by, Doubles* u, int u_by) {
+    for (int i = 0; i < 3; ++i) u[i * u_by] = w[i * by];
+  }
+  static void input(const Floats* d, int by, Floats* v, int v_by) {
+    for (int i = 0; i < 3; ++i) v[i * v_by] = d[i * by];
+  }
+  static void output(const Floats* m, int by, Floats* y, int) { y[0] = m[0] + m[by] + m[2 * by]; }
+};
+
+// The transposed convolution, stride 2: from `size` to `2 * size + 1`. The sample beside two even outputs and the one
+// odd output between them serve two products each.
+struct UpAxis {
+  static constexpr int kStep = 2, kPatch = 3, kSlots = 4, kProducts = 5, kWeights = 4, kOutputs = 4;
+  static constexpr int slot(int product) { return product == 3 ? 1 : product == 4 ? 3 : product; }
+  static constexpr int weight(int product) { return product == 4 ? 3 : product; }
+  static int64_t num_tiles(int64_t size) { return size / 2 + 1; }
+
+  static void kernel(const Doubles* w, int by, Doubles* u, int u_by) {
+    u[0] = w[2 * by];
+    u[u_by] = w[2 * by] + w[0];
+    u[2 * u_by] = w[0];
+    u[3 * u_by] = w[by];
+  }
+  static void input(const Floats* d, int by, Floats* v, int v_by) {
+    v[0] = d[0] - d[by];
+    v[v_by] = d[by];
+    v[2 * v_by] = d[by] - d[2 * by];
+    v[3 * v_by] = d[2 * by];
+  }
+  static void output(const Floats* m, int by, Floats* y, int y_by) {
+    y[0] = m[0] + m[by];
+    y[y_by] = m[3 * by];
+    y[2 * y_by] = m[by] - m[2 * by];
+    y[3 * y_by] = m[4 * by];
+  }
+};
+
+// A transform along both axes: `rows` of `columns` vectors, those of a row next to each other.
+template <int patch, int transformed, typename V, typename Transform>
+inline void both_axes(const V* from, V* to, const Transform& transform) {
+  V between[transformed * patch];
+#pragma GCC unroll 6
+  for (int j = 0; j < patch; ++j) transform(from + j, patch, between + j, patch);
+#pragma GCC unroll 6
+  for (int i = 0; i < transformed; ++i) transform(between + i * patch, 1, to + i * transformed, 1);
+}
+
+}  // namespace bend

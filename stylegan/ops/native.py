@@ -1,0 +1,176 @@
+"""Whether native operations serve, and why not: finds, loads and, when told to, builds them; once a process.
+
+The policy, which `BEND_NATIVE` overrides: with `auto` (the default) a cached build is loaded at once, and one is
+compiled only where the work ahead is long (`prepare`, which training and films call) or by `bend ops build`, never in
+the middle of a short command. `0` uses none. `1` compiles on first use whatever the work, and a failure is an error.
+With `auto` a failure costs one line on stderr, and the plain operations serve. Every fast path asks `available`.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stylegan.errors import BuildError, ConfigError
+from stylegan.ops.build import build, built
+from stylegan.ops.toolchain import TARGETS, Target
+
+__all__ = ["NativeState", "available", "forget", "is_traced", "paused", "prepare", "state", "use"]
+
+_log = logging.getLogger("stylegan.ops")  # unconfigured logging writes warnings to stderr, bare
+_states: dict[Target, "NativeState"] = {}
+_deciding = threading.RLock()
+_num_paused = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeState:
+    """How it stands with one target's native operations in this process."""
+
+    target: Target
+    """`cpu` or `cuda`."""
+    is_loaded: bool
+    """They can be called."""
+    why: str
+    """Why, in a few words."""
+    path: Path | None = None
+    """The loaded library."""
+
+
+def available(device_type: str = "cpu") -> bool:
+    """Whether native kernels for tensors on a type of device can be called now; cheap enough to ask at every call.
+
+    The first call loads a cached build. It compiles nothing, unless `BEND_NATIVE=1`.
+
+    Args:
+        device_type: `x.device.type`; whatever is neither `cpu` nor `cuda` has no native kernels.
+
+    Raises:
+        BuildError: `BEND_NATIVE=1`, and they cannot be built.
+        ConfigError: `BEND_NATIVE` is something else.
+    """
+    if _num_paused or device_type not in TARGETS:
+        return False
+    found = _states.get(TARGETS[device_type])
+    return (state(TARGETS[device_type]) if found is None else found).is_loaded
+
+
+def prepare(device_type: str = "cpu", *, say: Callable[[str], None] | None = None) -> bool:
+    """Have native kernels for the long work ahead: load them, compiling them first if the cache holds none.
+
+    At most one attempt a process. Training and films call it before they begin.
+
+    Args:
+        device_type: of the tensors to come.
+        say: told in one line before a compilation starts, which takes about half a minute.
+
+    Returns:
+        Whether they can be called. With `BEND_NATIVE=auto` a failure is one line on stderr, no exception.
+
+    Raises:
+        BuildError: `BEND_NATIVE=1`, and they cannot be built.
+        ConfigError: `BEND_NATIVE` is something else.
+    """
+    target = TARGETS.get(device_type)
+    if target is None:
+        return False
+    with _deciding:
+        found = state(target)
+        if not found.is_loaded and found.why == _NOT_BUILT:
+            if say is not None:
+                say(f"compiling native operations for {target}, once (BEND_NATIVE=0 does without)")
+            found = _states[target] = _load(target, may_build=True, must=False)
+        return found.is_loaded
+
+
+def state(target: Target) -> NativeState:
+    """How it stands with a target's native operations, loading a cached build if nobody has yet.
+
+    Raises:
+        BuildError: `BEND_NATIVE=1`, and they cannot be built.
+        ConfigError: `BEND_NATIVE` is something else.
+    """
+    with _deciding:
+        if target not in _states:
+            wanted = os.environ.get("BEND_NATIVE", "") or "auto"
+            if wanted not in ("auto", "0", "1"):
+                raise ConfigError(f"BEND_NATIVE is {wanted!r}; set it to auto, 0 or 1")
+            if wanted == "0":
+                _states[target] = NativeState(target=target, is_loaded=False, why="BEND_NATIVE is 0")
+            else:
+                _states[target] = _load(target, may_build=wanted == "1", must=wanted == "1")
+        return _states[target]
+
+
+def use(target: Target, path: Path) -> NativeState:
+    """Load the library of a build and let it serve from now on, whatever `BEND_NATIVE` says.
+
+    Raises:
+        BuildError: it cannot be loaded.
+    """
+    with _deciding:
+        _states[target] = _load_library(target, path, must=True)
+        return _states[target]
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Let the plain operations serve for the length of a `with`: to compare, and to measure."""
+    global _num_paused  # noqa: PLW0603 - one switch a process, asked at every call
+    _num_paused += 1
+    try:
+        yield
+    finally:
+        _num_paused -= 1
+
+
+def is_traced() -> bool:
+    """Whether a compiler or an exporter is looking on, which knows torch's own operators and can fuse or write them."""
+    import torch
+
+    return bool(torch.compiler.is_compiling() or torch.jit.is_tracing())
+
+
+def forget() -> None:
+    """Decide anew at the next call, as `BEND_NATIVE` or the cache changed. What is loaded stays loaded."""
+    with _deciding:
+        _states.clear()
+
+
+_NOT_BUILT = "not built yet: run `bend ops build`"
+
+
+def _load(target: Target, *, may_build: bool, must: bool) -> NativeState:
+    import torch
+
+    if target == "cuda" and not torch.cuda.is_available():
+        return NativeState(target=target, is_loaded=False, why="torch sees no CUDA device")
+    try:
+        path = build(target) if may_build else built(target)
+    except BuildError as error:
+        return _refuse(target, str(error), is_quiet=not may_build, must=must)
+    if path is None:
+        return NativeState(target=target, is_loaded=False, why=_NOT_BUILT)
+    return _load_library(target, path, must=must)
+
+
+def _load_library(target: Target, path: Path, *, must: bool) -> NativeState:
+    import torch
+
+    try:
+        torch.ops.load_library(path)
+    except (OSError, RuntimeError) as error:
+        reason = f"{path} cannot be loaded ({str(error).splitlines()[0]}); run `bend ops build --force`"
+        return _refuse(target, reason, is_quiet=False, must=must)
+    return NativeState(target=target, is_loaded=True, why="loaded", path=path)
+
+
+def _refuse(target: Target, reason: str, *, is_quiet: bool, must: bool) -> NativeState:
+    if must:
+        raise BuildError(reason)
+    if not is_quiet:
+        _log.warning("no native operations for %s, the plain ones serve: %s", target, reason)
+    return NativeState(target=target, is_loaded=False, why=reason)

@@ -1,0 +1,217 @@
+"""Building: two processes at once, caches that are stale, broken or read-only, compilers that fail or are missing."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stylegan.errors import BuildError
+from stylegan.ops import build as build_module
+from stylegan.ops import toolchain as toolchain_module
+from stylegan.ops.build import build, built, compile_into, library_path
+from stylegan.ops.toolchain import SOURCES, find_ninja, find_nvcc, toolchain
+
+TINY = 'extern "C" __attribute__((visibility("default"))) int answer() { return %d; }\n'
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Sources that compile in no time, and a cache of their own."""
+    sources = tmp_path / "csrc with $pace"
+    sources.mkdir()
+    (sources / "answer.cpp").write_text(TINY % 42)
+    monkeypatch.setattr(toolchain_module, "SOURCES", sources)
+    monkeypatch.setenv("BEND_CACHE", str(tmp_path / "cache"))
+    try:
+        toolchain("cpu")
+    except BuildError as error:
+        pytest.skip(str(error))
+    yield sources
+
+
+def answer(path: Path) -> int:
+    return int(ctypes.CDLL(str(path)).answer())
+
+
+def test_builds_once_and_again_when_a_source_changes(tiny: Path) -> None:
+    assert built("cpu") is None
+    first = build("cpu")
+    assert answer(first) == 42
+    assert built("cpu") == first == build("cpu")
+    (tiny / "answer.cpp").write_text(TINY % 43)
+    assert built("cpu") is None
+    second = build("cpu")
+    assert second != first
+    assert answer(second) == 43
+    (tiny / "numbers.h").write_text("// a header counts as well\n")
+    assert built("cpu") is None
+
+
+def test_key_tells_flags_compilers_and_torch_apart(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {toolchain("cpu").key}
+    assert toolchain("cpu").key in keys
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.__version__", "2.99.0")
+        keys.add(toolchain("cpu").key)
+    with monkeypatch.context() as patch:
+        patch.setattr(toolchain_module, "_machine", lambda target: "another processor")
+        keys.add(toolchain("cpu").key)
+    with monkeypatch.context() as patch:
+        patch.setenv("CXX", f"{toolchain('cpu').compiler[0]} -DNDEBUG")
+        keys.add(toolchain("cpu").key)
+    assert len(keys) == 4
+
+
+def test_a_build_leaves_only_the_library(tiny: Path) -> None:
+    path = build("cpu")
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert not [folder for folder in path.parent.parent.iterdir() if folder.name.startswith(".")]
+
+
+def test_force_builds_anew_and_a_folder_without_its_library_is_replaced(tiny: Path) -> None:
+    path = build("cpu")
+    before = path.stat().st_ino
+    assert build("cpu").stat().st_ino == before
+    assert build("cpu", force=True).stat().st_ino != before
+    path.unlink()
+    assert built("cpu") is None
+    assert answer(build("cpu")) == 42
+
+
+def test_old_builds_are_removed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_module, "_NUM_KEPT", 1)
+    for number in range(4):
+        (tiny / "answer.cpp").write_text(TINY % number)
+        path = build("cpu")
+    assert len([folder for folder in path.parent.parent.iterdir() if folder.is_dir()]) == 2
+    assert answer(path) == 3
+
+
+@pytest.mark.parametrize(
+    ("cxx", "message"),
+    [("false", "false failed"), ("no-such-compiler", "'no-such-compiler' that CXX names was not found")],
+)
+def test_a_compiler_that_fails_is_told_in_one_line(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, cxx: str, message: str
+) -> None:
+    monkeypatch.setenv("CXX", cxx)
+    with pytest.raises(BuildError, match=message) as caught:
+        build("cpu")
+    assert "\n" not in str(caught.value)
+    folder = Path(os.environ["BEND_CACHE"]) / "ops"
+    assert not folder.exists() or [file.name for file in folder.iterdir()] == ["cpu.lock"]
+
+
+def test_an_error_in_a_source_names_the_line(tiny: Path) -> None:
+    (tiny / "answer.cpp").write_text("int answer() { return nonsense; }\n")
+    with pytest.raises(BuildError, match=r"answer\.cpp:1.*nonsense"):
+        build("cpu")
+
+
+def test_without_a_compiler_or_ninja(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.delenv("CXX", raising=False)
+        patch.setattr(shutil, "which", lambda name: None)
+        with pytest.raises(BuildError, match=r"no C\+\+ compiler was found; install"):
+            build("cpu")
+    monkeypatch.setattr(build_module, "find_ninja", lambda: None)
+    with pytest.raises(BuildError, match="ninja was not found; run `pip install ninja`"):
+        build("cpu")
+
+
+def test_a_cache_that_cannot_be_written(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BEND_CACHE", str(tmp_path / "file"))  # even the superuser can make no folder there
+    with pytest.raises(BuildError, match=r"cannot be written .*; set BEND_CACHE"):
+        build("cpu")
+    assert built("cpu") is None
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind the superuser")
+def test_a_read_only_cache(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    monkeypatch.setenv("BEND_CACHE", str(tmp_path / "locked"))
+    with pytest.raises(BuildError, match="cannot be written"):
+        build("cpu")
+
+
+def test_two_processes_at_once_build_once(tiny: Path, tmp_path: Path) -> None:
+    log = tmp_path / "compilations"
+    real = toolchain("cpu").compiler[0]
+    counting = tmp_path / "c++"
+    # Waits for the other process to have begun, so that both find nothing built.
+    counting.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {real} "$@"\n')
+    counting.chmod(0o755)
+    code = (
+        "import sys, pathlib; from stylegan.ops import toolchain; from stylegan.ops.build import build\n"
+        f"toolchain.SOURCES = pathlib.Path({str(tiny)!r})\n"
+        "print('ready', flush=True); sys.stdin.readline(); print(build('cpu'))"
+    )
+    environ = {**os.environ, "CXX": str(counting)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outcomes = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outcomes
+    assert outcomes[0][0] == outcomes[1][0]
+    assert answer(Path(outcomes[0][0].strip())) == 42
+    assert sum(" -c " in f" {line} " for line in log.read_text().splitlines()) == 1
+
+
+def test_a_lock_whose_process_died_binds_nobody(tiny: Path) -> None:
+    lock = library_path(toolchain("cpu")).parent.parent / "cpu.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("left over")
+    assert answer(build("cpu")) == 42
+
+
+def test_the_library_keeps_to_the_stable_abi(built_ops: Path) -> None:
+    """Symbols of torch's C++ interfaces, which change from release to release, must not be needed."""
+    nm = shutil.which("nm")
+    if nm is None:
+        pytest.skip("no nm")
+    told = subprocess.run(
+        [nm, "-D", "--undefined-only", built_ops], capture_output=True, text=True, check=True
+    )
+    names = {line.split()[-1] for line in told.stdout.splitlines()}
+    assert "torch_library_impl" in names
+    assert not [
+        name for name in names if "c10" in name or "at6Tensor" in name or name.startswith("_ZN5torch")
+    ]
+
+
+@pytest.mark.slow
+def test_cuda_sources_compile(tmp_path: Path) -> None:
+    if find_nvcc() is None:
+        pytest.skip("no nvcc")
+    chain = toolchain("cuda", architectures=("sm_75", "sm_80", "sm_86", "sm_90"))
+    objects = compile_into(chain, tmp_path, is_linked=False)
+    assert {path.name for path in objects} >= {"bias_act.cu.o", "upfirdn2d.cu.o"}
+    assert all(path.stat().st_size > 10_000 for path in objects)
+
+
+def test_sources_are_all_known_kinds_and_headers_are_guarded() -> None:
+    assert find_ninja() is not None
+    for path in SOURCES.iterdir():
+        assert path.suffix in (".h", ".cpp", ".cu"), path
+        assert path.suffix != ".h" or "#pragma once" in path.read_text(), path
