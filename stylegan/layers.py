@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stylegan import inference
+from stylegan.draws import NormalSource, normal
 from stylegan.ops import bias_act, conv2d_resample, modulated_conv2d, setup_filter
 from stylegan.ops.bias_act import default_gain
 
@@ -20,6 +22,7 @@ __all__ = [
     "DenseLayer",
     "NoiseMode",
     "SynthesisLayer",
+    "TapPoint",
     "ToRGBLayer",
     "draw_normal",
     "normalize_2nd_moment",
@@ -79,10 +82,11 @@ class DenseLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[N, in_features]` to `[N, out_features]`, dtype of `x`."""
-        w = self.weight.to(x.dtype) * self.weight_gain
+        w = self.weight.to(x.dtype)
         b = None if self.bias is None else self.bias.to(x.dtype) * self.bias_gain
         if self.activation == "linear" and b is not None:
-            return torch.addmm(b[None], x, w.T)
+            return torch.addmm(b[None], x, w.T, alpha=float(self.weight_gain))
+        w = w * self.weight_gain
         return bias_act(x @ w.T, b, act=self.activation, gain=self.act_gain)
 
 
@@ -201,7 +205,7 @@ class SynthesisLayer(nn.Module):
         w: Tensor,
         noise_mode: NoiseMode = "random",
         gain: float = 1,
-        generator: torch.Generator | None = None,
+        generator: NormalSource | None = None,
     ) -> Tensor:
         """Compute the layer.
 
@@ -216,27 +220,50 @@ class SynthesisLayer(nn.Module):
             `[N, out_channels, H*up, W*up]` in `x`'s dtype.
         """
         styles = self.affine(w)
+        noise = self._noise(x, noise_mode, generator)
+        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        fast = inference.synthesis_layer(
+            x,
+            self.weight,
+            styles,
+            noise,
+            self.bias,
+            up=self.up,
+            resample_filter=self.resample_filter,
+            activation=self.activation,
+            gain=self.act_gain * gain,
+            clamp=clamp,
+        )
+        if fast is not None:
+            return fast
         x = modulated_conv2d(
             x,
             self.weight,
             styles,
-            noise=self._noise(x, noise_mode, generator),
+            noise=noise,
             up=self.up,
             padding=self.padding,
             resample_filter=self.resample_filter,
             flip_weight=self.up == 1,
         )
-        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         return bias_act(x, self.bias, act=self.activation, gain=self.act_gain * gain, clamp=clamp)
 
-    def _noise(self, x: Tensor, noise_mode: NoiseMode, generator: torch.Generator | None) -> Tensor | None:
+    def _noise(self, x: Tensor, noise_mode: NoiseMode, generator: NormalSource | None) -> Tensor | None:
         if not self.use_noise or noise_mode == "none":
             return None
         if noise_mode == "const":
             return self.noise_const * self.noise_strength
         shape = [x.shape[0], 1, x.shape[2] * self.up, x.shape[3] * self.up]
         dtype = self.noise_const.dtype
-        return torch.randn(shape, generator=generator, device=x.device, dtype=dtype) * self.noise_strength
+        return normal(shape, generator, device=x.device, dtype=dtype) * self.noise_strength
+
+
+class TapPoint(nn.Module):
+    """Stands where a signal passes that is no layer's output; hands on what it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` itself."""
+        return x
 
 
 class ToRGBLayer(nn.Module):
@@ -266,7 +293,10 @@ class ToRGBLayer(nn.Module):
         self.weight_gain = 1 / np.sqrt(in_channels * kernel_size**2)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """`[N, in_channels, H, W]` and `[N, w_dim]` to `[N, out_channels, H, W]` in `x`'s dtype."""
+        """`[N, in_channels, H, W]` and `[N, w_dim]` to `[N, out_channels, H, W]` in `x`'s dtype or float32."""
         styles = self.affine(w) * self.weight_gain
+        fast = inference.rgb_layer(x, self.weight, styles, self.bias, clamp=self.conv_clamp)
+        if fast is not None:
+            return fast
         x = modulated_conv2d(x, self.weight, styles, demodulate=False)
         return bias_act(x, self.bias, clamp=self.conv_clamp)

@@ -1,0 +1,275 @@
+"""How fast pictures are drawn, against a plain twin of the published networks, both measured in one run.
+
+    python benchmarks/render.py                              every shape, batch 1 and 8
+    python benchmarks/render.py --shapes 256:16384 --batches 1 --repeats 10
+    python benchmarks/render.py --json | --report benchmarks/reports/render.md
+
+A shape is `faces64` (the embedded base) or resolution:channel_base. The twin (`benchmarks/twin.py`) computes what the
+papers say in the plainest torch, in float32. Each implementation has a process of its own, with its own allocator, and
+the two take turns; a time is the best of the repeats, memory the most that the process held while drawing, Python and
+torch included, and pictures are compared. The roofline is the larger of two bounds: the multiply-adds of the direct
+sums over the fastest matrix product or convolution measured here, and the bytes of weights and feature maps, each moved
+once, over the copy bandwidth. Fewer multiplications than the direct sum takes (Winograd's) can bring the share beyond
+100 %.
+"""
+
+import argparse
+import gc
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from twin import twin_of
+
+from stylegan import Generator, load_network
+from stylegan.allocator import keep_freed_memory
+from stylegan.ops import native
+from stylegan.precision import set_precision
+
+SHAPES = "faces64,256:16384,512:32768,1024:32768"
+CLEAR_REFS = Path("/proc/self/clear_refs")
+COLUMNS = (
+    "shape",
+    "batch",
+    "twin s",
+    "bend s",
+    "ratio",
+    "bound s",
+    "share",
+    "twin MB",
+    "bend MB",
+    "deviation",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shapes", default=SHAPES)
+    parser.add_argument("--batches", default="1,8")
+    parser.add_argument("--repeats", type=int, default=5, help="fewer where a picture takes seconds")
+    parser.add_argument("--precision", default="fp32", help="of bend's side: fp32, fp16 or bf16")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--report", type=Path)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)  # a process that measures: twin or bend
+    args = parser.parse_args()
+    if args.serve:
+        serve(args.serve, args.shapes, int(args.batches), args.precision)
+        return
+    rates = measure_rates()
+    rows = [
+        compare(shape, int(batch), args.repeats, args.precision, rates)
+        for shape in args.shapes.split(",")
+        for batch in args.batches.split(",")
+    ]
+    if args.json:
+        print(json.dumps({"machine": machine(), "rates": rates, "rows": rows}, indent=2))
+    else:
+        print(report(rows, rates))
+    if args.report:
+        args.report.parent.mkdir(parents=True, exist_ok=True)
+        args.report.write_text(report(rows, rates), encoding="utf-8")
+
+
+def compare(shape: str, batch: int, repeats: int, precision: str, rates: dict[str, float]) -> dict[str, Any]:
+    """One row: the two implementations in turns, in processes of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        sides = {name: Side(name, shape, batch, precision, Path(folder)) for name in ("twin", "bend")}
+        times: dict[str, list[float]] = {name: [] for name in sides}
+        first = {name: side.draw() for name, side in sides.items()}
+        for _ in range(repeats if first["twin"] < 2 else min(repeats, 2)):
+            for name, side in sides.items():
+                times[name].append(side.draw())
+        peaks = {name: side.finish() for name, side in sides.items()}
+        twin, ours = (np.load(Path(folder) / f"{name}.npy") for name in sides)
+    best = {name: min(values) for name, values in times.items()}
+    work = work_of(shape, batch)
+    bound = max(work["macs"] / rates["macs_per_s"], work["bytes"] / rates["bytes_per_s"])
+    return {
+        "shape": shape,
+        "batch": batch,
+        "twin_s": best["twin"],
+        "bend_s": best["bend"],
+        "ratio": best["twin"] / best["bend"],
+        "bound_s": bound,
+        "share": bound / best["bend"],
+        "twin_mb": peaks["twin"],
+        "bend_mb": peaks["bend"],
+        "deviation": float(np.abs(twin - ours).max()),
+        **work,
+    }
+
+
+class Side:
+    """A process that draws one batch each time it is told to."""
+
+    def __init__(self, name: str, shape: str, batch: int, precision: str, folder: Path) -> None:
+        command = [sys.executable, __file__, "--serve", name, "--shapes", shape, "--batches", str(batch)]
+        self._process = subprocess.Popen(
+            [*command, "--precision", precision],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+        )
+        self._ask("ready")
+
+    def draw(self) -> float:
+        """Seconds that one batch took."""
+        return self._ask("draw")
+
+    def finish(self) -> float:
+        """The most memory the process held, in MB; it leaves its last pictures behind and ends."""
+        peak = self._ask("finish")
+        self._process.wait()
+        return peak
+
+    def _ask(self, what: str) -> float:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(what, file=self._process.stdin, flush=True)
+        return float(self._process.stdout.readline())
+
+
+def serve(name: str, shape: str, batch: int, precision: str) -> None:
+    """Draw when told to, and say how long it took."""
+    synthesize, num_ws, w_dim = prepare(name, shape, precision)
+    ws = torch.randn([batch, num_ws, w_dim], generator=torch.Generator().manual_seed(1))
+    image = torch.empty(0)
+    gc.collect()
+    if CLEAR_REFS.exists():
+        CLEAR_REFS.write_text("5")  # forget the peak of loading: proc(5)
+    for line in sys.stdin:
+        started = time.perf_counter()
+        if line.strip() == "draw":
+            with torch.inference_mode():
+                image = synthesize(ws)
+        print(time.perf_counter() - started if line.strip() != "finish" else peak_mb(), flush=True)
+        if line.strip() == "finish":
+            np.save(f"{name}.npy", image.numpy())
+            return
+
+
+def prepare(name: str, shape: str, precision: str) -> tuple[Callable[..., torch.Tensor], int, int]:
+    """The synthesis of one implementation, and the shape of its ws."""
+    G = network(shape)
+    if name == "twin":
+        synthesis = twin_of(G).synthesis
+    else:
+        set_precision(G, precision)
+        synthesis = G.synthesis
+    return lambda ws: synthesis(ws, noise_mode="const"), G.num_ws, G.w_dim
+
+
+def network(shape: str) -> Generator:
+    if shape == "faces64":
+        return load_network("faces64").generator("ema")
+    resolution, channel_base = map(int, shape.split(":"))
+    torch.manual_seed(0)
+    G = Generator(512, 0, 512, resolution, 3, synthesis_kwargs={"channel_base": channel_base})
+    for block in G.synthesis.blocks():
+        block.conv1.noise_strength.data.fill_(0.1)
+    return G.eval().requires_grad_(False)
+
+
+def work_of(shape: str, batch: int) -> dict[str, float]:
+    """Multiply-adds of the direct sums, and bytes of weights and feature maps moved once."""
+    with torch.device("cpu" if shape == "faces64" else "meta"):
+        G = network(shape)
+    macs = numbers = 0
+    for block in G.synthesis.blocks():
+        pixels = block.resolution**2 * batch
+        for name, share in (("conv0", 1 / 4), ("conv1", 1), ("torgb", 1)):
+            layer = getattr(block, name, None)
+            if layer is not None:  # an upsampling kernel meets each sample of the lower resolution once
+                macs += layer.weight.numel() * pixels * share
+                numbers += layer.weight.numel() + pixels * (
+                    layer.weight.shape[1] * share + layer.weight.shape[0]
+                )
+    return {"macs": float(macs), "bytes": float(numbers * 4)}
+
+
+def measure_rates() -> dict[str, float]:
+    """The best of a square product and a convolution, in multiply-adds a second; and of a copy, read and written."""
+    keep_freed_memory()
+    a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
+    x = torch.rand(1, 256, 64, 64).contiguous(memory_format=torch.channels_last)
+    w = torch.rand(256, 256, 3, 3).contiguous(memory_format=torch.channels_last)
+    source, target = torch.rand(2**26), torch.rand(2**26)
+    product = 1024**3 / best_of(lambda: a @ b)
+    convolution = 9 * 256 * 256 * 64 * 64 / best_of(lambda: F.conv2d(x, w, padding=1))
+    return {
+        "macs_per_s": max(product, convolution),
+        "bytes_per_s": 2 * 4 * 2**26 / best_of(lambda: target.copy_(source)),
+    }
+
+
+def best_of(work: Callable[[], object], repeats: int = 8) -> float:
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def peak_mb() -> float:
+    """The most memory this process ever held, in MB (Linux: VmHWM)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+def machine() -> dict[str, str]:
+    native_ops = "native operations loaded" if native.available("cpu") else "no native operations"
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
+    )
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
+    return {
+        "cpu": cpu,
+        "threads": str(torch.get_num_threads()),
+        "torch": torch.__version__,
+        "commit": commit.stdout.strip() or "unknown",
+        "native": native_ops,
+    }
+
+
+def report(rows: list[dict[str, Any]], rates: dict[str, float]) -> str:
+    """The rows as a page of markdown."""
+    told = machine()
+    lines = [
+        "# Drawing, against a plain twin of the published networks",
+        "",
+        f"`python {' '.join(['benchmarks/render.py', *sys.argv[1:]])}` at commit {told['commit']}: {told['cpu']}, "
+        f"{told['threads']} threads, torch {told['torch']}, {told['native']}.",
+        f"Measured here: {rates['macs_per_s'] / 1e9:.0f} G multiply-adds/s, {rates['bytes_per_s'] / 1e9:.0f} GB/s.",
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|" + "---|" * len(COLUMNS),
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['shape']} | {row['batch']} | {row['twin_s']:.4f} | {row['bend_s']:.4f} | {row['ratio']:.1f} | "
+            f"{row['bound_s']:.4f} | {row['share']:.0%} | {row['twin_mb']:.0f} | {row['bend_mb']:.0f} | "
+            f"{row['deviation']:.1e} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()

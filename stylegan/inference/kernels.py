@@ -1,0 +1,170 @@
+"""The native operations of the fast path: schemas, shapes without data, and what they take.
+
+`csrc/styled_conv.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels, for CPUs. They have no derivatives: the
+fast path serves where gradients are off.
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from stylegan.ops import native
+
+__all__ = ["finish_layer", "has_wide_vectors", "serves", "styled_conv", "to_rgb"]
+
+LANE = 16
+"""Channels come in multiples of it."""
+
+_SETTINGS = "float slope, float gain, float clamp"
+torch.library.define(
+    "bend::styled_conv",
+    f"(Tensor x, Tensor weight, Tensor styles, Tensor? noise, Tensor bias, Tensor? taps, {_SETTINGS}) -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+torch.library.define(
+    "bend::finish_layer",
+    f"(Tensor x, Tensor demodulation, Tensor? noise, Tensor bias, Tensor? taps, {_SETTINGS}) -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+torch.library.define(
+    "bend::to_rgb",
+    "(Tensor x, Tensor weights, Tensor bias, float clamp) -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+
+
+def serves(x: Tensor, *channels: int) -> bool:
+    """Whether the kernels take a tensor like `x`: on a CPU, dense with channels last, channels in whole vectors."""
+    return (
+        x.device.type == "cpu"
+        and all(count % LANE == 0 for count in (x.shape[1], *channels))
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and has_wide_vectors()
+        and native.available("cpu")
+    )
+
+
+@cache
+def has_wide_vectors() -> bool:
+    """Whether the processor has AVX-512, which the kernels are written for; on others oneDNN is faster."""
+    return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+
+
+def styled_conv(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    noise: Tensor | None,
+    bias: Tensor,
+    taps: Tensor | None,
+    slope: float,
+    gain: float,
+    clamp: float,
+) -> Tensor:
+    """A whole synthesis layer.
+
+    Args:
+        x: float32 `[N, I, H, W]`, channels last.
+        weight: `[O, I, 3, 3]`.
+        styles: `[N, I]`.
+        noise: `[N or 1, 1, H*up, W*up]`, times its strength; None for none.
+        bias: `[O]`.
+        taps: `[2, 4]`, to correlate with along y and along x after upsampling; None for no upsampling.
+        slope: of the activation left of zero, 0 to 1.
+        gain: after the activation, positive.
+        clamp: symmetric bound, negative for none.
+
+    Returns:
+        `[N, O, H*up, W*up]`, channels last.
+    """
+    result: Tensor = torch.ops.bend.styled_conv.default(
+        x, weight, styles, noise, bias, taps, slope, gain, clamp
+    )
+    return result.permute(0, 3, 1, 2)
+
+
+def finish_layer(
+    x: Tensor,
+    demodulation: Tensor,
+    noise: Tensor | None,
+    bias: Tensor,
+    taps: Tensor | None,
+    slope: float,
+    gain: float,
+    clamp: float,
+) -> Tensor:
+    """What follows a layer's convolution.
+
+    Args:
+        x: `[N, O, H, W]`, or `[N, O, H+1, W+1]` where there are taps; channels last, float32 or half precision.
+        demodulation: float32 `[N, O]`.
+        noise: float32, as in `styled_conv`.
+        bias: float32 `[O]`.
+        taps: as in `styled_conv`.
+        slope: as in `styled_conv`.
+        gain: as in `styled_conv`.
+        clamp: as in `styled_conv`.
+
+    Returns:
+        `[N, O, H, W]` of `x`'s dtype, channels last.
+    """
+    result: Tensor = torch.ops.bend.finish_layer.default(
+        x, demodulation, noise, bias, taps, slope, gain, clamp
+    )
+    return result.permute(0, 3, 1, 2)
+
+
+def to_rgb(x: Tensor, weights: Tensor, bias: Tensor, clamp: float) -> Tensor:
+    """To image channels.
+
+    Args:
+        x: `[N, I, H, W]`, channels last, float32 or half precision.
+        weights: float32 `[N, C, I]`.
+        bias: float32 `[C]`.
+        clamp: symmetric bound, negative for none.
+
+    Returns:
+        float32 `[N, C, H, W]`, planar.
+    """
+    result: Tensor = torch.ops.bend.to_rgb.default(x, weights, bias, clamp)
+    return result
+
+
+# The first two return [N, H, W, O], since a kernel of the stable ABI cannot make a tensor with channels last.
+
+
+@torch.library.register_fake("bend::styled_conv")
+def _(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    noise: Tensor | None,
+    bias: Tensor,
+    taps: Tensor | None,
+    slope: float,
+    gain: float,
+    clamp: float,
+) -> Tensor:
+    up = 1 if taps is None else 2
+    return x.new_empty([x.shape[0], x.shape[2] * up, x.shape[3] * up, weight.shape[0]])
+
+
+@torch.library.register_fake("bend::finish_layer")
+def _(
+    x: Tensor,
+    demodulation: Tensor,
+    noise: Tensor | None,
+    bias: Tensor,
+    taps: Tensor | None,
+    slope: float,
+    gain: float,
+    clamp: float,
+) -> Tensor:
+    crop = 0 if taps is None else 1
+    return x.new_empty([x.shape[0], x.shape[2] - crop, x.shape[3] - crop, x.shape[1]])
+
+
+@torch.library.register_fake("bend::to_rgb")
+def _(x: Tensor, weights: Tensor, bias: Tensor, clamp: float) -> Tensor:
+    return x.new_empty([x.shape[0], bias.shape[0], *x.shape[2:]], dtype=torch.float32)

@@ -1,0 +1,121 @@
+"""One synthesis layer without intermediate tensors: the fast twin of `modulated_conv2d` and `bias_act` in a row.
+
+In float32 the whole layer is one native operation. In half precision the convolution is torch's, which has the
+processor's matrix units (AMX) where there are any, on activations scaled by their styles; what follows it is one pass.
+The first call has the C library keep freed memory (`stylegan.allocator`), as feature maps come and go at every layer.
+"""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylegan.allocator import keep_freed_memory
+from stylegan.inference import kernels
+from stylegan.inference.serving import may_serve
+
+__all__ = ["synthesis_layer"]
+
+_SLOPES = {"linear": 1.0, "relu": 0.0, "lrelu": 0.2}
+_EPSILON = 1e-8
+_TINY = 1e-20
+
+
+def synthesis_layer(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    noise: Tensor | None,
+    bias: Tensor,
+    *,
+    up: int,
+    resample_filter: Tensor,
+    activation: str,
+    gain: float,
+    clamp: float | None,
+) -> Tensor | None:
+    """Compute a synthesis layer, or say that the plain one must.
+
+    Args:
+        x: `[N, I, H, W]`.
+        weight: `[O, I, 3, 3]`.
+        styles: `[N, I]`.
+        noise: times its strength, `[H*up, W*up]` or `[N, 1, H*up, W*up]`; None for none.
+        bias: `[O]`.
+        up: 1 or 2.
+        resample_filter: `[4, 4]`, see `stylegan.ops.setup_filter`.
+        activation: a name in `stylegan.ops.bias_act.ACTIVATIONS`.
+        gain: after the activation.
+        clamp: symmetric bound, None for none.
+
+    Returns:
+        `[N, O, H*up, W*up]` in `x`'s dtype, channels last; None where this path does not serve.
+    """
+    if not may_serve(x, weight, styles, bias) or not _fits(x, weight, styles, up, activation, gain):
+        return None
+    taps = None if up == 1 else _taps(resample_filter)
+    if noise is not None:
+        noise = noise.reshape(-1, 1, *noise.shape[-2:])
+        height, width = x.shape[2] * up, x.shape[3] * up
+        if noise.dtype != torch.float32 or tuple(noise.shape[-2:]) != (height, width):
+            return None
+        if noise.shape[0] not in (1, x.shape[0]):
+            return None
+        noise = noise.contiguous()
+    if up == 2 and taps is None:
+        return None
+    keep_freed_memory()
+    settings = (noise, bias.contiguous(), taps, _SLOPES[activation], gain, -1.0 if clamp is None else clamp)
+    if x.dtype == torch.float32:
+        return kernels.styled_conv(x, weight.contiguous(), styles.contiguous(), *settings)
+    y, demodulation = _half_conv(x, weight, styles, up)
+    return kernels.finish_layer(y, demodulation, *settings)
+
+
+def _fits(x: Tensor, weight: Tensor, styles: Tensor, up: int, activation: str, gain: float) -> bool:
+    return (
+        x.dtype in (torch.float32, torch.float16, torch.bfloat16)
+        and up in (1, 2)
+        and tuple(weight.shape[2:]) == (3, 3)
+        and tuple(styles.shape) == tuple(x.shape[:2])
+        and activation in _SLOPES
+        and gain > 0
+        and kernels.serves(x, weight.shape[0])
+    )
+
+
+def _half_conv(x: Tensor, weight: Tensor, styles: Tensor, up: int) -> tuple[Tensor, Tensor]:
+    """The shared convolution of scaled activations, and the demodulation factors `[N, O]` in float32."""
+    if x.dtype == torch.float16:  # keep products in range, as `modulated_conv2d` does
+        in_size = weight[0].numel()
+        weight = weight * (in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY))
+        styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
+    demodulation = (styles.square() @ weight.square().sum(dim=[2, 3]).T + _EPSILON).rsqrt()
+    x = x * styles.to(x.dtype)[:, :, None, None]
+    weight = weight.to(x.dtype)
+    if up == 1:
+        x = F.conv2d(x, weight.contiguous(memory_format=torch.channels_last), padding=1)
+    else:
+        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    return x.contiguous(memory_format=torch.channels_last), demodulation
+
+
+def _taps(resample_filter: Tensor) -> Tensor | None:
+    """The filter as taps along y and along x, `[2, 4]`, or None if it is no product of two."""
+    if tuple(resample_filter.shape) != (4, 4):
+        return None
+    return _separated(tuple(resample_filter.flatten().tolist()))
+
+
+@lru_cache(maxsize=16)
+def _separated(values: tuple[float, ...]) -> Tensor | None:
+    filter_2d = torch.tensor(values, dtype=torch.float64).reshape(4, 4)
+    total = filter_2d.sum()
+    if total == 0:
+        return None
+    along_y, along_x = filter_2d.sum(1), filter_2d.sum(0) / total
+    if not torch.allclose(torch.outer(along_y, along_x), filter_2d, rtol=0, atol=1e-6):
+        return None
+    # The FIR is a true convolution and the kernel correlates; upsampling doubles each axis's gain.
+    return 2 * torch.stack([along_y.flip(0), along_x.flip(0)]).float()
