@@ -1,7 +1,7 @@
 """What a training step takes: time a thousand images, and memory against the estimate of `bend finetune --dry-run`.
 
-    python benchmarks/train.py                                     a few shapes on the CPU
-    python benchmarks/train.py --device cuda --shapes 64:16384:512:32,256:16384:512:8
+    python benchmarks/train_memory.py                              a few shapes on the CPU
+    python benchmarks/train_memory.py --device cuda --shapes 64:16384:512:32,256:16384:512:8
 
 A shape is resolution:channel_base:channel_max:micro_batch. Each is measured in a process of its own, which trains a
 network from scratch on noise with augmentation at p = 0.5: steps without regularisation, with path length, and with
@@ -97,9 +97,16 @@ def measure(shape: str, device: str, precision: str, num_steps: int) -> dict[str
 
 
 def plan_of(
-    resolution: int, channel_base: int, channel_max: int, micro_batch: int, *, device: str, precision: str
+    resolution: int,
+    channel_base: int,
+    channel_max: int,
+    micro_batch: int,
+    *,
+    device: str,
+    precision: str,
+    base: str = "none",
 ) -> Plan:
-    """A training from scratch on noise."""
+    """A training on noise, from scratch or from a base, whose shape then counts."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "noise.zip"
@@ -110,7 +117,7 @@ def plan_of(
             TrainConfig(
                 data=str(path),
                 kimg=1,
-                base="none",
+                base=base,
                 batch=micro_batch,
                 micro_batch=micro_batch,
                 aug_p=0.5,

@@ -6,7 +6,7 @@ from pathlib import Path
 if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
     del sys.path[0]  # `torchrun bend …` runs this folder as a script, and its modules are no top-level ones
 
-from bend.cli import main  # noqa: E402 - the path comes first
+from bend.cli import main
 
 if __name__ == "__main__":
     main()

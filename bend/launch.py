@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-__all__ = ["start_processes"]
+__all__ = ["start_processes", "words_of"]
 
 _INTERVAL_S = 0.1  # between looks at the processes
 
@@ -52,11 +52,25 @@ def start_processes(num: int, arguments: Sequence[str]) -> int:
     return 0
 
 
+def words_of(ctx: click.Context, *, without: str) -> list[str]:
+    """The options of a command line as they would be typed again, all but one."""
+    words: list[str] = []
+    for param in ctx.command.params:
+        is_typed = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
+        if not is_typed or param.name == without or not isinstance(param, click.Option):
+            continue
+        value = ctx.params[param.name or ""]
+        for one in value if isinstance(value, tuple) else [value]:
+            words += [param.opts[-1]] if param.is_flag else [param.opts[-1], str(one)]
+    return words
+
+
 def _status(rank: int, code: int) -> int:
-    if code >= 0:
-        return code
+    if code >= 0 or rank > 0:  # the first process has told of the others
+        return max(code, 1)
     name = signal.Signals(-code).name
     click.echo(
-        f"Error: process {rank} was ended by {name}; what was saved is intact, go on with --resume", err=True
+        f"Error: the first process was ended by {name}; what was saved is intact, go on with --resume",
+        err=True,
     )
     return 1

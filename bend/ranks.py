@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["begin", "is_first", "leave_to_first"]
+__all__ = ["begin", "is_first", "is_launched", "leave_to_first"]
 
 _SHARED = ("finetune", "render")  # commands whose work several processes share
 
@@ -32,6 +32,11 @@ def begin(arguments: list[str]) -> None:
         os.environ["WORLD_SIZE"] = "1"  # whatever it calls works alone
 
 
+def is_launched() -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def is_first() -> bool:
     """Whether this process is the one that prints: the first of several, or the only one."""
     return _size() == 1 or os.environ.get("RANK", "0") == "0"
@@ -48,4 +53,4 @@ def leave_to_first() -> None:
 
 
 def _size() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+    return int(os.environ.get("WORLD_SIZE", "1")) if is_launched() else 1

@@ -41,7 +41,7 @@ def typed(text: str) -> list[str]:
     """Every line of a text that starts with `bend `, leading `$ ` and trailing comments dropped."""
     joined = re.sub(r"\s*\\\n\s*", " ", text)
     lines = (re.sub(r"^\s*(\$ )?", "", line) for line in joined.splitlines())
-    return [line.split("  #")[0].rstrip() for line in lines if line.startswith("bend ")]
+    return [line.split("  #")[0].rstrip() for line in lines if re.match(r"bend (?!= )", line)]
 
 
 def parse(line: str) -> None:

@@ -86,7 +86,17 @@ class AdaController:
             real_logits: of any shape, as the discriminator gives them for augmented reals.
         """
         signs = real_logits.detach().float().sign().nan_to_num()
-        seen = torch.stack([signs.sum(), signs.new_full([], signs.numel())])
+        self.observe_sums(signs.sum(), signs.new_full([], signs.numel()))
+
+    @torch.no_grad()
+    def observe_sums(self, total: Tensor, count: Tensor) -> None:
+        """Count signs that are summed already, over all processes.
+
+        Args:
+            total: their sum, a scalar.
+            count: their number, a scalar.
+        """
+        seen = torch.stack([total, count]).float()
         self._totals = self._totals.to(seen.device) + seen
 
     @torch.no_grad()

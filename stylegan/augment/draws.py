@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from stylegan.draws import NormalSource, SampleDraws
+
 __all__ = ["Draws"]
 
 _SEED_RANGE = 2**62
@@ -22,14 +24,14 @@ class Draws:
     Args:
         count: images in the batch.
         percentile: None to draw at random; in (0, 1), fixes every draw but `pixel_noise` at that percentile.
-        generator: source of randomness; None for torch's global one.
+        generator: source of randomness, one for the batch or one a sample; None for torch's global one.
 
     Raises:
         ValueError: `percentile` is not inside (0, 1).
     """
 
     def __init__(
-        self, count: int, *, percentile: float | None = None, generator: torch.Generator | None = None
+        self, count: int, *, percentile: float | None = None, generator: NormalSource | None = None
     ) -> None:
         if percentile is not None and not 0 < percentile < 1:
             raise ValueError(f"debug_percentile must lie inside (0, 1), not {percentile}")
@@ -80,6 +82,9 @@ class Draws:
         GPU would be slow.
         """
         generator = self.generator
+        if isinstance(generator, SampleDraws):
+            own = generator if generator.device == like.device else generator.on(like.device)
+            return own.normal(like.shape, like.dtype)
         if generator is not None and generator.device != like.device:
             seed = torch.randint(_SEED_RANGE, [], generator=generator, device=generator.device)
             generator = torch.Generator(like.device).manual_seed(int(seed))
@@ -89,9 +94,13 @@ class Draws:
         return torch.full([self.count, *shape], value, dtype=torch.float64)
 
     def _uniform(self, shape: list[int]) -> Tensor:
+        if isinstance(self.generator, SampleDraws):
+            return self.generator.uniform(shape).cpu().double()
         return torch.rand(shape, generator=self.generator, device=self._device).cpu().double()
 
     def _normal(self, shape: list[int]) -> Tensor:
+        if isinstance(self.generator, SampleDraws):
+            return self.generator.normal(shape).cpu().double()
         return torch.randn(shape, generator=self.generator, device=self._device).cpu().double()
 
     @property

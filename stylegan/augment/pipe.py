@@ -17,6 +17,7 @@ from stylegan.augment.filters import draw_gains, filter_bands
 from stylegan.augment.geometry import draw_inverse
 from stylegan.augment.resample import warp
 from stylegan.augment.settings import AugmentSettings
+from stylegan.draws import NormalSource
 
 __all__ = ["AugmentPipe"]
 
@@ -48,7 +49,7 @@ class AugmentPipe(nn.Module):
         images: Tensor,
         debug_percentile: float | None = None,
         *,
-        generator: torch.Generator | None = None,
+        generator: NormalSource | None = None,
     ) -> Tensor:
         """Augment a batch.
 
@@ -60,7 +61,7 @@ class AugmentPipe(nn.Module):
             images: `[N, C, H, W]`, C 1 or 3, nominally in [-1, 1]. Half precision is computed in float32.
             debug_percentile: None to draw at random; a number inside (0, 1) applies every transform that is
                 on, at that percentile of its strength, whatever `p`.
-            generator: source of randomness; None for torch's global one.
+            generator: source of randomness, one for the batch or one a sample; None for torch's global one.
 
         Returns:
             Shape, dtype and device of `images`; at `p = 0` the images themselves, with nothing drawn.

@@ -16,7 +16,9 @@ from stylegan.errors import ConfigError, TrainingError
 __all__ = [
     "AUG_MODES",
     "DTYPES",
+    "FORMATS",
     "PRECISIONS",
+    "UNTIL",
     "Hyperparameters",
     "TrainConfig",
     "parse_snapshots",
@@ -26,6 +28,8 @@ __all__ = [
 AUG_MODES = ("ada", "fixed", "noaug")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 DTYPES = ("fp32", "fp16")
+FORMATS = ("full", "delta")
+UNTIL = ("none", "knee", "crossing", "collapse")
 _COUNTS = (
     "batch",
     "micro_batch",
@@ -52,6 +56,14 @@ class TrainConfig:
     """When to keep a snapshot: `log` (0, .25, .5, 1, 2, 4 …), `every:K`, or a list of kimg; the last always."""
     snapshot_dtype: str = "fp32"
     """What snapshots store weights as: `fp32` or `fp16`."""
+    snapshot_format: str = "full"
+    """`full` writes whole networks; `delta` what changed since the snapshot at 0 kimg, in half precision."""
+    until: str = "none"
+    """Stop at `knee`, `crossing` or `collapse` of the score, with `kimg` as the cap; `none` goes to the end."""
+    keep: int | None = None
+    """Most snapshots to keep: those go that differ least from their neighbours; all stay if None."""
+    no_score: bool = False
+    """Do not score snapshots."""
     preset: str = "auto"
     """Batch, learning rate, R1 weight and EMA half-life by name."""
     batch: int | None = None
@@ -106,8 +118,11 @@ class TrainConfig:
     """From scratch: width of z and w."""
     save_minutes: float = 5.0
     """Minutes between saved states, besides those at snapshots."""
+    bend: tuple[str, ...] = ()
+    """What is bent in the generator all the while, so that it learns around the fault; kept for whoever bends it."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "bend", tuple(self.bend))  # a list where it was read from JSON
         _require(
             self.kimg >= 0.001 and math.isfinite(self.kimg),
             "--kimg must be a number from 0.001 (one picture) on",
@@ -118,6 +133,17 @@ class TrainConfig:
             self.precision in PRECISIONS, f"--precision {self.precision}: known are {', '.join(PRECISIONS)}"
         )
         _require(self.snapshot_dtype in DTYPES, "--snapshot-dtype is fp32 or fp16")
+        _require(self.snapshot_format in FORMATS, "--snapshot-format is full or delta")
+        _require(self.until in UNTIL, f"--until {self.until}: known are {', '.join(UNTIL)}")
+        _require(
+            self.until == "none" or not self.no_score,
+            f"--until {self.until}: goes by the score; leave out --no-score",
+        )
+        _require(
+            self.keep is None or self.keep >= 3,
+            "--keep must be at least 3: the first, the last, and one between",
+        )
+        _require(self.keep is None or not self.no_score, "--keep: goes by the score; leave out --no-score")
         _require(self.aug_p is None or 0 <= self.aug_p <= 1, "--aug-p must lie between 0 and 1")
         _require(-1 <= self.ada_target <= 1, "--ada-target must lie between -1 and 1")
         _require(

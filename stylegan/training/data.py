@@ -38,18 +38,29 @@ class BatchStream:
         position: number of pictures seen so far.
         seed: seed of the order.
         workers: threads.
+        share: which pictures of each batch to fetch, by their place in it; None for all.
     """
 
-    def __init__(self, pictures: PictureSet, *, batch: int, position: int, seed: int, workers: int) -> None:
+    def __init__(
+        self,
+        pictures: PictureSet,
+        *,
+        batch: int,
+        position: int,
+        seed: int,
+        workers: int,
+        share: range | None = None,
+    ) -> None:
         self._pictures = pictures
         self._batch = batch
+        self._share = range(batch) if share is None else share
         self._position = position
         self._seed = seed
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
         self._ahead = self._fetch()
 
     def next(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The next batch: pictures `[batch, C, H, W]` and labels `[batch, label_dim]`."""
+        """The next batch, or the share of it: pictures `[N, C, H, W]` and labels `[N, label_dim]`."""
         futures = self._ahead
         self._ahead = self._fetch()
         items = [future.result() for future in futures]
@@ -60,7 +71,7 @@ class BatchStream:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _fetch(self) -> list[Future[tuple[NDArray[np.uint8], NDArray[np.float32]]]]:
-        positions = range(self._position, self._position + self._batch)
+        positions = [self._position + place for place in self._share]
         self._position += self._batch
         indices = [sample_index(position, len(self._pictures), self._seed) for position in positions]
         return [self._pool.submit(self._pictures.__getitem__, index) for index in indices]

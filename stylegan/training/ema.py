@@ -17,7 +17,6 @@ def ema_beta(batch: int, ema_kimg: float, cur_nimg: int, rampup: float | None) -
 @torch.no_grad()
 def update_ema(average: nn.Module, network: nn.Module, beta: float) -> None:
     """Move `average`'s parameters towards `network`'s by `1 - beta`; copy its buffers."""
-    for parameter, target in zip(average.parameters(), network.parameters(), strict=True):
-        parameter.lerp_(target, 1 - beta)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - beta)
     for buffer, source in zip(average.buffers(), network.buffers(), strict=True):
         buffer.copy_(source)

@@ -1,31 +1,52 @@
 """The loop of a training: steps, ticks, snapshots, saved states, and a clean stop at any moment.
 
 SIGINT and SIGTERM let the running step finish, save the state and stop; a second one stops at once. A training that
-has diverged stops before anything of it is saved.
+has diverged stops before anything of it is saved. Where several processes train together, each runs this loop on its
+share of every batch, the first one alone writes, and all stop at the same step, whichever was told to.
 """
 
 import contextlib
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from stylegan.errors import TrainingError
 from stylegan.training.data import BatchStream
+from stylegan.training.deal import deal
 from stylegan.training.divergence import DivergenceWatch
 from stylegan.training.interrupt import noted_signals
+from stylegan.training.readiness import make_ready
 from stylegan.training.session import Session
 from stylegan.training.stats import Collector, cpu_mem_gb, peak_gpu_mem_gb, status_line
-from stylegan.training.step import Draws, train_step
+from stylegan.training.step import train_step
 
-__all__ = ["TrainSummary", "train"]
+__all__ = ["OnSnapshot", "Reply", "TrainSummary", "train"]
 
 _TICK_NIMG = 1000
+_STOPPED_AT = 1  # below every signal
 _LABELS_PHASE = 1000  # keys the draw of labels, apart from the phases of a step
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What somebody who looks at a snapshot has to say."""
+
+    lines: tuple[str, ...] = ()
+    """For the log."""
+    stop: str | None = None
+    """Why the training should end here, None if it should not."""
+
+
+OnSnapshot: TypeAlias = Callable[[Path, float], Reply | None]
+"""Told each snapshot's path and kimg once it is written."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +67,16 @@ class TrainSummary:
     """Augmentation probability at the end."""
     stopped_by: int | None
     """The signal that interrupted it, None if it ran to its end."""
+    stopped_at: str | None = None
+    """Why whoever looks at the snapshots ended it, None if nobody did."""
 
 
-def train(session: Session, on_snapshot: Callable[[Path, float], None] | None = None) -> TrainSummary:
-    """Run a session to its end, or until a signal, and close it.
+def train(session: Session, on_snapshot: OnSnapshot | None = None) -> TrainSummary:
+    """Run a session to its end, until a signal or until `on_snapshot` says so, and close it.
 
     Args:
         session: opened or resumed.
-        on_snapshot: called with each snapshot's path and kimg once it is written.
+        on_snapshot: looks at each snapshot.
 
     Raises:
         TrainingError: the training diverged.
@@ -65,7 +88,7 @@ def train(session: Session, on_snapshot: Callable[[Path, float], None] | None = 
 
 
 class _Loop:
-    def __init__(self, session: Session, on_snapshot: Callable[[Path, float], None] | None) -> None:
+    def __init__(self, session: Session, on_snapshot: OnSnapshot | None) -> None:
         self.session = session
         self.plan = session.plan
         self.state = session.plan.state
@@ -77,22 +100,30 @@ class _Loop:
         self.started = self.saved = self.tick_started = time.monotonic()
         self.start_nimg = self.tick_nimg = self.state.cur_nimg
         self.maintenance_s = 0.0  # since the last tick
+        self.stopped_at: str | None = None
+        self.team = self.plan.team
+        share = deal(self.state.D, self.plan.hyper.batch, self.team.rank, self.team.size)
+        self.share = range(share.start, share.stop)
+        num_restarts = 0 if self.team.launch is None else self.team.launch.num_restarts
+        self.name = f"rank{self.team.rank}.{num_restarts}"  # to those who let a process die on purpose
 
     def __enter__(self) -> "_Loop":
         config, batch = self.plan.config, self.plan.hyper.batch
-        self.log_file = (self.session.run / "log.txt").open("a", encoding="utf-8")
+        log = self.session.run / "log.txt" if self.team.is_first else Path(os.devnull)
+        self.log_file = log.open("a", encoding="utf-8")
         self.stream = BatchStream(
             self.plan.data,
             batch=batch,
             position=self.state.cur_nimg,
             seed=config.seed,
             workers=config.workers,
+            share=self.share,
         )
         self.bar = tqdm(
             total=self.plan.total_nimg / 1000,
             initial=self.state.cur_nimg / 1000,
             unit="kimg",
-            disable=None,
+            disable=None if self.team.is_first else True,
             bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} kimg [{elapsed}<{remaining}{postfix}]",
         )
         return self
@@ -105,50 +136,66 @@ class _Loop:
 
     def run(self) -> TrainSummary:
         self._say_start()
+        with self.team.first_goes_first():  # what it compiles, the others find
+            make_ready(self.plan.device, say=self._log)
         with noted_signals() as received:
             self._snapshot_if_due()
-            while self.state.cur_nimg < self.plan.total_nimg and not received:
+            while self.state.cur_nimg < self.plan.total_nimg and not self._agree_to_stop(received):
                 self._step()
                 if self.state.cur_nimg - self.tick_nimg >= _TICK_NIMG:
                     self._tick()
                 self._snapshot_if_due()
                 if time.monotonic() - self.saved > self.plan.config.save_minutes * 60:
                     self._save_state()
-            if received:
+            verdict = self._agree_to_stop(received)
+            stopped_by = verdict if verdict > _STOPPED_AT else None
+            if stopped_by:
                 self._save_state()
-        stopped_by = received[0] if received else None
-        self._log("interrupted, state saved" if stopped_by else "done")
+            self.team.wait()  # whoever leaves first has the others ended
+        end = "done" if self.stopped_at is None else f"stopped: {self.stopped_at}"
+        self._log("interrupted, state saved" if stopped_by else end)
         return self._summary(stopped_by)
 
     def _step(self) -> None:
         pictures, labels = self.stream.next()
+        batch = self.plan.hyper.batch
+        of_step = Collector()
         device = self.plan.device
         reals = torch.from_numpy(pictures).to(device).float() / 127.5 - 1
         if self.plan.label_dim:
             real_c = torch.from_numpy(labels).to(device)
         else:
             real_c = torch.zeros([len(reals), 0], device=device)
+        sys.audit("failpoint", "step", self.name)
         bad_before = self.state.num_nonfinite
         fitted = train_step(
             self.state,
             self.plan.hyper,
             reals,
             real_c,
-            self._fake_labels(len(reals)),
+            self._fake_labels(batch)[self.share.start : self.share.stop],
             seed=self.plan.config.seed,
             micro_batch=self.micro_batch,
-            stats=self.stats,
+            stats=of_step,
+            team=self.team,
         )
+        of_step.sum_over(self.team)
+        self.stats.absorb(of_step)
         if fitted < self.micro_batch:
             self._log(f"out of memory with parts of {self.micro_batch}; going on in parts of {fitted}")
             self.micro_batch = fitted
         if self.watch.note(self.state.step, self.state.num_nonfinite > bad_before):
             self._stop_diverged()
-        self.bar.update(len(reals) / 1000)
+        self.bar.update(batch / 1000)
+
+    def _agree_to_stop(self, received: list[int]) -> int:
+        """0 to go on; else why all processes stop: `_STOPPED_AT`, or the signal that one of them received."""
+        own = received[0] if received else (0 if self.stopped_at is None else _STOPPED_AT)
+        return self.team.largest(own)
 
     def _fake_labels(self, count: int) -> torch.Tensor:
-        draws = Draws.of(torch.device("cpu"), self.plan.config.seed, self.state.step, _LABELS_PHASE)
-        return self.session.labels(draws.host.integers(len(self.plan.data), size=count))
+        host = np.random.default_rng([self.plan.config.seed, self.state.step, _LABELS_PHASE])
+        return self.session.labels(host.integers(len(self.plan.data), size=count))
 
     def _stop_diverged(self) -> None:
         line = (
@@ -164,15 +211,23 @@ class _Loop:
         if not due:
             return
         self.moments = self.moments[len(due) :]
+        if not self.team.is_first:
+            return
         self._tick()
         with self._maintenance():
             path = self.session.save_snapshot(due[-1])
         self._save_state()
         self._log(f"snapshot {path.name}")
         if self.on_snapshot is not None:
-            self.on_snapshot(path, due[-1])
+            with self._maintenance():
+                reply = self.on_snapshot(path, due[-1]) or Reply()
+            for line in reply.lines:
+                self._log(line)
+            self.stopped_at = reply.stop
 
     def _save_state(self) -> None:
+        if not self.team.is_first:
+            return
         self._tick()  # every step before the state is told of before it, and none twice
         with self._maintenance():
             self.session.save_state(self._seconds())
@@ -196,9 +251,9 @@ class _Loop:
         report("Resources/cpu_mem_gb", cpu_mem_gb())
         report("Resources/peak_gpu_mem_gb", peak_gpu_mem_gb(self.plan.device))
         stats = self.stats.read()
-        writer = self.session.stats_writer
-        self._log(status_line(writer.num_ticks, stats))
-        writer.write(stats, self.state.cur_nimg)
+        if (writer := self.session.stats_writer) is not None:
+            self._log(status_line(writer.num_ticks, stats))
+            writer.write(stats, self.state.cur_nimg)
         epoch = self.state.cur_nimg / len(self.plan.data)
         self.bar.set_postfix_str(f", epoch {epoch:.2f}, augment {self._augment_p():.3f}", refresh=False)
         self.tick_started, self.tick_nimg, self.maintenance_s = now, self.state.cur_nimg, 0.0
@@ -223,12 +278,16 @@ class _Loop:
             f"{verb} {self.session.run}: {len(plan.data)} pictures of {plan.data.resolution} pixels, batch "
             f"{plan.hyper.batch} in parts of {self.micro_batch}, on {plan.device}"
         )
-        if not self.session.stats_writer.has_board:
+        if self.team.size > 1:
+            self._log(f"{self.team.size} processes share each batch, {len(self.share)} pictures to the first")
+        if self.session.stats_writer is not None and not self.session.stats_writer.has_board:
             self._log("no TensorBoard events: tensorboard is not installed")
         for note in plan.notes:
             self._log(note)
 
     def _log(self, line: str) -> None:
+        if not self.team.is_first:
+            return
         self.log_file.write(line + "\n")
         self.log_file.flush()
         if self.bar.disable:
@@ -245,4 +304,5 @@ class _Loop:
             num_nonfinite=self.state.num_nonfinite,
             augment_p=self._augment_p(),
             stopped_by=stopped_by,
+            stopped_at=self.stopped_at,
         )

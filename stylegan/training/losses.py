@@ -6,12 +6,13 @@ When each is applied, and with which weight, is `step`'s matter.
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylegan.draws import SampleDraws
 from stylegan.generator import Generator
+from stylegan.ops.convolution import without_weight_gradients
 
 __all__ = ["logistic_fake", "logistic_real", "mix_styles", "path_lengths", "r1_penalty"]
 
@@ -36,7 +37,8 @@ def r1_penalty(images: Tensor, logits: Tensor) -> Tensor:
     Returns:
         `[N]`.
     """
-    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    with without_weight_gradients():
+        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.square().sum([1, 2, 3])
 
 
@@ -52,35 +54,37 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
         `[N]`.
     """
     noise = noise / math.sqrt(images.shape[2] * images.shape[3])
-    (jacobian,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
+    with without_weight_gradients():
+        (jacobian,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return jacobian.square().sum(2).mean(1).sqrt()
 
 
 def mix_styles(
     G: Generator,
-    z: Tensor,
+    ws: Tensor,
     c: Tensor,
     probability: float,
-    host: np.random.Generator,
-    generator: torch.Generator,
+    cpu: SampleDraws,
+    device: SampleDraws,
 ) -> Tensor:
-    """ws of z, its tail replaced by that of another z with some probability.
+    """ws, the tail of each replaced by that of another z with some probability.
 
     Args:
-        G: the generator, in training mode (its `w_avg` is updated once).
-        z: `[N, z_dim]`.
+        G: the generator.
+        ws: `[N, num_ws, w_dim]`.
         c: `[N, c_dim]`.
-        probability: of mixing this batch.
-        host: decides whether and where to cut.
-        generator: source of the second z, on `z`'s device.
+        probability: of mixing, for each sample.
+        cpu: decides whether and where to cut.
+        device: source of the second z.
 
     Returns:
         `[N, num_ws, w_dim]`.
     """
-    ws = G.mapping(z, c)
-    cutoff = int(host.integers(1, G.num_ws)) if G.num_ws > 1 else G.num_ws
-    if host.random() >= probability or cutoff >= G.num_ws:
+    if G.num_ws < 2 or probability == 0:
         return ws
-    other = torch.randn(z.shape, generator=generator, device=z.device)
-    tail = G.mapping(other, c, skip_w_avg_update=True)[:, cutoff:]
-    return torch.cat([ws[:, :cutoff], tail], dim=1)
+    chance, place = cpu.uniform([len(ws), 2]).unbind(1)
+    cut = 1 + (place * (G.num_ws - 1)).floor()  # in [1, num_ws)
+    cut = torch.where(chance < probability, cut, float(G.num_ws))
+    is_tail = (torch.arange(G.num_ws)[None] >= cut[:, None])[:, :, None].to(ws.device)  # [N, num_ws, 1]
+    other = G.mapping(device.normal([len(ws), G.z_dim]), c, skip_w_avg_update=True)
+    return torch.where(is_tail, other, ws)

@@ -1,6 +1,6 @@
 """What a step takes in memory, and the largest micro-batch that fits.
 
-The estimate is one figure a feature, fitted to measured peaks by `benchmarks/train.py`. Where it is wrong on an
+The estimate is one figure a feature, fitted to measured peaks by `benchmarks/train_memory.py`. Where it is wrong on an
 accelerator, `step` halves the micro-batch and goes on.
 """
 
@@ -14,7 +14,7 @@ from stylegan.training.step import TrainState
 
 __all__ = ["fit_micro_batch", "sample_bytes", "snapshot_bytes", "state_bytes", "step_bytes"]
 
-# Bytes alive at the peak of a step per value of a feature map, as measured by benchmarks/train.py.
+# Bytes alive at the peak of a step per value of a feature map, as measured by benchmarks/train_memory.py.
 _BYTES_PER_FEATURE = 32
 _PROCESS_BYTES = 350_000_000  # Python and torch themselves, where training shares their memory
 _MAX_CPU_MICRO_BATCH = 32
@@ -47,9 +47,19 @@ def snapshot_bytes(state: TrainState, dtype: torch.dtype | None) -> int:
     return num_bytes if dtype is None else num_bytes * dtype.itemsize // 4
 
 
-def fit_micro_batch(G: Generator, D: Discriminator, batch: int, device: torch.device) -> int:
-    """The largest divisor of `batch` whose step should fit into half of the free memory."""
-    fitting = max(free_bytes(device) // 2 // sample_bytes(G, D), 1)
+def fit_micro_batch(
+    G: Generator, D: Discriminator, batch: int, device: torch.device, *, num_sharing: int = 1
+) -> int:
+    """The largest divisor of `batch` whose step should fit into half of the free memory.
+
+    Args:
+        G: generator.
+        D: discriminator.
+        batch: images of a step.
+        device: where the step runs.
+        num_sharing: processes that take such a step there at the same time.
+    """
+    fitting = max(free_bytes(device) // 2 // num_sharing // sample_bytes(G, D), 1)
     limit = min(fitting, batch, _MAX_CPU_MICRO_BATCH if device.type == "cpu" else batch)
     return max(size for size in range(1, int(limit) + 1) if batch % size == 0)
 

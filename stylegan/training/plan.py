@@ -14,8 +14,10 @@ import torch
 from stylegan.archive import DatasetZip
 from stylegan.checkpoint import Network, NetworkMeta
 from stylegan.device import choose_device
+from stylegan.distributed import ALONE, Team
 from stylegan.errors import TrainingError
 from stylegan.training.config import Hyperparameters, TrainConfig, parse_snapshots, read_config
+from stylegan.training.deal import deal
 from stylegan.training.memory import fit_micro_batch
 from stylegan.training.setup import base_notes, build_state, load_base, rebuild_base
 from stylegan.training.state_file import load_state
@@ -40,6 +42,8 @@ class Plan:
     base_meta: NetworkMeta
     notes: list[str]
     """What a person should know, a line each."""
+    team: Team = ALONE
+    """The processes that train together."""
 
     @property
     def total_nimg(self) -> int:
@@ -64,8 +68,12 @@ class Plan:
         return [kimg for kimg in moments if self.moment_nimg(kimg) > self.state.cur_nimg]
 
 
-def make_plan(config: TrainConfig) -> Plan:
+def make_plan(config: TrainConfig, team: Team = ALONE) -> Plan:
     """Decide everything about a new training without writing anything.
+
+    Args:
+        config: what was asked for.
+        team: the processes that train together, each of which plans the same.
 
     Raises:
         StyleganError: data, base or settings do not fit together.
@@ -79,15 +87,16 @@ def make_plan(config: TrainConfig) -> Plan:
         num_channels=data.num_channels,
         label_dim=data.label_dim,
     )
-    return _plan(config, hyper, data, base)
+    return _plan(config, hyper, data, base, team)
 
 
-def plan_resume(run: Path, overrides: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
+def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tuple[Plan, dict[str, Any]]:
     """Decide everything about going on with the training in `run`, without writing anything.
 
     Args:
         run: a run folder.
         overrides: fields of `TrainConfig` to change, such as a longer `kimg`.
+        team: the processes that train together, each of which plans the same.
 
     Returns:
         The plan, its state as saved, and the `extra` that was saved with it.
@@ -109,8 +118,9 @@ def plan_resume(run: Path, overrides: dict[str, Any]) -> tuple[Plan, dict[str, A
     base = _rebuild_base(run, options)
     device = choose_device(config.device)
     # The micro-batch is part of what is computed: what fitted at the start is kept, whatever is free today.
-    micro_batch = options.get("micro_batch") if options.get("device") == str(device) else None
-    plan = _plan(config, hyper, data, base, micro_batch)
+    is_same_kind = str(options.get("device")).split(":")[0] == device.type
+    micro_batch = options.get("micro_batch") if is_same_kind else None
+    plan = _plan(config, hyper, data, base, team, micro_batch)
     extra, note = load_state(run, plan.state)
     plan.notes = [note] if note else []
     return plan, extra
@@ -148,19 +158,25 @@ def _plan(
     hyper: Hyperparameters,
     data: DatasetZip,
     base: Network,
+    team: Team,
     micro_batch: int | None = None,
 ) -> Plan:
     device = choose_device(config.device)
     state = build_state(base, config, hyper, device)
-    wanted = config.micro_batch or micro_batch or fit_micro_batch(state.G, state.D, hyper.batch, device)
+    share = deal(state.D, hyper.batch, team.rank, team.size)
+    num_sharing = 1 if device.type == "cuda" else team.size
+    wanted = config.micro_batch or micro_batch
+    if wanted is None:
+        wanted = fit_micro_batch(state.G, state.D, len(share), device, num_sharing=num_sharing)
     return Plan(
         config=config,
         hyper=hyper,
         data=data,
         device=device,
-        micro_batch=min(wanted, hyper.batch),
+        micro_batch=team.smallest(min(wanted, hyper.batch)),
         state=state,
         label_dim=state.G.c_dim,
         base_meta=base.meta,
         notes=base_notes(base, data.label_dim),
+        team=team,
     )

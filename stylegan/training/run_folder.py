@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylegan.atomic import atomic_path, write_atomic
+from stylegan.atomic import atomic_path, sweep_folder, write_atomic
+from stylegan.distributed import Launch
 from stylegan.errors import TrainingError
 from stylegan.training.config import Hyperparameters, TrainConfig
 from stylegan.training.state_file import LATEST, PREVIOUS
@@ -23,7 +24,9 @@ from stylegan.training.state_file import LATEST, PREVIOUS
 __all__ = [
     "create_run",
     "fakes_name",
+    "find_launched",
     "find_run",
+    "mark_launch",
     "network_label",
     "save_sheet",
     "sweep",
@@ -31,12 +34,15 @@ __all__ = [
 ]
 
 _RUN = re.compile(r"(\d{5,})-.+")
+_LAUNCH = ".launch"
 _MAX_LABEL_BYTES = 200  # a file name has at most 255
 
 
 def create_run(parent: Path, data_name: str, base_name: str) -> Path:
     """Make the next run folder `NNNNN-<data>-<base>` in `parent`."""
     parent.mkdir(parents=True, exist_ok=True)
+    for earlier in parent.iterdir():  # one that was killed before it had a state is never resumed
+        sweep_folder(earlier)
     parts = (re.sub(r"[^\w.]+", "-", part).strip("-.") or "unnamed" for part in (data_name, base_name))
     label = "-".join(parts).encode()[:_MAX_LABEL_BYTES].decode(errors="ignore")
     number = 1 + max((int(m[1]) for path in parent.iterdir() if (m := _RUN.fullmatch(path.name))), default=-1)
@@ -74,6 +80,23 @@ def find_run(text: str, parent: Path) -> Path:
         if (run / LATEST).is_file() or (run / PREVIOUS).is_file():
             return run
     raise TrainingError(f"{text}: no {LATEST} there; pass a run folder that `bend finetune` wrote")
+
+
+def mark_launch(run: Path, launch: Launch | None) -> None:
+    """Note which launch of several processes trains in `run`, so that its restarts find it again."""
+    if launch is not None:
+        write_atomic(run / _LAUNCH, launch.name + "\n")
+
+
+def find_launched(parent: Path, launch: Launch | None) -> Path | None:
+    """The last run in `parent` that `launch` has begun or taken up, and that can be resumed."""
+    if launch is None or not parent.is_dir():
+        return None
+    for run in sorted((path.parent for path in parent.glob(f"*/{_LAUNCH}")), reverse=True):
+        has_state = (run / LATEST).is_file() or (run / PREVIOUS).is_file()
+        if has_state and (run / _LAUNCH).read_text().strip() == launch.name:
+            return run
+    return None
 
 
 def sweep(run: Path) -> None:

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan.checkpoint import NetworkMeta, save_network, snapshot_name
+from stylegan.checkpoint import NetworkMeta, load_network, save_network, snapshot_name
+from stylegan.checkpoint.delta import DeltaBase, save_delta
+from stylegan.distributed import ALONE, Team
 from stylegan.training.config import read_config
 from stylegan.training.data import sample_index
 from stylegan.training.lock import RunLock
@@ -22,11 +24,13 @@ from stylegan.training.plan import Plan, plan_resume
 from stylegan.training.run_folder import (
     create_run,
     fakes_name,
+    mark_launch,
     network_label,
     save_sheet,
     sweep,
     write_options,
 )
+from stylegan.training.sharing import share_state
 from stylegan.training.space import check_space
 from stylegan.training.state_file import save_state
 from stylegan.training.stats import StatsWriter
@@ -38,24 +42,32 @@ _NUM_FAKES = 32
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Session:
-    """A plan with its run folder, which no other process may train in meanwhile."""
+    """A plan with its run folder, which no other process may train in meanwhile.
+
+    Of several processes that train together the first alone holds the lock and writes.
+    """
 
     plan: Plan
     run: Path
-    lock: RunLock
-    stats_writer: StatsWriter
+    lock: RunLock | None = None
+    stats_writer: StatsWriter | None = None
     seconds_before: float = 0.0
     """Seconds trained before this session."""
+    delta_base: DeltaBase | None = None
+    """The snapshot at 0 kimg, once others are written as differences from it."""
 
     def close(self) -> None:
         """Close the files and let others in."""
-        self.stats_writer.close()
-        self.lock.release()
+        if self.stats_writer is not None:
+            self.stats_writer.close()
+        if self.lock is not None:
+            self.lock.release()
 
     def save_snapshot(self, kimg: float) -> Path:
         """Write the networks and a sheet of the fixed seeds; `kimg` names them."""
         plan, state = self.plan, self.plan.state
         path = self.run / snapshot_name(kimg)
+        first = self.run / snapshot_name(0)
         meta = NetworkMeta(
             kimg=state.cur_nimg / 1000,
             augment_p=0.0 if state.augment is None else float(state.augment.p),
@@ -64,9 +76,15 @@ class Session:
             data_hash=plan.data.fingerprint(),
             licence=plan.base_meta.licence,
             seed=plan.config.seed,
+            bend="\n".join(plan.config.bend),
         )
-        dtype = plan.snapshot_dtype
-        save_network(path, G=state.G, D=state.D, G_ema=state.G_ema, meta=meta, dtype=dtype)
+        if plan.config.snapshot_format == "delta" and kimg > 0 and first.exists():
+            if self.delta_base is None:  # hashed once
+                self.delta_base = DeltaBase(network=load_network(first), name=first.name, path=first)
+            save_delta(path, base=self.delta_base, G=state.G, D=state.D, G_ema=state.G_ema, meta=meta)
+        else:
+            dtype = plan.snapshot_dtype
+            save_network(path, G=state.G, D=state.D, G_ema=state.G_ema, meta=meta, dtype=dtype)
         self.save_fakes(fakes_name(kimg))
         return path
 
@@ -91,6 +109,7 @@ class Session:
 
     def save_state(self, seconds: float) -> None:
         """Write what a resume needs; `seconds` is the training time so far."""
+        assert self.stats_writer is not None, "only the first process saves"
         extra = {"stats_size": self.stats_writer.size, "seconds": seconds}
         save_state(self.run, self.plan.state, extra)
 
@@ -109,11 +128,19 @@ def open_run(plan: Plan, parent: Path) -> Session:
         TrainingError: the disk has no room for it.
         StyleganError, OSError: it cannot be begun; the folder is removed again.
     """
+    begun = _begin(plan, parent) if plan.team.is_first else None
+    run = plan.team.first_says(None if begun is None else begun.run)
+    assert run is not None
+    return begun or Session(plan=plan, run=run)
+
+
+def _begin(plan: Plan, parent: Path) -> Session:
     _check_space(plan, parent)
     run = create_run(parent, plan.data.name, network_label(plan.config.base))
     with contextlib.ExitStack() as undo:
         undo.callback(shutil.rmtree, run, ignore_errors=True)
         write_options(run, plan.config, plan.hyper, _facts(plan))
+        mark_launch(run, plan.team.launch)
         session = Session(plan=plan, run=run, lock=RunLock(run), stats_writer=StatsWriter(run))
         undo.callback(session.close)
         session.save_reals()
@@ -123,7 +150,7 @@ def open_run(plan: Plan, parent: Path) -> Session:
     return session
 
 
-def resume_run(run: Path, overrides: dict[str, Any]) -> Session:
+def resume_run(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> Session:
     """Go on with the training in `run`; arguments and errors as `plan_resume`.
 
     Raises:
@@ -131,21 +158,32 @@ def resume_run(run: Path, overrides: dict[str, Any]) -> Session:
     """
     read_config(run)  # says so where this is no run folder, before a lock is left in it
     with contextlib.ExitStack() as undo:
-        lock = RunLock(run)
-        undo.callback(lock.release)
-        sweep(run)
-        plan, extra = plan_resume(run, overrides)
-        _check_space(plan, run)
-        if overrides:
-            write_options(run, plan.config, plan.hyper, _facts(plan))
-        writer = StatsWriter(run, size=extra["stats_size"], cur_nimg=plan.state.cur_nimg)
+        lock = None
+        if team.is_first:
+            lock = RunLock(run)
+            undo.callback(lock.release)
+            sweep(run)
+            mark_launch(run, team.launch)
+        team.wait()  # nobody reads what is being swept
+        plan, extra = plan_resume(run, overrides, team)
+        share_state(plan.state, team)
+        writer = _take_up(plan, run, overrides, extra) if team.is_first else None
         undo.pop_all()
     return Session(plan=plan, run=run, lock=lock, stats_writer=writer, seconds_before=extra["seconds"])
 
 
+def _take_up(plan: Plan, run: Path, overrides: dict[str, Any], extra: dict[str, Any]) -> StatsWriter:
+    _check_space(plan, run)
+    if overrides:
+        write_options(run, plan.config, plan.hyper, _facts(plan))
+    return StatsWriter(run, size=extra["stats_size"], cur_nimg=plan.state.cur_nimg)
+
+
 def _check_space(plan: Plan, folder: Path) -> None:
     num_snapshots = len(plan.moments_left())
-    warning = check_space(folder, plan.state, num_snapshots=num_snapshots, dtype=plan.snapshot_dtype)
+    is_delta = plan.config.snapshot_format == "delta"
+    dtype = torch.float16 if is_delta else plan.snapshot_dtype
+    warning = check_space(folder, plan.state, num_snapshots=num_snapshots, dtype=dtype)
     if warning:
         plan.notes.append(warning)
 

@@ -4,6 +4,7 @@ The one before it stays as `state-previous.pt`, so that a damaged file is never 
 own format) carries checksums, which are compared before anything is taken from it; torch itself would not.
 """
 
+import errno
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,8 @@ def save_state(run: Path, state: TrainState, extra: dict[str, Any]) -> None:
         "extra": extra,
     }
     latest = run / LATEST
-    with atomic_path(latest) as temporary:
+    with atomic_path(latest, check=_check, keep=run / PREVIOUS) as temporary:
         _write(content, temporary, latest)
-        if latest.exists():
-            latest.replace(run / PREVIOUS)
 
 
 def load_state(run: Path, state: TrainState) -> tuple[dict[str, Any], str | None]:
@@ -94,10 +93,22 @@ def _write(content: dict[str, Any], temporary: Path, latest: Path) -> None:
         raise
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _check(path: Path) -> None:
+    """Compare the checksums of a state just written, while the ones before it are still there."""
+    try:
+        _refuse_damaged(path)
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise OSError(errno.EIO, f"read back it is damaged ({error})", str(path)) from None
+
+
+def _refuse_damaged(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         if damaged := archive.testzip():
             raise ValueError(f"{damaged} is damaged")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    _refuse_damaged(path)
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return content
 

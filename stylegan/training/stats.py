@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stylegan.distributed import Team
+
 __all__ = ["Collector", "StatsWriter", "cpu_mem_gb", "format_duration", "peak_gpu_mem_gb", "status_line"]
 
 
@@ -29,6 +31,19 @@ class Collector:
         values = values.to(torch.float32 if values.device.type == "mps" else torch.float64)
         moments = torch.stack([torch.ones_like(values).sum(), values.sum(), values.square().sum()])
         self._moments[name] = self._moments[name] + moments if name in self._moments else moments
+
+    def absorb(self, other: "Collector") -> None:
+        """Add what another one has collected."""
+        for name, moments in other._moments.items():
+            self._moments[name] = self._moments[name] + moments if name in self._moments else moments
+
+    def sum_over(self, team: Team) -> None:
+        """Take in what every process has collected; all must have collected the same statistics."""
+        if team.size > 1 and self._moments:
+            moments = list(self._moments.values())
+            together = torch.stack([moment.to(moments[0].device) for moment in moments])
+            team.sum_([together])
+            self._moments = dict(zip(self._moments, together, strict=True))
 
     def read(self) -> dict[str, dict[str, float]]:
         """`{"num", "mean", "std"}` of each statistic, and start anew."""

@@ -77,6 +77,7 @@ def test_augmentations_agree() -> None:
     assert_equal(theirs, ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_native", [False, True])
 def test_a_step_of_all_phases_moves_the_same_weights_alike(
     is_native: bool, request: pytest.FixtureRequest

@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylegan.distributed import Launch
 from stylegan.errors import TrainingError
-from stylegan.training.run_folder import create_run, fakes_name, find_run, network_label, save_sheet, sweep
+from stylegan.training.run_folder import (
+    create_run,
+    fakes_name,
+    find_launched,
+    find_run,
+    mark_launch,
+    network_label,
+    save_sheet,
+    sweep,
+)
+from stylegan.training.state_file import LATEST
 
 
 def test_runs_are_numbered_and_named_after_data_and_base(tmp_path: Path) -> None:
@@ -96,3 +107,20 @@ def test_sweep_removes_only_what_was_half_written(tmp_path: Path) -> None:
         "log.txt",
         "snapshot-000000.000.safetensors",
     ]
+
+
+def test_a_launch_finds_the_last_run_it_has_begun(tmp_path: Path) -> None:
+    def launch(name: str) -> Launch:
+        return Launch(rank=0, size=2, local_rank=0, name=name, num_restarts=1)
+
+    assert find_launched(tmp_path / "nowhere", launch("a")) is None
+    for name, by in (("00000-x", "a"), ("00001-x", "a"), ("00002-x", "b"), ("00003-x", "a")):
+        (tmp_path / name).mkdir()
+        mark_launch(tmp_path / name, launch(by))
+        if name != "00003-x":  # lost before it saved anything
+            (tmp_path / name / LATEST).touch()
+    mark_launch(tmp_path / "00002-x", None)  # a process alone leaves no mark
+    assert find_launched(tmp_path, launch("a")) == tmp_path / "00001-x"
+    assert find_launched(tmp_path, launch("b")) == tmp_path / "00002-x"
+    assert find_launched(tmp_path, launch("c")) is None
+    assert find_launched(tmp_path, None) is None

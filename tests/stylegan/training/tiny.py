@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from stylegan.archive import ArchiveWriter
+from stylegan.precision import set_half_dtype
 from stylegan.training.config import TrainConfig
 from stylegan.training.plan import Plan, make_plan
+from stylegan.training.step import TrainState
 
-__all__ = ["RESOLUTION", "assert_equal", "read_state", "tiny_config", "tiny_plan", "write_zip"]
+__all__ = ["RESOLUTION", "assert_equal", "read_state", "tiny_config", "tiny_plan", "to_double", "write_zip"]
 
 RESOLUTION = 16
 
@@ -57,6 +59,14 @@ def tiny_config(data: Path, **settings: Any) -> TrainConfig:
 def tiny_plan(data: Path, **settings: Any) -> Plan:
     """The plan of a `tiny_config`."""
     return make_plan(tiny_config(data, **settings))
+
+
+def to_double(state: TrainState) -> None:
+    """Have a training that has not begun compute in float64, so that only its order of summation shows."""
+    for network in (state.G, state.D, state.G_ema):
+        set_half_dtype(network, torch.float32)
+        network.double()
+    state.pl_mean = state.pl_mean.double()
 
 
 def read_state(run: Path, name: str = "state-latest.pt") -> dict[str, Any]:

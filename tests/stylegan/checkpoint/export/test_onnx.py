@@ -25,9 +25,10 @@ def network(**changes: Any) -> Network:
     return Network(G=None, D=None, G_ema=G, meta=NetworkMeta(), path=Path("x"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
-    [{}, pytest.param({"c_dim": 3, "img_channels": 1, "img_resolution": 8}, marks=pytest.mark.slow)],
+    [{}, {"c_dim": 3, "img_channels": 1, "img_resolution": 8}],
     ids=["plain", "conditional"],
 )
 def test_the_graphs_agree_with_the_network(tmp_path: Path, changes: dict[str, Any]) -> None:

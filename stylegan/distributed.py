@@ -1,0 +1,266 @@
+"""Several processes at one piece of work, started by torchrun: who this one is, and what they say to each other.
+
+`join` makes a `Team` of the processes that torchrun started, over gloo between CPUs and NCCL between GPUs; a process
+alone is a team of one, whose exchanges are free. Exchanges are few and flat: tensors travel in one buffer. A process
+that fails tells the first one why before it goes, so that one line says so, once. How work is dealt is the caller's.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from stylegan.errors import ConfigError, TeamError
+
+__all__ = ["ALONE", "Launch", "Team", "is_launched", "join", "launch_of"]
+
+Value = TypeVar("Value")
+
+_PATIENCE = datetime.timedelta(hours=2)  # the others wait while the first one scores and saves
+_BUCKET_BYTES = 128 << 20  # copied at once, so that a flat buffer never doubles the memory of large networks
+_FAILURE = "failure"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What torchrun said about this process."""
+
+    rank: int
+    """Number of this process, from 0."""
+    size: int
+    """Processes in all."""
+    local_rank: int
+    """Number of this process on its machine, from 0."""
+    name: str
+    """The same for every restart of one launch, and for no other launch."""
+    num_restarts: int
+    """How often torchrun has started these processes anew."""
+
+
+def is_launched(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in environ and "RANK" in environ and "WORLD_SIZE" in environ
+
+
+def launch_of(environ: Mapping[str, str] = os.environ) -> Launch | None:
+    """What torchrun said about this process, None if something else started it."""
+    if not is_launched(environ):
+        return None
+    run_id = environ["TORCHELASTIC_RUN_ID"]
+    return Launch(
+        rank=int(environ["RANK"]),
+        size=int(environ["WORLD_SIZE"]),
+        local_rank=int(environ.get("LOCAL_RANK", "0")),
+        name=_agent_name()
+        if run_id in ("", "none")
+        else run_id,  # torchrun calls it none where nobody named it
+        num_restarts=int(environ.get("TORCHELASTIC_RESTART_COUNT", "0")),
+    )
+
+
+class Team:
+    """The processes at one piece of work, and this one among them.
+
+    Attributes:
+        rank: number of this process; the first, 0, alone writes and speaks.
+        size: number of processes.
+        launch: what torchrun said, None without it.
+        num_bytes: bytes this process has handed to exchanges so far.
+        num_exchanges: exchanges so far.
+    """
+
+    def __init__(self, launch: Launch | None = None, device: torch.device | None = None) -> None:
+        self.launch = launch
+        self.rank = 0 if launch is None else launch.rank
+        self.size = 1 if launch is None else launch.size
+        self.num_bytes = 0
+        self.num_exchanges = 0
+        self._device = device or torch.device("cpu")
+
+    @property
+    def is_first(self) -> bool:
+        """This process writes files and speaks."""
+        return self.rank == 0
+
+    def sum_(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over the processes; shapes must agree among them."""
+        if self.size > 1:
+            self._in_buckets(tensors, torch.distributed.all_reduce)
+
+    def copy_first_(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by that of the first process."""
+        if self.size > 1:
+            self._in_buckets(tensors, lambda flat: torch.distributed.broadcast(flat, src=0))
+
+    def largest(self, value: int) -> int:
+        """The largest `value` of any process."""
+        if self.size == 1:
+            return value
+        box = torch.tensor([value], dtype=torch.int64, device=self._device)
+        self._exchange(box, lambda: torch.distributed.all_reduce(box, torch.distributed.ReduceOp.MAX))
+        return int(box)
+
+    def smallest(self, value: int) -> int:
+        """The smallest `value` of any process."""
+        return -self.largest(-value)
+
+    def first_says(self, value: Value) -> Value:
+        """What the first process passes here, for all of them; anything that can be pickled."""
+        if self.size == 1:
+            return value
+        box: list[Any] = [value if self.is_first else None]
+        with _losses_told():
+            torch.distributed.broadcast_object_list(box, src=0, device=self._device)
+        result: Value = box[0]
+        return result
+
+    def wait(self) -> None:
+        """Go on once every process has come here."""
+        self.largest(0)
+
+    @contextlib.contextmanager
+    def first_goes_first(self) -> Iterator[None]:
+        """The first process does what is inside alone, then the others do."""
+        if not self.is_first:
+            self.wait()
+        yield
+        if self.is_first:
+            self.wait()
+
+    def _in_buckets(self, tensors: Sequence[Tensor], exchange: Callable[[Tensor], object]) -> None:
+        for bucket in _buckets(tensors):
+            flat = torch.cat([tensor.detach().reshape(-1) for tensor in bucket]).to(self._device)
+            self._exchange(flat, lambda flat=flat: exchange(flat))  # type: ignore[misc]
+            start = 0
+            for tensor in bucket:
+                tensor.detach().copy_(flat[start : start + tensor.numel()].view(tensor.shape))
+                start += tensor.numel()
+
+    def _exchange(self, flat: Tensor, exchange: Callable[[], object]) -> None:
+        with _losses_told():
+            exchange()
+        self.num_bytes += flat.nbytes
+        self.num_exchanges += 1
+
+
+ALONE = Team()
+"""One process that nobody has company with."""
+
+
+@contextlib.contextmanager
+def join(device: str = "cpu") -> Iterator[Team]:
+    """The team of the processes that torchrun started, until the block ends; `ALONE` without torchrun.
+
+    Where a process fails, the first one raises what failed it, whoever it was.
+
+    Args:
+        device: as `stylegan.device.choose_device` takes it; `auto` and `cuda` are one GPU a process.
+
+    Raises:
+        ConfigError: a device that several processes cannot share, or too few GPUs.
+        TeamError: the others cannot be reached, or are gone.
+    """
+    launch = launch_of()
+    if launch is None or launch.size == 1:
+        yield Team(launch)
+        return
+    own = _own_device(device, launch)
+    with _losses_told():
+        common, _, _ = next(iter(torch.distributed.rendezvous("env://", timeout=_PATIENCE)))
+        # It may outlive a restart, and what the processes before it have left there.
+        store = torch.distributed.PrefixStore(f"bend/{launch.num_restarts}", common)
+        torch.distributed.init_process_group(
+            "nccl" if own.type == "cuda" else "gloo",
+            store=store,
+            rank=launch.rank,
+            world_size=launch.size,
+            timeout=_PATIENCE,
+            device_id=own if own.type == "cuda" else None,
+        )
+    try:
+        yield Team(launch, own)
+    except (Exception, KeyboardInterrupt) as error:
+        if (reason := _settle(store, launch, error)) is not None:
+            raise TeamError(reason) from None
+        raise
+    torch.distributed.destroy_process_group()
+
+
+def _own_device(device: str, launch: Launch) -> torch.device:
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if device not in ("auto", "cuda"):
+        raise ConfigError(
+            f"--device {device}: cannot be shared by {launch.size} processes; use --device cuda, a GPU each, or cpu"
+        )
+    if launch.local_rank >= torch.cuda.device_count():
+        raise ConfigError(
+            f"this machine has {torch.cuda.device_count()} CUDA devices for {launch.local_rank + 1} processes or "
+            "more; start one process a GPU, or use --device cpu"
+        )
+    torch.cuda.set_device(launch.local_rank)
+    return torch.device("cuda", launch.local_rank)
+
+
+def _settle(store: torch.distributed.Store, launch: Launch, error: BaseException) -> str | None:
+    """Leave word of a failure; the first process, if others failed before it, learns why."""
+    with contextlib.suppress(RuntimeError):  # whoever keeps the store is gone
+        if isinstance(error, TeamError | KeyboardInterrupt):
+            is_to_tell = launch.rank == 0 and store.check([_FAILURE])
+            return str(store.get(_FAILURE).decode()) if is_to_tell else None
+        store.compare_set(_FAILURE, "", _in_words(error, launch.rank))
+    return None
+
+
+def _in_words(error: BaseException, rank: int) -> str:
+    if type(error).__module__.endswith(".errors"):  # told for users, in this package or above it
+        return str(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{error.filename or 'a file'}: {os.strerror(error.errno)}, says process {rank}"
+    return f"process {rank} failed with {error!r}; set BEND_DEBUG=1 to see where"
+
+
+@contextlib.contextmanager
+def _losses_told() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise TeamError(
+            "the connection to another process is lost; what was saved is intact, start the same command again, or "
+            "have torchrun do so with --max-restarts"
+        ) from error
+
+
+def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Tensors of one kind together, as many as a buffer takes."""
+    kinds: dict[torch.dtype, list[Tensor]] = {}
+    for tensor in tensors:
+        kinds.setdefault(tensor.dtype, []).append(tensor)
+    for kind in kinds.values():
+        bucket: list[Tensor] = []
+        for tensor in kind:
+            if bucket and sum(one.nbytes for one in bucket) + tensor.nbytes > _BUCKET_BYTES:
+                yield bucket
+                bucket = []
+            bucket.append(tensor)
+        if bucket:
+            yield bucket
+
+
+def _agent_name() -> str:
+    """The torchrun that started this process, by machine, process id and the moment that process began."""
+    parent = os.getppid()
+    try:
+        began = Path(f"/proc/{parent}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except OSError:
+        began = ""
+    return f"{socket.gethostname()}:{parent}:{began}"

@@ -1,0 +1,98 @@
+"""Random numbers that belong to samples, not to batches.
+
+`SampleDraws` gives every sample of a batch a source of its own. A picture then draws the same latents, noise and
+augmentations wherever it stands in a batch, however the batch is cut, and whichever process it is dealt to: that is
+what lets a training on two processes be the training on one. Where one source for the whole batch will do, a
+`torch.Generator` stands in its place (`NormalSource`).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+
+__all__ = ["NormalSource", "SampleDraws", "normal"]
+
+_SEED_RANGE = 2**62
+_BLOCK = 64  # numbers a sample drawn at once, if not told otherwise; a launch each is what small draws cost
+
+
+class _Drawing(Protocol):
+    def __call__(self, size: int, /, *, generator: torch.Generator, device: torch.device) -> Tensor: ...
+
+
+class SampleDraws:
+    """A random source a sample.
+
+    Numbers are drawn in blocks that do not depend on the other samples, and handed out from there.
+
+    Args:
+        seeds: one a sample, each 0 to 2⁶³ - 1.
+        device: where numbers are drawn and returned.
+        block: numbers drawn ahead for each sample; larger requests are drawn by themselves.
+    """
+
+    def __init__(
+        self, seeds: Sequence[int], device: torch.device | str = "cpu", *, block: int = _BLOCK
+    ) -> None:
+        self.device = torch.device(device)
+        self._sources = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
+        self._block = block
+        self._normals = torch.empty([len(self._sources), 0], device=self.device)
+        self._uniforms = torch.empty([len(self._sources), 0], device=self.device)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def normal(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+        """Standard normal numbers `[N, …]`; drawn in float32, whatever `dtype`."""
+        self._check(shape)
+        size = math.prod(shape[1:])
+        if size > self._block:
+            return self._stack(size, torch.randn).reshape(tuple(shape)).to(dtype)
+        if self._normals.shape[1] < size:
+            self._normals = self._stack(self._block, torch.randn)
+        taken, self._normals = self._normals[:, :size], self._normals[:, size:]
+        return taken.reshape(tuple(shape)).to(dtype)
+
+    def uniform(self, shape: Sequence[int]) -> Tensor:
+        """Uniform numbers in [0, 1), `[N, …]` float32."""
+        self._check(shape)
+        size = math.prod(shape[1:])
+        if size > self._block:
+            return self._stack(size, torch.rand).reshape(tuple(shape))
+        if self._uniforms.shape[1] < size:
+            self._uniforms = self._stack(self._block, torch.rand)
+        taken, self._uniforms = self._uniforms[:, :size], self._uniforms[:, size:]
+        return taken.reshape(tuple(shape))
+
+    def on(self, device: torch.device) -> "SampleDraws":
+        """Sources on another device, seeded from these."""
+        seeds = [
+            int(torch.randint(_SEED_RANGE, [], generator=source, device=self.device))
+            for source in self._sources
+        ]
+        return SampleDraws(seeds, device, block=self._block)
+
+    def _stack(self, size: int, draw: "_Drawing") -> Tensor:
+        if not self._sources:
+            return torch.empty([0, size], device=self.device)
+        return torch.stack([draw(size, generator=source, device=self.device) for source in self._sources])
+
+    def _check(self, shape: Sequence[int]) -> None:
+        if not shape or shape[0] != len(self._sources):
+            raise ValueError(f"draws for {len(self._sources)} samples cannot have shape {list(shape)}")
+
+
+NormalSource: TypeAlias = torch.Generator | SampleDraws
+
+
+def normal(
+    shape: Sequence[int], source: NormalSource | None, *, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """Standard normal numbers `[N, …]` from either kind of source, None for torch's own."""
+    if isinstance(source, SampleDraws):
+        return source.normal(shape, dtype)
+    return torch.randn(tuple(shape), generator=source, device=device, dtype=dtype)
