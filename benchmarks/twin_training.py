@@ -149,8 +149,8 @@ def _g_path_length(state: TwinState, hyper: Hyperparameters, c: Tensor, draws: D
     noise = draws[1].normal(images.shape) / math.sqrt(images.shape[2] * images.shape[3])
     (jacobian,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     lengths = jacobian.square().sum(2).mean(1).sqrt()
-    loss = (lengths - state.pl_mean).square().mean() * hyper.pl_weight
     state.pl_mean.copy_(state.pl_mean.lerp(lengths.detach().mean(), 0.01))
+    loss = (lengths - state.pl_mean).square().mean() * hyper.pl_weight
     return loss
 
 

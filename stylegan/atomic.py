@@ -1,43 +1,75 @@
 """Files that are whole or absent.
 
-A file is written under a temporary name in its own folder, flushed to the disk, then renamed over its final name
-(`os.replace` is atomic within a folder on POSIX and NTFS), then the folder is flushed. A crash or a full disk
-leaves what was there before, and at worst a hidden `.tmp` file beside it that nothing reads.
+A file is written under a temporary name in its own folder, flushed to the disk, opened again and checked where its
+writer knows how, then renamed over its final name (`os.replace` is atomic within a folder on POSIX and NTFS), then the
+folder is flushed. A crash or a full disk leaves what was there before, and at worst a hidden `.tmp` file beside it that
+nothing reads. Such a leftover names the process that made it, and the next process to write in that folder removes it
+once that one is dead.
+
+Every step announces itself as an audit event, so that a test can have the process die there (`bend.failpoint`).
 """
 
 import contextlib
+import errno
+import functools
+import hashlib
 import os
-from collections.abc import Iterator
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["atomic_path", "write_atomic"]
+__all__ = ["atomic_path", "sweep_folder", "temporary_name", "write_atomic"]
+
+_TEMPORARY = re.compile(r"\..+\.([0-9a-f]{6})-(\d+)\.tmp(\..*)?", re.DOTALL)
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(
+    path: str | os.PathLike[str],
+    *,
+    check: Callable[[Path], None] | None = None,
+    keep: Path | None = None,
+    replace: bool = True,
+) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it and rename it to `path`, on failure remove it.
 
     The parent folder is created if need be.
 
+    Args:
+        path: the file to be written.
+        check: looks at the flushed file before it takes its name; what it raises leaves `path` as it was.
+        keep: name in the same folder that the file which was there takes, in place of the one kept before.
+        replace: whether a file that appeared under that name meanwhile is replaced.
+
     Raises:
+        FileExistsError: it appeared, and is not to be replaced.
         OSError: the disk is full or the folder cannot be written; `path` is as it was.
     """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last, since writers such as Pillow and PyAV choose the format by it.
-    temporary = final.with_name(f".{final.stem}.{os.getpid()}.tmp{final.suffix}")
+    _sweep_once(final.parent.absolute())
+    temporary = final.with_name(temporary_name(final.stem, final.suffix))
     try:
+        _announce("begun", final)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-            if os.name == "posix":  # some writers make files that only their owner can read
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
-        temporary.replace(final)
+        _announce("written", final)
+        _flush(temporary)
+        if check is not None:
+            check(temporary)
+        _announce("flushed", final)
+        if keep is not None and final.exists():
+            final.replace(keep)
+            _announce("kept", final)
+        _name(temporary, final, replace=replace)
+        _announce("named", final)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(temporary), temporary):
-            error.filename = str(final)  # the name that the user knows
+            _rename_in(error, final)
         raise
     _flush_folder(final.parent)
 
@@ -46,6 +78,95 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write `data` (text as UTF-8) to `path`, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def temporary_name(stem: str, suffix: str = "") -> str:
+    """What this process calls a file or folder that is not to outlive it.
+
+    Args:
+        stem: tells it from others of this process.
+        suffix: stays last, since writers such as Pillow and PyAV choose the format by it.
+    """
+    return f".{stem}.{_host()}-{os.getpid()}.tmp{suffix}"
+
+
+def sweep_folder(folder: Path) -> None:
+    """Remove temporary files and folders that processes of this machine left in `folder` and that are dead by now."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match is None or match[1] != _host() or _is_alive(int(match[2])):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+@functools.lru_cache(maxsize=256)
+def _sweep_once(folder: Path) -> None:
+    """Once a folder and process is enough, and a film of ten thousand frames would notice more."""
+    sweep_folder(folder)
+
+
+@functools.cache
+def _host() -> str:
+    """Of this machine or container: another's process numbers say nothing here."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "posix":  # asking would end it there
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _announce(step: str, final: Path) -> None:
+    sys.audit("failpoint", step, str(final))
+
+
+def _flush(temporary: Path) -> None:
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+        if os.name == "posix":  # some writers make files that only their owner can read
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+
+
+def _name(temporary: Path, final: Path, *, replace: bool) -> None:
+    if not replace:
+        try:
+            final.hardlink_to(temporary)  # unlike a rename, this fails where there is a file
+        except FileExistsError:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from None
+        except OSError:  # a file system without links
+            if final.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from None
+        else:
+            temporary.unlink()
+            return
+    temporary.replace(final)
+
+
+def _rename_in(error: OSError, final: Path) -> None:
+    """Put the name that the user knows into an error.
+
+    Raises:
+        OSError: the same, where it is of a kind (PyAV's) whose name cannot be changed.
+    """
+    if error.errno is None:  # somebody's own, with a text for a number
+        return
+    try:
+        error.filename = str(final)
+    except AttributeError:
+        code = error.errno or errno.EIO
+        raise OSError(code, os.strerror(code), str(final)) from error
 
 
 def _umask() -> int:

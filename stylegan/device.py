@@ -22,7 +22,7 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            return _own_cuda_device()
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
@@ -33,9 +33,18 @@ def choose_device(name: str) -> torch.device:
         raise ConfigError(f"--device {name}: not on this machine; use --device auto")
     if device.type != "cuda":
         return torch.device(device.type)
-    if (device.index or 0) >= torch.cuda.device_count():
+    if name == "cuda":
+        return _own_cuda_device()
+    if device.index >= torch.cuda.device_count():
         raise ConfigError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")
     return device
+
+
+def _own_cuda_device() -> torch.device:
+    """The current one; of several processes that torchrun started, each has a GPU of its own."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    return torch.device("cuda")
 
 
 def free_bytes(device: torch.device) -> int:

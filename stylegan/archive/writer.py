@@ -6,6 +6,7 @@ nothing is wrong with it; a full disk, an interrupt or an exception leaves what 
 
 import contextlib
 import os
+import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -38,26 +39,34 @@ class ArchiveWriter:
 
     Args:
         path: the zip to make; an older one of that name is replaced at the end.
+        replace: whether it is; else one that is there by then stays.
         progress: called with (pictures read back, pictures in all) while the zip is verified.
 
     Raises:
         ArchiveError: on leaving, no picture was added, labels are incomplete, or the zip read back is faulty.
+        FileExistsError: on leaving, a zip is there that is not to be replaced.
         OSError: the disk is full or the folder cannot be written; `path` is as it was.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        replace: bool = True,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.path = Path(path)
+        self._replace = replace
         self._progress = progress
         self._names: list[str] = []
         self._labels: list[Label | None] = []
         self._sources: list[Mapping[str, Any] | None] = []
         self._is_finished = False
+        self.is_named = False
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._temporary = stack.enter_context(atomic_path(self.path))
+            self._temporary = stack.enter_context(atomic_path(self.path, replace=self._replace))
             self._zip = zipfile.ZipFile(self._temporary, "w", zipfile.ZIP_STORED)
             stack.callback(self._close_zip)
             self._stack = stack.pop_all()
@@ -71,6 +80,7 @@ class ArchiveWriter:
             return
         with _naming(self.path), self._stack:
             self.finish()
+        self.is_named = True
 
     def __len__(self) -> int:
         return len(self._names)
@@ -103,6 +113,7 @@ class ArchiveWriter:
             raise ArchiveError(f"{self.path}: more than {MAX_IMAGES:,} images do not fit the format")
         name = member_name(len(self._names))
         self._write(name, png)
+        sys.audit("failpoint", "member", str(self.path))
         self._names.append(name)
         self._labels.append(label)
         self._sources.append(source)

@@ -3,6 +3,7 @@
 Nothing in such a file can run code. What its metadata mean is left to the formats built on it: `native` and `delta`.
 """
 
+import errno
 import json
 import os
 import re
@@ -66,7 +67,7 @@ def write_container(path: Path, tensors: dict[str, Tensor], metadata: dict[str, 
         CheckpointError: the library refuses.
         OSError: the file cannot be written, or the disk is full.
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path, check=_check) as temporary:
         try:
             save_file(tensors, temporary, metadata=metadata)
             _sort_metadata(temporary)
@@ -75,6 +76,15 @@ def write_container(path: Path, tensors: dict[str, Tensor], metadata: dict[str, 
                 code = int(number[1])
                 raise OSError(code, os.strerror(code), str(path)) from None
             raise CheckpointError(f"{path.name}: cannot be written ({error}); try another folder") from None
+
+
+def _check(path: Path) -> None:
+    """Open a file just written: its header must be whole and agree with its length."""
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            file.keys()
+    except SafetensorError as error:
+        raise OSError(errno.EIO, f"read back it is damaged ({error})", str(path)) from None
 
 
 def _sort_metadata(path: Path) -> None:

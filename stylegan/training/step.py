@@ -8,24 +8,29 @@ process, all take the phase again in smaller micro-batches.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stylegan.augment import AdaController, AugmentPipe
-from stylegan.discriminator import Discriminator
 from stylegan.distributed import ALONE, Team
-from stylegan.draws import SampleDraws
 from stylegan.errors import TrainingError
-from stylegan.generator import Generator
 from stylegan.training.config import Hyperparameters
 from stylegan.training.deal import Share, deal, parts, sample_draws, whole_groups
 from stylegan.training.ema import ema_beta, update_ema
-from stylegan.training.losses import logistic_fake, logistic_real, mix_styles, path_lengths, r1_penalty
 from stylegan.training.optim import mend_gradients
+from stylegan.training.phases import (
+    Loss,
+    Micro,
+    d_main,
+    d_r1,
+    draw_lengths,
+    g_main,
+    g_path_length,
+    moved_pl_mean,
+)
+from stylegan.training.state import TrainState
 from stylegan.training.stats import Collector
 
 __all__ = ["TrainState", "train_step"]
@@ -33,30 +38,6 @@ __all__ = ["TrainState", "train_step"]
 G_REG_INTERVAL = 4
 D_REG_INTERVAL = 16
 _PL_EVERY = 2  # the path length takes every second sample
-_PL_DECAY = 0.01
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class TrainState:
-    """Everything a step reads and writes."""
-
-    G: Generator
-    D: Discriminator
-    G_ema: Generator
-    G_opt: torch.optim.Adam
-    D_opt: torch.optim.Adam
-    augment: AugmentPipe | None
-    """None where images are never augmented."""
-    ada: AdaController | None
-    """None where images are never augmented; it leaves a fixed probability alone."""
-    pl_mean: Tensor
-    """Running mean of path lengths, a scalar."""
-    cur_nimg: int = 0
-    """Real images seen."""
-    step: int = 0
-    """Steps taken."""
-    num_nonfinite: int = 0
-    """Gradient values that were not finite, since the start."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,33 +56,6 @@ class _Batch:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Micro:
-    """A micro-batch with its random sources, and where it leaves what is more than its loss."""
-
-    numbers: NDArray[np.int64]
-    """Of its samples in the whole batch."""
-    reals: Tensor
-    real_c: Tensor
-    fake_c: Tensor
-    hyper: Hyperparameters
-    cpu: SampleDraws
-    device: SampleDraws
-    stats: Collector
-    sums: dict[str, Tensor]
-    """Sums over samples that running means are moved by; all but the first element, which is their number."""
-
-    def add(self, name: str, values: Tensor) -> None:
-        """Add `[N, …]` to the sum called `name`."""
-        values = values.detach()
-        total = torch.cat([values.new_full([1], len(values)), values.sum(0).reshape(-1)])
-        self.sums[name] = self.sums[name] + total if name in self.sums else total
-
-
-_Loss = Callable[[TrainState, _Micro], Tensor]
-"""The loss of each sample, `[N]`; of some samples where the phase takes not all."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Phase:
     """One loss, and the network that it moves."""
 
@@ -110,7 +64,7 @@ class _Phase:
     optimizer: torch.optim.Adam
     interval: int
     """Taken every so many steps, and weighted by as much."""
-    loss: _Loss
+    loss: Loss
     key: tuple[int, ...]
     """Of its random sources, short of the sample."""
     every: int = 1
@@ -177,12 +131,12 @@ def train_step(
 
 def _phases(state: TrainState, hyper: Hyperparameters, seed: int) -> list[_Phase]:
     """The phases in the order they run."""
-    rows: list[tuple[str, torch.optim.Adam, int, _Loss, int]] = [("G", state.G_opt, 1, _g_main, 1)]
+    rows: list[tuple[str, torch.optim.Adam, int, Loss, int]] = [("G", state.G_opt, 1, g_main, 1)]
     if hyper.pl_weight > 0:
-        rows.append(("G", state.G_opt, G_REG_INTERVAL, _g_path_length, _PL_EVERY))
-    rows.append(("D", state.D_opt, 1, _d_main, 1))
+        rows.append(("G", state.G_opt, G_REG_INTERVAL, g_path_length, _PL_EVERY))
+    rows.append(("D", state.D_opt, 1, d_main, 1))
     if hyper.r1_gamma > 0:
-        rows.append(("D", state.D_opt, D_REG_INTERVAL, _d_r1, 1))
+        rows.append(("D", state.D_opt, D_REG_INTERVAL, d_r1, 1))
     return [
         _Phase(
             name=name,
@@ -205,15 +159,8 @@ def _fit_gradients(
     """
     while True:
         own = Collector()
-        sums: dict[str, Tensor] = {}
-        fits = True
-        try:
-            _accumulate_gradients(state, phase, batch, micro_batch, own, sums)
-        except RuntimeError as error:  # CUDA's is a class of its own, those of the CPU and MPS are not
-            if not _is_out_of_memory(error):
-                raise
-            fits = False
-        if batch.team.smallest(int(fits)):
+        sums = _try_gradients(state, phase, batch, micro_batch, own)
+        if sums is not None:
             gradients = [p.grad for p in phase.trainable if p.grad is not None]
             batch.team.sum_([*gradients, *sums.values()])
             _move_running_means(state, sums)
@@ -230,6 +177,72 @@ def _fit_gradients(
             torch.cuda.empty_cache()
 
 
+def _try_gradients(
+    state: TrainState, phase: _Phase, batch: _Batch, micro_batch: int, stats: Collector
+) -> dict[str, Tensor] | None:
+    """Accumulate the gradients of this process's share; what it summed besides, or None where memory ran out."""
+    sums: dict[str, Tensor] = {}
+    pl_mean: Tensor | None = None
+    if phase.loss is g_path_length and not _is_one_part(state, batch, micro_batch):
+        # The mean takes in the whole batch before any part of it goes backwards, so lengths are measured first.
+        lengths: dict[str, Tensor] = {}
+        if not _fits(batch.team, partial(_measure_lengths, state, phase, batch, micro_batch, lengths)):
+            return None
+        batch.team.sum_(list(lengths.values()))
+        pl_mean = moved_pl_mean(state, lengths)
+    accumulate = partial(_accumulate_gradients, state, phase, batch, micro_batch, stats, sums, pl_mean)
+    return sums if _fits(batch.team, accumulate) else None
+
+
+def _fits(team: Team, compute: Callable[[], None]) -> bool:
+    """Compute, and whether memory sufficed in every process."""
+    fits = True
+    try:
+        compute()
+    except RuntimeError as error:  # CUDA's is a class of its own, those of the CPU and MPS are not
+        if not _is_out_of_memory(error):
+            raise
+        fits = False
+    return bool(team.smallest(int(fits)))
+
+
+def _is_one_part(state: TrainState, batch: _Batch, micro_batch: int) -> bool:
+    """Whether the whole batch is computed at once, here."""
+    whole = whole_groups(state.D, batch.share.batch, micro_batch)
+    return batch.team.size == 1 and len(parts(state.D, batch.share, whole)) == 1
+
+
+def _micros(
+    state: TrainState,
+    phase: _Phase,
+    batch: _Batch,
+    micro_batch: int,
+    stats: Collector,
+    sums: dict[str, Tensor],
+    pl_mean: Tensor | None = None,
+) -> Iterator[Micro]:
+    """The micro-batches of this process's share that have a part in the phase."""
+    share = batch.share
+    for numbers in parts(state.D, share, whole_groups(state.D, share.batch, micro_batch)):
+        numbers = numbers[numbers % phase.every == 0]  # noqa: PLW2901 - the rest has no part in this phase
+        if not len(numbers):
+            continue
+        cpu, device = sample_draws(phase.key, numbers, batch.reals.device)
+        own = torch.from_numpy(numbers - share.start).to(batch.reals.device)
+        yield Micro(
+            numbers=numbers,
+            reals=batch.reals[own],
+            real_c=batch.real_c[own],
+            fake_c=batch.fake_c[own],
+            hyper=batch.hyper,
+            cpu=cpu,
+            device=device,
+            stats=stats,
+            sums=sums,
+            pl_mean=pl_mean,
+        )
+
+
 def _accumulate_gradients(
     state: TrainState,
     phase: _Phase,
@@ -237,43 +250,35 @@ def _accumulate_gradients(
     micro_batch: int,
     stats: Collector,
     sums: dict[str, Tensor],
+    pl_mean: Tensor | None,
 ) -> None:
-    share = batch.share
-    num_taken = -(-share.batch // phase.every)
+    num_taken = -(-batch.share.batch // phase.every)
     phase.optimizer.zero_grad(set_to_none=True)
     _require_grad(phase.trainable, True)
     try:
-        for numbers in parts(state.D, share, whole_groups(state.D, share.batch, micro_batch)):
-            numbers = numbers[numbers % phase.every == 0]  # noqa: PLW2901 - the rest has no part in this phase
-            if not len(numbers):
-                continue
-            cpu, device = sample_draws(phase.key, numbers, batch.reals.device)
-            own = torch.from_numpy(numbers - share.start).to(batch.reals.device)
-            micro = _Micro(
-                numbers=numbers,
-                reals=batch.reals[own],
-                real_c=batch.real_c[own],
-                fake_c=batch.fake_c[own],
-                hyper=batch.hyper,
-                cpu=cpu,
-                device=device,
-                stats=stats,
-                sums=sums,
-            )
+        for micro in _micros(state, phase, batch, micro_batch, stats, sums, pl_mean):
             (phase.loss(state, micro).sum() * (phase.interval / num_taken)).backward()
     finally:
         _require_grad(phase.trainable, False)
 
 
+def _measure_lengths(
+    state: TrainState, phase: _Phase, batch: _Batch, micro_batch: int, sums: dict[str, Tensor]
+) -> None:
+    """Sum the path lengths of this process's share, with the draws that the phase itself will make."""
+    for micro in _micros(state, phase, batch, micro_batch, Collector(), sums):
+        micro.add("lengths", draw_lengths(state, micro))
+    sums.pop("w", None)
+
+
 @torch.no_grad()
 def _move_running_means(state: TrainState, sums: dict[str, Tensor]) -> None:
     """Move what follows the whole batch; values that are not finite must not spoil it for good."""
-    means = {name: total[1:] / total[0] for name, total in sums.items()}
-    if "w" in means and (beta := state.G.mapping.w_avg_beta) is not None:
-        state.G.mapping.w_avg.copy_(means["w"].lerp(state.G.mapping.w_avg, beta))
-    if "lengths" in means:
-        moved = state.pl_mean.lerp(means["lengths"][0], _PL_DECAY)
-        state.pl_mean.copy_(torch.where(moved.isfinite(), moved, state.pl_mean))
+    if "w" in sums and (beta := state.G.mapping.w_avg_beta) is not None:
+        mean = sums["w"][1:] / sums["w"][0]
+        state.G.mapping.w_avg.copy_(mean.lerp(state.G.mapping.w_avg, beta))
+    if "lengths" in sums:
+        state.pl_mean.copy_(moved_pl_mean(state, sums))
     if "signs" in sums and state.ada is not None:
         state.ada.observe_sums(sums["signs"][1], sums["signs"][0])
 
@@ -281,69 +286,6 @@ def _move_running_means(state: TrainState, sums: dict[str, Tensor]) -> None:
 def _is_out_of_memory(error: RuntimeError) -> bool:
     words = ("out of memory", "not enough memory", "can't allocate memory")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
-
-
-def _g_main(state: TrainState, micro: _Micro) -> Tensor:
-    logits = _discriminate(state, _generate(state, micro), micro.fake_c, micro)
-    loss = logistic_real(logits)
-    micro.stats.report("Loss/scores/fake", logits)
-    micro.stats.report("Loss/signs/fake", logits.detach().sign())
-    micro.stats.report("Loss/G/loss", loss)
-    return loss[:, 0]
-
-
-def _g_path_length(state: TrainState, micro: _Micro) -> Tensor:
-    """Against the mean of the batches before: the paper's takes in this one first, a hundredth of the way.
-
-    That mean would have to be known of all micro-batches and processes before any of them could go backwards.
-    """
-    ws = _draw_ws(state, micro)
-    images = state.G.synthesis(ws, generator=micro.device)
-    lengths = path_lengths(images, ws, micro.device.normal(images.shape, images.dtype))
-    micro.add("lengths", lengths)
-    penalty = (lengths - state.pl_mean).square()
-    micro.stats.report("Loss/pl_penalty", penalty)
-    return penalty * micro.hyper.pl_weight
-
-
-def _d_main(state: TrainState, micro: _Micro) -> Tensor:
-    with torch.no_grad():
-        fakes = _generate(state, micro)
-    fake_logits = _discriminate(state, fakes, micro.fake_c, micro)
-    real_logits = _discriminate(state, micro.reals, micro.real_c, micro)
-    loss = logistic_fake(fake_logits) + logistic_real(real_logits)
-    if state.ada is not None:
-        micro.add("signs", real_logits.detach().sign().nan_to_num())
-    micro.stats.report("Loss/scores/real", real_logits)
-    micro.stats.report("Loss/signs/real", real_logits.detach().sign())
-    micro.stats.report("Loss/D/loss", loss)
-    return loss[:, 0]
-
-
-def _d_r1(state: TrainState, micro: _Micro) -> Tensor:
-    reals = micro.reals.detach().requires_grad_()
-    logits = _discriminate(state, reals, micro.real_c, micro)
-    penalty = r1_penalty(reals, logits)
-    micro.stats.report("Loss/r1_penalty", penalty)
-    return penalty * (micro.hyper.r1_gamma / 2)
-
-
-def _generate(state: TrainState, micro: _Micro) -> Tensor:
-    return state.G.synthesis(_draw_ws(state, micro), generator=micro.device)
-
-
-def _draw_ws(state: TrainState, micro: _Micro) -> Tensor:
-    """Fresh ws `[N, num_ws, w_dim]`, some of them mixed of two."""
-    z = micro.device.normal([len(micro.numbers), state.G.z_dim])
-    ws = state.G.mapping(z, micro.fake_c, skip_w_avg_update=True)
-    micro.add("w", ws[:, 0])
-    return mix_styles(state.G, ws, micro.fake_c, micro.hyper.style_mixing, micro.cpu, micro.device)
-
-
-def _discriminate(state: TrainState, images: Tensor, c: Tensor, micro: _Micro) -> Tensor:
-    if state.augment is not None:
-        images = state.augment(images, generator=micro.cpu)
-    return state.D(images, c)
 
 
 def _require_grad(parameters: list[nn.Parameter], value: bool) -> None:

@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stylegan.atomic import atomic_path, write_atomic
+from stylegan.atomic import atomic_path, temporary_name, write_atomic
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX file modes and signals")
 
@@ -91,3 +92,73 @@ def test_a_kill_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_text() == "old"
     write_atomic(path, "new")
     assert path.read_text() == "new"
+
+
+def test_a_file_is_checked_before_it_has_its_name(tmp_path: Path) -> None:
+    def refuse(temporary: Path) -> None:
+        assert temporary.read_text() == "new"
+        raise OSError("damaged")
+
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with (
+        pytest.raises(OSError, match="damaged"),
+        atomic_path(path, check=refuse, keep=tmp_path / "kept") as new,
+    ):
+        new.write_text("new")
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("x.txt", "old")]
+
+
+def test_the_file_before_is_kept(tmp_path: Path) -> None:
+    for text in ("1", "2", "3"):
+        with atomic_path(tmp_path / "x", keep=tmp_path / "before") as temporary:
+            temporary.write_text(text)
+    assert ((tmp_path / "x").read_text(), (tmp_path / "before").read_text()) == ("3", "2")
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_appeared_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", lambda *paths: (_ for _ in ()).throw(PermissionError()))
+    with pytest.raises(FileExistsError) as error, atomic_path(tmp_path / "x", replace=False) as temporary:
+        temporary.write_text("mine")
+        (tmp_path / "x").write_text("theirs")
+    assert error.value.filename == str(tmp_path / "x")
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("x", "theirs")]
+    with atomic_path(tmp_path / "y", replace=False) as temporary:
+        temporary.write_text("mine")
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["x", "y"]
+
+
+@POSIX
+def test_leftovers_of_the_dead_are_swept(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    mine = temporary_name("x", ".png")
+    host = mine.split(".")[2].split("-")[0]
+    gone = [f".x.{host}-{dead.pid}.tmp.png", f".a.b.{host}-{dead.pid}.tmp", f".frames.{host}-{dead.pid}.tmp"]
+    kept = [
+        mine,
+        f".x.000000-{dead.pid}.tmp.png",
+        f".x.{host}-1.tmp",
+        f"x.{host}-{dead.pid}.tmp",
+        ".tmp",
+        "tmp.png",
+    ]
+    for name in (*gone[:2], *kept):
+        (tmp_path / name).touch()
+    (tmp_path / gone[2]).mkdir()
+    (tmp_path / gone[2] / "frame").touch()
+    write_atomic(tmp_path / "new", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "new"])
+
+
+def test_an_error_whose_name_cannot_be_changed_still_names_the_file(tmp_path: Path) -> None:
+    class StiffError(PermissionError):
+        filename = property(lambda self: None)  # type: ignore[assignment]
+
+    with pytest.raises(PermissionError) as error, atomic_path(tmp_path / "x"):
+        raise StiffError(errno.EACCES, "no")
+    assert error.value.filename == str(tmp_path / "x")

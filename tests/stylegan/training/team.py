@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from stylegan.distributed import ALONE, Team, join
+from stylegan.training import phases as phases_module
 from stylegan.training import step as step_module
 from stylegan.training.deal import deal
 from stylegan.training.plan import Plan
@@ -73,14 +74,14 @@ def _pictures(step: int) -> Tensor:
 
 
 def _run_out_of_memory(plan: Plan, team: Team) -> int:
-    original = step_module._d_main
+    original = step_module.d_main
 
-    def d_main(state: step_module.TrainState, micro: step_module._Micro) -> Tensor:
+    def d_main(state: step_module.TrainState, micro: phases_module.Micro) -> Tensor:
         if team.rank == 1 and len(micro.reals) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return original(state, micro)
 
-    step_module._d_main = d_main  # type: ignore[assignment]
+    step_module.d_main = d_main  # type: ignore[assignment]
     take_steps(plan, team, num=1)
     return plan.micro_batch
 

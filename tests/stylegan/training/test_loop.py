@@ -19,6 +19,7 @@ from stylegan.archive import ArchiveWriter
 from stylegan.checkpoint import load_network, read_meta
 from stylegan.errors import ArchiveError, StyleganError, TrainingError
 from stylegan.training import loop
+from stylegan.training import phases as phases_module
 from stylegan.training import step as step_module
 from stylegan.training.loop import TrainSummary, train
 from stylegan.training.plan import make_plan
@@ -247,14 +248,14 @@ def test_a_picture_damaged_from_the_start_leaves_no_folder(
 def test_running_out_of_memory_is_said_once(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = step_module._d_main
+    original = step_module.d_main
 
-    def d_main(state: step_module.TrainState, micro: step_module._Micro) -> torch.Tensor:
+    def d_main(state: step_module.TrainState, micro: phases_module.Micro) -> torch.Tensor:
         if len(micro.reals) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return original(state, micro)
 
-    monkeypatch.setattr(step_module, "_d_main", d_main)
+    monkeypatch.setattr(step_module, "d_main", d_main)
     run = train(start(data, tmp_path, kimg=0.012, micro_batch=4)).run
     log = (run / "log.txt").read_text()
     assert (
@@ -338,8 +339,8 @@ class TestDivergence:
         monkeypatch.setattr("stylegan.training.divergence.MAX_BAD_ROUNDS", 1)
         session = start(data, tmp_path, kimg=1, batch=2)
         before = (session.run / "state-latest.pt").read_bytes()
-        original = getattr(step_module, loss)
-        monkeypatch.setattr(step_module, loss, lambda *args: original(*args) * math.nan)
+        original = getattr(phases_module, loss)
+        monkeypatch.setattr(phases_module, loss, lambda *args: original(*args) * math.nan)
         with pytest.raises(
             TrainingError, match=r"gradients stay non-finite at kimg 0\.008; stopped"
         ) as stopped:

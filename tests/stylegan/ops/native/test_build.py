@@ -185,6 +185,14 @@ def test_a_lock_whose_process_died_binds_nobody(tiny: Path) -> None:
     assert answer(build("cpu")) == 42
 
 
+def test_what_a_killed_build_left_is_removed_by_the_next(tiny: Path) -> None:
+    leftover = library_path(toolchain("cpu")).parent.parent / ".cpu-0123456789.k1lled"
+    leftover.mkdir(parents=True)
+    (leftover / "add.o").touch()
+    assert answer(build("cpu")) == 42
+    assert not leftover.exists()
+
+
 def test_the_library_keeps_to_the_stable_abi(built_ops: Path) -> None:
     """Symbols of torch's C++ interfaces, which change from release to release, must not be needed."""
     nm = shutil.which("nm")

@@ -1,0 +1,71 @@
+"""What torchrun says, a team of one, and how failures are put in words."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylegan import distributed
+from stylegan.distributed import ALONE, join, launch_of
+from stylegan.errors import ConfigError, TrainingError
+
+SAID = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "TORCHELASTIC_RUN_ID": "bend-7"}
+
+
+def test_nobody_is_launched_by_other_means() -> None:
+    assert launch_of({"RANK": "1", "WORLD_SIZE": "2"}) is None
+
+
+def test_what_torchrun_says_is_understood() -> None:
+    launch = launch_of(SAID | {"TORCHELASTIC_RESTART_COUNT": "3"})
+    assert launch is not None
+    assert (launch.rank, launch.size, launch.local_rank) == (1, 2, 0)
+    assert (launch.name, launch.num_restarts) == ("bend-7", 3)
+
+
+def test_a_launch_without_a_name_is_known_by_its_launcher() -> None:
+    first, again = (launch_of(SAID | {"TORCHELASTIC_RUN_ID": "none"}) for _ in range(2))
+    assert first is not None
+    assert first == again
+    assert first.name not in ("", "none")
+
+
+def test_alone_every_exchange_is_free() -> None:
+    tensor = torch.ones(3)
+    with join() as team:
+        assert (team.rank, team.size, team.is_first) == (0, 1, True)
+        team.sum_([tensor])
+        team.copy_first_([tensor])
+        assert (team.largest(4), team.smallest(4), team.first_says("so")) == (4, 4, "so")
+        with team.first_goes_first():
+            team.wait()
+    assert torch.equal(tensor, torch.ones(3))
+    assert (ALONE.num_bytes, ALONE.num_exchanges) == (0, 0)
+
+
+def test_buckets_are_of_one_kind_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "_BUCKET_BYTES", 40)
+    tensors = [
+        torch.zeros(4),
+        torch.zeros(3, dtype=torch.float64),
+        torch.zeros(5),
+        torch.zeros(2),
+        torch.zeros(99),
+    ]
+    sizes = [[tensor.numel() for tensor in bucket] for bucket in distributed._buckets(tensors)]
+    assert sizes == [[4, 5], [2], [99], [3]]
+
+
+def test_failures_in_words() -> None:
+    assert distributed._in_words(TrainingError("what, why, mend"), 1) == "what, why, mend"
+    full = OSError(28, "No space left on device", str(Path("/runs/log.txt")))
+    assert distributed._in_words(full, 1) == "/runs/log.txt: No space left on device, says process 1"
+    assert "process 1 failed with KeyError('x')" in distributed._in_words(KeyError("x"), 1)
+
+
+def test_a_device_that_cannot_be_shared_is_refused() -> None:
+    launch = launch_of(SAID)
+    assert launch is not None
+    with pytest.raises(ConfigError, match="cuda:1: cannot be shared by 2 processes"):
+        distributed._own_device("cuda:1", launch)
+    assert distributed._own_device("cpu", launch) == torch.device("cpu")
