@@ -2,13 +2,17 @@
 
 import importlib.util
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 
 import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from bend.cli import bend
+from tests.shortened import NOT_RUN, shortened
 from tests.typed_lines import commands, examples, parse, typed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,10 +83,57 @@ def test_links_between_files_lead_somewhere(page: Path) -> None:
     assert not broken
 
 
+def test_every_page_stands_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert {page for page in pages if f"]({page}" not in index} == set()
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_typed_lines_parse(page: Path) -> None:
     for line in typed(page.read_text("utf-8")):
         parse(line)
+
+
+def test_shortened_lines_are_those_of_the_page() -> None:
+    lines = [
+        "bend finetune --data a.zip --kimg 8 --batch 16 -o runs",
+        "bend studio --runs runs",
+        "bend render grid --network runs/00000-a-b@2 -o g.png",
+        "bend render latent-walk --seeds 0-7 --seconds 20 -o w.mp4",
+    ]
+    assert [" ".join(words) for words in shortened(lines)] == [
+        "finetune --data a.zip --kimg 0.032 -o runs --batch 8",
+        "render grid --network runs/00000-a-b -o g.png",
+        "render latent-walk --seeds 0-7 -o w.mp4 --seconds 0.5",
+    ]
+    assert all(name in HELPS for name in NOT_RUN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md"])
+def test_typed_lines_run_one_after_another(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _newcomers_folder(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    lines = list(shortened(typed((ROOT / page).read_text("utf-8"))))
+    assert len(lines) > 10
+    for words in lines:
+        result = CliRunner().invoke(bend, words, prog_name="bend")
+        assert result.exit_code == 0, f"bend {' '.join(words)}\n{result.output}\n{result.exception!r}"
+        written = [
+            words[at + 1] for at, word in enumerate(words[:-1]) if word in {"-o", "--sheet", "--graph"}
+        ]
+        assert all(Path(name).exists() for name in written if "--dry-run" not in words), words
+
+
+def _newcomers_folder(folder: Path) -> None:
+    """What lies around somebody who has just cloned, and for whom the scraping went well."""
+    shutil.copytree(ROOT / "datasets", folder / "datasets")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    for gathered in ("photos", "lichen"):
+        shutil.copytree(ROOT / "datasets" / "sample", folder / gathered)
 
 
 @pytest.mark.skipif(
