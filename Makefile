@@ -27,7 +27,7 @@ TORCH_NOTE := no GPU seen and no CPU build of torch at hand: on Linux the usual 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-slow test-all lint format bench docs clean distclean FORCE
+.PHONY: help install install-dev demo test test-slow test-all lint format bench scoreboard audit docs clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -59,6 +59,7 @@ lint: $(VENV)/.installed-dev  ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/licences.py
 
 format: $(VENV)/.installed-dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -66,6 +67,12 @@ format: $(VENV)/.installed-dev  ## let ruff mend what it can
 
 bench: $(VENV)/.installed-dev  ## run every script in benchmarks/
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+scoreboard: $(VENV)/.installed-dev  ## the reliability suites in their long form, and their figures (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.reliability.scoreboard
+
+audit: $(VENV)/.installed-dev  ## known holes in what is installed; needs pip-audit in .venv, and the network
+	$(BIN)/pip-audit --skip-editable
 
 docs: $(VENV)/.installed-dev  ## write docs/commands/ anew from the commands' help
 	$(BIN)/python docs/generate.py

@@ -3,29 +3,26 @@
 A film file appears under its name only when it is whole. A folder keeps every frame that was finished, and
 the same command draws only what is missing; frames of other work are never written over unless forced. What
 the frames show is the caller's (`bend.latent_walk`); the encoders are `bend.video`'s, and run in a thread beside the
-drawing (`bend.background`).
+drawing (`bend.background`). Several processes share the frames (`bend.shares`).
 """
 
 import re
-from collections.abc import Callable, Container, Iterator
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 from tqdm import tqdm
 
 from bend.background import in_background
 from bend.config import FilmConfig
 from bend.errors import RenderError
-from bend.picture import Pixels, Rendered, missing, refuse_existing, save_picture
+from bend.picture import Rendered, missing, refuse_existing, save_picture
 from bend.provenance import Provenance, read_provenance
+from bend.shares import Frames, drawn_together, own_share
 from bend.sound import hearing, load_track
 from bend.video import FILM_SUFFIXES, open_film
+from stylegan.distributed import Team, join
 
 __all__ = ["Frames", "check_output", "is_folder", "write_film"]
-
-# Given which frames are wanted, yields (index, uint8 [H, W, 3]) in order; may yield others of the same batch
-# too, so that a film taken up again is drawn in the same batches, to the same bytes, as one drawn at once.
-Frames: TypeAlias = Callable[[Container[int]], Iterator[tuple[int, Pixels]]]
 
 _FRAME = re.compile(r"frame\d{6,}\.png")
 
@@ -76,42 +73,59 @@ def write_film(
     track = None if config.audio is None else load_track(Path(config.audio))
     if track is not None:
         provenance = provenance.about(audio_sha256=track.sha256)
-    with hearing(track):
+    with hearing(track), join() as team:
         if is_folder(output):
-            return _write_folder(output, frames, config, provenance, force)
-        return _write_file(output, frames, config, provenance)
+            return _write_folder(output, frames, config, provenance, force, team)
+        if team.size == 1:
+            return _write_file(output, frames, config, provenance, force)
+        with drawn_together(output, frames, config.num_frames, team) as drawn:
+            if team.is_first:
+                return _write_file(output, drawn, config, provenance, force)
+        return Rendered(output=output, num_pictures=config.num_frames, num_drawn=0, size=None)
 
 
-def _write_file(output: Path, frames: Frames, config: FilmConfig, provenance: Provenance) -> Rendered:
+def _write_file(
+    output: Path, frames: Frames, config: FilmConfig, provenance: Provenance, force: bool
+) -> Rendered:
     size = (0, 0)
     wanted = range(config.num_frames)
-    with (
-        open_film(output, config, provenance) as encode,
-        in_background(encode) as write,
-        _progress(len(wanted), 0) as bar,
-    ):
-        for _, frame in frames(wanted):
-            size = (frame.shape[1], frame.shape[0])
-            write(frame)
-            bar.update()
+    try:
+        with (
+            open_film(output, config, provenance, replace=force) as encode,
+            in_background(encode) as write,
+            _progress(len(wanted), 0) as bar,
+        ):
+            for _, frame in frames(wanted):
+                size = (frame.shape[1], frame.shape[0])
+                write(frame)
+                bar.update()
+    except FileExistsError:
+        raise RenderError(
+            f"{output} was made by another process meanwhile; give another -o, or --force to write over it"
+        ) from None
     return Rendered(output=output, num_pictures=len(wanted), num_drawn=len(wanted), size=size)
 
 
 def _write_folder(
-    folder: Path, frames: Frames, config: FilmConfig, provenance: Provenance, force: bool
+    folder: Path, frames: Frames, config: FilmConfig, provenance: Provenance, force: bool, team: Team
 ) -> Rendered:
     paths = [folder / f"frame{index:06d}.png" for index in range(config.num_frames)]
     notes = [provenance.about(frame=index) for index in range(config.num_frames)]
-    wanted = {path: (index, note) for index, (path, note) in enumerate(zip(paths, notes, strict=True))}
-    _clear_others(folder, set(paths), force)
-    todo = frozenset(missing(wanted, force))
+    todo: list[int] = []
+    if team.is_first:
+        wanted = {path: (index, note) for index, (path, note) in enumerate(zip(paths, notes, strict=True))}
+        _clear_others(folder, set(paths), force)
+        todo = missing(wanted, force)
+    todo = team.first_says(todo)
+    own = frozenset(own_share(todo, team))
     size = None
     with in_background(save_picture) as save, _progress(len(paths), len(paths) - len(todo)) as bar:
-        for index, frame in frames(todo) if todo else ():
-            if index in todo:
+        for index, frame in frames(own) if own else ():
+            if index in own:
                 size = (frame.shape[1], frame.shape[0])
                 save(paths[index], frame, notes[index])
-                bar.update()
+                bar.update(team.size)
+    team.wait()
     return Rendered(output=folder, num_pictures=len(paths), num_drawn=len(todo), size=size)
 
 

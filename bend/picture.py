@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from bend.errors import RenderError
 from bend.provenance import EXIF_DESCRIPTION, KEY, Provenance, png_is_whole, read_provenance
+from bend.ranks import leave_to_first
 from stylegan.atomic import atomic_path
 
 __all__ = [
@@ -105,11 +106,12 @@ def exif_note(note: str) -> bytes:
 
 
 def check_picture_output(path: Path, force: bool) -> None:
-    """Refuse, before any work, a place where a picture cannot go.
+    """Refuse, before any work, a place where a picture cannot go; of several processes, only the first goes on.
 
     Raises:
         RenderError: a suffix that is no picture format, or a file that exists and nobody said `--force`.
     """
+    leave_to_first()
     _known_suffix(path)
     refuse_existing(path, force)
 

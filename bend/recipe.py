@@ -52,6 +52,7 @@ COMMANDS = {
 """What a stage may do: name -> (module, attribute)."""
 _MOST_BYTES = 1 << 20
 _MOST_STAGES = 1000
+_HELP = ["-h", "--help"]  # as the command line has them: Click makes a command's help option once, for good
 _OURS = ("force", "as_json", "help", "dry_run", "resume", "list_sources")
 
 
@@ -111,7 +112,7 @@ class Stage:
             Exception: whatever the command raises.
         """
         obj = None if command_line is None else {COMMAND_LINE: command_line}
-        context = click.Context(click.Group("bend"), info_name="bend", obj=obj)
+        context = click.Context(click.Group("bend"), info_name="bend", obj=obj, help_option_names=_HELP)
         *groups, name = self.do.split()
         for depth, group in enumerate(groups, 1):
             context = click.Context(_descend(groups[:depth]), info_name=group, parent=context)
@@ -144,7 +145,7 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: more than a megabyte; a recipe is a short text")
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # bytes that are no text, no TOML, numbers without end
         raise RecipeError(f"{path} is no TOML: {error or 'nested too deeply'}") from None
     try:
         return _recipe(table)
@@ -243,6 +244,8 @@ def _plain(key: str, value: Any) -> Any:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, (str, int, float, bool)) for one in values):
         raise RecipeError(f"{key}: give a text, a number, true, false, or a list of them")
+    if any("\0" in str(one) for one in values):
+        raise RecipeError(f"{key}: a text with a zero character, which no command line can hold")
     return value
 
 
@@ -251,7 +254,7 @@ def _check(command: click.Command, stage: Stage) -> None:
     places = dict.fromkeys(("sample", "recipe", "finetune"), ".")
     words = stage.arguments(places)
     try:
-        values = command.make_context(stage.do, words).params
+        values = command.make_context(stage.do, words, help_option_names=_HELP).params
         checked_records(command, values)
         if stage.do == "finetune":
             given = {name: value for name, value in values.items() if value is not None}

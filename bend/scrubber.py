@@ -28,6 +28,7 @@ from bend.moving import draw_seeds
 from bend.picture import Pixels, Rendered, refuse_existing
 from bend.play import Moment
 from bend.provenance import describe
+from bend.ranks import leave_to_first
 from bend.score import read_card
 from bend.timeline import pick_columns
 from bend.training_time import TrainingTime, run_snapshots
@@ -71,6 +72,7 @@ def render_scrubber(
     """
     if output.suffix.lower() != ".html":
         raise RenderError(f"{output}: a scrubber is an .html file")
+    leave_to_first()
     refuse_existing(output, force)
     seeds = _USUAL_SEEDS if seeds is None else seeds
     columns, rows = grid or square(len(seeds))

@@ -25,6 +25,8 @@ from bend.progress import counted, picture_bar
 from bend.provenance import describe
 from bend.readiness import make_ready
 from bend.render import chunks, fitting_batch
+from bend.shares import own_share
+from stylegan.distributed import join
 from stylegan.generator import Generator
 
 __all__ = ["render_grid", "render_images"]
@@ -59,11 +61,14 @@ def render_images(
     work = describe("images", config, G, command)
     paths = {seed: folder / f"seed{seed:04d}.png" for seed in seeds}
     notes = {seed: work.about(seed=seed) for seed in seeds}
-    todo = set(missing({paths[seed]: (seed, notes[seed]) for seed in seeds}, force))
-    with picture_bar(len(seeds), len(seeds) - len(todo)) as bar:
-        for seed, picture in _of_seeds(G, config, seeds, todo):
-            save_picture(paths[seed], picture, notes[seed])
-            bar.update()
+    with join() as team:
+        wanted = {paths[seed]: (seed, notes[seed]) for seed in seeds}
+        todo = team.first_says(missing(wanted, force) if team.is_first else [])
+        with picture_bar(len(seeds), len(seeds) - len(todo)) as bar:
+            for seed, picture in _of_seeds(G, config, seeds, own_share(todo, team)):
+                save_picture(paths[seed], picture, notes[seed])
+                bar.update(team.size)
+        team.wait()
     width, height = config.size or (G.img_resolution, G.img_resolution)
     size = (width * config.scale, height * config.scale)
     return Rendered(output=folder, num_pictures=len(seeds), num_drawn=len(todo), size=size)

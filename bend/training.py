@@ -182,6 +182,8 @@ def _seconds_per_image(plan: Plan) -> float:
 def _train(session: Session) -> Report:
     """Train, with somebody looking on."""
     watch = RunWatch(session) if session.plan.team.is_first else None
+    if watch is not None:
+        watch.catch_up()
     return _summarize(train(session, on_snapshot=watch))
 
 

@@ -36,19 +36,22 @@ _H264_THREADS = 4
 
 
 @contextlib.contextmanager
-def open_film(path: Path, config: FilmConfig, provenance: Provenance) -> Iterator[WriteFrame]:
+def open_film(
+    path: Path, config: FilmConfig, provenance: Provenance, *, replace: bool = True
+) -> Iterator[WriteFrame]:
     """Open a film for writing, format by its suffix; call what it yields with each frame, uint8 `[H, W, 3]`.
 
     The file has its name only once it is whole: if anything stops the writing, nothing stays.
 
     Raises:
+        FileExistsError: a file appeared there meanwhile, and is not to be replaced.
         RenderError: a suffix that is no film format, or a film the format cannot hold.
         OSError: the folder cannot be written or the disk is full.
     """
     fps = _exact_rate(config.fps)
     note = provenance.to_json()
     suffix = path.suffix.lower()
-    with atomic_path(path) as temporary, contextlib.ExitStack() as stack:
+    with atomic_path(path, replace=replace) as temporary, contextlib.ExitStack() as stack:
         if suffix == ".mp4":
             track = None if config.audio is None else Path(config.audio)
             yield stack.enter_context(mp4(temporary, fps, note, crf=config.crf, track=track))

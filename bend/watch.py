@@ -11,6 +11,7 @@ from pathlib import Path
 from bend.errors import ScoreError
 from bend.pruning import choose_removals
 from bend.score import KINDS, RunScorer, ScoreCard, read_card, seeds_for
+from bend.timeline import NAME as TIMELINE_NAME
 from bend.timeline import RunTimeline
 from stylegan.checkpoint import list_snapshots
 from stylegan.training.loop import Reply
@@ -33,6 +34,7 @@ class RunWatch:
         plan = session.plan
         self._run = session.run
         self._config = plan.config
+        self._kimg = plan.state.cur_nimg / 1000  # when it was opened or resumed
         self._timeline = RunTimeline(str(plan.device), plan.config.bend)
         self._started = time.monotonic()
         self._alarmed = False
@@ -47,6 +49,14 @@ class RunWatch:
                 bend=plan.config.bend,
                 num_seeds=num_seeds if card is None else card.settings.num_seeds,
             )
+
+    def catch_up(self) -> None:
+        """Look at the last snapshot of a resumed run where a kill came between its writing and the look at it."""
+        seen = [(kimg, path) for kimg, path in list_snapshots(self._run) if kimg <= self._kimg]
+        sheet = self._run / TIMELINE_NAME
+        if seen and (not sheet.exists() or _written(sheet) < _written(seen[-1][1])):
+            kimg, path = seen[-1]
+            self(path, kimg)
 
     def __call__(self, path: Path, kimg: float) -> Reply:
         """Draw, score, judge and prune after the snapshot at `path`."""
@@ -122,6 +132,10 @@ class RunWatch:
         return [
             f"removed the snapshots at {', '.join(f'{kimg:g}' for kimg in gone)} kimg, little different from others"
         ]
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def _collapsed(card: ScoreCard) -> tuple[str, float] | None:

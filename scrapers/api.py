@@ -127,7 +127,7 @@ class Api:
         """The answer, or SourceError with the service's own words."""
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if reply.status >= 400:
             said = _words_of(answer) or (_plain(body) if answer is None else "")

@@ -12,6 +12,7 @@ byte more, the bytes are handed on as they are, and whether they are a picture i
 import json
 import os
 import re
+import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -111,6 +112,7 @@ class _Transfer:
                 file.write(self.body)
                 file.flush()
             os.fsync(file.fileno())
+        sys.audit("failpoint", "fetched", str(target))
         self.part.replace(target)
         if self.body is None:
             _note_path(self.part).unlink(missing_ok=True)

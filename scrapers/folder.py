@@ -7,6 +7,7 @@ and fetched ones whose turn has not come. Deleting `.scrape/` loses nothing but 
 import contextlib
 import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ class ScrapeFolder:
         """Bring a kept picture to its place; its line may then be written."""
         assert entry.file is not None
         self.staged(entry.ref, entry.fetched_url or entry.ref.image_url).replace(self.path / entry.file)
+        sys.audit("failpoint", "placed", entry.file)
 
     def forget(self, entry: Entry) -> None:
         """Remove what is left of a picture now that the manifest has its line."""

@@ -7,6 +7,7 @@ of the folder.
 """
 
 import sqlite3
+import sys
 import threading
 import time
 from pathlib import Path
@@ -62,6 +63,7 @@ class Journal:
 
     def keep_page(self, request: str, body: bytes) -> None:
         """Store an answer; `request` must hold no key."""
+        sys.audit("failpoint", "page", str(self._path))
         self._write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", request, body, time.time())
 
     def outcome(self, key: str) -> str | None:

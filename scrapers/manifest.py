@@ -8,6 +8,7 @@ Nothing in it depends on when or how fast things happened.
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -80,7 +81,10 @@ class Entry:
         Raises:
             ValueError: it is not one.
         """
-        record = json.loads(line)
+        try:
+            record = json.loads(line)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
         if not isinstance(record, dict):
             raise ValueError("not an object")
         try:
@@ -122,7 +126,9 @@ class Manifest:
     def append(self, entry: Entry) -> None:
         """Write a line and hand it to the operating system at once."""
         self._file.write(entry.to_json() + "\n")
+        sys.audit("failpoint", "line", str(self.path))
         self._file.flush()
+        sys.audit("failpoint", "entered", str(self.path))
 
 
 def read_manifest(path: Path) -> Iterator[Entry]:

@@ -7,7 +7,6 @@ repeats, the split, the end of what is wanted. The zips get their names only whe
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -58,7 +57,9 @@ class Shelves:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._archives = [
-                stack.enter_context(ArchiveWriter(out, progress=reading_bar("verifying")))
+                stack.enter_context(
+                    ArchiveWriter(out, replace=self._config.force, progress=reading_bar("verifying"))
+                )
                 for out in self._config.outs
             ]
             self._stack = stack.pop_all()
@@ -70,16 +71,23 @@ class Shelves:
         if error is not None:
             self._stack.__exit__(kind, error, trace)
             return
-        fresh: list[Path] = []
+        fresh: list[ArchiveWriter] = []
         try:
             with self._stack:  # leaving it names the zips, the main one last: with it, all are there
                 self._refuse_empty()
                 for archive in self._archives:
                     archive.finish()
-                fresh = [archive.path for archive in self._archives if not archive.path.exists()]
+                fresh = [archive for archive in self._archives if not archive.path.exists()]
+        except FileExistsError as there:
+            for archive in fresh:
+                if archive.is_named:  # the others are somebody else's
+                    archive.path.unlink(missing_ok=True)
+            raise PackageError(
+                f"{there.filename}: was made by another process meanwhile; use --force to replace it"
+            ) from None
         except BaseException:
-            for path in fresh:
-                path.unlink(missing_ok=True)
+            for archive in fresh:
+                archive.path.unlink(missing_ok=True)
             raise
         self._count()
 

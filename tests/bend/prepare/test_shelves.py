@@ -154,7 +154,15 @@ def test_if_one_cannot_get_its_name_the_other_does_not_either(
             raise OSError(5, "Input/output error", str(target))
         return replace(path, target)
 
+    link = Path.hardlink_to
+
+    def fail_to_link(path: Path, target: Path) -> None:
+        if path.name == failing:
+            raise OSError(5, "Input/output error", str(path))
+        link(path, target)
+
     monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(Path, "hardlink_to", fail_to_link)
     with pytest.raises(OSError, match="Input/output error"):
         _package(tmp_path / "out" / "a.zip", folder, split=("test:0.5",))
     assert _all_files(tmp_path / "out") == []

@@ -1,0 +1,100 @@
+"""Who may come in."""
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bend.studio.guard import LOOPBACK, Guard
+
+TOKEN = "open-sesame"
+_SOCKET = "ws://127.0.0.1:8765/live"
+
+
+async def _hello(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("hello")
+
+
+async def _live(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.send_text("hello")
+    await socket.close()
+
+
+@pytest.fixture
+def client() -> TestClient:
+    routes = [
+        Route("/", _hello),
+        Route("/start", _hello),
+        Route("/assets/studio.js", _hello),
+        WebSocketRoute("/live", _live),
+    ]
+    return TestClient(
+        Guard(Starlette(routes=routes), token=TOKEN, hosts=LOOPBACK), base_url="http://127.0.0.1:8765"
+    )
+
+
+def test_the_token_opens_by_address_and_then_by_cookie(client: TestClient) -> None:
+    assert client.get("/start").status_code == 403
+    page = client.get(f"/?token={TOKEN}")
+    assert page.status_code == 200
+    cookie = page.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert client.get("/start").status_code == 200
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    assert page.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("token", ["", "open", "open-sesame2", "öffne"])
+def test_another_token_does_not(client: TestClient, token: str) -> None:
+    assert client.get("/start", params={"token": token}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "", "[::1"])
+def test_a_foreign_name_that_leads_here_does_not(client: TestClient, host: str) -> None:
+    assert client.get(f"/start?token={TOKEN}", headers={"host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:8765", "[::1]:8765", "LOCALHOST"])
+def test_loopback_by_any_name_and_port_does(client: TestClient, host: str) -> None:
+    assert client.get(f"/start?token={TOKEN}", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://127.0.0.1:8765", 200),
+        ("http://127.0.0.1:9999", 403),
+        ("http://evil.example", 403),
+        ("null", 403),
+    ],
+)
+def test_only_the_own_page_asks(client: TestClient, origin: str, status: int) -> None:
+    assert client.get(f"/start?token={TOKEN}", headers={"origin": origin}).status_code == status
+
+
+def test_the_pages_own_files_need_no_token(client: TestClient) -> None:
+    assert client.get("/assets/studio.js").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"cookie": "bend-studio=wrong"},
+        {"cookie": f"bend-studio={TOKEN}", "origin": "http://evil.example"},
+    ],
+)
+def test_the_socket_is_guarded_too(client: TestClient, headers: dict[str, str]) -> None:
+    with pytest.raises(WebSocketDisconnect) as refusal, client.websocket_connect(_SOCKET, headers=headers):
+        pass
+    assert refusal.value.code == 1008
+
+
+def test_the_socket_opens_with_the_token(client: TestClient) -> None:
+    with client.websocket_connect(f"{_SOCKET}?token={TOKEN}") as socket:
+        assert socket.receive_text() == "hello"

@@ -1,0 +1,114 @@
+"""The thread that plays: it answers, it follows the latest state, and an hour of it leaves nothing behind."""
+
+import gc
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from bend.errors import SettingsError
+from bend.studio.actions import Studio
+from bend.studio.config import StudioConfig
+from bend.studio.frames import Pace
+from bend.studio.instrument import Instrument, Message
+from bend.studio.patch import read_patch
+from bend.studio.shelf import Shelf
+from tests.bend.studio.conftest import eventually
+
+BENDS = [
+    ("rotate", ["25"]),
+    ("swirl", ["lfo(sine,0..90,2s)"]),
+    ("feedback", ["0.5", "2"]),
+    ("perturb", ["0.2", "1"]),
+]
+
+
+def test_nothing_is_drawn_that_nobody_looks_at(studio: Studio) -> None:
+    heard: list[Message] = []
+    studio.instrument._publish = heard.append
+    studio.instrument.play(read_patch({"network": studio.shelf.first, "wander": {"on": True}}))
+    assert studio.instrument.ask(lambda stage: stage.resolution).result(timeout=60) == 16
+    assert heard == []
+    studio.instrument.seat(+1)
+    eventually(lambda: bool(heard))
+
+
+def test_a_page_that_does_not_answer_gets_few_frames(studio: Studio) -> None:
+    heard: list[Message] = []
+    studio.instrument._publish = heard.append
+    studio.instrument.seat(+1)
+    studio.instrument.play(read_patch({"network": studio.shelf.first, "wander": {"on": True}}))
+    eventually(lambda: len(heard) >= 3)
+    studio.instrument.shown(10**9)  # a page cannot have shown what was not sent
+    assert studio.instrument._shown <= studio.instrument._sent
+
+
+def test_an_end_without_a_beginning_is_no_take(studio: Studio) -> None:
+    with pytest.raises(SettingsError, match="nothing was recorded"):
+        studio.instrument.end_take()
+
+
+def test_a_question_that_fails_harms_nobody_else(studio: Studio) -> None:
+    failing = studio.instrument.ask(lambda stage: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        failing.result(timeout=60)
+    assert studio.instrument.ask(lambda stage: "well").result(timeout=60) == "well"
+
+
+def test_previews_shrink_when_drawing_is_slow_and_grow_when_it_is_quick() -> None:
+    pace = Pace([1024, 512, 256, 128, 64, 32])
+    assert pace.most == 256
+    for _ in range(40):
+        pace.took(0.2, is_whole=False)
+    assert pace.most == 64
+    for _ in range(200):
+        pace.took(0.002, is_whole=False)
+    assert pace.most == 1024
+    pace.took(9.0, is_whole=True)
+    assert pace.most == 1024
+
+
+def test_the_thread_ends(config: StudioConfig) -> None:
+    instrument = Instrument(config, Shelf(config), lambda message: None)
+    instrument.close()
+    assert not any(thread.name == "studio-instrument" for thread in threading.enumerate())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_stays_flat_over_a_scripted_session(studio: Studio) -> None:
+    drawn = threading.Semaphore(0)
+
+    def look(message: Message) -> None:
+        if isinstance(message, bytes):
+            drawn.release()
+
+    instrument = studio.instrument
+    instrument._publish = look
+    instrument.seat(+1)
+    taps = ["b8.conv1", "b16.conv0", "b16.conv1"]
+
+    def play(number: int) -> None:
+        name, values = BENDS[number % len(BENDS)]
+        module = {"key": str(number), "name": name, "values": values, "tap": taps[number % 3]}
+        place = {"seeds": [number, number + 1, number + 2], "x": number % 7 / 7}
+        instrument.watch(tuple(taps[: number % 3]))
+        instrument.play(
+            read_patch({"network": studio.shelf.first, "place": place, "modules": [module] * (number % 2)})
+        )
+        assert drawn.acquire(timeout=60)
+        instrument.shown(instrument._sent)
+
+    for number in range(40):
+        play(number)
+    before = _resident_mb()
+    for number in range(40, 160):
+        play(number)
+    assert _resident_mb() - before < 48
+    hooks = instrument.ask(lambda stage: sum(len(module._forward_hooks) for module in stage.G.modules()))
+    assert hooks.result(timeout=60) == 0
+
+
+def _resident_mb() -> float:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20

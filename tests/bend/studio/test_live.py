@@ -1,0 +1,228 @@
+"""Playing over the socket, as a page does."""
+
+import io
+import time
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from starlette.testclient import TestClient
+
+from bend.cli import bend
+from tests.bend.studio.conftest import Player
+
+SWIRL = {"key": "s", "name": "swirl", "values": ["120"], "tap": "b16.conv0"}
+
+
+def _pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+@pytest.fixture
+def patch(client: TestClient) -> dict[str, Any]:
+    """The state at first."""
+    started = client.get("/start").json()
+    assert {bend["name"] for bend in started["bends"]} >= {"rotate", "perturb", "feedback"}
+    assert started["graph"]["resolution"] == 16
+    assert [layer["tap"] for layer in started["graph"]["layers"]][-1] == "b16.image"
+    found: dict[str, Any] = started["patch"]
+    return found
+
+
+def test_every_gesture_has_its_picture(player: Player, patch: dict[str, Any]) -> None:
+    meta, first = player.picture(patch)
+    assert meta["type"] == "image/png"
+    assert meta["size"] == [16, 16]
+    patch["place"]["x"] = 1.0
+    _, moved = player.picture(patch)
+    assert np.abs(_pixels(first) - _pixels(moved)).mean() > 1
+    patch["place"]["x"] = 0.0
+    patch["modules"] = [SWIRL]
+    _, bent = player.picture(patch)
+    assert np.abs(_pixels(first) - _pixels(bent)).mean() > 1
+    patch["modules"] = []
+    _, again = player.picture(patch)
+    assert np.array_equal(_pixels(first), _pixels(again))
+
+
+def test_what_moves_by_itself_sends_frame_after_frame(player: Player, patch: dict[str, Any]) -> None:
+    patch["wander"] = {"on": True, "path": "drift", "speed": 40, "reach": 1}
+    patch["trunc"] = "lfo(sine,0.2..1,1s)"
+    gesture = player.play(patch)
+    places = []
+    while len(places) < 6:
+        meta, _ = player.kind("frame")
+        if meta["gesture"] == gesture:
+            places.append((meta["place"]["x"], meta["place"]["y"]))
+            assert not meta["is_whole"]
+    assert len(set(places)) == 6
+
+
+def test_feature_maps_are_shown_of_what_is_watched(player: Player, patch: dict[str, Any]) -> None:
+    player.say(do="watch", taps=["b16.conv1", "ws", "b4.const", "nonsense"])
+    player.play(patch)
+    meta, sheet = player.kind("maps")
+    assert meta["order"] == ["b16.conv1", "ws", "b4.const", "nonsense"]
+    tiles = _pixels(sheet)
+    assert tiles[:40, :40].std() > 5
+    assert tiles[:40, 120:160].max() < 30
+
+
+def test_nonsense_is_answered_in_one_line_and_changes_nothing(player: Player, patch: dict[str, Any]) -> None:
+    _, before = player.picture(patch)
+    for nonsense in (
+        {"do": "explode"},
+        {"do": "play", "patch": {"network": 3}},
+        {"do": "play", "patch": {**patch, "modules": [{**SWIRL, "tap": "b999.conv0"}]}},
+        {"do": "play", "patch": {**patch, "network": "/etc/passwd"}},
+        {"do": "play", "patch": {**patch, "trunc": "audio(bass,0..1)"}},
+        {"do": "watch", "taps": "all"},
+        {"do": "roll", "num": -4},
+        {"do": "render-take", "name": "../../x"},
+        {"do": "keep-preset", "name": "../x"},
+        {"do": "stop-job", "number": 7},
+        ["not", "a", "table"],
+    ):
+        player._socket.send_json(nonsense)
+        meta, _ = player.kind("trouble")
+        assert "\n" not in meta["text"]
+    player._socket.send_text("{no json")
+    assert "JSON" in player.kind("trouble")[0]["text"]
+    _, after = player.picture(patch)
+    assert np.array_equal(_pixels(before), _pixels(after))
+
+
+def test_chances_live_and_breed(player: Player, patch: dict[str, Any]) -> None:
+    player.say(do="roll", num=2, seed=3)
+    first, second = player.kind("chance")[0], player.kind("chance")[0]
+    assert first["picture"].startswith("data:image/webp;base64,")
+    assert first["modules"]
+    player.until(lambda meta: meta == {"kind": "finished", "what": "roll"})
+    parents = [{**patch, "modules": one["modules"]} for one in (first, second)]
+    player.say(do="roll", num=1, seed=4, parents=parents)
+    child = player.kind("chance")[0]
+    player.picture({**patch, "modules": child["modules"]})
+
+
+def test_clusters_and_the_map_are_pictures(player: Player) -> None:
+    player.say(do="clusters")
+    found = player.kind("clusters")[0]["layers"]
+    assert sum(found["b16.conv1"]["channels"]) == 16
+    player.say(do="ground", key="k")
+    meta, sheet = player.kind("ground")
+    assert meta["key"] == "k"
+    assert _pixels(sheet).shape == (336, 336, 3)
+
+
+def test_the_downloaded_picture_is_made_again_from_its_recipe(
+    client: TestClient, player: Player, patch: dict[str, Any], tmp_path: Path
+) -> None:
+    patch["place"] |= {"x": 0.25, "seeds": [7, 8, 9]}
+    patch["modules"] = [SWIRL]
+    player.picture(patch)
+    downloaded = client.get("/picture.png").content
+    (tmp_path / "studio.png").write_bytes(downloaded)
+    recipe = client.get("/recipe")
+    assert tomllib.loads(recipe.text)["stage"][0]["do"] == "render plane"
+    (tmp_path / "studio.toml").write_bytes(recipe.content)
+    ran = CliRunner().invoke(bend, ["run", str(tmp_path / "studio.toml"), "-o", str(tmp_path / "again")])
+    assert ran.exit_code == 0, ran.output
+    again = _pixels((tmp_path / "again" / "studio.png").read_bytes())
+    assert np.abs(again - _pixels(downloaded)).max() <= 1
+    replayed = CliRunner().invoke(
+        bend, ["replay", str(tmp_path / "studio.png"), "-o", str(tmp_path / "r.png")]
+    )
+    assert replayed.exit_code == 0, replayed.output
+
+
+def test_a_place_off_the_map_travels_in_a_zip(
+    client: TestClient, player: Player, patch: dict[str, Any], tmp_path: Path
+) -> None:
+    patch["place"] |= {"mode": "pca", "x": 1.5}
+    player.picture(patch)
+    zipped = client.get("/recipe")
+    assert zipped.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(zipped.content)) as archive:
+        archive.extractall(tmp_path)
+    ran = CliRunner().invoke(bend, ["run", str(tmp_path / "studio.toml"), "-o", str(tmp_path / "out")])
+    assert ran.exit_code == 0, ran.output
+    again = _pixels((tmp_path / "out" / "studio.png").read_bytes())
+    assert np.abs(again - _pixels(client.get("/picture.png").content)).max() <= 1
+
+
+def test_presets_are_kept_and_forgotten(client: TestClient, player: Player, patch: dict[str, Any]) -> None:
+    patch["modules"] = [SWIRL]
+    player.picture(patch)
+    player.say(do="keep-preset", name="whirl")
+    state = player.kind("state")[0]
+    assert [preset["name"] for preset in state["presets"]] == ["whirl"]
+    assert state["presets"][0]["patch"]["modules"][0]["name"] == "swirl"
+    player.say(do="drop-preset", name="whirl")
+    assert player.kind("state")[0]["presets"] == []
+
+
+def test_a_performance_is_recorded_and_rendered(
+    client: TestClient, player: Player, patch: dict[str, Any], tmp_path: Path
+) -> None:
+    player.picture(patch)
+    player.say(do="record")
+    player.until(lambda meta: meta["kind"] == "frame" and meta["is_recording"])
+    for x in (0.2, 0.5, 1.0):
+        patch["place"]["x"] = x
+        player.picture(patch)
+    patch["modules"] = [SWIRL]
+    player.picture(patch)
+    player.say(do="end-record")
+    kept = player.kind("kept")[0]
+    assert kept["name"] == "take-001"
+    with zipfile.ZipFile(io.BytesIO(client.get("/takes/take-001.zip").content)) as archive:
+        assert sorted(archive.namelist()) == ["take-001/path.npz", "take-001/recipe.toml"]
+        stage = tomllib.loads(archive.read("take-001/recipe.toml").decode())["stage"][0]
+    assert stage["do"] == "render latent-walk"
+    assert "mix=0s:0," in stage["bend"][0]
+    player.say(do="render-take", name="take-001")
+    player.until(lambda meta: meta["kind"] == "jobs")
+    while True:
+        player.say(do="refresh")
+        (job,) = player.kind("state")[0]["jobs"]
+        if job["state"] not in ("waiting", "running"):
+            break
+        time.sleep(0.05)
+    assert job["state"] == "done", job
+    film = client.get("/takes/take-001.mp4")
+    (tmp_path / "take.mp4").write_bytes(film.content)
+    with av.open(str(tmp_path / "take.mp4")) as opened:
+        frames = [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
+    assert frames[0].shape == (512, 512, 3)
+    whole = _pixels(client.get("/picture.png").content)
+    last = np.asarray(Image.fromarray(frames[-1]).resize((16, 16), Image.Resampling.BOX)).astype(int)
+    assert np.abs(last - whole).mean() < 14
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/takes/..%2F..%2Fx.zip",
+        "/takes/none.mp4",
+        "/runs/..%2F/reals.png",
+        "/runs/x/reals.png",
+        "/assets/../app.py",
+    ],
+)
+def test_no_address_leads_to_other_files(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_two_pages_play_one_instrument(client: TestClient, player: Player, patch: dict[str, Any]) -> None:
+    with client.websocket_connect("/live") as socket:
+        other = Player(socket)
+        patch["place"]["x"] = 0.75
+        player.play(patch)
+        told = other.kind("patch")[0]["patch"]
+        assert told["place"]["x"] == 0.75

@@ -1,0 +1,281 @@
+"""The page in a real browser, played as a person does: drag, turn, drop, roll, record, render, train.
+
+Skipped where no Chromium is installed; the browser is the system's, since Playwright's own cannot be had everywhere.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+_CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
+)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(_CHROMIUM is None, reason="no Chromium is installed")]
+
+PATIENCE_MS = 30_000
+_COMMAND = (sys.executable, "-u", "-c", "from bend.cli import main; main()")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A studio with the embedded network, as `bend studio` starts it."""
+    folder = tmp_path_factory.mktemp("studio")
+    words = ["studio", "--port", "0", "--no-open", "--device", "cpu"]
+    words += ["--runs", str(folder / "runs"), "-o", str(folder / "kept")]
+    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
+    process = subprocess.Popen([*_COMMAND, *words], stdout=subprocess.PIPE, text=True, env=environment)
+    watchdog = threading.Timer(120, process.kill)
+    watchdog.start()
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    watchdog.cancel()
+    found = re.search(r"http://\S+", line)
+    assert found is not None, line
+    yield found[0]
+    process.terminate()
+    assert process.wait(timeout=90) == 143
+    process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless browser."""
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page at a desk, ready to be played; no error may be left in its console."""
+    # Playwright's waiting needs `eval`, which the page's own policy forbids; the tests of its looks keep the policy.
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme="dark", bypass_csp=True
+    )
+    opened = _open(context.new_page(), address)
+    yield opened
+    context.close()
+
+
+def _open(page: Page, address: str) -> Page:
+    page.set_default_timeout(PATIENCE_MS)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    expect(page.locator(".meter")).to_contain_text("px", timeout=PATIENCE_MS)
+    assert not errors
+    page.evaluate("bendStudio.store.take({...bendStudio.store.patch, modules: [], trunc: '1'})")
+    return page
+
+
+def _patch(page: Page) -> Any:
+    return page.evaluate("bendStudio.store.patch")
+
+
+def _looks(page: Page) -> str:
+    """What the canvas shows, as text that differs where pictures do."""
+    return str(page.evaluate("document.querySelector('canvas.picture').toDataURL('image/jpeg', 0.5)"))
+
+
+def _changes(page: Page, before: str) -> None:
+    page.wait_for_function(
+        "before => document.querySelector('canvas.picture').toDataURL('image/jpeg', 0.5) !== before",
+        arg=before,
+    )
+
+
+def test_the_token_leaves_the_address_and_a_stranger_is_refused(page: Page, address: str) -> None:
+    assert "token" not in page.url
+    page.reload()
+    expect(page.locator(".meter")).to_contain_text("px", timeout=PATIENCE_MS)
+    stranger = page.context.browser
+    assert stranger is not None
+    other = stranger.new_page()
+    answer = other.goto(address.partition("?")[0])
+    assert answer is not None
+    assert answer.status == 403
+    other.close()
+
+
+def test_dragging_the_map_moves_the_picture(page: Page) -> None:
+    before = _looks(page)
+    pad = page.locator(".map-pad").bounding_box()
+    assert pad is not None
+    page.mouse.move(pad["x"] + 40, pad["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(pad["x"] + 150, pad["y"] + 120, steps=12)
+    page.mouse.up()
+    _changes(page, before)
+    assert _patch(page)["place"]["x"] > 0.3
+    assert page.evaluate("bendStudio.lag()") > 0
+
+
+def test_everything_goes_by_keyboard(page: Page) -> None:
+    before = _looks(page)
+    page.get_by_role("slider", name="Point on the map").press("Shift+ArrowRight")
+    _changes(page, before)
+    knob = page.get_by_role("slider", name="Dial: 0 the base")
+    knob.press("ArrowDown")
+    assert float(knob.get_attribute("aria-valuenow") or 1) < 1
+    page.wait_for_timeout(500)
+    page.keyboard.press("Control+z")
+    expect(knob).to_have_attribute("aria-valuenow", "1")
+
+
+def test_a_bend_is_dropped_on_the_network_and_undone(page: Page) -> None:
+    before = _looks(page)
+    chip = page.get_by_role("button", name="swirl", exact=True)
+    node = page.locator('[data-tap="b16.conv1"]')
+    chip.scroll_into_view_if_needed()
+    start, end = chip.bounding_box(), node.bounding_box()
+    assert start is not None
+    assert end is not None
+    page.mouse.move(start["x"] + 8, start["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(start["x"] - 30, start["y"] + 30)
+    page.mouse.move(end["x"] + 20, end["y"] + 20, steps=6)
+    page.mouse.up()
+    _changes(page, before)
+    (module,) = _patch(page)["modules"]
+    assert (module["name"], module["tap"]) == ("swirl", "b16.conv1")
+    expect(node).to_have_class(re.compile("is-bent"))
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Move swirl degrees over time").click()
+    page.get_by_label("moved by").select_option("lfo")
+    page.wait_for_function("bendStudio.store.patch.modules[0].values[0].startsWith('lfo(sine')")
+    moving = _looks(page)
+    _changes(page, moving)
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_function("bendStudio.store.patch.modules.length === 0")
+
+
+def test_a_roll_is_taken_and_two_are_bred(page: Page) -> None:
+    page.get_by_label("how many").fill("3")
+    page.get_by_label("how many").press("Enter")
+    page.get_by_role("button", name="Roll", exact=True).click()
+    expect(page.locator(".chance")).to_have_count(3, timeout=PATIENCE_MS)
+    page.locator(".chance").first.click()
+    assert _patch(page)["modules"]
+    for number in (1, 2):
+        page.get_by_role("button", name=f"Parent {number}", exact=True).click()
+    page.get_by_role("button", name="Breed two").click()
+    expect(page.locator(".chance")).to_have_count(3, timeout=PATIENCE_MS)
+
+
+def test_controllers_and_clusters(page: Page) -> None:
+    page.get_by_role("button", name="Move truncation over time").click()
+    page.get_by_label("moved by").select_option("midi")
+    page.evaluate("bendStudio.sources.control('1/7', 127); bendStudio.sources.control('1/7', 0)")
+    page.wait_for_function("Number(bendStudio.store.patch.trunc) < 0.5")
+    page.get_by_label("moved by").select_option("none")
+    page.get_by_role("button", name="invert", exact=True).click()
+    page.locator(".where summary").click()
+    page.locator(".module").get_by_label("channels", exact=True).select_option("cluster")
+    expect(page.locator(".cluster").first).to_be_visible(timeout=PATIENCE_MS)
+    page.locator(".cluster").nth(1).click()
+    page.wait_for_function("bendStudio.store.patch.modules[0].channels === 'cluster=0,1'")
+
+
+def test_a_performance_is_recorded_kept_and_rendered(page: Page) -> None:
+    page.get_by_role("button", name="Record what is played").click()
+    expect(page.locator(".record")).to_have_attribute("aria-pressed", "true")
+    point = page.get_by_role("slider", name="Point on the map")
+    for _ in range(6):
+        point.press("ArrowRight")
+        page.wait_for_timeout(60)
+    page.get_by_role("button", name="Record what is played").click()
+    page.get_by_role("button", name="Render take-001").click()
+    film = page.get_by_role("link", name="Film of take-001")
+    expect(film).to_be_visible(timeout=120_000)
+    answer = page.request.get(page.url.rstrip("/") + (film.get_attribute("href") or ""))
+    assert answer.body()[4:8] == b"ftyp"
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Picture (PNG)").click()
+    assert Path(download.value.path()).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_presets_are_kept_and_morphed(page: Page) -> None:
+    for name, trunc in (("one", "0.2"), ("two", "1")):
+        page.evaluate("trunc => bendStudio.store.take({...bendStudio.store.patch, trunc})", trunc)
+        page.wait_for_timeout(300)
+        page.get_by_label("Name of the preset").fill(name)
+        page.get_by_role("button", name="Keep preset").click()
+        expect(page.get_by_role("button", name=f"Play {name}")).to_be_visible()
+    page.get_by_label("Morph from one preset to the other").fill("0.5")
+    page.wait_for_function("Math.abs(Number(bendStudio.store.patch.trunc) - 0.6) < 0.01")
+
+
+def test_a_training_is_started_watched_stopped_and_gone_on_with(page: Page, address: str) -> None:
+    page.get_by_role("button", name="Train", exact=True).first.click()
+    page.get_by_label("length, in thousands of pictures").fill("4")
+    page.get_by_label("length, in thousands of pictures").press("Tab")
+    page.locator(".train-form button").click()
+    job = page.locator(".job").first
+    expect(job).to_contain_text("running", timeout=PATIENCE_MS)
+    run = page.locator(".runs .panel").first
+    expect(run).to_contain_text("photos", timeout=180_000)
+    page.goto("about:blank")  # the page is closed, the training goes on
+    page.goto(address)
+    page.get_by_role("button", name="Train", exact=True).first.click()
+    expect(job).to_contain_text("running", timeout=PATIENCE_MS)
+    expect(run.locator("img").first).to_be_visible(timeout=180_000)
+    page.get_by_role("button", name="Stop faces64 on bundled photos, 4 kimg").click()
+    expect(job).to_contain_text("stopped", timeout=120_000)
+    page.get_by_role("button", name=re.compile("Go on with")).click()
+    expect(page.locator(".job").first).to_contain_text("going on", timeout=PATIENCE_MS)
+    expect(page.locator(".job").first).to_contain_text("running", timeout=PATIENCE_MS)
+    page.get_by_role("button", name=re.compile("Stop going on")).click()
+    expect(page.locator(".job").first).to_contain_text("stopped", timeout=120_000)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_no_serious_fault(browser: Browser, address: str, scheme: Any) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    for width, height, view in [
+        (1440, 900, "play"),
+        (1440, 900, "train"),
+        (360, 740, "play"),
+        (360, 740, "bends"),
+    ]:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=width < 1000
+        )
+        page = _open(context.new_page(), address)
+        page.locator(".chip", has_text="rotate").evaluate("chip => chip.click()")
+        page.locator(f'.view[data-view="{view}"]').click()
+        page.wait_for_timeout(300)
+        found = axe.Axe().run(page).response["violations"]
+        serious = [
+            (fault["id"], [node["html"][:120] for node in fault["nodes"][:4]])
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+        ]
+        assert not serious, (width, view, serious)
+        context.close()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1024, 1440, 3840])
+def test_nothing_spills_over_the_side(browser: Browser, address: str, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": max(width * 9 // 16, 640)})
+    page = _open(context.new_page(), address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    canvas = page.locator("canvas.picture").bounding_box()
+    assert canvas is not None
+    assert min(canvas["width"], canvas["height"]) >= 200
+    context.close()

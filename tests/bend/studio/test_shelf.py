@@ -1,0 +1,93 @@
+"""What there is, by names; and that a name is all that a page can say."""
+
+from pathlib import Path
+
+import pytest
+
+from bend.errors import SettingsError
+from bend.studio import training
+from bend.studio.config import StudioConfig
+from bend.studio.jobs import Jobs
+from bend.studio.shelf import BUNDLED, Shelf
+from tests.bend.runs import write_run
+
+TRICKS = ["..", "../..", "/etc", "00000-rocks-tiny/..", "", ".", "%2e%2e", "\0", "rocks.zip", "~"]
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    write_run(tmp_path / "runs")
+    (tmp_path / "runs" / "secret.png").write_bytes(b"no")
+    return Shelf(StudioConfig(runs=tmp_path / "runs", out=tmp_path / "studio"))
+
+
+def test_runs_stand_beside_the_embedded_network(shelf: Shelf) -> None:
+    names = [standing.name for standing in shelf.standing()]
+    assert names == ["faces64", "run:00000-rocks-tiny"]
+    assert shelf.first == "faces64"
+    (run,) = shelf.runs()
+    assert run["moments"] == [0, 0.25, 0.5, 1, 2, 4]
+    assert run["kimg"] == 4
+    assert run["data"] == "rocks.zip"
+    assert not run["can_resume"]
+
+
+def test_a_run_given_as_the_network_is_found_among_the_runs(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "runs")
+    shelf = Shelf(StudioConfig(runs=tmp_path / "runs", network=str(run), out=tmp_path / "studio"))
+    assert shelf.first == "run:00000-rocks-tiny"
+    assert shelf.find(shelf.first).network == str(run)
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_name_leads_out_of_the_run_folders(shelf: Shelf, trick: str) -> None:
+    with pytest.raises(SettingsError):
+        shelf.run_folder(trick)
+    with pytest.raises(SettingsError):
+        shelf.run_picture("00000-rocks-tiny", trick)
+    with pytest.raises(SettingsError):
+        shelf.find(trick)
+    with pytest.raises(SettingsError):
+        shelf.find(f"run:{trick}")
+
+
+def test_pictures_of_a_run_are_served_by_name(shelf: Shelf) -> None:
+    folder = shelf.run_folder("00000-rocks-tiny")
+    with pytest.raises(SettingsError, match="yet"):
+        shelf.run_picture(folder.name, "timeline.png")
+    (folder / "timeline.png").write_bytes(b"picture")
+    assert shelf.run_picture(folder.name, "timeline.png").read_bytes() == b"picture"
+    with pytest.raises(SettingsError, match="no picture"):
+        shelf.run_picture(folder.name, "training_options.json")
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"data": "/etc/passwd"}, "no data set"),
+        ({"base": "/tmp/x.pkl"}, "not on the shelf"),
+        ({"kimg": "lots"}, "give a number"),
+        ({"kimg": -1}, "give a number"),
+        ({"until": "dawn"}, "unknown"),
+        ({"snapshots": "$(rm)"}, "snapshots"),
+        ({"batch": 1e9}, "give a number"),
+    ],
+)
+def test_a_form_names_only_what_is_there(tmp_path: Path, answers: dict[str, object], said: str) -> None:
+    config = StudioConfig(runs=tmp_path / "runs", out=tmp_path / "studio")
+    jobs = Jobs()
+    form = {"data": BUNDLED, "base": "faces64", "kimg": 1, **answers}
+    with pytest.raises(SettingsError, match=said):
+        training.start(form, config, Shelf(config), jobs)
+    assert jobs.facts() == []
+    jobs.close()
+
+
+def test_a_studio_may_refuse_to_train(tmp_path: Path) -> None:
+    config = StudioConfig(runs=tmp_path / "runs", out=tmp_path / "studio", may_train=False)
+    jobs = Jobs()
+    with pytest.raises(SettingsError, match="no-train"):
+        training.start({}, config, Shelf(config), jobs)
+    with pytest.raises(SettingsError, match="no-train"):
+        training.resume("x", {}, config, Shelf(config), jobs)
+    jobs.close()

@@ -1,0 +1,124 @@
+"""The network on the stage draws what a render draws, however it came there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bend import render
+from bend.errors import SettingsError
+from bend.play import Moment
+from bend.recipe import Stage as Step
+from bend.studio.config import StudioConfig
+from bend.studio.patch import read_patch
+from bend.studio.recipes import still_recipe
+from bend.studio.shelf import Shelf
+from bend.studio.stage import Stage
+from stylegan.taps import taps
+from tests.bend.runs import write_run
+
+MODULES = [
+    {"name": "rotate", "values": ["30"], "tap": "b8.conv1"},
+    {"name": "perturb", "values": ["0.3", "1"], "tap": "b16.conv0"},
+]
+
+
+@pytest.fixture
+def stage(config: StudioConfig) -> Stage:
+    shelf = Shelf(config)
+    return Stage(shelf, shelf.first, device="cpu")
+
+
+def _draw(stage: Stage, facts: dict[str, object], seconds: float = 0.0) -> np.ndarray:
+    patch = read_patch({"network": stage.standing.name, **facts})
+    stage.prepare(patch, seconds)
+    w = stage.w(patch.place)
+    return stage.draw(patch, w, Moment(seconds=seconds, seed=patch.place.seeds[0]))
+
+
+def test_a_corner_of_the_map_is_its_seed(stage: Stage) -> None:
+    seeds = render.images(stage.G, [3, 4, 5])
+    for (x, y), picture in zip([(0, 0), (1, 0), (0, 1)], seeds, strict=True):
+        drawn = _draw(stage, {"place": {"seeds": [3, 4, 5], "x": x, "y": y}})
+        assert np.abs(drawn.astype(int) - picture).max() <= 1
+
+
+def test_bends_come_and_go_without_a_trace(stage: Stage) -> None:
+    plain = _draw(stage, {})
+    bent = _draw(stage, {"modules": MODULES})
+    assert np.abs(plain.astype(int) - bent).mean() > 2
+    assert np.array_equal(_draw(stage, {}), plain)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"place": {"seeds": [3, 4, 5], "x": 0.4, "y": 0.9}, "trunc": "0.6", "modules": MODULES},
+        {"place": {"seeds": [8, 4, 5], "x": 0.4}, "trunc": "lfo(sine,0..1,4s)", "noise_mode": "random"},
+    ],
+)
+def test_the_recipe_of_a_state_draws_the_same_picture(
+    stage: Stage, config: StudioConfig, facts: dict[str, object], tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    seconds = 1.3
+    drawn = _draw(stage, facts, seconds)
+    patch = read_patch({"network": stage.standing.name, **facts})
+    recipe = still_recipe(patch, Shelf(config), seconds, "t", str(tmp_path / "still.png"))
+    step = recipe.stages[0]
+    assert isinstance(step, Step)
+    step.run([*step.arguments({"recipe": str(tmp_path)}), "--device", "cpu"])
+    rendered = np.asarray(Image.open(tmp_path / "still.png"))
+    assert np.abs(rendered.astype(int) - drawn).max() <= 1
+
+
+def test_a_preview_is_the_image_so_far(stage: Stage) -> None:
+    assert stage.previews() == [16, 8, 4]
+    patch = read_patch({"network": stage.standing.name})
+    stage.prepare(patch)
+    w = stage.w(patch.place)
+    listeners: dict[str, torch.Tensor | None] = {"b8.image": None, "b16.conv1": None}
+    small = stage.draw(patch, w, Moment(), most=8, listeners=listeners)
+    assert small.shape == (8, 8, 3)
+    assert listeners["b8.image"] is not None
+    assert listeners["b16.conv1"] is None  # drawing had stopped before
+    assert not any(module._forward_hooks for module in stage.G.modules())
+
+
+def test_dial_and_timeline_turn_the_weights_and_turn_them_back(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "runs")
+    config = StudioConfig(runs=tmp_path / "runs", network=str(run), out=tmp_path / "out", device="cpu")
+    shelf = Shelf(config)
+    stage = Stage(shelf, shelf.first, device="cpu")
+    assert stage.standing.moments == (0, 0.25, 0.5, 1, 2, 4)
+    last = _draw(stage, {})
+    middle = _draw(stage, {"kimg": "0.75"})
+    assert np.abs(last.astype(int) - middle).mean() > 1
+    # The dial between a network and itself moves nothing, wherever it stands.
+    own = _draw(stage, {"dial": {"base": stage.standing.name, "amount": "b4=0,b16=1.5"}})
+    assert np.array_equal(own, last)
+    assert np.array_equal(_draw(stage, {}), last)
+    with pytest.raises(SettingsError, match="no layer"):
+        _draw(stage, {"dial": {"base": stage.standing.name, "amount": "b512=1"}})
+    assert np.array_equal(_draw(stage, {}), last)
+
+
+def test_principal_axes_and_morphs_lead_away(stage: Stage) -> None:
+    here = {"mode": "pca", "seeds": [1, 0, 0], "axes": [0, 1]}
+    patch = read_patch({"network": stage.standing.name, "place": {**here, "x": 2.0}})
+    home = read_patch({"network": stage.standing.name, "place": here})
+    away = stage.w(patch.place) - stage.w(home.place)
+    assert away.norm() > 0.1
+    half = {**here, "to": {**here, "x": 2.0}, "share": 0.5}
+    between = read_patch({"network": stage.standing.name, "place": half})
+    assert torch.allclose(stage.w(between.place) - stage.w(home.place), away / 2, atol=1e-5)
+    with pytest.raises(SettingsError, match="axis 4000"):
+        stage.w(read_patch({"place": {**here, "axes": [0, 4000]}}).place)
+
+
+def test_clusters_are_those_of_the_network_wherever_the_dial_stands(stage: Stage) -> None:
+    modules = [{"name": "invert", "values": [], "tap": "b8.conv1", "channels": "cluster=0"}]
+    assert _draw(stage, {"modules": modules}).shape == (16, 16, 3)
+    assert set(stage.clusters().labels) == {name for name, tap in taps(stage.G).items() if tap.kind == "conv"}
