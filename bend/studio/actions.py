@@ -1,0 +1,251 @@
+"""What a page may ask for, one function a word, in one table.
+
+Every function gets the studio, the seat that asks and the message, and returns what to answer that seat, or None. They
+run on worker threads, since the instrument is asked and files are written.
+"""
+
+import dataclasses
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bend.errors import SettingsError
+from bend.info.layers import layers_of
+from bend.studio import training
+from bend.studio.chance import MOST, throws
+from bend.studio.clusters import cluster_facts
+from bend.studio.config import StudioConfig
+from bend.studio.hub import Hub, Seat
+from bend.studio.instrument import Instrument, Message
+from bend.studio.jobs import Jobs
+from bend.studio.keeping import Keeping
+from bend.studio.patch import Patch, read_patch
+from bend.studio.plane_map import ground
+from bend.studio.shelf import Shelf
+from bend.studio.stage import Stage
+
+__all__ = ["ACTIONS", "Action", "Studio", "act", "graph_facts", "whole_state"]
+
+Answer = dict[str, Any] | None
+Action = Callable[["Studio", Seat, Mapping[str, Any]], Answer]
+_FILM_FPS = 24.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """Everything that the server has in its hands."""
+
+    config: StudioConfig
+    shelf: Shelf
+    hub: Hub
+    instrument: Instrument
+    keeping: Keeping
+    jobs: Jobs
+
+
+def act(studio: Studio, seat: Seat, message: Any) -> Answer:
+    """Do what a message asks for.
+
+    Raises:
+        SettingsError: it asks for nothing that there is.
+        BendError, StyleganError, OSError: it cannot be done.
+    """
+    if not isinstance(message, Mapping) or message.get("do") not in ACTIONS:
+        raise SettingsError("the page asked for something unknown; reload it")
+    return ACTIONS[message["do"]](studio, seat, message)
+
+
+def whole_state(studio: Studio) -> dict[str, Any]:
+    """What changes now and then: presets, takes, jobs, runs and what is on the shelf."""
+    return {
+        "kind": "state",
+        "standing": [dataclasses.asdict(one) for one in studio.shelf.standing()],
+        "runs": studio.shelf.runs(),
+        "data_sets": list(studio.shelf.data_sets()),
+        "presets": studio.keeping.presets(),
+        "takes": studio.keeping.takes(),
+        "jobs": studio.jobs.facts(),
+        "may_train": studio.config.may_train,
+    }
+
+
+def graph_facts(stage: Stage) -> dict[str, Any]:
+    """The network on the stage as a graph, with the places where bends are hung."""
+    G = stage.G
+    return {
+        "kind": "graph",
+        "network": stage.standing.name,
+        "resolution": G.img_resolution,
+        "channels": G.img_channels,
+        "classes": G.c_dim,
+        "w_dim": G.w_dim,
+        "moments": list(stage.standing.moments),
+        "base": stage.standing.base,
+        "layers": [
+            {"tap": layer.tap, "kind": layer.kind, "shape": list(layer.output), "detail": layer.detail}
+            for layer in layers_of(G)
+        ],
+    }
+
+
+def _play(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    patch = read_patch(message.get("patch"))
+    studio.instrument.play(patch, _number(message, "gesture", 0, 2**53))
+    studio.hub.publish({"kind": "patch", "patch": patch.facts()}, but=seat)
+    return None
+
+
+def _shown(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    studio.instrument.shown(_number(message, "number", 0, 2**53))
+    return None
+
+
+def _watch(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    names = message.get("taps", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SettingsError("taps: give a list of names")
+    studio.instrument.watch(tuple(names))
+    return None
+
+
+def _graph(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    return studio.instrument.ask(graph_facts).result(timeout=120)
+
+
+def _refresh(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    return whole_state(studio)
+
+
+def _roll(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    parents = message.get("parents", [])
+    if not isinstance(parents, list) or len(parents) > 16:
+        raise SettingsError("parents: give a list of patches")
+    kin = [read_patch(parent) for parent in parents]
+    num = _number(message, "num", 1, MOST)
+    seed = _number(message, "seed", 0, 2**31, random.randrange(2**31))
+
+    def steps(stage: Stage, patch: Patch) -> Iterator[Message | None]:
+        for throw in throws(stage, patch, num=num, seed=seed, parents=kin):
+            yield None if throw is None else {"kind": "chance", "seed": seed, **throw}
+
+    studio.instrument.begin("roll", steps)
+    return None
+
+
+def _stop_roll(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    studio.instrument.drop("roll")
+    return None
+
+
+def _ground(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    key = str(message.get("key", ""))[:200]
+    studio.instrument.begin("ground", lambda stage, patch: ground(stage, patch, key))
+    return None
+
+
+def _clusters(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    return studio.instrument.ask(cluster_facts).result(timeout=600)
+
+
+def _record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    studio.instrument.start_take()
+    return None
+
+
+def _end_record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    take, seconds = studio.instrument.end_take()
+    resolution = studio.instrument.ask(lambda stage: stage.resolution).result(timeout=60)
+    name = studio.keeping.keep_film(
+        take.played(),
+        take.bends(),
+        take.path(seconds),
+        seconds=seconds,
+        fps=_FILM_FPS,
+        resolution=resolution,
+        kind="take",
+    )
+    studio.hub.publish(whole_state(studio))
+    return {"kind": "kept", "name": name, "seconds": round(seconds, 1)}
+
+
+def _film(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    """Render a film of what is being played now, as it goes on by itself."""
+    seconds = float(_number(message, "seconds", 1, 600, 10))
+    patch, _ = studio.instrument.now()
+    origin = dataclasses.replace(patch, place=studio.instrument.patch.place)
+    path = studio.instrument.path(origin, seconds, _FILM_FPS)
+    resolution = studio.instrument.ask(lambda stage: stage.resolution).result(timeout=60)
+    name = studio.keeping.keep_film(
+        patch, patch.bends, path, seconds=seconds, fps=_FILM_FPS, resolution=resolution, kind="film"
+    )
+    return _render_take(studio, seat, {"name": name})
+
+
+def _render_take(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    folder = studio.keeping.take_folder(str(message.get("name")))
+    output = folder / f"{folder.name}.mp4"
+    words = ["run", str(folder / "recipe.toml"), "-o", str(folder), "--force"]
+    studio.jobs.submit("film", f"film of {folder.name}", [words], folder, output)
+    return None
+
+
+def _keep_preset(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    patch, _ = studio.instrument.now()
+    name = str(message.get("name", "")).strip()
+    studio.instrument.ask(lambda stage: studio.keeping.keep_preset(name, patch, stage)).result(timeout=60)
+    studio.hub.publish(whole_state(studio))
+    return None
+
+
+def _drop_preset(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    studio.keeping.drop_preset(str(message.get("name")))
+    studio.hub.publish(whole_state(studio))
+    return None
+
+
+def _train(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    answers = message.get("answers")
+    if not isinstance(answers, Mapping):
+        raise SettingsError("answers: give a table")
+    training.start(answers, studio.config, studio.shelf, studio.jobs)
+    return None
+
+
+def _resume(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    training.resume(str(message.get("run")), message, studio.config, studio.shelf, studio.jobs)
+    return None
+
+
+def _stop_job(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+    studio.jobs.stop(_number(message, "number", 0, 2**31))
+    return None
+
+
+def _number(message: Mapping[str, Any], name: str, low: int, high: int, default: int | None = None) -> int:
+    value = message.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise SettingsError(f"{name}: give a number from {low} to {high}")
+    return int(value)
+
+
+ACTIONS: dict[str, Action] = {
+    "play": _play,
+    "shown": _shown,
+    "watch": _watch,
+    "graph": _graph,
+    "refresh": _refresh,
+    "roll": _roll,
+    "stop-roll": _stop_roll,
+    "ground": _ground,
+    "clusters": _clusters,
+    "record": _record,
+    "end-record": _end_record,
+    "film": _film,
+    "render-take": _render_take,
+    "keep-preset": _keep_preset,
+    "drop-preset": _drop_preset,
+    "train": _train,
+    "resume": _resume,
+    "stop-job": _stop_job,
+}

@@ -1,0 +1,220 @@
+"""The server: the page's files, what can be downloaded, and the socket on which one plays.
+
+Nothing here takes a path from a client: files of runs, takes and jobs are looked up by name on the shelf.
+"""
+
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from bend.bends.geometry import EDGES
+from bend.bends.row import MemoryBend, SignalBend, WeightBend
+from bend.bends.table import BENDS
+from bend.errors import BendError, SettingsError
+from bend.studio.actions import Studio, graph_facts, whole_state
+from bend.studio.config import StudioConfig
+from bend.studio.guard import Guard
+from bend.studio.hub import Hub
+from bend.studio.instrument import Instrument
+from bend.studio.jobs import Jobs
+from bend.studio.keeping import Keeping
+from bend.studio.live import live
+from bend.studio.shelf import Shelf
+from stylegan.errors import StyleganError
+
+__all__ = ["make_app", "open_studio"]
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def open_studio(config: StudioConfig) -> Studio:
+    """Open the network and start the threads.
+
+    Raises:
+        SettingsError, StyleganError: the network cannot be opened.
+    """
+    shelf, hub = Shelf(config), Hub()
+    instrument = Instrument(config, shelf, hub.publish)
+    jobs = Jobs(lambda: hub.publish({"kind": "jobs"}))
+    return Studio(
+        config=config,
+        shelf=shelf,
+        hub=hub,
+        instrument=instrument,
+        keeping=Keeping(config.out, shelf),
+        jobs=jobs,
+    )
+
+
+def make_app(studio: Studio, *, token: str, hosts: Collection[str]) -> Starlette:
+    """The ASGI application.
+
+    Args:
+        studio: what it serves; closed when the application ends.
+        token: that opens it.
+        hosts: names under which it may be called.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        studio.hub.open()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(studio.instrument.close)
+            await run_in_threadpool(studio.jobs.close)
+
+    app = Starlette(
+        routes=[
+            Route("/", _page),
+            Route("/icon.svg", _icon),
+            Route("/start", _start),
+            Route("/picture.png", _picture),
+            Route("/recipe", _recipe),
+            Route("/takes/{name}.zip", _take),
+            Route("/takes/{name}.mp4", _film),
+            Route("/runs/{run}/{picture}", _run_picture),
+            WebSocketRoute("/live", live),
+            Mount("/assets", StaticFiles(directory=_STATIC / "assets", check_dir=False)),
+        ],
+        middleware=[Middleware(Guard, token=token, hosts=hosts)],
+        exception_handlers={BendError: _refused, StyleganError: _refused},
+        lifespan=lifespan,
+    )
+    app.state.studio = studio
+    return app
+
+
+async def _page(request: Request) -> Response:
+    return FileResponse(_STATIC / "index.html")
+
+
+async def _icon(request: Request) -> Response:
+    return FileResponse(_STATIC / "icon.svg")
+
+
+async def _start(request: Request) -> Response:
+    """Everything a page needs to begin."""
+    studio: Studio = request.app.state.studio
+    graph = await run_in_threadpool(lambda: studio.instrument.ask(graph_facts).result(timeout=120))
+    state = await run_in_threadpool(whole_state, studio)
+    facts = {"bends": _bends(), "edges": EDGES, "graph": graph, "state": state}
+    return JSONResponse(facts | {"patch": studio.instrument.patch.facts()})
+
+
+async def _picture(request: Request) -> Response:
+    studio: Studio = request.app.state.studio
+
+    def draw() -> bytes:
+        patch, seconds = studio.instrument.now()
+        return studio.instrument.ask(functools.partial(studio.keeping.picture, patch, seconds)).result(
+            timeout=120
+        )
+
+    return _download("studio.png", await run_in_threadpool(draw))
+
+
+async def _recipe(request: Request) -> Response:
+    studio: Studio = request.app.state.studio
+
+    def write() -> tuple[str, bytes]:
+        patch, seconds = studio.instrument.now()
+        return studio.instrument.ask(functools.partial(studio.keeping.recipe, patch, seconds)).result(
+            timeout=120
+        )
+
+    return _download(*await run_in_threadpool(write))
+
+
+async def _take(request: Request) -> Response:
+    studio: Studio = request.app.state.studio
+    name = request.path_params["name"]
+    return _download(f"{name}.zip", await run_in_threadpool(studio.keeping.take_archive, name))
+
+
+async def _film(request: Request) -> Response:
+    studio: Studio = request.app.state.studio
+    name = request.path_params["name"]
+    path = studio.keeping.take_folder(name) / f"{name}.mp4"
+    if not path.is_file():
+        raise SettingsError(f"{name} is not rendered yet")
+    return FileResponse(path, filename=path.name, content_disposition_type="inline")
+
+
+async def _run_picture(request: Request) -> Response:
+    studio: Studio = request.app.state.studio
+    run, name = request.path_params["run"], request.path_params["picture"]
+    path = await run_in_threadpool(studio.shelf.run_picture, run, name)
+    return FileResponse(path)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{error}\n", status_code=404)
+
+
+def _download(name: str, data: bytes) -> Response:
+    media = {"png": "image/png", "toml": "application/toml", "zip": "application/zip"}[
+        name.rpartition(".")[2]
+    ]
+    return Response(data, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _bends() -> list[dict[str, Any]]:
+    """The table of bends for the page."""
+    return [
+        {
+            "name": name,
+            "does": row.does,
+            "family": _family(name),
+            "kinds": _places(row),
+            "is_spatial": isinstance(row, SignalBend) and row.is_spatial,
+            "takes_edge": isinstance(row, SignalBend) and row.takes_edge,
+            "parameters": [
+                {
+                    "name": parameter.name,
+                    "low": parameter.low,
+                    "high": parameter.high,
+                    "default": example if parameter.default is None else parameter.default,
+                    "neutral": neutral,
+                    "example": example,
+                    "is_whole": parameter.is_whole,
+                }
+                for parameter, example, neutral in zip(
+                    row.parameters,
+                    row.example or (0.0,) * len(row.parameters),
+                    row.neutral or (0.0,) * len(row.parameters),
+                    strict=True,
+                )
+            ],
+        }
+        for name, row in BENDS.items()
+    ]
+
+
+def _family(name: str) -> str:
+    """Which drawer of the palette: the file in which the bend's maths is."""
+    row = BENDS[name]
+    if isinstance(row, WeightBend):
+        return "weights"
+    assert isinstance(row, (SignalBend, MemoryBend))
+    return row.apply.__module__.rpartition(".")[2]
+
+
+def _places(row: Any) -> list[str]:
+    """Kinds of taps that a bend suits."""
+    if isinstance(row, WeightBend):
+        return list(row.kinds)
+    spatial = ["conv", "torgb", "const", "image"]
+    if isinstance(row, SignalBend) and row.is_spatial:
+        return spatial
+    return [*spatial, "affine", "ws", "mapping"]

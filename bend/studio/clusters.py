@@ -1,0 +1,54 @@
+"""Clusters as pictures to choose from: where in the plane the channels of each cluster are awake.
+
+One strip a layer: a tile a cluster, the heat of its channels' mean map laid over the average picture, so that "this
+one draws eyes" can be seen.
+"""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from bend.latents import w_avg
+from bend.play import Moment
+from bend.studio.patch import Patch
+from bend.studio.stage import Stage
+
+__all__ = ["cluster_facts"]
+
+_SIDE = 64
+
+
+def cluster_facts(stage: Stage) -> dict[str, Any]:
+    """For every convolution the number of channels in each cluster, and a strip of their pictures."""
+    found = stage.clusters()
+    background = _average_picture(stage)
+    layers = {}
+    for name, labels in found.labels.items():
+        layers[name] = {
+            "channels": np.bincount(labels).tolist(),
+            "strip": _strip(found.maps[name], background),
+        }
+    return {"kind": "clusters", "network": stage.standing.name, "side": _SIDE, "layers": layers}
+
+
+def _average_picture(stage: Stage) -> np.ndarray:
+    """The picture in the middle of the network's latents, grey, float `[side, side]`, 0 to 1."""
+    picture = stage.draw(Patch(), w_avg(stage.G), Moment())
+    grey = Image.fromarray(picture).convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(grey, np.float32) / 255
+
+
+def _strip(maps: np.ndarray, background: np.ndarray) -> str:
+    """Heat maps `[K, h, w]`, 0 to 1, side by side over the background, as a data URL."""
+    tiles = []
+    for heat in maps:
+        grey = Image.fromarray((np.clip(heat, 0, 1) * 255).astype(np.uint8))
+        warm = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), np.float32) / 255
+        dim = background * (0.35 + 0.65 * warm)
+        tiles.append(np.stack([np.clip(dim + 0.5 * warm, 0, 1), dim * (0.5 + 0.5 * warm), dim * 0.7], axis=2))
+    file = io.BytesIO()
+    Image.fromarray((np.concatenate(tiles, axis=1) * 255).astype(np.uint8)).save(file, "WEBP", quality=70)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,0 +1,106 @@
+"""Who may come in: pages of this very server that know its token, and nobody else.
+
+Three locks, each enough against another visitor: the Host must be one that the studio was started for (a foreign name
+that resolves to loopback is not), a request of another page's script gives itself away by its Origin, and without the
+token, which only the terminal showed, nothing is answered but the page's own files.
+"""
+
+import hmac
+from collections.abc import Collection
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["COOKIE", "LOOPBACK", "Guard"]
+
+COOKIE = "bend-studio"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OPEN = ("/assets/", "/icon.svg")
+"""Paths that need no token: files of the page, the same for everyone."""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "media-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """ASGI middleware.
+
+    Args:
+        app: what is guarded.
+        token: that opens it.
+        hosts: names under which the studio may be called, without ports.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str]) -> None:
+        self._app = app
+        self._token = token
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal})
+        elif refusal is not None:
+            await PlainTextResponse(refusal + "\n", status_code=403)(scope, receive, send)
+        else:
+            await self._app(scope, receive, self._with_headers(scope, send))
+
+    def _refusal(self, scope: Scope) -> str | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if _name_of(host) not in self._hosts:
+            return "This address is not the studio's; open the one that the terminal shows."
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return "Another page may not play this instrument."
+        if scope["type"] == "http" and scope["path"].startswith(_OPEN):
+            return None
+        if not any(hmac.compare_digest(given, self._token) for given in _tokens(scope, headers)):
+            return "The address lacks its token; open the whole address that the terminal shows."
+        return None
+
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"] == "/":
+                    headers.append("Set-Cookie", f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict")
+            await send(message)
+
+        return sending
+
+
+def _name_of(host: str) -> str | None:
+    """The name in a Host header, without its port."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _tokens(scope: Scope, headers: Headers) -> list[str]:
+    """What a request gives as tokens, ASCII only."""
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    given = list(query.get("token", []))
+    try:
+        cookies = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        cookies = SimpleCookie()
+    if COOKIE in cookies:
+        given.append(cookies[COOKIE].value)
+    return [token for token in given if token.isascii()]

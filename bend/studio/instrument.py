@@ -1,0 +1,376 @@
+"""The instrument while it is played: one thread that owns the network and draws what the page wants to see now.
+
+Gestures come faster than pictures can be drawn, so only the latest state counts. While something moves, frames are
+JPEG and as large as can be drawn in time; at rest the whole picture follows, without loss. Anything else that needs the
+network (chance, clusters, a film's path) is done by the same thread between two frames. Nothing is drawn that nobody
+looks at.
+"""
+
+import dataclasses
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from bend.errors import BendError, SettingsError
+from bend.play import Moment
+from bend.studio.config import StudioConfig
+from bend.studio.feature_maps import sheet_of_maps
+from bend.studio.frames import Pace, encode, envelope
+from bend.studio.patch import Patch
+from bend.studio.shelf import Shelf
+from bend.studio.stage import Stage
+from bend.studio.take import LONGEST, Take
+from bend.studio.wander import wandered
+from stylegan.errors import StyleganError
+
+__all__ = ["Instrument", "Message"]
+
+Message = bytes | dict[str, Any]
+Result = TypeVar("Result")
+
+_REST_S = 0.18
+"""Seconds without a gesture after which the whole picture is drawn."""
+_FASTEST_S = 1 / 40
+_MAPS_S = 0.25
+_IN_FLIGHT = 3
+_LOST_S = 1.0
+"""Seconds after which a page that does not answer is taken to have lost its frames."""
+
+
+@dataclass(slots=True)
+class _Chore:
+    """Work for the thread: steps of a generator, taken one between two frames."""
+
+    steps: Iterator[Message | None]
+    name: str
+
+
+class Instrument:
+    """The network, its clock and its thread.
+
+    Args:
+        config: of the studio.
+        shelf: where networks come from.
+        publish: takes what every page is to see; called from the thread.
+
+    Raises:
+        SettingsError, StyleganError: the first network cannot be opened.
+    """
+
+    def __init__(self, config: StudioConfig, shelf: Shelf, publish: Callable[[Message], None]) -> None:
+        self.shelf = shelf
+        self._config = config
+        self._publish = publish
+        self._news = threading.Condition()
+        self._stage = Stage(shelf, shelf.first, device=config.device)
+        self._patch = Patch(network=shelf.first)
+        self._gesture = 0
+        self._is_dirty = True
+        self._is_closing = False
+        self._audience = 0
+        self._watched: tuple[str, ...] = ()
+        self._asked: deque[tuple[Callable[[Stage], Any], Future[Any]]] = deque()
+        self._chores: deque[_Chore] = deque()
+        self._pace = Pace(self._stage.previews())
+        self._sent = self._shown = 0
+        self._last_sent = self._last_gesture = self._last_maps = 0.0
+        self._is_whole = False
+        self._trouble = ""
+        self._began = self._last_tick = time.monotonic()
+        self._index = 0
+        self._phase = 0.0
+        self._take: Take | None = None
+        self._place = self._patch.place
+        self._thread = threading.Thread(target=self._run, name="studio-instrument", daemon=True)
+        self._thread.start()
+
+    @property
+    def patch(self) -> Patch:
+        """The state as it is."""
+        return self._patch
+
+    def play(self, patch: Patch, gesture: int = 0) -> None:
+        """Have this state from now on.
+
+        Args:
+            patch: the state.
+            gesture: number of the gesture that made it, told with the picture that shows it.
+        """
+        with self._news:
+            self._patch = patch
+            self._gesture = gesture
+            self._is_dirty = True
+            self._is_whole = False
+            self._trouble = ""
+            self._last_gesture = time.monotonic()
+            self._news.notify()
+
+    def shown(self, number: int) -> None:
+        """A page has shown the frame of that number."""
+        with self._news:
+            self._shown = max(self._shown, min(number, self._sent))
+            self._news.notify()
+
+    def watch(self, names: tuple[str, ...]) -> None:
+        """Show what passes these taps, too; none to stop."""
+        with self._news:
+            self._watched = names[:256]
+            self._last_maps = 0.0
+            self._is_dirty = True
+            self._news.notify()
+
+    def seat(self, change: int) -> None:
+        """A page has come (1) or gone (-1)."""
+        with self._news:
+            self._audience += change
+            self._shown = self._sent
+            self._is_dirty = True
+            self._is_whole = False
+            self._news.notify()
+
+    def ask(self, question: Callable[[Stage], Result]) -> "Future[Result]":
+        """Have the thread answer something about its network, between two frames."""
+        future: Future[Result] = Future()
+        with self._news:
+            self._asked.append((question, future))
+            self._news.notify()
+        return future
+
+    def begin(self, name: str, steps: Callable[[Stage, Patch], Iterator[Message | None]]) -> None:
+        """Have the thread work something off in steps; one of the same name that is not done yet ends.
+
+        Args:
+            name: of the chore.
+            steps: from the network and the state to its steps; what they yield is published.
+        """
+        with self._news:
+            self._chores = deque(chore for chore in self._chores if chore.name != name)
+            self._chores.append(_Chore(steps(self._stage, self._patch), name))
+            self._news.notify()
+
+    def drop(self, name: str) -> None:
+        """End a chore."""
+        with self._news:
+            self._chores = deque(chore for chore in self._chores if chore.name != name)
+
+    def start_take(self) -> None:
+        """Begin to keep what is played; the clock starts anew."""
+
+        def start(stage: Stage) -> None:
+            stage.forget()
+            self._began = time.monotonic()
+            self._index = 0
+            self._take = Take()
+            self._is_dirty = True
+
+        self.ask(start).result(timeout=60)
+
+    def end_take(self) -> tuple[Take, float]:
+        """Stop keeping.
+
+        Returns:
+            What was played, and for how many seconds.
+
+        Raises:
+            SettingsError: nothing was.
+        """
+
+        def end(stage: Stage) -> tuple[Take, float]:
+            take, self._take = self._take, None
+            if take is None or take.patch is None:
+                raise SettingsError("nothing was recorded; press record, play, then stop")
+            return take, max(min(time.monotonic() - self._began, LONGEST), 0.1)
+
+        return self.ask(end).result(timeout=60)
+
+    def now(self) -> tuple[Patch, float]:
+        """The state with its point where it is at this moment, and the clock's seconds."""
+
+        def look(stage: Stage) -> tuple[Patch, float]:
+            return dataclasses.replace(self._patch, place=self._place), time.monotonic() - self._began
+
+        return self.ask(look).result(timeout=60)
+
+    def path(self, patch: Patch, seconds: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
+        """The way that the point would go from here on.
+
+        Args:
+            patch: the state.
+            seconds: how long.
+            rate: points a second.
+
+        Returns:
+            Times `[K]` and points `[K, w_dim]`.
+        """
+
+        def follow(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+            stage.prepare(patch)
+            times = np.arange(max(round(seconds * rate), 1) + 1) / rate
+            even = dataclasses.replace(patch.wander, speed=1.0)
+            places = (
+                wandered(patch.place, even, self._phase + t * patch.wander.speed) for t in times.tolist()
+            )
+            points = [stage.w(place, patch.class_index).cpu().numpy() for place in places]
+            return times, np.stack(points)
+
+        return self.ask(follow).result(timeout=120)
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._news:
+            self._is_closing = True
+            self._news.notify()
+        self._thread.join(timeout=60)
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                while not self._is_closing and not self._has_work():
+                    self._news.wait(timeout=self._nap())
+                if self._is_closing:
+                    return
+            self._answer()
+            if self._wants_frame():
+                self._guarded(self._frame)
+            self._step()
+
+    def _has_work(self) -> bool:
+        return bool(self._asked) or bool(self._chores) or self._wants_frame()
+
+    def _nap(self) -> float | None:
+        if self._audience == 0 and self._take is None:
+            return None
+        return _FASTEST_S / 2 if self._patch.moves or not self._is_whole else 0.5
+
+    def _wants_frame(self) -> bool:
+        if self._audience == 0 and self._take is None:
+            return False
+        now = time.monotonic()
+        if self._trouble or now - self._last_sent < _FASTEST_S:
+            return False
+        if self._sent - self._shown >= _IN_FLIGHT and now - self._last_sent < _LOST_S:
+            return False
+        return self._is_dirty or self._patch.moves or self._rests(now)
+
+    def _rests(self, now: float) -> bool:
+        return not self._is_whole and now - self._last_gesture > _REST_S
+
+    def _answer(self) -> None:
+        """Answer everything that was asked."""
+        while self._asked:
+            question, future = self._asked.popleft()
+            try:
+                future.set_result(question(self._stage))
+            except Exception as error:  # noqa: BLE001  whoever asked gets it
+                future.set_exception(error)
+
+    def _step(self) -> None:
+        """One step of the first chore, unless a gesture is going on."""
+        if not self._chores or time.monotonic() - self._last_gesture < _REST_S / 2:
+            return
+        chore = self._chores[0]
+        try:
+            message = next(chore.steps)
+        except StopIteration:
+            self._finish(chore)
+            self._publish({"kind": "finished", "what": chore.name})
+            return
+        except (BendError, StyleganError) as error:
+            self._finish(chore)
+            self._publish({"kind": "trouble", "text": str(error)})
+            return
+        if message is not None:
+            self._publish(message)
+        self._is_dirty = self._is_dirty or self._patch.moves
+
+    def _finish(self, chore: _Chore) -> None:
+        with self._news:
+            if chore in self._chores:
+                self._chores.remove(chore)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Do it; what a person can mend is told to the page, and waits for the next gesture."""
+        try:
+            act()
+        except (BendError, StyleganError) as error:
+            self._trouble = str(error)
+            self._publish({"kind": "trouble", "text": str(error)})
+
+    def _frame(self) -> None:
+        began = time.monotonic()
+        with self._news:
+            patch, gesture = self._patch, self._gesture
+            self._is_dirty = False
+            is_whole = self._rests(began) and not patch.moves
+        self._open(patch)
+        seconds = began - self._began
+        place = self._move(patch, began)
+        stage = self._stage
+        stage.prepare(patch, seconds)
+        w = stage.w(place, patch.class_index)
+        noise_seed = self._index if patch.moves else place.seeds[0]
+        moment = Moment(seconds=seconds, index=self._index, seed=noise_seed)
+        most = None if is_whole else self._pace.most
+        maps = self._maps_due(began)
+        picture = stage.draw(patch, w, moment, most=most, listeners=maps)
+        drawn = time.monotonic()
+        self._pace.took(drawn - began, is_whole=is_whole)
+        if self._take is not None and seconds <= LONGEST:
+            self._take.add(seconds, patch, w.cpu().numpy())
+        self._index += 1
+        self._sent += 1
+        kind, data = encode(picture, is_whole=is_whole)
+        meta = {
+            "kind": "frame",
+            "number": self._sent,
+            "gesture": gesture,
+            "seconds": round(seconds, 3),
+            "place": dataclasses.asdict(place),
+            "size": [picture.shape[1], picture.shape[0]],
+            "milliseconds": round((drawn - began) * 1000, 1),
+            "is_whole": is_whole,
+            "is_recording": self._take is not None,
+            "type": kind,
+        }
+        self._publish(envelope(meta, data))
+        self._last_sent = began
+        self._is_whole = is_whole
+        if maps:
+            order = list(maps)
+            self._publish(envelope({"kind": "maps", "order": order}, sheet_of_maps(maps, order)))
+
+    def _maps_due(self, now: float) -> dict[str, Tensor | None] | None:
+        if not self._watched or now - self._last_maps < _MAPS_S:
+            return None
+        self._last_maps = now
+        return dict.fromkeys(self._watched)
+
+    def _open(self, patch: Patch) -> None:
+        """Change the network, if it is another one."""
+        stage = self._stage
+        if patch.network == stage.standing.name and patch.weights == stage.config.weights:
+            return
+        self._publish({"kind": "opening", "network": patch.network})
+        self._chores.clear()
+        self._stage = Stage(self.shelf, patch.network, patch.weights, self._config.device)
+        self._pace = Pace(self._stage.previews())
+        self._watched = ()
+        self._publish({"kind": "opened", "network": patch.network})
+
+    def _move(self, patch: Patch, now: float) -> Any:
+        """Where the point is now. The way is added up, so that a change of speed does not make it jump."""
+        elapsed, self._last_tick = now - self._last_tick, now
+        if patch.wander.on:
+            self._phase += min(elapsed, 0.5) * patch.wander.speed
+        else:
+            self._phase = 0.0
+        even = dataclasses.replace(patch.wander, speed=1.0)
+        self._place = wandered(patch.place, even, self._phase)
+        return self._place

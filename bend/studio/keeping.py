@@ -1,0 +1,250 @@
+"""What is kept: pictures with their recipe inside, recipes, presets, takes, and the films that are made of them.
+
+A preset is a patch with a name and a small picture, all in one JSON file. A take is a folder with a recipe and the path
+of its point, which `bend run` renders without the studio.
+"""
+
+import dataclasses
+import io
+import json
+import re
+import shlex
+import threading
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from PIL import Image, PngImagePlugin
+
+from bend.bends.grammar import BendSpec
+from bend.config import PlaneConfig, RenderConfig
+from bend.errors import SettingsError
+from bend.latent_file import write_latents
+from bend.play import Moment
+from bend.provenance import KEY, describe
+from bend.recipe import VERSION, Recipe, write_recipe
+from bend.studio.chance import data_url
+from bend.studio.patch import Patch, read_patch
+from bend.studio.recipes import LATENT, PATH, film_recipe, still_recipe
+from bend.studio.shelf import Shelf
+from bend.studio.stage import Stage
+from stylegan.atomic import write_atomic
+
+__all__ = ["Keeping"]
+
+_NAME = re.compile(r"[\w][\w .-]{0,59}")
+_MOST_PRESETS = 200
+_FILM_SIDE = 512
+_RECIPE_KEY = "recipe"
+
+
+class Keeping:
+    """The studio's folder.
+
+    Args:
+        out: the folder; made when something is kept.
+        shelf: for the names of networks.
+    """
+
+    def __init__(self, out: Path, shelf: Shelf) -> None:
+        self._out = out
+        self._shelf = shelf
+        self._lock = threading.Lock()
+
+    def presets(self) -> list[dict[str, Any]]:
+        """All presets: `name`, `patch`, `picture`; those that cannot be read are left out."""
+        try:
+            found = json.loads((self._out / "presets.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return []
+        return [one for one in found if _is_preset(one)] if isinstance(found, list) else []
+
+    def keep_preset(self, name: str, patch: Patch, stage: Stage) -> None:
+        """Keep a patch under a name, in the place of one of the same name.
+
+        Raises:
+            SettingsError: no name, or too many presets.
+            OSError: the folder cannot be written.
+        """
+        _refuse_name(name)
+        preset = {"name": name, "patch": patch.facts(), "picture": data_url(_drawn(stage, patch, 0.0))}
+        with self._lock:
+            others = [one for one in self.presets() if one["name"] != name]
+            if len(others) >= _MOST_PRESETS:
+                raise SettingsError(f"{_MOST_PRESETS} presets are kept already; remove some")
+            self._write_presets([*others, preset])
+
+    def drop_preset(self, name: str) -> None:
+        """Forget a preset."""
+        with self._lock:
+            self._write_presets([one for one in self.presets() if one["name"] != name])
+
+    def picture(self, patch: Patch, seconds: float, stage: Stage) -> bytes:
+        """The picture of a moment as PNG, at full size, with its recipe inside.
+
+        Args:
+            patch: with the point where it is at that moment.
+            seconds: the moment.
+            stage: has the patch's network on it.
+        """
+        recipe = still_recipe(patch, self._shelf, seconds, "studio", "studio.png")
+        picture = _drawn(stage, patch, seconds)
+        text = PngImagePlugin.PngInfo()
+        text.add_text(_RECIPE_KEY, _toml(recipe))
+        if patch.place.is_plain:
+            options = recipe.stages[0].options
+            words = ["bend", "render", "plane", *recipe.stages[0].arguments({})]
+            plane = PlaneConfig(grid=(1, 1), x=options["x"], y=options["y"])
+            config = RenderConfig(
+                network=options["network"],
+                weights=patch.weights,
+                trunc=options["trunc"],
+                noise_mode=patch.noise_mode,
+                class_index=patch.class_index,
+                bend=tuple(options["bend"]),
+                kimg=options.get("kimg"),
+                dial_from=options.get("dial_from"),
+                dial=options.get("dial", "1"),
+                device=stage.config.device,
+            )
+            seeds = list(patch.place.seeds)
+            note = describe("plane", config, stage.G, shlex.join(words), seeds=seeds, plane=plane)
+            text.add_text(KEY, note.to_json())
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "PNG", pnginfo=text)
+        return file.getvalue()
+
+    def recipe(self, patch: Patch, seconds: float, stage: Stage) -> tuple[str, bytes]:
+        """The recipe of a moment: a name and the bytes of a `.toml`, or of a zip with its point beside it."""
+        recipe = still_recipe(patch, self._shelf, seconds, "studio", "studio.png")
+        text = _toml(recipe).encode()
+        if patch.place.is_plain:
+            return "studio.toml", text
+        stage.prepare(patch, seconds)
+        latent, file = io.BytesIO(), io.BytesIO()
+        np.savez(latent, w=stage.w(patch.place, patch.class_index).cpu().numpy()[None])
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("studio.toml", text)
+            archive.writestr(LATENT, latent.getvalue())
+        return "studio.zip", file.getvalue()
+
+    def keep_film(
+        self,
+        patch: Patch,
+        bends: tuple[BendSpec, ...],
+        path: tuple[np.ndarray, np.ndarray],
+        *,
+        seconds: float,
+        fps: float,
+        resolution: int,
+        kind: str,
+    ) -> str:
+        """Keep what is needed to render a film.
+
+        Args:
+            patch: what varies is as automations.
+            bends: instead of the patch's.
+            path: times `[K]` and points `[K, w_dim]`.
+            seconds: length.
+            fps: frames a second.
+            resolution: of the network's pictures, which are enlarged to `_FILM_SIDE` or more.
+            kind: `take` or `film`, the beginning of the name.
+
+        Returns:
+            The name of the folder that was made.
+        """
+        scale = max(_FILM_SIDE // resolution, 1)
+        with self._lock:
+            folder = self._next_folder(kind)
+            recipe = film_recipe(
+                patch,
+                self._shelf,
+                bends=bends,
+                seconds=seconds,
+                fps=fps,
+                scale=scale,
+                title=folder.name,
+                output=f"{folder.name}.mp4",
+            )
+            times, points = path
+            write_latents(folder / PATH, w=points.astype(np.float32), times=times.astype(np.float64))
+            write_recipe(folder / "recipe.toml", recipe)
+        return folder.name
+
+    def takes(self) -> list[dict[str, Any]]:
+        """All takes and films, the latest first: `name`, and whether it is rendered."""
+        return [
+            {"name": folder.name, "is_rendered": (folder / f"{folder.name}.mp4").is_file()}
+            for folder in reversed(self._folders())
+        ]
+
+    def take_folder(self, name: str) -> Path:
+        """The folder of a take.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        folder = next((folder for folder in self._folders() if folder.name == name), None)
+        if folder is None:
+            raise SettingsError(f"there is no take {name!r:.60}")
+        return folder
+
+    def take_archive(self, name: str) -> bytes:
+        """A take as a zip: the recipe and its path."""
+        folder = self.take_folder(name)
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for part in ("recipe.toml", PATH):
+                archive.write(folder / part, f"{name}/{part}")
+        return file.getvalue()
+
+    def _folders(self) -> list[Path]:
+        root = self._out / "takes"
+        return (
+            sorted(path for path in root.iterdir() if (path / "recipe.toml").is_file())
+            if root.is_dir()
+            else []
+        )
+
+    def _next_folder(self, kind: str) -> Path:
+        root = self._out / "takes"
+        root.mkdir(parents=True, exist_ok=True)
+        number = 1 + max(
+            (int(m[1]) for p in root.iterdir() if (m := re.match(r"\w+-(\d+)$", p.name))), default=0
+        )
+        folder = root / f"{kind}-{number:03d}"
+        folder.mkdir()
+        return folder
+
+    def _write_presets(self, presets: list[dict[str, Any]]) -> None:
+        self._out.mkdir(parents=True, exist_ok=True)
+        write_atomic(self._out / "presets.json", json.dumps(presets, indent=1) + "\n")
+
+
+def _drawn(stage: Stage, patch: Patch, seconds: float) -> np.ndarray:
+    """The whole picture of a moment, drawn as the first frame: uint8 `[H, W, 3]`."""
+    still = dataclasses.replace(patch, wander=dataclasses.replace(patch.wander, on=False))
+    stage.prepare(still, seconds)
+    stage.forget()
+    moment = Moment(seconds=seconds, seed=patch.place.seeds[0])
+    return stage.draw(still, stage.w(patch.place, patch.class_index), moment)
+
+
+def _toml(recipe: Recipe) -> str:
+    stages = [{"do": stage.do, **stage.options} for stage in recipe.stages]
+    return tomli_w.dumps({"bend": VERSION, "title": recipe.title, "stage": stages})
+
+
+def _refuse_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise SettingsError("a name has letters, digits, spaces, dots and dashes, at most 60")
+
+
+def _is_preset(found: Any) -> bool:
+    try:
+        read_patch(found["patch"])
+    except (SettingsError, KeyError, TypeError, ValueError):
+        return False
+    return isinstance(found.get("name"), str) and isinstance(found.get("picture"), str)

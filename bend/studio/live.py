@@ -1,0 +1,86 @@
+"""The socket on which one plays: messages of a page in, pictures and words out.
+
+The two directions run beside one another, so that a gesture never waits for a picture. What only leaves a note for the
+instrument is done at once; whatever asks it or writes files is done on a thread, and answered when it is done.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from bend.errors import BendError
+from bend.studio.actions import Studio, act
+from bend.studio.hub import Seat
+from stylegan.errors import StyleganError
+
+__all__ = ["live"]
+
+_LONGEST = 256 * 1024
+_QUICK = ("play", "shown", "watch", "stop-roll")
+"""What is done at once, on the event loop, since it only leaves a note for the instrument."""
+
+
+async def live(socket: WebSocket) -> None:
+    """Serve one page until it goes."""
+    studio: Studio = socket.app.state.studio
+    await socket.accept()
+    seat = studio.hub.join()
+    studio.instrument.seat(+1)
+    sending = asyncio.create_task(_send(socket, seat))
+    try:
+        await _receive(socket, studio, seat)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        studio.instrument.seat(-1)
+        studio.hub.leave(seat)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _send(socket: WebSocket, seat: Seat) -> None:
+    while socket.client_state is WebSocketState.CONNECTED:
+        message = await seat.take()
+        if isinstance(message, bytes):
+            await socket.send_bytes(message)
+        else:
+            await socket.send_text(json.dumps(message))
+
+
+async def _receive(socket: WebSocket, studio: Studio, seat: Seat) -> None:
+    slow: set[asyncio.Task[None]] = set()
+    try:
+        while True:
+            text = await socket.receive_text()
+            if len(text) > _LONGEST:
+                seat.put({"kind": "trouble", "text": "the page sent too much at once"})
+                continue
+            try:
+                message = json.loads(text)
+            except ValueError:
+                seat.put({"kind": "trouble", "text": "the page sent something that is no JSON"})
+                continue
+            if isinstance(message, dict) and message.get("do") in _QUICK:
+                _answer(studio, seat, message)
+            else:
+                task = asyncio.create_task(run_in_threadpool(_answer, studio, seat, message))
+                slow.add(task)
+                task.add_done_callback(slow.discard)
+    finally:
+        if slow:
+            await asyncio.wait(slow, timeout=1)
+
+
+def _answer(studio: Studio, seat: Seat, message: Any) -> None:
+    """Do what a message asks for, and say what came of it."""
+    try:
+        answer = act(studio, seat, message)
+    except (BendError, StyleganError) as error:
+        answer = {"kind": "trouble", "text": str(error)}
+    except OSError as error:
+        answer = {"kind": "trouble", "text": f"{error.filename or 'a file'}: {error.strerror}"}
+    if answer is not None:
+        studio.hub.tell(seat, answer)

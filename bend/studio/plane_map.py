@@ -1,0 +1,50 @@
+"""The map's ground: small pictures of the plane on which the point is moved, row after row."""
+
+import dataclasses
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from bend.play import Moment
+from bend.studio.frames import envelope
+from bend.studio.patch import Patch
+from bend.studio.stage import Stage
+
+__all__ = ["EXTENTS", "ground"]
+
+EXTENTS = {"seeds": (-0.25, 1.25), "pca": (-3.0, 3.0)}
+"""What of the plane is shown, in both directions."""
+_CELLS = 7
+_SIDE = 48
+
+
+def ground(stage: Stage, patch: Patch, key: str) -> Iterator[bytes | None]:
+    """Draw the map, a row a step.
+
+    Args:
+        stage: the network.
+        patch: whose place says which plane; its bends are in the pictures.
+        key: the page's name for this map, told with it.
+
+    Yields:
+        None, and at the end an envelope with the sheet, which is square.
+    """
+    low, high = EXTENTS[patch.place.mode]
+    at = np.linspace(low, high, _CELLS + 1)
+    middles = ((at[1:] + at[:-1]) / 2).tolist()
+    sheet = np.zeros([_CELLS * _SIDE, _CELLS * _SIDE, 3], np.uint8)
+    for row, y in enumerate(middles):
+        stage.prepare(patch)
+        for column, x in enumerate(middles):
+            place = dataclasses.replace(patch.place, x=x, y=y, to=None, share=0.0)
+            picture = stage.draw(patch, stage.w(place, patch.class_index), Moment(), most=64)
+            small = Image.fromarray(picture).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+            sheet[row * _SIDE :, column * _SIDE :][:_SIDE, :_SIDE] = np.asarray(small)
+        yield None
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "WEBP", quality=75, method=0)
+    meta: dict[str, Any] = {"kind": "ground", "key": key, "low": low, "high": high}
+    yield envelope(meta, file.getvalue())

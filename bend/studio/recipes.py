@@ -1,0 +1,134 @@
+"""A patch as a recipe: the picture of a moment, or a film, as stages that `bend run` draws without the studio.
+
+A picture whose point lies in the plane of its seeds is a plane of a single cell, told in numbers alone. Any other point
+lies in a file of latents beside the recipe.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from bend.automation import Constant
+from bend.bends.grammar import BendSpec
+from bend.dial_amount import Amount
+from bend.recipe import Recipe, Stage
+from bend.studio.patch import Patch
+from bend.studio.shelf import Shelf
+
+__all__ = ["LATENT", "PATH", "amount_at", "bend_at", "film_recipe", "look", "still_recipe"]
+
+LATENT, PATH = "latent.npz", "path.npz"
+"""Files beside a recipe: the point of a picture, the path of a film."""
+
+
+def still_recipe(patch: Patch, shelf: Shelf, seconds: float, title: str, output: str) -> Recipe:
+    """The picture of a patch at a moment; it needs `LATENT` where the place is not plain.
+
+    Args:
+        patch: its place is the one at that moment.
+        shelf: for the networks' names.
+        seconds: when, for what varies.
+        title: of the recipe.
+        output: name of the picture.
+    """
+    place = patch.place
+    if place.is_plain:
+        where: dict[str, Any] = {
+            "seeds": ",".join(map(str, place.seeds)),
+            "x": _at(place.x),
+            "y": _at(place.y),
+        }
+    else:
+        where = {"latents": [f"{{recipe}}/{LATENT}"], "seeds": "0,0,0"}
+    options = {
+        **where,
+        "grid": "1x1",
+        **look(patch, shelf),
+        "trunc": patch.trunc.at(seconds),
+        "bend": [str(bend_at(spec, seconds)) for spec in patch.bends],
+        "output": output,
+    }
+    if patch.kimg is not None:
+        options["kimg"] = f"{patch.kimg.at(seconds):.9g}"
+    if patch.dial.base is not None:
+        options["dial"] = str(amount_at(patch.dial.parsed(), seconds))
+    return Recipe(title=title, stages=(Stage(do="render plane", options=options),))
+
+
+def film_recipe(
+    patch: Patch,
+    shelf: Shelf,
+    *,
+    bends: Iterable[BendSpec],
+    seconds: float,
+    fps: float,
+    scale: int,
+    title: str,
+    output: str,
+) -> Recipe:
+    """The film of a patch over time, along the path in `PATH`.
+
+    Args:
+        patch: what varies is as automations.
+        shelf: for the networks' names.
+        bends: instead of the patch's.
+        seconds: length.
+        fps: frames a second.
+        scale: whole factor by which frames are enlarged.
+        title: of the recipe.
+        output: name of the film.
+    """
+    options = {
+        "path": "linear",
+        "path_file": f"{{recipe}}/{PATH}",
+        **look(patch, shelf),
+        "trunc": str(patch.trunc),
+        "bend": [str(spec) for spec in bends],
+        "seconds": round(seconds, 3),
+        "fps": fps,
+        "scale": scale,
+        "scale_filter": "lanczos",
+        "output": output,
+    }
+    return Recipe(title=title, stages=(Stage(do="render latent-walk", options=options),))
+
+
+def look(patch: Patch, shelf: Shelf) -> dict[str, Any]:
+    """Options of every render: the network, and where its weights stand over time."""
+    options: dict[str, Any] = {
+        "network": shelf.find(patch.network).network,
+        "weights": patch.weights,
+        "noise_mode": patch.noise_mode,
+    }
+    if patch.class_index is not None:
+        options["class"] = patch.class_index
+    if patch.kimg is not None:
+        options["kimg"] = str(patch.kimg)
+    if patch.dial.base is not None:
+        options |= {"dial_from": shelf.find(patch.dial.base).network, "dial": patch.dial.amount}
+    return options
+
+
+def bend_at(spec: BendSpec, seconds: float) -> BendSpec:
+    """A bend as it stands at a moment."""
+    mask = spec.mask
+    if mask is not None:
+        mask = dataclasses.replace(mask, numbers=tuple(Constant(n.at(seconds)) for n in mask.numbers))
+    return dataclasses.replace(
+        spec,
+        values=tuple(Constant(value.at(seconds)) for value in spec.values),
+        mix=Constant(spec.mix.at(seconds)),
+        mask=mask,
+    )
+
+
+def amount_at(amount: Amount, seconds: float) -> Amount:
+    """How far a dial is turned at a moment."""
+    return Amount(
+        overall=Constant(amount.overall.at(seconds)),
+        layers=tuple((name, Constant(value.at(seconds))) for name, value in amount.layers),
+    )
+
+
+def _at(value: float) -> str:
+    return f"seeds={value:.9g}..{value:.9g}"

@@ -1,0 +1,76 @@
+"""Starts the studio's server, says where it is, and ends it with everything saved."""
+
+import secrets
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from bend.errors import SettingsError
+from bend.studio.app import make_app, open_studio
+from bend.studio.config import StudioConfig
+from bend.studio.guard import LOOPBACK
+
+__all__ = ["serve"]
+
+_LONGEST_MESSAGE = 1 << 18
+
+
+def serve(config: StudioConfig, say: Callable[[str], None], token: str | None = None) -> None:
+    """Serve until interrupted.
+
+    Args:
+        config: how the studio starts.
+        say: told the address to open, once it answers.
+        token: that opens it; None makes one.
+
+    Raises:
+        SettingsError: the address is taken, or the network cannot be opened.
+    """
+    listener = _listen(config)
+    port = listener.getsockname()[1]
+    token = token or secrets.token_urlsafe(18)
+    hosts = {*LOOPBACK, config.host}
+    if config.host in ("0.0.0.0", "::"):
+        hosts |= {socket.gethostname(), _own_address()}
+    studio = open_studio(config)
+    app = make_app(studio, token=token, hosts=hosts)
+    name = config.host if config.host not in ("0.0.0.0", "::") else _own_address()
+    say(f"http://{f'[{name}]' if ':' in name else name}:{port}/?token={token}")
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=_LONGEST_MESSAGE,
+            timeout_graceful_shutdown=3,
+            server_header=False,
+        )
+    )
+    server.run(sockets=[listener])
+
+
+def _listen(config: StudioConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+        listener.listen(64)  # whoever follows the address at once waits, and is not turned away
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"{config.host}:{config.port} cannot be listened on ({error.strerror}); give another --port"
+        ) from None
+    return listener
+
+
+def _own_address() -> str:
+    """The address of this machine in its network, as others see it; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"

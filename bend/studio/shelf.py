@@ -1,0 +1,213 @@
+"""What there is to play and to train on, by names that a page may say; no path ever comes from a page.
+
+A shelf name is `faces64`, the name of a network that was given on the command line, or `run:` with the name of a run
+folder. Files of runs and takes are found by listing their folders and comparing names.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bend.bundled import sample_folder
+from bend.errors import SettingsError
+from bend.score.card import read_card
+from bend.studio.config import StudioConfig
+from stylegan.checkpoint import list_snapshots
+from stylegan.errors import StyleganError
+
+__all__ = ["BUNDLED", "Shelf", "Standing"]
+
+BUNDLED = "bundled photos"
+"""The data set that comes with bend, packed when it is first asked for."""
+_RUN = "run:"
+_PICTURES = re.compile(r"(fakes(_init|\d{6})|reals|timeline)\.png|fakes.*\.jpg")
+_EMBEDDED = "faces64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One network on the shelf.
+
+    Attributes:
+        name: that a page says.
+        network: that `load_network` takes.
+        title: to show.
+        moments: kimg of the snapshots of a run; none for a plain network.
+        base: shelf name of what a run was bent from, where that is on the shelf; else None.
+    """
+
+    name: str
+    network: str
+    title: str
+    moments: tuple[float, ...] = ()
+    base: str | None = None
+
+
+class Shelf:
+    """Networks, runs and data sets, as they are now.
+
+    Args:
+        config: of the studio.
+    """
+
+    def __init__(self, config: StudioConfig) -> None:
+        self._config = config
+        named = [_EMBEDDED, config.network, *config.networks]
+        self._given = {_short(text): text for text in named}
+
+    @property
+    def first(self) -> str:
+        """Shelf name of the network that is on the stage at first."""
+        wanted = self._config.network
+        as_run = next((s.name for s in self.standing() if s.network == str(Path(wanted))), None)
+        return as_run or _short(wanted)
+
+    def standing(self) -> list[Standing]:
+        """All networks."""
+        return [*self._plain(), *self._runs()]
+
+    def find(self, name: str) -> Standing:
+        """The network of that name.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        for standing in self.standing():
+            if standing.name == name:
+                return standing
+        raise SettingsError(f"{name!r:.60} is not on the shelf; choose one from the list")
+
+    def run_folder(self, name: str) -> Path:
+        """A run folder by its name.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        folder = next((path for path in self._run_folders() if path.name == name), None)
+        if folder is None:
+            raise SettingsError(f"there is no run {name!r:.60}")
+        return folder
+
+    def run_picture(self, run: str, name: str) -> Path:
+        """A picture in a run folder.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        if not _PICTURES.fullmatch(name):
+            raise SettingsError(f"a run has no picture {name!r:.60}")
+        path = self.run_folder(run) / name
+        if not path.is_file():
+            raise SettingsError(f"{run} has no {name} yet")
+        return path
+
+    def data_sets(self) -> dict[str, Path | None]:
+        """Data sets by name; None for the one that is not packed yet."""
+        return {BUNDLED: None, **{path.name: path for path in self._config.data}}
+
+    def runs(self) -> list[dict[str, Any]]:
+        """What a page shows of every run."""
+        return [_run_facts(folder) for folder in self._run_folders()]
+
+    def photos(self) -> Path:
+        """The folder of the bundled photos."""
+        return sample_folder()
+
+    def _plain(self) -> Iterator[Standing]:
+        runs = {str(path.resolve()) for path in self._run_folders()}
+        for name, text in self._given.items():
+            if str(Path(text).resolve()) not in runs:
+                moments = tuple(at for at, _ in _snapshots(Path(text)))
+                base = None if name == _EMBEDDED else _EMBEDDED
+                yield Standing(name=name, network=text, title=name, moments=moments, base=base)
+
+    def _runs(self) -> Iterator[Standing]:
+        for folder in self._run_folders():
+            moments = tuple(at for at, _ in _snapshots(folder))
+            if moments:
+                title = folder.name
+                yield Standing(
+                    name=_RUN + folder.name,
+                    network=str(folder),
+                    title=title,
+                    moments=moments,
+                    base=self._base_of(folder),
+                )
+
+    def _base_of(self, folder: Path) -> str | None:
+        base = _options(folder).get("config", {}).get("base")
+        return next((name for name, text in self._given.items() if base in (name, text)), _EMBEDDED)
+
+    def _run_folders(self) -> list[Path]:
+        runs = self._config.runs
+        if not runs.is_dir():
+            return []
+        return sorted(path for path in runs.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _short(text: str) -> str:
+    """What a network is called on the shelf."""
+    path = Path(text)
+    return path.name if path.exists() else text
+
+
+def _snapshots(folder: Path) -> list[tuple[float, Path]]:
+    try:
+        return list_snapshots(folder) if folder.is_dir() else []
+    except (OSError, StyleganError):
+        return []
+
+
+def _options(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "training_options.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _run_facts(folder: Path) -> dict[str, Any]:
+    config = _options(folder).get("config", {})
+    moments = [at for at, _ in _snapshots(folder)]
+    names = sorted(path.name for path in folder.iterdir() if _PICTURES.fullmatch(path.name))
+    return {
+        "name": folder.name,
+        "kimg": _reached(folder, moments),
+        "kimg_wanted": config.get("kimg"),
+        "data": Path(str(config.get("data", ""))).name,
+        "base": Path(str(config.get("base", ""))).name,
+        "moments": moments,
+        "pictures": names,
+        "score": _score(folder),
+        "can_resume": any((folder / name).is_file() for name in ("state-latest.pt", "state-previous.pt")),
+    }
+
+
+def _reached(folder: Path, moments: list[float]) -> float:
+    """The kimg of the last whole line of the run's statistics."""
+    try:
+        lines = (folder / "stats.jsonl").read_text("utf-8").splitlines()
+        mean = json.loads(lines[-1])["Progress/kimg"]
+        return float(mean["mean"] if isinstance(mean, dict) else mean)
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return moments[-1] if moments else 0.0
+
+
+def _score(folder: Path) -> dict[str, Any] | None:
+    """Curves of how far it has broken, for drawing; None where it was not scored."""
+    try:
+        card = read_card(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if card is None:
+        return None
+    rows = card.of("ema")
+    return {
+        "kimg": [row.kimg for row in rows],
+        "from_home": [row.d0 for row in rows],
+        "diversity": [row.diversity for row in rows],
+        "moments": {name: moment.kimg for name, moment in card.moments("ema").items() if moment is not None},
+    }

@@ -1,0 +1,282 @@
+"""The network on the stage, and the picture of a patch at a moment.
+
+Where a render opens a network for one work, here the same network is asked for one picture after another, each a little
+different from the one before. What did not change is kept: weights are mixed only when the dial or the moment moved,
+bends are hung anew only when the rack changed. A small preview is the image as it stands at a lower resolution, where
+drawing stops (Karras et al., arXiv 1912.04958, section 4: the picture is a sum over resolutions).
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bend import latents, render
+from bend.automation import Constant
+from bend.bends.player import BendPlay, open_bends
+from bend.clusters import ChannelClusters, find_clusters
+from bend.config import RenderConfig
+from bend.dial import Dial
+from bend.dial_amount import parse_amount
+from bend.directions import spread_of_w
+from bend.errors import SettingsError
+from bend.mixing import State, layers_of, put_back, refuse_strangers, state_of
+from bend.picture import Pixels
+from bend.play import Moment
+from bend.studio.patch import DialSetting, Patch, Place
+from bend.studio.shelf import Shelf
+from bend.training_time import TrainingTime
+from stylegan.checkpoint import list_snapshots, load_network
+from stylegan.discriminator import Discriminator
+from stylegan.generator import Generator
+from stylegan.taps import hang, taps
+
+__all__ = ["Stage"]
+
+
+class _Enough(Exception):  # noqa: N818  a signal, no error
+    """Raised inside a network to stop at a preview; carries the image so far."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self.image = image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weights:
+    """What the weights are set to."""
+
+    kimg: float | None = None
+    base: str | None = None
+    amounts: tuple[float, ...] = ()
+
+
+class Stage:
+    """One network, ready to be drawn again and again.
+
+    Args:
+        shelf: where networks come from.
+        name: shelf name.
+        weights: `ema` or `raw`.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        SettingsError: it is not on the shelf.
+        StyleganError: it cannot be read.
+    """
+
+    def __init__(self, shelf: Shelf, name: str, weights: str = "ema", device: str = "auto") -> None:
+        self.standing = shelf.find(name)
+        self.config = RenderConfig(network=self.standing.network, weights=weights, device=device)
+        self.G: Generator = render.open_generator(self.config)
+        self._shelf = shelf
+        self._own: State | None = None
+        self._set = _Weights()
+        self._bases: dict[str, State] = {}
+        self._training: TrainingTime | None = None
+        self._layers = layers_of(self.G)
+        self._bends: tuple[tuple[str, ...], BendPlay] | None = None
+        self._points: dict[tuple[object, ...], Tensor] = {}
+        self._clusters: ChannelClusters | None = None
+        self._judge: Discriminator | None = None
+        self._has_looked = False
+
+    @property
+    def resolution(self) -> int:
+        """Side of the picture at full size."""
+        return self.G.img_resolution
+
+    def discriminator(self) -> Discriminator | None:
+        """The network's own judge; None where the file has none that fits."""
+        if not self._has_looked:
+            D = load_network(self.config.network).D
+            self._judge = D.eval() if D is not None and D.img_resolution == self.G.img_resolution else None
+            self._has_looked = True
+        return self._judge
+
+    def prepare(self, patch: Patch, seconds: float = 0.0) -> None:
+        """Set the weights as the patch wants them at a moment.
+
+        Raises:
+            SettingsError: no such moment, base or layer.
+        """
+        kimg = None if patch.kimg is None or not self.standing.moments else patch.kimg.at(seconds)
+        wanted = _Weights(kimg=kimg, base=patch.dial.base, amounts=self._amounts(patch.dial, seconds))
+        if wanted == self._set:
+            return
+        if self._own is None:
+            self._own = state_of(self.G)
+        put_back(self.G, self._own)
+        self._set, self._points = _Weights(), {}
+        if kimg is not None:
+            self._training_time(patch.weights).set(self.G, kimg)
+        if patch.dial.base is not None:
+            amount = parse_amount(patch.dial.amount)
+            amount.check(self._layers)
+            Dial(base=self._base(patch.dial.base), amount=amount).set(self.G, seconds)
+        self._set = wanted
+
+    def w(self, place: Place, class_index: int | None = None) -> Tensor:
+        """The w `[w_dim]` of a place, before truncation, by the weights as they are."""
+        if place.to is not None:
+            here = self.w(dataclasses.replace(place, to=None, share=0.0), class_index)
+            return here.lerp(self.w(place.to, class_index), place.share)
+        first, right, below = self._corners(place, class_index)
+        return first + place.x * right + place.y * below
+
+    def draw(
+        self,
+        patch: Patch,
+        w: Tensor,
+        moment: Moment,
+        *,
+        most: int | None = None,
+        listeners: dict[str, Tensor | None] | None = None,
+    ) -> Pixels:
+        """Draw one picture.
+
+        Args:
+            patch: `prepare` has seen it.
+            w: `[w_dim]`, before truncation.
+            moment: for what varies.
+            most: resolution to stop at, for a preview; None for the whole picture.
+            listeners: filled with what passes the taps that are its keys, after the bends; those past a preview stay.
+
+        Returns:
+            uint8 `[H, W, 3]`.
+
+        Raises:
+            SettingsError: the rack asks for what the network does not have.
+        """
+        psi = patch.trunc.at(moment.seconds)
+        ws = latents.truncate(self.G, w.expand(1, self.G.num_ws, -1), psi)
+        play = self._play(patch)
+        with play.during(self.G, moment), self._listening(listeners), _stopping(self.G, most):
+            try:
+                return render.draw(self.G, ws, noise_mode=patch.noise_mode, moments=[moment])[0]
+            except _Enough as enough:
+                return _pixels(enough.image)
+
+    def pictures(self, patch: Patch, seeds: Sequence[int]) -> Pixels:
+        """Stills of several seeds with the bends and truncation of a patch, uint8 `[N, H, W, 3]`."""
+        psi = patch.trunc.at(0.0)
+        ws = latents.ws_from_z(
+            self.G, latents.z_from_seeds(seeds, self.G.z_dim), psi, None, patch.class_index
+        )
+        play = open_bends(patch.bends, self.G, labels=self._labels)
+        return render.draw(self.G, ws, noise_mode=patch.noise_mode, noise_seeds=seeds, plays=(play,))
+
+    def clusters(self) -> ChannelClusters:
+        """The clusters of the network as it was opened, wherever the dial stands."""
+        if self._clusters is None:
+            now = None if self._own is None else state_of(self.G)
+            if self._own is not None:
+                put_back(self.G, self._own)
+            self._clusters = find_clusters(self.G)
+            if now is not None:
+                put_back(self.G, now)
+        return self._clusters
+
+    def previews(self) -> list[int]:
+        """Resolutions at which a preview can stop, falling, the whole picture first."""
+        images = [tap.resolution for tap in taps(self.G).values() if tap.kind == "image" and tap.resolution]
+        return sorted({*images, self.resolution}, reverse=True)
+
+    def forget(self) -> None:
+        """Forget earlier frames, so that the next one is the first."""
+        self._bends = None
+
+    def _amounts(self, dial: DialSetting, seconds: float) -> tuple[float, ...]:
+        if dial.base is None:
+            return ()
+        amounts = parse_amount(dial.amount).at(seconds)
+        return tuple(amounts(layer) for layer in self._layers)
+
+    def _base(self, name: str) -> State:
+        if name not in self._bases:
+            other = load_network(self._shelf.find(name).network).generator(self.config.weights)
+            refuse_strangers(self.G, other, (self.standing.title, name))
+            device = latents.device_of(self.G)
+            self._bases = {name: {key: value.to(device) for key, value in state_of(other).items()}}
+        return self._bases[name]
+
+    def _training_time(self, weights: str) -> TrainingTime:
+        snapshots = list_snapshots(self.config.network)
+        if self._training is None or len(snapshots) != len(self.standing.moments):
+            self._training = TrainingTime(snapshots, Constant(0.0), weights)
+        return self._training
+
+    def _corners(self, place: Place, class_index: int | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Where the map begins, and its two axes, `[w_dim]` each."""
+        key = (place.mode, place.seeds, place.axes, class_index)
+        if key not in self._points:
+            if len(self._points) > 64:
+                self._points.clear()
+            self._points[key] = self._find_corners(place, class_index)
+        found = self._points[key]
+        return found[0], found[1], found[2]
+
+    def _find_corners(self, place: Place, class_index: int | None) -> Tensor:
+        z = latents.z_from_seeds(place.seeds, self.G.z_dim)
+        a, b, c = latents.w_from_z(self.G, z, class_index)
+        if place.mode == "seeds":
+            return torch.stack([a, b - a, c - a])
+        spread = spread_of_w(self.G, class_index)
+        if max(place.axes) >= len(spread.components):
+            raise SettingsError(f"axis {max(place.axes)}: this network has {len(spread.components)}")
+        axes = [(spread.components[i] * spread.std[i]).to(a) for i in place.axes]
+        return torch.stack([a, *axes])
+
+    def _play(self, patch: Patch) -> BendPlay:
+        """The rack put in place; kept as long as it stays the same, since bends may remember."""
+        key = tuple(map(str, patch.bends))
+        if self._bends is None or self._bends[0] != key:
+            self._bends = (key, open_bends(patch.bends, self.G, labels=self._labels))
+        return self._bends[1]
+
+    def _labels(self, name: str) -> NDArray[np.int64] | None:
+        return self.clusters().labels.get(name)
+
+    @contextlib.contextmanager
+    def _listening(self, listeners: dict[str, Tensor | None] | None) -> Iterator[None]:
+        with contextlib.ExitStack() as undo:
+            known = taps(self.G) if listeners else {}
+            for name in list(listeners or ()):
+                assert listeners is not None
+                if name in known and not known[name].is_parameter:
+                    undo.enter_context(hang(self.G, known[name], _keeping(listeners, name)))
+            yield
+
+
+def _keeping(listeners: dict[str, Tensor | None], name: str) -> Callable[[Tensor], Tensor]:
+    def keep(x: Tensor) -> Tensor:
+        listeners[name] = x
+        return x
+
+    return keep
+
+
+@contextlib.contextmanager
+def _stopping(G: Generator, most: int | None) -> Iterator[None]:
+    """Have `G` stop at the image of resolution `most`."""
+    tap = None if most is None or most >= G.img_resolution else taps(G).get(f"b{most}.image")
+    if tap is None:
+        yield
+        return
+
+    def stop(image: Tensor) -> Tensor:
+        raise _Enough(image)
+
+    with hang(G, tap, stop):
+        yield
+
+
+def _pixels(image: Tensor) -> Pixels:
+    """uint8 `[H, W, 3]` of an image `[1, C, H, W]` in [-1, 1]."""
+    image = (torch.nan_to_num(image[0].float()) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(image.permute(1, 2, 0).expand(-1, -1, 3).cpu().numpy())

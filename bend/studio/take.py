@@ -1,0 +1,225 @@
+"""A take: a performance as it was played, kept so that it can be rendered again at full quality.
+
+Every frame that was shown leaves where the point was in w and what every parameter stood at. At the end the point's way
+becomes a path, each parameter that was moved becomes keyframes, and one that an oscillator moved keeps its oscillator.
+A bend that came or went in the middle is there throughout, mixed in only while it was heard.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bend.automation import Automation, Constant, Keyframes
+from bend.bends.grammar import BendSpec
+from bend.dial_amount import Amount
+from bend.studio.patch import Module, Patch
+
+__all__ = ["LONGEST", "Take", "Track"]
+
+LONGEST = 600.0
+"""Seconds of the longest take."""
+_FRAME = 1 / 24
+_STEP = 0.001
+_IDLE = 0.15
+"""Seconds without a frame after which nothing had moved in between, since nothing that stands still is drawn."""
+
+
+@dataclass(slots=True)
+class Track:
+    """One parameter over a take.
+
+    Attributes:
+        is_stepped: it jumps from value to value, as a seed does.
+    """
+
+    is_stepped: bool = False
+    _automations: list[Automation] = field(default_factory=list)
+    _frames: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, seconds: float, automation: Automation) -> None:
+        """What it stood at in a frame; seconds rise."""
+        if not self._automations or self._automations[-1] != automation:
+            self._automations.append(automation)
+        value = automation.at(seconds)
+        if self._frames:
+            before, last = self._frames[-1]
+            hold = seconds - (_STEP if self.is_stepped else _FRAME)
+            stood = self.is_stepped or seconds - before > _IDLE
+            if value != last and stood and hold > before + _STEP:
+                self._frames.append((hold, last))
+        if not self._frames or seconds > self._frames[-1][0] + _STEP / 2:
+            if len(self._frames) > 1 and self._frames[-1][1] == self._frames[-2][1] == value:
+                self._frames.pop()
+            self._frames.append((seconds, value))
+
+    def automation(self) -> Automation:
+        """The whole of it."""
+        if len(self._automations) == 1:
+            return self._automations[0]
+        frames = _thinned(self._frames)
+        if len(frames) == 1:
+            return Constant(frames[0][1])
+        return Keyframes(tuple(t for t, _ in frames), tuple(value for _, value in frames))
+
+
+class Take:
+    """A performance while it is being played."""
+
+    def __init__(self) -> None:
+        self.patch: Patch | None = None
+        self._trunc = Track()
+        self._kimg = Track()
+        self._dial: dict[str, Track] = {}
+        self._modules: dict[tuple[str, str], _ModuleTracks] = {}
+        self._times: list[float] = []
+        self._points: list[NDArray[np.float32]] = []
+        self._seen = 0.0
+        self.seconds = 0.0
+
+    def add(self, seconds: float, patch: Patch, w: NDArray[np.float32]) -> None:
+        """Keep a frame.
+
+        Args:
+            seconds: since the take began; they rise.
+            patch: as it was played.
+            w: where the point was, `[w_dim]`, before truncation.
+        """
+        self.seconds = seconds
+        self.patch = self.patch or patch
+        self._trunc.add(seconds, patch.trunc)
+        if patch.kimg is not None:
+            self._kimg.add(seconds, patch.kimg)
+        if patch.dial.base is not None:
+            _add_amount(self._dial, seconds, patch.dial.parsed())
+        heard = {_identity(module): module for module in patch.modules if module.on}
+        for key, module in heard.items():
+            if key not in self._modules:
+                self._modules[key] = _ModuleTracks.of(module, seconds)
+        for key, tracks in self._modules.items():
+            tracks.add(seconds, heard.get(key))
+        self._add_point(seconds, w)
+
+    def path(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Times `[K]` and points `[K, w_dim]` of the way, K at least 2, the last one at `seconds`."""
+        times, points = list(self._times), list(self._points)
+        times.append(max(seconds, times[-1] + _STEP))
+        points.append(points[-1])
+        return np.asarray(times, np.float64), np.stack(points)
+
+    def played(self) -> Patch:
+        """The patch with every parameter as it was moved."""
+        assert self.patch is not None
+        kimg = self._kimg.automation() if self.patch.kimg is not None else None
+        dial = self.patch.dial
+        if self._dial:
+            dial = dataclasses.replace(dial, amount=_amount_text(self._dial))
+        return dataclasses.replace(self.patch, trunc=self._trunc.automation(), kimg=kimg, dial=dial)
+
+    def bends(self) -> tuple[BendSpec, ...]:
+        """All bends that were heard, as they were moved."""
+        return tuple(tracks.spec() for tracks in self._modules.values())
+
+    def _add_point(self, seconds: float, w: NDArray[np.float32]) -> None:
+        seen, self._seen = self._seen, seconds
+        if self._points:
+            if np.array_equal(self._points[-1], w):
+                return
+            stood_until = seconds - _FRAME if seconds - seen > _IDLE else seen
+            if stood_until > self._times[-1] + _STEP:
+                self._times.append(stood_until)
+                self._points.append(self._points[-1])
+            if seconds <= self._times[-1] + _STEP / 2:
+                return
+        self._times.append(seconds)
+        self._points.append(np.array(w, np.float32))
+
+
+@dataclass(slots=True, kw_only=True)
+class _ModuleTracks:
+    """A bend over a take."""
+
+    module: Module
+    values: list[Track]
+    mix: Track
+
+    @classmethod
+    def of(cls, module: Module, seconds: float) -> "_ModuleTracks":
+        """A bend that is heard first at `seconds`."""
+        values = [Track(is_stepped=parameter.is_whole) for parameter in module.spec.row.parameters]
+        tracks = cls(module=module, values=values, mix=Track(is_stepped=True))
+        if seconds > _FRAME:
+            tracks.mix.add(0.0, Constant(0.0))
+        return tracks
+
+    def add(self, seconds: float, module: Module | None) -> None:
+        self.mix.add(seconds, Constant(0.0) if module is None else module.spec.mix)
+        for track, value in zip(self.values, module.spec.values if module else (), strict=False):
+            track.add(seconds, value)
+
+    def spec(self) -> BendSpec:
+        return dataclasses.replace(
+            self.module.spec,
+            values=tuple(track.automation() for track in self.values),
+            mix=self.mix.automation(),
+        )
+
+
+def _identity(module: Module) -> tuple[str, str]:
+    """What of a bend cannot be a parameter over time: another of it is another bend."""
+    spec = module.spec
+    return module.key, f"{spec.name}@{spec.tap}/{spec.channels}/{spec.mask}/{spec.soft}/{spec.edge}"
+
+
+def _add_amount(tracks: dict[str, Track], seconds: float, amount: Amount) -> None:
+    # A whole dial that becomes faders, or the other way, would be two grammars: both are kept by layer then.
+    if not amount.layers:
+        if not tracks or list(tracks) == [""]:
+            tracks.setdefault("", Track()).add(seconds, amount.overall)
+            return
+        for track in tracks.values():
+            track.add(seconds, amount.overall)
+        return
+    whole = tracks.pop("", None)
+    for name, automation in amount.layers:
+        if name not in tracks:
+            tracks[name] = _begun_as(whole)
+        tracks[name].add(seconds, automation)
+
+
+def _begun_as(track: Track | None) -> Track:
+    """A track that begins as another did."""
+    if track is None:
+        return Track()
+    return Track(
+        is_stepped=track.is_stepped, _automations=list(track._automations), _frames=list(track._frames)
+    )
+
+
+def _amount_text(tracks: dict[str, Track]) -> str:
+    if list(tracks) == [""]:
+        return str(tracks[""].automation())
+    return ",".join(f"{name}={track.automation()}" for name, track in tracks.items())
+
+
+def _thinned(frames: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Without the frames that a straight line between their neighbours passes through, times to a millisecond."""
+    values = [value for _, value in frames]
+    slack = (max(values) - min(values)) * 1e-3
+    kept: list[tuple[float, float]] = []
+    for t, value in frames:
+        while len(kept) > 1 and _on_line(kept[-2], kept[-1], (t, value), slack):
+            kept.pop()
+        at = round(t, 3)
+        if kept and at <= kept[-1][0]:
+            continue
+        kept.append((at, value))
+    return kept
+
+
+def _on_line(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float], slack: float) -> bool:
+    if c[0] <= a[0]:
+        return False
+    expected = a[1] + (c[1] - a[1]) * (b[0] - a[0]) / (c[0] - a[0])
+    return abs(expected - b[1]) <= slack

@@ -1,0 +1,57 @@
+"""The point that moves by itself over the map: where it is at any moment, as a plain function of time.
+
+The same function serves the live picture and the film that is rendered of it later, so that both walk the same way.
+"""
+
+import dataclasses
+import math
+
+from bend.studio.patch import Place, Wander
+
+__all__ = ["wandered"]
+
+_TURN = 10.0  # seconds of a turn, or from seed to seed, at speed 1
+_RATIO = (math.sqrt(5) - 1) / 2  # of the frequencies of a drift: it never closes
+
+
+def wandered(place: Place, wander: Wander, seconds: float) -> Place:
+    """Where the point is.
+
+    Args:
+        place: where it set out.
+        wander: how it moves.
+        seconds: since then.
+
+    Returns:
+        A place; of a journey, one on its way from seed to seed.
+    """
+    if not wander.on:
+        return place
+    turns = seconds * wander.speed / _TURN
+    if wander.path == "journey":
+        return _journey(place, turns)
+    angle = 2 * math.pi * turns
+    if wander.path == "circle":
+        dx, dy = math.cos(angle) - 1, math.sin(angle)
+    else:
+        dx = (math.sin(angle) + math.sin(angle * _RATIO)) / 2
+        dy = (math.sin(angle * _RATIO * 1.3) + math.sin(angle * 0.5)) / 2
+    x, y = (
+        max(min(value, 100.0), -100.0) for value in (place.x + wander.reach * dx, place.y + wander.reach * dy)
+    )
+    return dataclasses.replace(place, x=x, y=y)
+
+
+def _journey(place: Place, turns: float) -> Place:
+    """From seed to seed, at rest for a moment at each."""
+    number, u = divmod(turns, 1.0)
+    here, there = (_at_seed(place, int(number) + step) for step in (0, 1))
+    return dataclasses.replace(here, to=there, share=u * u * (3 - 2 * u))
+
+
+def _at_seed(place: Place, steps: int) -> Place:
+    """The picture of the seed so many after the first one; the first is where the point set out."""
+    if steps == 0:
+        return dataclasses.replace(place, to=None, share=0.0)
+    seed = (place.seeds[0] + steps) % 2**32
+    return Place(seeds=(seed, place.seeds[1], place.seeds[2]))
