@@ -150,8 +150,7 @@ def _g_path_length(state: TwinState, hyper: Hyperparameters, c: Tensor, draws: D
     (jacobian,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     lengths = jacobian.square().sum(2).mean(1).sqrt()
     state.pl_mean.copy_(state.pl_mean.lerp(lengths.detach().mean(), 0.01))
-    loss = (lengths - state.pl_mean).square().mean() * hyper.pl_weight
-    return loss
+    return (lengths - state.pl_mean).square().mean() * hyper.pl_weight
 
 
 def _d_main(

@@ -242,7 +242,9 @@ class StyleMixConfig:
     layers: str = "coarse"
 
     def __post_init__(self) -> None:
-        _refuse(not self.rows or not self.columns, "a mix of no seeds; give --rows and --columns at least one")
+        _refuse(
+            not self.rows or not self.columns, "a mix of no seeds; give --rows and --columns at least one"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

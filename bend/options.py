@@ -245,7 +245,11 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 
 
 shares_option = click.option(
-    "--mix", "shares", callback=_shares, metavar="0.6,0.4", help="Shares of several --to; equal ones if left out."
+    "--mix",
+    "shares",
+    callback=_shares,
+    metavar="0.6,0.4",
+    help="Shares of several --to; equal ones if left out.",
 )
 force_option = click.option("--force", is_flag=True, help="Write over what is there.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
@@ -335,7 +339,9 @@ render_options = _for(
         metavar="KIMG",
     ),
     _render("--dial-from", "dial_from", "What NETWORK was bent from: the dial's 0.", metavar="NETWORK"),
-    _render("--dial", "dial", "0 the base, 1 as bent, beyond overdrive; may vary: 0s:0,5s:1.", metavar="AMOUNT"),
+    _render(
+        "--dial", "dial", "0 the base, 1 as bent, beyond overdrive; may vary: 0s:0,5s:1.", metavar="AMOUNT"
+    ),
     device_option(),
     _render("--precision", "precision", "Of the highest resolutions.", type=click.Choice(PRECISIONS)),
     _render(
@@ -410,7 +416,13 @@ plane_options = _for(
     PlaneConfig,
     "plane",
     grid_option("Columns and rows of the map.", default_of(PlaneConfig, "grid")),
-    _option(PlaneConfig, "--x", "x", "Axis: seeds, kimg=0..4, dial=-.5..1.5, trunc=0..1, sefa:3=-3..3.", metavar="AXIS"),
+    _option(
+        PlaneConfig,
+        "--x",
+        "x",
+        "Axis: seeds, kimg=0..4, dial=0..1, trunc=0..1, sefa:3=-3..3.",
+        metavar="AXIS",
+    ),
     _option(PlaneConfig, "--y", "y", "The other axis, likewise.", metavar="AXIS"),
     _option(PlaneConfig, "--extent", "extent", "How far to reach beyond the seeds.", type=FINITE),
 )
@@ -426,6 +438,7 @@ def checked_records(command: click.Command, values: Mapping[str, Any]) -> None:
     for config_type in getattr(command.callback, _RECORDS, []):
         names = [field.name for field in dataclasses.fields(config_type)]
         config_type(**{name: values[name] for name in names if name in values})
+
 
 style_mix_options = _for(
     StyleMixConfig,
@@ -457,7 +470,9 @@ project_options = _for(
     _project("--seed", "seed", "Of the search's noise.", type=click.IntRange(0), metavar="N"),
     _project("--network", "network", "Network file, run folder, RUN@KIMG or name.", metavar="NETWORK"),
     _project("--weights", "weights", "Averaged or raw generator.", type=click.Choice(WEIGHTS)),
-    _project("--class", "class_index", "Class of a conditional network.", type=click.IntRange(0), metavar="N"),
+    _project(
+        "--class", "class_index", "Class of a conditional network.", type=click.IntRange(0), metavar="N"
+    ),
     device_option(),
 )
 """Options of `ProjectConfig`, handed over as `config`."""

@@ -44,7 +44,7 @@ def replay(
     done = replays.replay(picture, output, network=network, force=force)
     if check and not done.is_same:
         raise RecipeError(
-            f"{done.output} differs from {picture}: the network lies elsewhere now, or another machine or release drew it"
+            f"{done.output} differs from {picture}: another place of the network, machine or release"
         )
     same = (
         "the same, byte for byte"

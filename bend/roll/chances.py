@@ -60,7 +60,9 @@ def breed(rng: np.random.Generator, a: Chance, b: Chance, taps: Sequence[Tap]) -
     bends = [_mutate(rng, bend, taps) for bend in bends[:_MOST_BENDS]]
     if rng.random() < _MUTATION / 2 and len(bends) < _MOST_BENDS:
         bends.insert(int(rng.integers(len(bends) + 1)), _draw_bend(rng, taps))
-    trunc = float(np.clip(rng.uniform(min(a.trunc, b.trunc), max(a.trunc, b.trunc)) + rng.normal(0, 0.05), 0.3, 1.5))
+    trunc = float(
+        np.clip(rng.uniform(min(a.trunc, b.trunc), max(a.trunc, b.trunc)) + rng.normal(0, 0.05), 0.3, 1.5)
+    )
     return Chance(bends=tuple(bends), trunc=round(trunc, 2))
 
 
