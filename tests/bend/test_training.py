@@ -51,6 +51,7 @@ def test_a_dry_run_writes_nothing_and_foresees_the_training(tmp_path: Path, data
     assert report.text.endswith("nothing was written")
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_a_resume_counts_what_is_left_and_writes_nothing(tmp_path: Path, data: Path) -> None:
     run = finetune(tmp_path, data=str(data), **SMALL).facts["run"]
     before = contents(tmp_path)

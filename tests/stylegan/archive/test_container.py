@@ -164,6 +164,7 @@ def test_duplicate_names_are_remembered(tmp_path: Path) -> None:
     assert Container(path).read("a") == b"2"
 
 
+@pytest.mark.slow
 def test_more_than_65535_members(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "many.zip", {f"{i}": b"%d" % i for i in range(65_600)})
     opened = Container(path)

@@ -70,6 +70,7 @@ def test_a_crash_and_a_resume_change_nothing(
     assert_same_run(session.run, unbroken)
 
 
+@pytest.mark.slow
 def test_many_crashes_with_a_state_after_every_step(
     tmp_path: Path, labelled: Path, unbroken: Path, crash_before: Crash
 ) -> None:

@@ -147,6 +147,7 @@ def test_the_source_needs_nothing_but_torch() -> None:
     assert imported == {"math", "typing", "torch"}
 
 
+@pytest.mark.slow
 def test_a_process_that_knows_no_bend_draws_the_same_picture(tmp_path: Path) -> None:
     wrote = full()
     save_official(tmp_path / "a.pkl", wrote)
