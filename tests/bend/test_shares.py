@@ -30,6 +30,7 @@ def draw_alone(arguments: list[str], network: Path, output: Path) -> None:
     assert outcome.exit_code == 0, outcome.output
 
 
+@pytest.mark.slow
 def test_frames_of_two_processes(network: Path, tmp_path: Path) -> None:
     draw_alone(WALK, network, tmp_path / "alone")
     two = tmp_path / "two"

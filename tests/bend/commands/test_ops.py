@@ -20,6 +20,7 @@ def loaded(native_ops: None, built_ops: Path, monkeypatch: pytest.MonkeyPatch) -
     return built_ops
 
 
+@pytest.mark.slow
 def test_build_says_where_the_library_is(loaded: Path) -> None:
     done = CliRunner().invoke(bend, ["ops", "build", "--target", "cpu"])
     assert done.exit_code == 0, done.output

@@ -169,6 +169,7 @@ def test_interrupted_film_is_absent(tiny_network: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_terminated_frames_stay(tiny_network: Path, tmp_path: Path) -> None:
     process = _start_endless(tiny_network, tmp_path / "frames")
     _wait_for(lambda: len(list(tmp_path.glob("frames/frame*.png"))) > 3)

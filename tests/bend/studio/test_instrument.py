@@ -75,6 +75,7 @@ def test_the_thread_ends(config: StudioConfig) -> None:
     assert not any(thread.name == "studio-instrument" for thread in threading.enumerate())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_stays_flat_over_a_scripted_session(studio: Studio) -> None:
     drawn = threading.Semaphore(0)

@@ -33,6 +33,7 @@ def assert_near(one: Any, other: Any, path: str = "") -> None:
         assert_equal(one, other, path)
 
 
+@pytest.mark.slow
 def test_two_processes_of_four_are_one_of_eight(data: Path, tmp_path: Path) -> None:
     done = torchrun("tests.stylegan.training.team", data, tmp_path)
     assert done.returncode == 0, done.stderr
