@@ -13,12 +13,14 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from bend import latents, render
+from bend import render
 from bend.bends.opening import bend_mapping
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
 from bend.labelled import labelled_sheet
-from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
+from bend.moving import draw_seeds
+from bend.picture import Pixels, Rendered, check_picture_output, one_picture, save_picture
+from bend.play import Moment
 from bend.provenance import Provenance, describe
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
@@ -155,12 +157,4 @@ def timeline_sheet(title: str, columns: Sequence[Column]) -> Pixels:
 
 
 def _draw(G: Generator, config: RenderConfig, seeds: Sequence[int]) -> tuple[Pixels, ...]:
-    drawn = render.frames(
-        G,
-        latents.ws_from_seeds(G, config, seeds),
-        noise_mode=config.noise_mode,
-        noise_seeds=seeds,
-        batch=config.batch,
-        plays=render.open_plays(config, G),
-    )
-    return tuple(enlarge(picture, config.scale, config.scale_filter) for picture in drawn)
+    return tuple(draw_seeds(G, config, seeds, Moment(), render.open_plays(config, G)))

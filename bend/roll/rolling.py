@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from bend import latents, render
+from bend import render
 from bend.bends.grammar import parse_bends
 from bend.config import RenderConfig
 from bend.errors import RecipeError, RenderError, SettingsError
 from bend.grid import square
 from bend.labelled import labelled_sheet
+from bend.moving import draw_seeds
 from bend.picture import Pixels, enlarge, refuse_existing, save_picture
+from bend.play import Moment
 from bend.provenance import describe
 from bend.recipe import Recipe, Stage, read_recipe, write_recipe
 from bend.roll.chances import Chance, breed, draw
@@ -107,9 +109,10 @@ def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = 
     judge = Judge(_pictures(G, config, Chance(bends=()), _SEEDS_JUDGED), None if D is None else D.eval())
     alive: list[Chance] = []
     faults: Counter[str] = Counter()
+    homes: dict[float, Pixels] = {}
     with tqdm(total=dice.n, desc="rolling", unit="bend", disable=None) as bar:
         for chance in _throws(dice, parents, list(taps(G).values())):
-            verdict = _verdict(judge, G, config, chance)
+            verdict = _verdict(judge, G, config, chance, homes)
             if verdict.fault:
                 faults[verdict.fault] += 1
                 continue
@@ -141,26 +144,23 @@ def _throws(dice: RollConfig, parents: Sequence[Chance], places: Sequence[Tap]) 
             yield draw(rng, places)
 
 
-def _verdict(judge: Judge, G: Generator, config: RenderConfig, chance: Chance) -> Verdict:
+def _verdict(
+    judge: Judge, G: Generator, config: RenderConfig, chance: Chance, homes: dict[float, Pixels]
+) -> Verdict:
+    """What becomes of a chance; `homes` keeps the unbent pictures by their truncation."""
     try:
-        home = _pictures(G, config, Chance(bends=(), trunc=chance.trunc), _SEEDS_JUDGED)
-        return judge.judge(_pictures(G, config, chance, _SEEDS_JUDGED), home)
+        if chance.trunc not in homes:
+            unbent = Chance(bends=(), trunc=chance.trunc)
+            homes[chance.trunc] = _pictures(G, config, unbent, _SEEDS_JUDGED)
+        return judge.judge(_pictures(G, config, chance, _SEEDS_JUDGED), homes[chance.trunc])
     except (SettingsError, torch.linalg.LinAlgError):
         return Verdict(distance=0, diversity=0, fault="impossible")
 
 
 def _pictures(G: Generator, config: RenderConfig, chance: Chance, seeds: Sequence[int]) -> Pixels:
     """uint8 `[N, H, W, 3]`."""
-    bent = dataclasses.replace(config, bend=_texts(chance), trunc=chance.trunc)
-    drawn = render.frames(
-        G,
-        latents.ws_from_seeds(G, bent, seeds),
-        noise_mode=bent.noise_mode,
-        noise_seeds=seeds,
-        batch=bent.batch,
-        plays=render.open_plays(bent, G),
-    )
-    return np.stack(list(drawn))
+    bent = dataclasses.replace(config, bend=_texts(chance), trunc=chance.trunc, scale=1)
+    return np.stack(draw_seeds(G, bent, seeds, Moment(), render.open_plays(bent, G)))
 
 
 def _write(
