@@ -1,7 +1,7 @@
 """What a render is asked for, as frozen records: how pictures are drawn, how a path runs, how a film is
 timed.
 
-Defaults live here and nowhere else; the command line reads them through `bend.options`, Python builds the
+Defaults live here and nowhere else; the command line reads them through `bend.options.shared`, Python builds the
 records itself. Nothing here knows torch, so that `bend render --help` stays quick.
 """
 
@@ -70,7 +70,7 @@ class RenderConfig:
         blend: other pictures in parts of the picture, `7@left`, `face.npz@ellipse:.5,.4,.2,.3`; see `bend.blend`.
         kimg: of a run folder, the moment of its training, also between snapshots; a parameter over time, too.
         dial_from: what the network was bent from, where the dial is at 0; None for no dial.
-        dial: how far the dial is turned, over time or by layer; see `bend.dial_amount`.
+        dial: how far the dial is turned, over time or by layer; see `bend.dial.amount`.
     """
 
     network: str = "faces64"
@@ -212,7 +212,7 @@ class PlaneConfig:
         grid: columns and rows of the sheet.
         extent: how far an axis of seeds reaches beyond them on each side, as a share of their distance.
         x: what changes from left to right: `seeds`, `kimg=0..4`, `dial=-0.5..1.5`, `trunc=0..1`, `sefa:3=-3..3`.
-        y: what changes from top to bottom, likewise; see `bend.plane`.
+        y: what changes from top to bottom, likewise; see `bend.renders.plane`.
     """
 
     grid: tuple[int, int] = (9, 9)

@@ -129,6 +129,8 @@ def _precision() -> Finding:
         chosen = choose_precision(device.type, measure=not_now)
     except _UnmeasuredError:
         told = "float32 or float16: the first picture measures which is faster"
+    except StyleganError as error:
+        return Finding(name="precision", value=str(error), verdict="lack", mend="unset BEND_NATIVE")
     else:
         told = {"fp32": "float32", "fp16": "float16"}.get(chosen or "", "as the network was published")
     return Finding(name="precision", value=f"{told}, on {device.type}")

@@ -33,7 +33,8 @@ from typing import Any
 import click
 
 from bend.errors import RecipeError, SettingsError
-from bend.options import COMMAND_LINE, checked_records
+from bend.options.records import checked_records
+from bend.options.typed import COMMAND_LINE
 from stylegan.atomic import write_atomic
 from stylegan.errors import StyleganError
 from stylegan.training.config import TrainConfig

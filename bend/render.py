@@ -19,6 +19,7 @@ from torch import Tensor
 from bend.bends.opening import bend_mapping, open_bends_of
 from bend.blend import open_blends
 from bend.config import NOISE_MODES, RenderConfig
+from bend.dial.weight_plays import open_weight_plays, set_weights
 from bend.directions import open_directions
 from bend.errors import SettingsError
 from bend.latents import class_vectors, device_of, ws_from_z, z_from_seeds
@@ -26,7 +27,6 @@ from bend.picture import Pixels
 from bend.play import Moment, Play, playing
 from bend.sizes import open_size
 from bend.truncation import open_truncation
-from bend.weight_plays import open_weight_plays, set_weights
 from stylegan.checkpoint import Network, load_network
 from stylegan.device import choose_device, free_bytes
 from stylegan.generator import Generator

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from bend.errors import RecipeError
-from bend.options import given_options
+from bend.options.typed import given_options
 from bend.picture import refuse_existing
 from bend.provenance import Provenance, read_provenance, weights_sha256
 from bend.recipe import Recipe, Stage, write_recipe

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from bend.options import device_option, usage_errors
+from bend.options.records import usage_errors
+from bend.options.shared import device_option
 
 __all__ = ["demo"]
 
@@ -33,7 +34,7 @@ def demo(ctx: click.Context, output: Path, kimg: float, device: str) -> None:
 
     Example: bend demo -o demo
     """
-    from bend.demo import DemoConfig, run_demo
+    from bend.demo.run import DemoConfig, run_demo
 
     with usage_errors():
         config = DemoConfig(output=output, kimg=kimg, device=device)

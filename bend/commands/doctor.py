@@ -5,7 +5,7 @@ import json
 
 import click
 
-from bend.options import json_option
+from bend.options.shared import json_option
 
 __all__ = ["doctor"]
 

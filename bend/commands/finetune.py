@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from bend import ranks
-from bend.options import usage_errors
-from bend.train_options import train_options
+from bend.options.records import usage_errors
+from bend.options.train import train_options
 from stylegan.training.config import TrainConfig
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -53,7 +53,7 @@ def finetune(
         from bend.launch import start_processes, words_of
 
         ctx.exit(start_processes(gpus, ["finetune", *words_of(ctx, without="gpus")]))
-    from bend.training import Request, run_finetune
+    from bend.training.session import Request, run_finetune
 
     report = run_finetune(Request(out=out, resume=resume, dry_run=dry_run, options=given))
     click.echo(json.dumps(report.facts) if as_json else report.text)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from bend.model_options import base_option, echo_written
-from bend.options import force_option, json_option
+from bend.options.models import base_option, echo_written
+from bend.options.shared import force_option, json_option
 
 __all__ = ["convert"]
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from bend.model_options import base_option, echo_written
-from bend.options import force_option, json_option, output_option, usage_errors
+from bend.options.models import base_option, echo_written
+from bend.options.records import usage_errors
+from bend.options.shared import force_option, json_option, output_option
 
 __all__ = ["export"]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from bend.options import force_option, json_option, output_option, shares_option, usage_errors
+from bend.options.records import usage_errors
+from bend.options.shared import force_option, json_option, output_option, shares_option
 
 __all__ = ["mix"]
 
@@ -41,8 +42,8 @@ def mix(
 
     Example: bend models mix --from faces64 --to runs/00000-rocks-faces64@2 --amount b4=0,b64=1 -o mixed.safetensors
     """
-    from bend.dial_amount import parse_amount, parse_logistic
-    from bend.mixed_network import mix_networks
+    from bend.dial.amount import parse_amount, parse_logistic
+    from bend.dial.mixed_network import mix_networks
 
     with usage_errors():
         passage = None if logistic is None else parse_logistic(logistic)

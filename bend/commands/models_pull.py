@@ -5,7 +5,7 @@ import json
 
 import click
 
-from bend.options import force_option, json_option
+from bend.options.shared import force_option, json_option
 
 __all__ = ["pull"]
 

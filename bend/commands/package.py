@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from bend.options import default_of, force_option, json_option, usage_errors
+from bend.options.records import default_of, usage_errors
+from bend.options.shared import force_option, json_option
 from bend.prepare.config import COLOURS, CROP_NAMES, DEDUPES, PackageConfig
 
 __all__ = ["package"]

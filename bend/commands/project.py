@@ -7,14 +7,9 @@ from pathlib import Path
 import click
 
 from bend.config import ProjectConfig
-from bend.options import (
-    RenderCommand,
-    force_option,
-    json_option,
-    output_option,
-    project_options,
-    typed_command,
-)
+from bend.options.render import project_options
+from bend.options.shared import force_option, json_option, output_option
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["project"]
 
@@ -33,7 +28,7 @@ def project(
 
     Example: bend project me.jpg -o out/me.npz --space w+
     """
-    from bend.project import project_picture
+    from bend.projection.picture import project_picture
 
     done = project_picture(picture, config, output, film=film, force=force, command=typed_command())
     if as_json:

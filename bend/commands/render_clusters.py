@@ -5,17 +5,10 @@ from pathlib import Path
 import click
 
 from bend.config import RenderConfig
-from bend.options import (
-    FINITE,
-    RenderCommand,
-    echo_report,
-    force_option,
-    json_option,
-    output_option,
-    render_options,
-    seeds_option,
-    typed_command,
-)
+from bend.options.render import render_options
+from bend.options.shared import echo_report, force_option, json_option, output_option, seeds_option
+from bend.options.typed import RenderCommand, typed_command
+from bend.options.types import FINITE
 
 __all__ = ["clusters"]
 
@@ -44,7 +37,7 @@ def clusters(
 
     Example: bend render clusters --seeds 3 -o clusters.png
     """
-    from bend.cluster_sheet import ClusterSheetConfig, render_clusters
+    from bend.renders.cluster_sheet import ClusterSheetConfig, render_clusters
 
     shown = ClusterSheetConfig(layers=layers, boost=boost)
     report = render_clusters(config, shown, seeds, output, force=force, command=typed_command())

@@ -7,20 +7,18 @@ from typing import Any
 import click
 
 from bend.config import FilmConfig, RenderConfig
-from bend.options import (
-    RenderCommand,
+from bend.options.records import usage_errors
+from bend.options.render import film_options, render_options
+from bend.options.shared import (
     echo_report,
-    film_options,
     force_option,
     grid_option,
     json_option,
     output_option,
-    render_options,
     seeds_option,
     shares_option,
-    typed_command,
-    usage_errors,
 )
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["dial"]
 
@@ -69,7 +67,7 @@ def dial(
 
     Example: bend render dial --from faces64 --to runs/00000-rocks-faces64 --seeds 0-5 -o out/dial.png
     """
-    from bend.dial_render import DialConfig, render_dial_film, render_dial_sheet
+    from bend.renders.dial import DialConfig, render_dial_film, render_dial_sheet
 
     config = dataclasses.replace(config, network=bents[0])
     with usage_errors():

@@ -5,17 +5,16 @@ from pathlib import Path
 import click
 
 from bend.config import RenderConfig
-from bend.options import (
-    RenderCommand,
+from bend.options.render import render_options
+from bend.options.shared import (
     echo_report,
     force_option,
     grid_option,
     json_option,
     output_option,
-    render_options,
     seeds_option,
-    typed_command,
 )
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["grid"]
 
@@ -40,7 +39,7 @@ def grid(
 
     Example: bend render grid --seeds 0-7 --grid 4x2 -o out/faces.png
     """
-    from bend.stills import render_grid
+    from bend.renders.stills import render_grid
 
     report = render_grid(config, seeds, grid, output, force=force, command=typed_command())
     echo_report(report, as_json)

@@ -5,16 +5,9 @@ from pathlib import Path
 import click
 
 from bend.config import RenderConfig
-from bend.options import (
-    RenderCommand,
-    echo_report,
-    force_option,
-    json_option,
-    output_option,
-    render_options,
-    seeds_option,
-    typed_command,
-)
+from bend.options.render import render_options
+from bend.options.shared import echo_report, force_option, json_option, output_option, seeds_option
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["images"]
 
@@ -32,7 +25,7 @@ def images(
 
     Example: bend render images --seeds 0-31,77 --trunc 0.7 -o out/faces
     """
-    from bend.stills import render_images
+    from bend.renders.stills import render_images
 
     report = render_images(config, seeds, output, force=force, command=typed_command())
     echo_report(report, as_json)

@@ -5,18 +5,9 @@ from pathlib import Path
 import click
 
 from bend.config import FilmConfig, RenderConfig, WalkConfig
-from bend.options import (
-    RenderCommand,
-    echo_report,
-    film_options,
-    force_option,
-    json_option,
-    output_option,
-    render_options,
-    seeds_option,
-    typed_command,
-    walk_options,
-)
+from bend.options.render import film_options, render_options, walk_options
+from bend.options.shared import echo_report, force_option, json_option, output_option, seeds_option
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["latent_walk"]
 
@@ -43,7 +34,7 @@ def latent_walk(
 
     Example: bend render latent-walk --seeds 0-7 --loop --seconds 20 -o out/walk.mp4
     """
-    from bend.latent_walk import render_latent_walk
+    from bend.renders.latent_walk import render_latent_walk
 
     report = render_latent_walk(config, walk, film, seeds, output, force=force, command=typed_command())
     echo_report(report, as_json)

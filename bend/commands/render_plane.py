@@ -5,17 +5,9 @@ from pathlib import Path
 import click
 
 from bend.config import PlaneConfig, RenderConfig
-from bend.options import (
-    RenderCommand,
-    echo_report,
-    force_option,
-    json_option,
-    output_option,
-    plane_options,
-    render_options,
-    seeds_option,
-    typed_command,
-)
+from bend.options.render import plane_options, render_options
+from bend.options.shared import echo_report, force_option, json_option, output_option, seeds_option
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["plane"]
 
@@ -40,7 +32,7 @@ def plane(
 
     Example: bend render plane --network runs/00000-rocks-faces64 --x kimg --y trunc=0..1.5 --seeds 3 -o out/plane.png
     """
-    from bend.plane import render_plane
+    from bend.renders.plane import render_plane
 
     report = render_plane(config, plane, seeds, output, force=force, command=typed_command())
     echo_report(report, as_json)

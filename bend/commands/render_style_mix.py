@@ -5,16 +5,9 @@ from pathlib import Path
 import click
 
 from bend.config import RenderConfig, StyleMixConfig
-from bend.options import (
-    RenderCommand,
-    echo_report,
-    force_option,
-    json_option,
-    output_option,
-    render_options,
-    style_mix_options,
-    typed_command,
-)
+from bend.options.render import render_options, style_mix_options
+from bend.options.shared import echo_report, force_option, json_option, output_option
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["style_mix"]
 
@@ -30,7 +23,7 @@ def style_mix(*, config: RenderConfig, mix: StyleMixConfig, output: Path, force:
 
     Example: bend render style-mix --rows 0-3 --columns 4-9 --layers coarse -o out/mix.png
     """
-    from bend.style_mix import render_style_mix
+    from bend.renders.style_mix import render_style_mix
 
     report = render_style_mix(config, mix, output, force=force, command=typed_command())
     echo_report(report, as_json)

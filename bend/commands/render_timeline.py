@@ -5,18 +5,16 @@ from pathlib import Path
 import click
 
 from bend.config import FilmConfig, RenderConfig
-from bend.options import (
-    RenderCommand,
+from bend.options.render import film_options, render_options
+from bend.options.shared import (
     echo_report,
-    film_options,
     force_option,
     grid_option,
     json_option,
     output_option,
-    render_options,
     seeds_option,
-    typed_command,
 )
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["timeline"]
 
@@ -57,15 +55,15 @@ def timeline(
         score_run(Path(config.network), device=config.device)
     suffix = output.suffix.lower()
     if suffix in _PICTURES:
-        from bend.timeline import render_timeline
+        from bend.renders.timeline import render_timeline
 
         report = render_timeline(config, seeds, output, both=both, force=force, command=typed_command())
     elif suffix == ".html":
-        from bend.scrubber import render_scrubber
+        from bend.renders.scrubber import render_scrubber
 
         report = render_scrubber(config, seeds, output, grid=grid, force=force, command=typed_command())
     else:
-        from bend.timeline_film import render_timeline_film
+        from bend.renders.timeline_film import render_timeline_film
 
         report = render_timeline_film(
             config, film, seeds, output, both=both, loop=loop, grid=grid, force=force, command=typed_command()

@@ -5,18 +5,9 @@ from pathlib import Path
 import click
 
 from bend.config import FilmConfig, RenderConfig, TruncationConfig
-from bend.options import (
-    RenderCommand,
-    echo_report,
-    film_options,
-    force_option,
-    json_option,
-    output_option,
-    render_options,
-    seeds_option,
-    truncation_options,
-    typed_command,
-)
+from bend.options.render import film_options, render_options, truncation_options
+from bend.options.shared import echo_report, force_option, json_option, output_option, seeds_option
+from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["truncation"]
 
@@ -43,7 +34,7 @@ def truncation(
 
     Example: bend render truncation --seeds 0-3 --from -1 --to 1.5 -o out/psi.png
     """
-    from bend.truncation_sweep import render_truncation
+    from bend.renders.truncation_sweep import render_truncation
 
     report = render_truncation(config, sweep, film, seeds, output, force=force, command=typed_command())
     echo_report(report, as_json)

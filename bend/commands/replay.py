@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bend.options import force_option, json_option
+from bend.options.shared import force_option, json_option
 
 __all__ = ["replay"]
 

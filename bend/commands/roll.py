@@ -7,7 +7,10 @@ from pathlib import Path
 import click
 
 from bend.config import RenderConfig
-from bend.options import SEEDS, force_option, json_option, output_option, render_options, usage_errors
+from bend.options.records import usage_errors
+from bend.options.render import render_options
+from bend.options.shared import force_option, json_option, output_option
+from bend.options.types import SEEDS
 
 __all__ = ["roll"]
 

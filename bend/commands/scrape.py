@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bend.scrape_options import network_options, output_options, picture_options, run_options
+from bend.options.scrape import network_options, output_options, picture_options, run_options
 
 __all__ = ["scrape"]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from bend.errors import SettingsError
-from bend.options import default_of, device_option, usage_errors
+from bend.options.records import default_of, usage_errors
+from bend.options.shared import device_option
 from bend.studio.config import StudioConfig
 
 __all__ = ["studio"]

@@ -20,11 +20,11 @@ from bend.config import RenderConfig
 from bend.errors import RecipeError, RenderError, SettingsError
 from bend.grid import square
 from bend.labelled import labelled_sheet
-from bend.moving import draw_seeds
 from bend.picture import Pixels, enlarge, refuse_existing, save_picture
 from bend.play import Moment
 from bend.provenance import describe
 from bend.recipe import Recipe, Stage, read_recipe, write_recipe
+from bend.renders.moving import draw_seeds
 from bend.roll.chances import Chance, breed, draw
 from bend.roll.judge import Judge, Verdict
 from stylegan.checkpoint import load_network

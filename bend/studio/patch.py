@@ -17,7 +17,7 @@ from bend.bends.masks import parse_mask
 from bend.bends.selection import parse_selection
 from bend.bends.table import BENDS
 from bend.config import NOISE_MODES, WEIGHTS
-from bend.dial_amount import Amount, parse_amount
+from bend.dial.amount import Amount, parse_amount
 from bend.errors import SettingsError
 
 __all__ = ["DialSetting", "Module", "Patch", "Place", "Wander", "read_patch", "read_place"]
@@ -80,7 +80,7 @@ class DialSetting:
 
     Attributes:
         base: shelf name of what it was bent from; None for no dial.
-        amount: in the grammar of `bend.dial_amount`.
+        amount: in the grammar of `bend.dial.amount`.
     """
 
     base: str | None = None

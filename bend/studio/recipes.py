@@ -10,7 +10,7 @@ from typing import Any
 
 from bend.automation import Constant
 from bend.bends.grammar import BendSpec
-from bend.dial_amount import Amount
+from bend.dial.amount import Amount
 from bend.recipe import Recipe, Stage
 from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf

@@ -21,16 +21,16 @@ from bend.automation import Constant
 from bend.bends.player import BendPlay, open_bends
 from bend.clusters import ChannelClusters, find_clusters
 from bend.config import RenderConfig
-from bend.dial import Dial
-from bend.dial_amount import parse_amount
+from bend.dial.amount import parse_amount
+from bend.dial.mixing import State, layers_of, put_back, refuse_strangers, state_of
+from bend.dial.play import Dial
+from bend.dial.training_time import TrainingTime
 from bend.directions import spread_of_w
 from bend.errors import SettingsError
-from bend.mixing import State, layers_of, put_back, refuse_strangers, state_of
 from bend.picture import Pixels
 from bend.play import Moment
 from bend.studio.patch import DialSetting, Patch, Place
 from bend.studio.shelf import Shelf
-from bend.training_time import TrainingTime
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator

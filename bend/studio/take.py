@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bend.automation import Automation, Constant, Keyframes
 from bend.bends.grammar import BendSpec
-from bend.dial_amount import Amount
+from bend.dial.amount import Amount
 from bend.studio.patch import Module, Patch
 
 __all__ = ["LONGEST", "Take", "Track"]

@@ -10,9 +10,9 @@ from bend import latents
 from bend.config import RenderConfig, WalkConfig
 from bend.errors import SettingsError
 from bend.latent_file import write_latents
-from bend.latent_walk import walk_frames, walk_seeds, walk_ws
-from bend.perception import by_pixels
 from bend.picture import Pixels
+from bend.projection.perception import by_pixels
+from bend.renders.latent_walk import walk_frames, walk_seeds, walk_ws
 from bend.strand import keyframes_given, strand_of
 from tests.bend.tiny import tiny_generator
 

@@ -174,7 +174,11 @@ def _prepare() -> None:
     from stylegan.training import session
     from tests.scrapers.conftest import HURRIED
 
-    for module in (*(row[0] for row in cli._COMMANDS.values()), "bend.training", "bend.latent_walk"):
+    for module in (
+        *(row[0] for row in cli._COMMANDS.values()),
+        "bend.training.session",
+        "bend.renders.latent_walk",
+    ):
         importlib.import_module(module)
     for command in ("finetune", "latent_walk", "images"):
         with contextlib.suppress(ImportError):

@@ -11,7 +11,7 @@ from PIL import Image
 from bend.provenance import read_provenance
 from stylegan.checkpoint import save_network
 from tests.bend.conftest import Run
-from tests.bend.test_projector import tiny_discriminator
+from tests.bend.projection.test_search import tiny_discriminator
 from tests.bend.tiny import tiny_generator
 
 

@@ -1,0 +1,110 @@
+"""The dial: a play that turns a network from its base into what it was bent to, and beyond.
+
+With every picture the weights are set anew and put back afterwards, so that a dial works in any render and under any
+bend. Where the amount varies, so does the film. The maths is `mixing`'s, the amounts are `dial_amount`'s.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from bend.dial.amount import Amount
+from bend.dial.mixing import State, layers_of, mix, put_back, refuse_strangers, state_of, weighted
+from bend.errors import SettingsError
+from bend.play import Moment
+from stylegan.checkpoint import load_network
+from stylegan.generator import Generator
+
+__all__ = ["Dial", "open_dial"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """A play. The network it is done to is the first bent.
+
+    Attributes:
+        base: weights where the dial is at 0, on the device of the network, shared with nobody.
+        others: weights of further bents, likewise.
+        shares: of the bents, the network's own first.
+        amount: how far the dial is turned.
+    """
+
+    base: State
+    amount: Amount
+    others: tuple[State, ...] = ()
+    shares: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if len(self.shares) != 1 + len(self.others):
+            raise SettingsError(
+                f"{1 + len(self.others)} bent networks, but {len(self.shares)} shares; give --mix one each"
+            )
+
+    @property
+    def varies(self) -> bool:
+        """Whether the amount differs from moment to moment."""
+        return self.amount.varies
+
+    @contextlib.contextmanager
+    def during(self, G: Generator, moment: Moment) -> Iterator[None]:
+        """Mix the weights of `G` for as long as the context lasts."""
+        own = state_of(G)
+        try:
+            self._mix(G, own, moment.seconds)
+            yield
+        finally:
+            put_back(G, own)
+
+    def set(self, G: Generator, seconds: float) -> None:
+        """Mix the weights of `G` for good, as they are after so many seconds of a film."""
+        self._mix(G, state_of(G), seconds)
+
+    def _mix(self, G: Generator, own: State, seconds: float) -> None:
+        bent = weighted(self.base, [own, *self.others], self.shares)
+        mix(G, self.base, bent, self.amount.at(seconds))
+
+
+def open_dial(
+    G: Generator,
+    base: str,
+    amount: Amount,
+    *,
+    network: str,
+    weights: str = "ema",
+    others: Sequence[str] = (),
+    shares: Sequence[float] | None = None,
+) -> Dial:
+    """A dial between networks by name.
+
+    Args:
+        G: the network it will be done to, the first bent.
+        base: what it was bent from: a name, file, run folder or RUN@KIMG.
+        amount: how far the dial is turned.
+        network: what a person calls `G`.
+        weights: `ema` or `raw`, of all of them.
+        others: further bents, by name.
+        shares: of the bents, the first one's first; equal ones if None.
+
+    Raises:
+        SettingsError: architectures differ, or an amount names a layer that is not there.
+        StyleganError: a network cannot be read.
+    """
+    amount.check(layers_of(G))
+    states = []
+    for name in (base, *others):
+        other = load_network(name).generator(weights)
+        refuse_strangers(G, other, (network, name))
+        states.append({key: value.to(_device(G)) for key, value in state_of(other).items()})
+    num = 1 + len(others)
+    return Dial(
+        base=states[0],
+        others=tuple(states[1:]),
+        shares=tuple(shares) if shares is not None else (1 / num,) * num,
+        amount=amount,
+    )
+
+
+def _device(G: Generator) -> torch.device:
+    return next(G.parameters()).device

@@ -1,0 +1,119 @@
+"""Training time as something to play: the network as it was at any moment of its run, also between two snapshots.
+
+Neighbouring snapshots lie so near to one another that the straight line between their weights draws what the training
+passed through. Every moment is a mix of two snapshots, of which the last few stay in memory. As a play it works in any
+render: a walk through latent space while the training runs.
+"""
+
+import bisect
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bend.automation import Automation, Constant, Keyframes
+from bend.dial.mixing import State, mix, put_back, refuse_strangers, state_of
+from bend.errors import SettingsError
+from bend.play import Moment
+from stylegan.checkpoint import list_snapshots, load_network
+from stylegan.generator import Generator
+
+__all__ = ["TrainingTime", "even_pace", "open_training_time", "run_snapshots"]
+
+_KEPT = 3  # states in memory
+
+
+class TrainingTime:
+    """A play: the weights of a run at a moment of its training.
+
+    Args:
+        snapshots: (kimg, file), rising, at least one.
+        kimg: thousands of pictures seen, over the seconds of a film; held at the first and last snapshot.
+        weights: `ema` or `raw`.
+    """
+
+    def __init__(
+        self, snapshots: Sequence[tuple[float, Path]], kimg: Automation, weights: str = "ema"
+    ) -> None:
+        self._snapshots = list(snapshots)
+        self._kimg = kimg
+        self._weights = weights
+        self._states: dict[int, State] = {}
+
+    @property
+    def varies(self) -> bool:
+        """Whether training time runs."""
+        return self._kimg.varies
+
+    @contextlib.contextmanager
+    def during(self, G: Generator, moment: Moment) -> Iterator[None]:
+        """Give `G` the weights of the moment for as long as the context lasts."""
+        with self.holding(G, self._kimg.at(moment.seconds)):
+            yield
+
+    @contextlib.contextmanager
+    def holding(self, G: Generator, kimg: float) -> Iterator[None]:
+        """Give `G` the weights of the run at `kimg` for as long as the context lasts."""
+        own = state_of(G)
+        try:
+            self.set(G, kimg)
+            yield
+        finally:
+            put_back(G, own)
+
+    def set(self, G: Generator, kimg: float) -> None:
+        """Give `G` the weights of the run at `kimg`, for good."""
+        moments = [at for at, _ in self._snapshots]
+        after = min(bisect.bisect_left(moments, kimg), len(moments) - 1)
+        before = max(after - 1, 0) if moments[after] > kimg else after
+        span = moments[after] - moments[before]
+        share = 0.0 if span == 0 else (kimg - moments[before]) / span
+        share = min(max(share, 0.0), 1.0)
+        mix(G, self._state(before, G), self._state(after, G), lambda layer: share)
+
+    def _state(self, index: int, G: Generator) -> State:
+        if index not in self._states:
+            path = self._snapshots[index][1]
+            snapshot = load_network(path).generator(self._weights)
+            refuse_strangers(G, snapshot, ("the network", path.name))
+            device = next(G.parameters()).device
+            while len(self._states) >= _KEPT:
+                del self._states[max(self._states, key=lambda kept: abs(kept - index))]
+            self._states[index] = {key: value.to(device) for key, value in state_of(snapshot).items()}
+        return self._states[index]
+
+
+def open_training_time(run: str, kimg: Automation, weights: str = "ema") -> TrainingTime:
+    """Training time of a run folder.
+
+    Raises:
+        SettingsError: no run folder with snapshots.
+    """
+    return TrainingTime(run_snapshots(run), kimg, weights)
+
+
+def run_snapshots(run: str) -> list[tuple[float, Path]]:
+    """The snapshots of a run folder as (kimg, file).
+
+    Raises:
+        SettingsError: no run folder with snapshots.
+    """
+    folder = Path(run.rpartition("@")[0] if "@" in run and not Path(run).is_dir() else run)
+    snapshots = list_snapshots(folder) if folder.is_dir() else []
+    if not snapshots:
+        raise SettingsError(f"{run}: no snapshots there; pass a run folder of `bend finetune`")
+    return snapshots
+
+
+def even_pace(moments: Sequence[float], seconds: float, *, loop: bool = False) -> Automation:
+    """Training time that takes as long from each snapshot to the next; with log-spaced ones that is log time.
+
+    Args:
+        moments: of the snapshots, rising.
+        seconds: of the film.
+        loop: there and back again.
+    """
+    values = [*moments, *reversed(moments[:-1])] if loop else list(moments)
+    if len(values) == 1:
+        return Constant(values[0])
+    step = seconds / (len(values) - 1)
+    return Keyframes(tuple(step * i for i in range(len(values))), tuple(values))

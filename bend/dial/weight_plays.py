@@ -1,0 +1,51 @@
+"""The weights that a render draws with: training time first, then the dial, as `RenderConfig` asks for them.
+
+What holds for the whole work is done to the network once, mapping included, and costs nothing afterwards. What varies
+becomes plays; the path through latent space then stays the one of the network as it was opened.
+"""
+
+from bend.automation import parse
+from bend.config import RenderConfig
+from bend.dial.amount import Amount, parse_amount
+from bend.dial.play import Dial, open_dial
+from bend.dial.training_time import open_training_time
+from bend.play import Play
+from stylegan.generator import Generator
+
+__all__ = ["open_weight_plays", "set_weights"]
+
+
+def set_weights(config: RenderConfig, G: Generator) -> None:
+    """Do to `G` what holds for the whole work.
+
+    Raises:
+        SettingsError: no run folder, an amount that is none, or networks that cannot be mixed.
+        StyleganError: a network cannot be read.
+    """
+    if config.kimg is not None:
+        kimg = parse(config.kimg)
+        if kimg.varies:
+            return
+        open_training_time(config.network, kimg, config.weights).set(G, kimg.at(0))
+    if config.dial_from is not None and not (amount := parse_amount(config.dial)).varies:
+        _open_dial(config, G, config.dial_from, amount).set(G, 0)
+
+
+def open_weight_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
+    """What of it varies from moment to moment, to be done to a `G` that `set_weights` has seen.
+
+    Raises:
+        SettingsError, StyleganError: as `set_weights`.
+    """
+    plays: list[Play] = []
+    if config.kimg is not None and (kimg := parse(config.kimg)).varies:
+        plays.append(open_training_time(config.network, kimg, config.weights))
+    if config.dial_from is not None:
+        amount = parse_amount(config.dial)
+        if plays or amount.varies:
+            plays.append(_open_dial(config, G, config.dial_from, amount))
+    return tuple(plays)
+
+
+def _open_dial(config: RenderConfig, G: Generator, base: str, amount: Amount) -> Dial:
+    return open_dial(G, base, amount, network=config.network, weights=config.weights)

@@ -1,0 +1,75 @@
+"""Options that follow a frozen record field by field: the record owns the defaults, and the values come back as it."""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, TypeAlias
+
+import click
+
+from bend.errors import BendError
+from stylegan.errors import StyleganError
+
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_RECORDS = "records"
+
+
+def record_options(config_type: type, keyword: str, *options: Decorator) -> Decorator:
+    """Decorate a command with options, and hand their values over as one record called `keyword`."""
+    names = [field.name for field in dataclasses.fields(config_type)]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def gathered(*args: Any, **values: Any) -> Any:
+            with usage_errors():
+                record = config_type(**{name: values.pop(name) for name in names if name in values})
+            return function(*args, **{keyword: record}, **values)
+
+        setattr(gathered, _RECORDS, [*getattr(function, _RECORDS, []), config_type])
+        decorated: Callable[..., Any] = gathered
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def field_option(config_type: type, flag: str, field: str, help_text: str, **settings: Any) -> Decorator:
+    """An option of a record's field, with the field's default."""
+    default = default_of(config_type, field)
+    shown = default is not None and default != () and not settings.get("is_flag")
+    return click.option(flag, field, default=default, show_default=shown, help=help_text, **settings)
+
+
+def default_of(config_type: type, name: str) -> Any:
+    """The default of a record's field."""
+    return next(field.default for field in dataclasses.fields(config_type) if field.name == name)
+
+
+def checked_records(command: click.Command, values: Mapping[str, Any]) -> None:
+    """Build the records that a command would build of parsed values, and throw them away.
+
+    Raises:
+        BendError, StyleganError: a record refuses them.
+    """
+    for config_type in getattr(command.callback, _RECORDS, []):
+        names = [field.name for field in dataclasses.fields(config_type)]
+        config_type(**{name: values[name] for name in names if name in values})
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn a record's refusal of what was typed into a usage error (exit status 2)."""
+    try:
+        yield
+    except (BendError, StyleganError) as error:
+        raise _RefusalError(str(error)) from None
+
+
+class _RefusalError(click.UsageError):
+    """A usage error told in one line, since the message itself says what to type."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"Error: {self.format_message()}", file=file, err=file is None)

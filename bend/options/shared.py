@@ -1,0 +1,71 @@
+"""Options that several commands share, and the summary line they end with."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bend.config import (
+    DEVICES,
+    RenderConfig,
+)
+from bend.options.records import Decorator, default_of
+from bend.options.types import FINITE, GRID, SEEDS
+
+
+def output_option(help_text: str) -> Decorator:
+    """`-o`, required."""
+    return click.option(
+        "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="PATH", help=help_text
+    )
+
+
+def seeds_option(help_text: str) -> Decorator:
+    """`--seeds`, None where nobody says."""
+    return click.option("--seeds", type=SEEDS, metavar="0-31,77", help=help_text)
+
+
+def grid_option(help_text: str, default: tuple[int, int] | None = None) -> Decorator:
+    """`--grid 4x2`."""
+    shown = f"{default[0]}x{default[1]}" if default else None
+    return click.option(
+        "--grid", type=GRID, metavar="4x2", default=shown, show_default=shown is not None, help=help_text
+    )
+
+
+def device_option(default: str = default_of(RenderConfig, "device")) -> Decorator:
+    """`--device`."""
+    return click.option(
+        "--device", type=click.Choice(DEVICES), default=default, show_default=True, help="Where to compute."
+    )
+
+
+def _shares(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    return None if value is None else tuple(FINITE.convert(part, param, ctx) for part in value.split(","))
+
+
+shares_option = click.option(
+    "--mix",
+    "shares",
+    callback=_shares,
+    metavar="0.6,0.4",
+    help="Shares of several --to; equal ones if left out.",
+)
+
+force_option = click.option("--force", is_flag=True, help="Write over what is there.")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+
+
+def echo_report(report: Any, as_json: bool) -> None:
+    """Print what a render left behind (`bend.picture.Rendered`): one line, or JSON."""
+    if as_json:
+        click.echo(json.dumps({**dataclasses.asdict(report), "output": str(report.output)}))
+        return
+    size = "" if report.size is None else f", {report.size[0]}×{report.size[1]}"
+    kept = report.num_pictures - report.num_drawn
+    already = f", {kept} already there" if kept else ""
+    noun = "picture" if report.num_pictures == 1 else "pictures"
+    click.echo(f"{report.output}: {report.num_pictures} {noun}{size}{already}")

@@ -1,0 +1,52 @@
+"""The command line as it was typed, spelled out in full: what a rendered picture carries so that it can be replayed."""
+
+import shlex
+from typing import Any
+
+import click
+
+COMMAND_LINE = "bend.typed_command"
+"""Where a context keeps it; see `typed_command`."""
+
+# Where the output goes is not part of the work, see `bend.provenance`.
+_NOT_RECORDED = ("output", "force", "as_json")
+
+
+class RenderCommand(click.Command):
+    """A command that remembers how it was typed, for the provenance; see `typed_command`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        words = ctx.command_path.split()
+        for param in dict.fromkeys(order):
+            if param.name in typed and param.name not in _NOT_RECORDED:
+                words += _spelled(param, typed[param.name])
+        ctx.meta[COMMAND_LINE] = shlex.join(words)
+        return super().parse_args(ctx, args)
+
+
+def typed_command() -> str:
+    """The command line of the running `RenderCommand`, less where its output goes; of a replay, the replayed one."""
+    context = click.get_current_context()
+    return str((context.obj or {}).get(COMMAND_LINE) or context.meta[COMMAND_LINE])
+
+
+def given_options(command: click.Command, words: list[str]) -> dict[str, Any]:
+    """The options of a command line by parameter, as they are typed.
+
+    Raises:
+        click.UsageError: the command does not know them.
+    """
+    context = click.Context(command, info_name=command.name)
+    typed, left, order = command.make_parser(context).parse_args(args=list(words))
+    if left:
+        raise click.UsageError(f"unexpected {left[0]!r}")
+    return {param.name: typed[param.name] for param in dict.fromkeys(order) if param.name in typed}
+
+
+def _spelled(param: click.Parameter, value: Any) -> list[str]:
+    if isinstance(param, click.Option) and param.is_flag:
+        return [param.opts[0]] if value else param.secondary_opts[:1]
+    flag = max(param.opts, key=len)
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [word for one in values for word in (flag, str(one))]

@@ -1,0 +1,112 @@
+"""What options parse to: seeds, grids, finite numbers, numbers over time, sizes."""
+
+import contextlib
+import math
+import re
+from typing import Any
+
+import click
+
+from bend.errors import BendError
+
+_MOST_SEEDS = 1_000_000
+
+
+class SeedsType(click.ParamType):
+    """`0-31,77` -> the seeds in that order."""
+
+    name = "seeds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        seeds: list[int] = []
+        for part in str(value).split(","):
+            match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part, re.ASCII)
+            if match is None:
+                self.fail(f"{value!r}: {part!r} is no seed or range; write 0-31,77", param, ctx)
+            first, last = int(match[1]), int(match[2] or match[1])
+            if max(first, last) >= 2**32:
+                self.fail(f"{value!r}: seeds end at {2**32 - 1}", param, ctx)
+            if last < first:
+                self.fail(f"{value!r}: {part.strip()} runs backwards; write {last}-{first}", param, ctx)
+            if len(seeds) + last - first >= _MOST_SEEDS:
+                self.fail(f"{value!r}: more than {_MOST_SEEDS} seeds", param, ctx)
+            seeds.extend(range(first, last + 1))
+        return tuple(seeds)
+
+
+class GridType(click.ParamType):
+    """`4x2` -> 4 columns, 2 rows."""
+
+    name = "COLUMNSxROWS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,3})[x×]([1-9]\d{0,3})", str(value), re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is no grid; write columns x rows, such as 4x2", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+class FiniteType(click.ParamType):
+    """A finite number; click's own float lets nan and inf pass."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number", param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not finite", param, ctx)
+        return number
+
+
+class OverTimeType(click.ParamType):
+    """A number, or a parameter over time as `bend.automation` reads it, in its own spelling."""
+
+    name = "number or automation"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        with contextlib.suppress(ValueError):
+            return FINITE.convert(float(value), param, ctx)
+        from bend.automation import parse
+
+        try:
+            return str(parse(str(value)))
+        except BendError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SizeType(click.ParamType):
+    """`1024x512` -> 1024 wide, 512 high."""
+
+    name = "WIDTHxHEIGHT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", str(value), re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is no size; write width x height in pixels, such as 1024x512", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+OVER_TIME = OverTimeType()
+
+SIZE = SizeType()
+
+SEEDS = SeedsType()
+
+GRID = GridType()
+
+FINITE = FiniteType()

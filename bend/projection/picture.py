@@ -1,0 +1,207 @@
+"""`bend project`: a picture file in; its latent as `.npz`, a comparison as PNG, and the search as a film, out.
+
+The picture passes the same intake and crop as a training image. What is found may be drawn wherever seeds may, by
+`--latents`. The search itself is `bend.projection.search`'s.
+"""
+
+import dataclasses
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from bend import render
+from bend.config import FilmConfig, ProjectConfig, RenderConfig
+from bend.errors import IntakeError, RenderError
+from bend.film.destination import check_output, write_film
+from bend.latent_file import write_latents
+from bend.picture import Pixels, refuse_existing, save_picture
+from bend.prepare.crop import CROPS, cut
+from bend.prepare.intake import take_in
+from bend.projection.perception import Perception, find_perception
+from bend.projection.search import Projection, Step, project_w
+from bend.provenance import Provenance, describe
+from stylegan.checkpoint import load_network
+from stylegan.device import choose_device
+from stylegan.generator import Generator
+
+__all__ = ["Projected", "project_picture", "read_target"]
+
+_FILM = FilmConfig(seconds=6)
+_SMALLEST_SIDE = 256  # of the pictures in the comparison and the film
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projected:
+    """What a projection left behind.
+
+    Attributes:
+        output: the `.npz`.
+        comparison: the PNG: target, and what was found.
+        film: of the search, or None.
+        perception: what distances were seen with: `lpips`, `discriminator` or `pixels`.
+        first_distance: of the average picture from the target, squared.
+        last_distance: of the picture found.
+    """
+
+    output: Path
+    comparison: Path
+    film: Path | None
+    perception: str
+    first_distance: float
+    last_distance: float
+
+
+def project_picture(
+    picture: Path,
+    config: ProjectConfig,
+    output: Path,
+    *,
+    film: Path | None = None,
+    force: bool = False,
+    command: str | None = None,
+) -> Projected:
+    """Find the latent of a picture.
+
+    Args:
+        picture: any file that `bend package` takes.
+        config: how to search.
+        output: an `.npz`; the comparison goes beside it as `.comparison.png`.
+        film: a film of the search, or None.
+        force: write over what is there.
+        command: the command line, for the provenance.
+
+    Raises:
+        IntakeError: no picture, or none that can be used.
+        RenderError: an output that exists or cannot be written.
+        SettingsError, StyleganError: the network or its settings.
+    """
+    if output.suffix.lower() != ".npz":
+        raise RenderError(f"{output}: latents go to an .npz; name one")
+    comparison = output.with_suffix(".comparison.png")
+    for path in (output, comparison):
+        refuse_existing(path, force)
+    if film is not None:
+        check_output(film, force)
+    network = load_network(config.network)
+    device = choose_device(config.device)
+    G = render.generator_of(network, config.weights, device).requires_grad_(False)
+    target = read_target(picture, config.crop, G).to(device)
+    D = None if network.D is None else network.D.to(device).requires_grad_(False)
+    perception = find_perception(D)
+    found, way = _search(G, config, target, perception)
+    drawing = RenderConfig(network=config.network, weights=config.weights, class_index=config.class_index)
+    note = describe("project", drawing, G, command, project=_decisive(config), perception=perception.name)
+    key, rows = ("ws", found.ws) if config.space == "w+" else ("w", found.ws[:, 0])
+    write_latents(output, **{key: rows.cpu().numpy()}, bend=np.array(note.to_json()))
+    seen = _enlarged(_pixels(target))
+    save_picture(comparison, _beside(seen, _draw(G, found.ws)), note)
+    if film is not None:
+        _write_way(film, G, way, seen, note, force)
+    return Projected(
+        output=output,
+        comparison=comparison,
+        film=film,
+        perception=perception.name,
+        first_distance=found.first_distance,
+        last_distance=found.last_distance,
+    )
+
+
+def read_target(picture: Path, crop: str, G: Generator) -> Tensor:
+    """The picture as the network would draw it, `[1, img_channels, img_resolution, img_resolution]` in [-1, 1].
+
+    Raises:
+        IntakeError: it cannot be used; says why.
+        OSError: it cannot be read.
+    """
+    try:
+        with picture.open("rb") as file:
+            taken = take_in(file)
+    except IntakeError as error:
+        raise IntakeError(error.reason, f"{picture}: {error}; project another picture") from None
+    square = cut(
+        taken.image,
+        taken.full_size,
+        CROPS[crop](taken.image, taken.full_size),
+        G.img_resolution,
+        (255, 255, 255),
+    )
+    pixels = np.asarray(square.convert("L" if G.img_channels == 1 else "RGB")).reshape(
+        G.img_resolution, G.img_resolution, G.img_channels
+    )
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def _search(
+    G: Generator, config: ProjectConfig, target: Tensor, perception: Perception
+) -> tuple[Projection, list[Tensor]]:
+    """What was found, and the ws on the way to it."""
+    way: list[Tensor] = []
+    every = max(1, config.steps // _FILM.num_frames)
+    with tqdm(total=config.steps, desc="projecting", unit="step", disable=None) as bar:
+
+        def on_step(step: Step) -> None:
+            if step.index % every == 0:
+                way.append(step.ws.cpu())
+            bar.set_postfix(distance=f"{step.distance:.3f}", refresh=False)
+            bar.update()
+
+        found = project_w(
+            G,
+            target,
+            perception,
+            space=config.space,
+            steps=config.steps,
+            seed=config.seed,
+            class_index=config.class_index,
+            on_step=on_step,
+        )
+    return found, [*way, found.ws.cpu()]
+
+
+def _decisive(config: ProjectConfig) -> dict[str, Any]:
+    """The settings that decide what is found, and are not told of already."""
+    settings = dataclasses.asdict(config)
+    return {name: settings[name] for name in ("space", "steps", "crop", "seed")}
+
+
+def _write_way(
+    film: Path, G: Generator, way: list[Tensor], seen: Pixels, note: Provenance, force: bool
+) -> None:
+    """The search as a film: the target on the left, where the search is on the right."""
+    timing = FilmConfig(fps=_FILM.fps, seconds=len(way) / _FILM.fps)
+
+    def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
+        for index, ws in enumerate(way):
+            if index in wanted:
+                yield index, _beside(seen, _draw(G, ws))
+
+    write_film(film, frames, config=timing, provenance=note, force=force)
+
+
+def _draw(G: Generator, ws: Tensor) -> Pixels:
+    return _enlarged(render.draw(G, ws)[0])
+
+
+def _pixels(image: Tensor) -> Pixels:
+    bytes_ = (image[0] * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    pixels: Pixels = bytes_.permute(1, 2, 0).expand(-1, -1, 3).cpu().numpy()
+    return pixels
+
+
+def _enlarged(pixels: Pixels) -> Pixels:
+    side = max(pixels.shape[0], _SMALLEST_SIDE)
+    return np.asarray(
+        Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side), Image.Resampling.LANCZOS)
+    )
+
+
+def _beside(left: Pixels, right: Pixels) -> Pixels:
+    return np.concatenate([left, right], axis=1)

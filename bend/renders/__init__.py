@@ -1,0 +1,1 @@
+"""What each `bend render …` draws, a module a command: stills, sheets and films."""

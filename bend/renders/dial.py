@@ -1,0 +1,204 @@
+"""The dial rendered: a base turned into what it was bent to, and beyond, as a sheet of amounts or a film.
+
+Amounts beyond 0 to 1 are overdrive: weights run past the bent network along the same line. The maths is `mixing`'s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bend import render
+from bend.automation import Automation, Constant, Keyframes, parse_range
+from bend.config import FilmConfig, RenderConfig
+from bend.dial.amount import Amount, parse_amount, parse_logistic
+from bend.dial.play import Dial, open_dial
+from bend.errors import SettingsError
+from bend.film.destination import check_output, write_film
+from bend.grid import sheet, square
+from bend.labelled import labelled_sheet
+from bend.picture import Pixels, Rendered, check_picture_output, one_picture, save_picture
+from bend.play import Moment, playing
+from bend.provenance import describe
+from bend.renders.moving import draw_seeds, moving_frames
+from stylegan.generator import Generator
+
+__all__ = ["DialConfig", "render_dial_film", "render_dial_sheet"]
+
+_USUAL_SEEDS = tuple(range(6))
+_MOST_STEPS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialConfig:
+    """What lies at the ends of the dial, and how it is turned.
+
+    Attributes:
+        base: the network at 0; the one at 1 is `RenderConfig.network`.
+        others: further bent networks, mixed with the first.
+        shares: of the bent networks, the first one's first; equal ones if None.
+        amount: a range `-0.5..1.5`, or what `bend.dial.amount` reads.
+        swap: resolution from which on the bent network draws; None for no swap.
+        logistic: `RESOLUTION:OCTAVES` of a logistic passage instead; None for none.
+        steps: columns of a range's sheet.
+    """
+
+    base: str
+    others: tuple[str, ...] = ()
+    shares: tuple[float, ...] | None = None
+    amount: str = "-0.5..1.5"
+    swap: int | None = None
+    logistic: str | None = None
+    steps: int = 9
+
+    def __post_init__(self) -> None:
+        num = 1 + len(self.others)
+        if self.shares is not None and len(self.shares) != num:
+            raise SettingsError(
+                f"--mix names {len(self.shares)} shares for {num} networks; give one for each --to"
+            )
+        if not 2 <= self.steps <= _MOST_STEPS:
+            raise SettingsError(f"--steps {self.steps} is out of range; 2 to {_MOST_STEPS} it may be")
+        self.turned(Constant(0.0))
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The ends of a range, None where the amount is something else."""
+        is_range = ".." in self.amount and "(" not in self.amount and "=" not in self.amount
+        return parse_range(self.amount) if is_range else None
+
+    def turned(self, sweep: Automation) -> Amount:
+        """How far the dial is turned; a range as `sweep` says."""
+        logistic = None if self.logistic is None else parse_logistic(self.logistic)
+        if self.range is not None:
+            return Amount(overall=sweep, swap=self.swap, logistic=logistic)
+        return parse_amount(self.amount, swap=self.swap, logistic=logistic)
+
+
+def render_dial_sheet(
+    config: RenderConfig,
+    dial: DialConfig,
+    seeds: Sequence[int] | None,
+    output: Path,
+    *,
+    force: bool = False,
+    command: str | None = None,
+) -> Rendered:
+    """Write the dial as a sheet: seeds down and amounts across for a range, a grid of seeds for one amount.
+
+    Args:
+        config: how pictures are drawn; `network` is the first bent network.
+        dial: its ends and amounts.
+        seeds: None for 0 to 5.
+        output: a PNG, JPEG or WebP.
+        force: write over the file.
+        command: the command line, for the provenance.
+
+    Raises:
+        SettingsError: networks that cannot be mixed, an amount that varies over time, or no seeds.
+        RenderError: the output cannot be written.
+        StyleganError: a network cannot be read.
+    """
+    check_picture_output(output, force)
+    seeds = _seeds(seeds)
+    ends = dial.range
+    amounts = [None] if ends is None else [float(at) for at in np.linspace(*ends, dial.steps)]
+    if dial.turned(Constant(0.0)).varies:
+        raise SettingsError(
+            f"--amount {dial.amount} varies over time; write a film, or give a range -0.5..1.5"
+        )
+    G = render.open_generator(config)
+    note = describe("dial", config, G, command, seeds=list(seeds), dial=asdict(dial))
+    opened = _open(G, config, dial, Constant(0.0))
+    columns = []
+    for amount in amounts:
+        turned = opened if amount is None else _turned(opened, dial, Constant(amount))
+        columns.append(_draw(G, config, turned, seeds))
+    if ends is None:
+        surface = sheet(columns[0], *square(len(seeds)))
+    else:
+        surface = labelled_sheet([f"{amount:.3g}" for amount in amounts if amount is not None], columns)
+    save_picture(output, surface, note)
+    return one_picture(output, surface)
+
+
+def render_dial_film(
+    config: RenderConfig,
+    dial: DialConfig,
+    film: FilmConfig,
+    seeds: Sequence[int] | None,
+    output: Path,
+    *,
+    loop: bool = False,
+    grid: tuple[int, int] | None = None,
+    force: bool = False,
+    command: str | None = None,
+) -> Rendered:
+    """Film the dial being turned: through a range from end to end, or as the amount says over time.
+
+    Args:
+        config: how pictures are drawn; `network` is the first bent network.
+        dial: its ends and amounts.
+        film: how long, how fast, how well.
+        seeds: None for 0 to 5.
+        output: a film file or a folder, see `bend.film.destination`.
+        loop: a range there and back again.
+        grid: columns and rows of the seeds; None for the squarest.
+        force: write over what is there.
+        command: the command line, for the provenance.
+
+    Raises:
+        SettingsError: networks that cannot be mixed, or no seeds.
+        RenderError: the output cannot be written.
+        StyleganError: a network cannot be read.
+    """
+    check_output(output, force)
+    seeds = _seeds(seeds)
+    G = render.open_generator(config)
+    opened = _open(G, config, dial, _sweep(dial, film, loop))
+    frames = moving_frames(G, config, [opened], seeds, num_frames=film.num_frames, fps=film.fps, grid=grid)
+    note = describe(
+        "dial-film", config, G, command, seeds=list(seeds), film=film, dial=asdict(dial), loop=loop
+    )
+    return write_film(output, frames, config=film, provenance=note, force=force)
+
+
+def _open(G: Generator, config: RenderConfig, dial: DialConfig, sweep: Automation) -> Dial:
+    return open_dial(
+        G,
+        dial.base,
+        dial.turned(sweep),
+        network=config.network,
+        weights=config.weights,
+        others=dial.others,
+        shares=dial.shares,
+    )
+
+
+def _turned(opened: Dial, dial: DialConfig, sweep: Automation) -> Dial:
+    return Dial(base=opened.base, others=opened.others, shares=opened.shares, amount=dial.turned(sweep))
+
+
+def _sweep(dial: DialConfig, film: FilmConfig, loop: bool) -> Automation:
+    if dial.range is None:
+        return Constant(0.0)
+    low, high = dial.range
+    frames = film.num_frames
+    if loop:
+        return Keyframes((0.0, frames / 2 / film.fps, frames / film.fps), (low, high, low))
+    return Keyframes((0.0, max(frames - 1, 1) / film.fps), (low, high))
+
+
+def _draw(G: Generator, config: RenderConfig, dial: Dial, seeds: Sequence[int]) -> list[Pixels]:
+    plays = render.open_plays(config, G)
+    with playing(G, [dial], Moment()):
+        return draw_seeds(G, config, seeds, Moment(), plays)
+
+
+def _seeds(seeds: Sequence[int] | None) -> Sequence[int]:
+    if seeds is None:
+        return _USUAL_SEEDS
+    if not seeds:
+        raise SettingsError("a dial of no seeds; give at least one")
+    return seeds

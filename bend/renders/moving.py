@@ -1,0 +1,75 @@
+"""Films in which the network moves and the seeds stand still: each face passes through training, or under the dial.
+
+With every frame the weights are set first and the latents mapped by them, so that a frame is exactly what the network
+of that moment draws. Bends, directions and a truncation that vary are done on top, by the same clock. A walk through
+latent space while the network moves is `bend.renders.latent_walk` with `--kimg` or `--dial`.
+"""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
+
+from bend import latents, render
+from bend.config import RenderConfig
+from bend.errors import SettingsError
+from bend.film.destination import Frames
+from bend.grid import sheet, square
+from bend.picture import Pixels, enlarge
+from bend.play import Moment, Play, playing
+from stylegan.generator import Generator
+
+__all__ = ["draw_seeds", "moving_frames"]
+
+
+def moving_frames(
+    G: Generator,
+    config: RenderConfig,
+    mover: Sequence[Play],
+    seeds: Sequence[int],
+    *,
+    num_frames: int,
+    fps: float,
+    grid: tuple[int, int] | None = None,
+) -> Frames:
+    """The frames of a film for `bend.film.destination.write_film`.
+
+    Args:
+        G: the network that is moved.
+        config: how pictures are drawn; its own `kimg` and dial are not looked at.
+        mover: sets the weights, the first one outermost.
+        seeds: one picture each, side by side; several may be given the same.
+        num_frames: of the whole film.
+        fps: frames a second.
+        grid: columns and rows; None for the squarest.
+
+    Raises:
+        SettingsError: the grid does not hold the seeds.
+    """
+    columns, rows = grid or square(len(seeds))
+    if columns * rows != len(seeds):
+        raise SettingsError(
+            f"--grid {columns}x{rows} holds {columns * rows} pictures, --seeds names {len(seeds)}; make them agree"
+        )
+    others = render.open_plays(replace(config, kimg=None, dial_from=None, dial="1"), G)
+
+    def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
+        for index in range(num_frames):
+            if index in wanted:
+                moment = Moment(seconds=index / fps, index=index)
+                with playing(G, mover, moment):
+                    pictures = draw_seeds(G, config, seeds, moment, others)
+                yield index, sheet(pictures, columns, rows)
+
+    return frames
+
+
+def draw_seeds(
+    G: Generator, config: RenderConfig, seeds: Sequence[int], moment: Moment, plays: Sequence[Play] = ()
+) -> list[Pixels]:
+    """The seeds' pictures by `G` as it is, uint8 `[H, W, 3]` each, noise seeded by the seed."""
+    batch = config.batch or render.fitting_batch(G)
+    drawn: list[Pixels] = []
+    for chunk in render.chunks(seeds, batch):
+        ws = latents.ws_from_seeds(G, config, chunk)
+        moments = [replace(moment, seed=seed) for seed in chunk]
+        drawn += list(render.draw(G, ws, noise_mode=config.noise_mode, plays=plays, moments=moments))
+    return [enlarge(picture, config.scale, config.scale_filter) for picture in drawn]

@@ -1,0 +1,160 @@
+"""The scrubber: a page on which one drags a run through its training, by mouse, finger or keyboard.
+
+One HTML file that holds its pictures and needs nothing else: no server, no network. Between two snapshots lie frames
+whose weights were interpolated, so that what one sees there is a network and not a cross-fade of two pictures; the
+page fades only from frame to frame. Where the run has a score, its curves and moments are on the page. The page itself
+is `scrubber.html`; here its pictures are drawn.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from bend import render
+from bend.automation import Constant
+from bend.config import RenderConfig
+from bend.dial.training_time import TrainingTime, run_snapshots
+from bend.errors import RenderError, SettingsError
+from bend.grid import sheet, square
+from bend.picture import Pixels, Rendered, refuse_existing
+from bend.play import Moment
+from bend.provenance import describe
+from bend.ranks import leave_to_first
+from bend.renders.moving import draw_seeds
+from bend.renders.timeline import pick_columns
+from bend.score import read_card
+from stylegan.atomic import write_atomic
+
+__all__ = ["render_scrubber"]
+
+_USUAL_SEEDS = tuple(range(8))
+_BETWEEN = 4  # steps from one snapshot to the next
+_LARGEST_CELL = 256  # pixels; larger pictures are shrunk, so that the page stays one that opens
+_QUALITY = 82
+_SECONDS_A_STOP = 1.0
+
+
+def render_scrubber(
+    config: RenderConfig,
+    seeds: Sequence[int] | None,
+    output: Path,
+    *,
+    grid: tuple[int, int] | None = None,
+    between: int = _BETWEEN,
+    force: bool = False,
+    command: str | None = None,
+) -> Rendered:
+    """Write the page.
+
+    Args:
+        config: how pictures are drawn; `network` is a run folder. Raw and averaged weights are both on the page,
+            those of `config.weights` first.
+        seeds: the pictures; None for 0 to 7.
+        output: an `.html` file.
+        grid: columns and rows of the seeds; None for the squarest.
+        between: steps from one snapshot to the next, at least 1.
+        force: write over the file.
+        command: the command line, for the provenance.
+
+    Raises:
+        SettingsError: no run folder, or settings that do not suit it.
+        RenderError: the output cannot be written.
+        StyleganError: a snapshot cannot be read.
+    """
+    if output.suffix.lower() != ".html":
+        raise RenderError(f"{output}: a scrubber is an .html file")
+    leave_to_first()
+    refuse_existing(output, force)
+    seeds = _USUAL_SEEDS if seeds is None else seeds
+    columns, rows = grid or square(len(seeds))
+    if not seeds or columns * rows < len(seeds):
+        raise SettingsError(
+            f"a page of {columns}x{rows} pictures for {len(seeds)} seeds; make --grid and --seeds agree"
+        )
+    if config.kimg is not None:
+        raise SettingsError("--kimg: on the page one chooses the moment oneself; leave it out")
+    snapshots = pick_columns(run_snapshots(config.network))
+    moments = _moments([at for at, _ in snapshots], between)
+    kinds = [config.weights, *(kind for kind in ("raw", "ema") if kind != config.weights)]
+    frames: dict[str, list[str]] = {}
+    cell = (0, 0)
+    for kind in kinds:
+        look = replace(config, weights=kind, network=str(snapshots[-1][1]))
+        G = render.open_generator(look)
+        sheets = list(_sheets(look, G, snapshots, moments, seeds, (columns, rows)))
+        cell = (sheets[0].shape[1] // columns, sheets[0].shape[0] // rows)
+        frames[kind] = [_data_uri(one) for one in sheets]
+        note = describe("scrubber", config, G, command, seeds=list(seeds), kimg=moments)
+    run = snapshots[0][1].parent
+    card = read_card(run)
+    page = _page(
+        title=run.name,
+        kimg=moments,
+        stops=[index * between for index in range(len(snapshots))],
+        seeds=list(seeds),
+        columns=columns,
+        rows=rows,
+        width=cell[0],
+        height=cell[1],
+        kinds=kinds,
+        frames=frames,
+        seconds=_SECONDS_A_STOP * max(len(snapshots) - 1, 1),
+        score=None if card is None else card.facts(),
+        provenance=json.loads(note.to_json()),
+    )
+    write_atomic(output, page)
+    num = len(moments) * len(kinds)
+    return Rendered(output=output, num_pictures=num, num_drawn=num, size=(cell[0] * columns, cell[1] * rows))
+
+
+def _moments(stops: Sequence[float], between: int) -> list[float]:
+    """Every snapshot and the steps between them."""
+    places = np.arange((len(stops) - 1) * between + 1) / between
+    return [round(float(at), 6) for at in np.interp(places, np.arange(len(stops)), stops)]
+
+
+def _sheets(
+    config: RenderConfig,
+    G: Any,
+    snapshots: Sequence[tuple[float, Path]],
+    moments: Sequence[float],
+    seeds: Sequence[int],
+    grid: tuple[int, int],
+) -> Iterator[Pixels]:
+    training = TrainingTime(snapshots, Constant(0.0), config.weights)
+    plays = render.open_plays(config, G)
+    for kimg in tqdm(moments, desc=f"rendering {config.weights}", unit="frame", disable=None):
+        training.set(G, kimg)
+        pictures = draw_seeds(G, config, seeds, Moment(), plays)
+        yield sheet([_small(picture) for picture in pictures], *grid)
+
+
+def _small(picture: Pixels) -> Pixels:
+    height, width = picture.shape[:2]
+    share = min(1.0, _LARGEST_CELL / max(height, width))
+    if share == 1:
+        return picture
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
+def _data_uri(picture: Pixels) -> str:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "WEBP", quality=_QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _page(**data: Any) -> str:
+    # No "<" may stand in the data: it could end the script element that holds it.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    template = resources.files("bend.renders").joinpath("scrubber.html").read_text(encoding="utf-8")
+    return template.replace("{{data}}", text)

@@ -1,0 +1,90 @@
+"""The film of a run: each face morphing through training time, from the base to the last snapshot.
+
+Between two snapshots their weights are interpolated (`bend.dial.training_time`). Unless `--kimg` says otherwise every
+snapshot comes after the same time, which with log-spaced ones is log time: the breaking begins fast and slows down.
+"""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bend import render
+from bend.automation import parse
+from bend.config import FilmConfig, RenderConfig
+from bend.dial.training_time import TrainingTime, even_pace, run_snapshots
+from bend.errors import SettingsError
+from bend.film.destination import Frames, check_output, write_film
+from bend.picture import Pixels, Rendered
+from bend.provenance import describe
+from bend.renders.moving import moving_frames
+
+__all__ = ["render_timeline_film"]
+
+_USUAL_SEEDS = tuple(range(6))
+
+
+def render_timeline_film(
+    config: RenderConfig,
+    film: FilmConfig,
+    seeds: Sequence[int] | None,
+    output: Path,
+    *,
+    both: bool = False,
+    loop: bool = False,
+    grid: tuple[int, int] | None = None,
+    force: bool = False,
+    command: str | None = None,
+) -> Rendered:
+    """Film the seeds through the training of a run.
+
+    Args:
+        config: how pictures are drawn; `network` is a run folder, `kimg` may say when what is shown.
+        film: how long, how fast, how well.
+        seeds: None for 0 to 5.
+        output: a film file or a folder, see `bend.film.destination`.
+        both: the raw generator beside its average.
+        loop: there and back again.
+        grid: columns and rows of the seeds; None for the squarest.
+        force: write over what is there.
+        command: the command line, for the provenance.
+
+    Raises:
+        SettingsError: no run folder, or settings that do not suit it.
+        RenderError: the output cannot be written.
+        StyleganError: a snapshot cannot be read.
+    """
+    check_output(output, force)
+    seeds = _USUAL_SEEDS if seeds is None else seeds
+    if not seeds:
+        raise SettingsError("a film of no seeds; give at least one")
+    snapshots = run_snapshots(config.network)
+    kimg = even_pace([at for at, _ in snapshots], _last_second(film, loop), loop=loop)
+    kimg = kimg if config.kimg is None else parse(config.kimg)
+    config = replace(config, kimg=None)
+    sides: list[Frames] = []
+    for weights in ("raw", "ema") if both else (config.weights,):
+        look = replace(config, weights=weights, network=str(snapshots[-1][1]))
+        G = render.open_generator(look)
+        mover = [TrainingTime(snapshots, kimg, weights)]
+        sides.append(
+            moving_frames(G, look, mover, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid)
+        )
+    note = describe(
+        "timeline-film", config, G, command, seeds=list(seeds), film=film, both=both, when=str(kimg)
+    )
+    return write_film(output, _beside(sides), config=film, provenance=note, force=force)
+
+
+def _last_second(film: FilmConfig, loop: bool) -> float:
+    """When the last snapshot is reached: on the last frame, or with a loop one after it, where the first follows."""
+    return max(film.num_frames - (0 if loop else 1), 1) / film.fps
+
+
+def _beside(sides: Sequence[Frames]) -> Frames:
+    def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
+        for together in zip(*(side(wanted) for side in sides), strict=True):
+            yield together[0][0], np.concatenate([picture for _, picture in together], axis=1)
+
+    return frames

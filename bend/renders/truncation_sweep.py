@@ -1,0 +1,129 @@
+"""The truncation sweep: seeds from one psi to another, as a sheet (a column a psi) or a film.
+
+`w_avg + psi (w - w_avg)`: 0 is the average picture, 1 the seed's own, beyond it the seed in overdrive, below 0 its
+opposite (Karras et al., arXiv 1812.04948, appendix B and figure 8).
+"""
+
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bend import latents, render
+from bend.config import FilmConfig, RenderConfig, TruncationConfig
+from bend.errors import SettingsError
+from bend.film import destination as films
+from bend.grid import sheet, square
+from bend.picture import (
+    PICTURE_SUFFIXES,
+    Pixels,
+    Rendered,
+    check_picture_output,
+    enlarge,
+    one_picture,
+    save_picture,
+)
+from bend.play import Moment, Play, remembers
+from bend.progress import counted
+from bend.provenance import describe
+from stylegan.generator import Generator
+
+__all__ = ["psi_at", "render_truncation"]
+
+
+def render_truncation(
+    config: RenderConfig,
+    sweep: TruncationConfig,
+    film: FilmConfig,
+    seeds: Sequence[int] | None,
+    output: Path,
+    *,
+    force: bool = False,
+    command: str | None = None,
+) -> Rendered:
+    """Write the sweep: a sheet where `output` is a picture, else a film.
+
+    Args:
+        config: how pictures are drawn; its `trunc` must be left at 1.
+        sweep: from which psi to which.
+        film: of a film: how long, how fast, how well.
+        seeds: rows of the sheet, or tiles of the film; None for 0 to 3, or every latent of `config.latents`.
+        output: a picture, a film or a folder of frames.
+        force: write over what is there.
+        command: the command line, for the provenance.
+
+    Raises:
+        SettingsError: settings that contradict one another or the network.
+        RenderError: the output cannot be written.
+        StyleganError: the network cannot be read.
+    """
+    is_sheet = output.suffix.lower() in PICTURE_SUFFIXES
+    if is_sheet:
+        check_picture_output(output, force)
+    else:
+        films.check_output(output, force)
+    if config.trunc != 1:
+        raise SettingsError(f"--trunc {config.trunc}: the sweep sets psi itself; use --from and --to")
+    seeds = latents.usual_seeds(config, 4) if seeds is None else seeds
+    G = render.open_generator(config)
+    details = {"seeds": list(seeds), "sweep": sweep} | ({} if is_sheet else {"film": film})
+    note = describe("truncation", config, G, command, **details)
+    ws = latents.ws_from_seeds(G, config, seeds)
+    if not is_sheet:
+
+        def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
+            return _frames(G, config, sweep, film, ws, wanted)
+
+        return films.write_film(output, frames, config=film, provenance=note, force=force)
+    psis = np.linspace(sweep.psi_from, sweep.psi_to, sweep.steps)
+    swept = torch.stack([latents.truncate(G, ws, psi, config.trunc_cutoff) for psi in psis], dim=1)
+    pictures = render.frames(
+        G,
+        swept.flatten(0, 1),
+        noise_mode=config.noise_mode,
+        noise_seeds=[seed for seed in seeds for _ in psis],
+        batch=config.batch,
+        plays=render.open_plays(config, G),
+    )
+    enlarged = (enlarge(picture, config.scale, config.scale_filter) for picture in pictures)
+    surface = sheet(counted(enlarged, len(seeds) * len(psis)), sweep.steps, len(seeds))
+    save_picture(output, surface, note)
+    return one_picture(output, surface)
+
+
+def psi_at(sweep: TruncationConfig, index: int, num_frames: int) -> float:
+    """Psi in frame `index` of a film: straight there, or there and back such that the last frame meets the first."""
+    there, back = index / max(num_frames - 1, 1), 1 - abs(2 * index / num_frames - 1)
+    share = back if sweep.loop else there
+    return sweep.psi_from + (sweep.psi_to - sweep.psi_from) * share
+
+
+def _frames(
+    G: Generator,
+    config: RenderConfig,
+    sweep: TruncationConfig,
+    film: FilmConfig,
+    ws: Tensor,
+    wanted: Container[int],
+) -> Iterator[tuple[int, Pixels]]:
+    columns, rows = square(len(ws))
+    plays: Sequence[Play] = render.open_plays(config, G)
+    in_order = remembers(plays)
+    batch = config.batch or render.fitting_batch(G)
+    for index in range(film.num_frames):
+        later = range(index, film.num_frames) if in_order else (index,)
+        if not any(one in wanted for one in later):
+            continue
+        psi = psi_at(sweep, index, film.num_frames)
+        frame = latents.truncate(G, ws, psi, config.trunc_cutoff)
+        tiles: list[Pixels] = []
+        for part in render.chunks(range(len(ws)), batch):
+            moments = [
+                Moment(seconds=index / film.fps, index=index, seed=index * len(ws) + place, place=place)
+                for place in part
+            ]
+            drawn = render.draw(G, frame[part], noise_mode=config.noise_mode, plays=plays, moments=moments)
+            tiles += [enlarge(picture, config.scale, config.scale_filter) for picture in drawn]
+        yield index, sheet(tiles, columns, rows)

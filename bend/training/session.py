@@ -1,0 +1,201 @@
+"""`bend finetune` behind its options: a dry run, a new training or a resumed one, and what to say at its end."""
+
+import dataclasses
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bend.training.watch import RunWatch
+from stylegan.checkpoint import snapshot_name
+from stylegan.distributed import Team, join
+from stylegan.errors import ConfigError
+from stylegan.training.config import TrainConfig, read_config
+from stylegan.training.loop import TrainSummary, train
+from stylegan.training.memory import step_bytes
+from stylegan.training.plan import Plan, make_plan, plan_resume
+from stylegan.training.run_folder import find_launched, find_run
+from stylegan.training.session import Session, open_run, resume_run
+from stylegan.training.stats import Collector, format_duration
+from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, train_step
+
+__all__ = ["Report", "Request", "run_finetune"]
+
+_RESUMABLE = {
+    "data",
+    "kimg",
+    "snapshots",
+    "snapshot_dtype",
+    "snapshot_format",
+    "until",
+    "keep",
+    "no_score",
+    "device",
+    "workers",
+    "micro_batch",
+    "save_minutes",
+    "g_lr",
+    "d_lr",
+    "r1_gamma",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asked for."""
+
+    out: Path
+    """Parent of run folders."""
+    resume: str | None
+    """A run folder, or `latest`; None for a new run."""
+    dry_run: bool
+    """Only say what would run."""
+    options: dict[str, Any]
+    """Fields of `TrainConfig` that were given; `data` and `kimg` among them for a new run."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What to print."""
+
+    text: str
+    facts: dict[str, Any]
+    stopped_by: int | None = None
+    """The signal that interrupted the training, None if it ran to its end."""
+
+
+def run_finetune(request: Request) -> Report:
+    """Train, resume, or estimate.
+
+    Raises:
+        StyleganError: data, base or settings do not fit together, or the training diverged.
+        OSError: a file cannot be read or written.
+    """
+    if request.resume is None:
+        config = TrainConfig(**request.options)
+    else:
+        _refuse_foreign(request.options)
+        config = dataclasses.replace(read_config(find_run(request.resume, request.out)), **request.options)
+    with join(config.device) as team:
+        run = team.first_says(_run_to_resume(request, config, team) if team.is_first else None)
+        if run is None:
+            plan = _bent(make_plan(config, team))
+            return _estimate(plan) if request.dry_run else _train(open_run(plan, request.out))
+        if request.dry_run:
+            return _estimate(_bent(plan_resume(run, request.options, team)[0]))
+        session = resume_run(run, {} if request.resume is None else request.options, team)
+        _bent(session.plan)
+        return _train(session)
+
+
+def _run_to_resume(request: Request, config: TrainConfig, team: Team) -> Path | None:
+    """The run asked for; or the one that these processes had begun before torchrun started them anew."""
+    begun = None if request.dry_run else find_launched(request.out, team.launch)
+    if request.resume is not None:
+        return find_run(request.resume, request.out) if request.resume != "latest" or begun is None else begun
+    if begun is None or read_config(begun) != config:
+        return None
+    assert team.launch is not None
+    is_done = (begun / snapshot_name(round(config.kimg, 3))).exists()
+    return begun if team.launch.num_restarts or not is_done else None  # a name may have been used before
+
+
+def _refuse_foreign(options: dict[str, Any]) -> None:
+    if foreign := sorted(options.keys() - _RESUMABLE):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
+        raise ConfigError(f"{names}: a resumed run keeps what it began with; leave out, or start a new run")
+
+
+def _bent(plan: Plan) -> Plan:
+    """The plan with its bends in place, in the generator that trains and in its average."""
+    if not plan.config.bend:
+        return plan
+    from bend.bends import open_bends
+
+    for G in (plan.state.G, plan.state.G_ema):
+        open_bends(plan.config.bend, G).stay(G)
+    words = " ".join(f"--bend {shlex.quote(bend)}" for bend in plan.config.bend)
+    plan.notes.append(f"bent all the while; to see what it has learned, render with {words}")
+    return plan
+
+
+def _estimate(plan: Plan) -> Report:
+    """Time a few steps on random pictures, and say what the training would take from here on."""
+    state, hyper, num_images = plan.state, plan.hyper, len(plan.data)
+    num_left = max(plan.total_nimg - state.cur_nimg, 0)
+    memory, moments = step_bytes(state, plan.micro_batch), plan.moments_left()
+    sec_per_kimg = _seconds_per_image(plan) * 1000 / plan.team.size  # short of what they say to each other
+    facts: dict[str, Any] = {
+        "device": str(plan.device),
+        "num_images": num_images,
+        "resolution": plan.data.resolution,
+        "kimg": plan.total_nimg / 1000,
+        "kimg_left": num_left / 1000,
+        "epochs": plan.total_nimg / num_images,
+        "steps": num_left // hyper.batch,
+        "batch": hyper.batch,
+        "micro_batch": plan.micro_batch,
+        "snapshots": moments,
+        "sec_per_kimg": sec_per_kimg,
+        "seconds": sec_per_kimg * num_left / 1000,
+        "memory_gb": memory / 2**30,
+        "hyperparameters": dataclasses.asdict(hyper),
+        "notes": plan.notes,
+    }
+    lines = [
+        f"would train {plan.config.base} on {plan.config.data} for {num_left / 1000:g} kimg "
+        f"({num_left / num_images:.1f} epochs of {num_images} pictures, {facts['steps']} steps of {hyper.batch} in "
+        f"parts of {plan.micro_batch}) on {plan.device}",
+        f"about {format_duration(facts['seconds'])} and {facts['memory_gb']:.2g} GB of memory; learning rates "
+        f"{hyper.g_lr:g} and {hyper.d_lr:g}, R1 {hyper.r1_gamma:.4g}, path length {hyper.pl_weight:g}, EMA half-life "
+        f"{hyper.ema_kimg:g} kimg",
+        *plan.notes,
+        "nothing was written",
+    ]
+    return Report(text="\n".join(lines), facts=facts)
+
+
+def _seconds_per_image(plan: Plan) -> float:
+    """Time steps with and without each regularisation, and weight them as a training would. Spoils the state."""
+    num = plan.micro_batch
+    reals = torch.rand([num, *plan.data.image_shape], device=plan.device) * 2 - 1
+    labels = torch.zeros([num, plan.label_dim], device=plan.device)
+
+    def seconds(step: int) -> float:
+        plan.state.step = step
+        started = time.perf_counter()
+        train_step(plan.state, plan.hyper, reals, labels, labels, seed=0, micro_batch=num, stats=Collector())
+        if plan.device.type == "cuda":
+            torch.cuda.synchronize(plan.device)
+        return time.perf_counter() - started
+
+    seconds(0)  # the first step of each kind also pays for setting up
+    plain = min(seconds(1), seconds(2))
+    with_path_length = max(seconds(G_REG_INTERVAL), plain)
+    with_both = max(seconds(D_REG_INTERVAL), with_path_length)
+    path_length, r1 = with_path_length - plain, with_both - with_path_length
+    return (plain + path_length / G_REG_INTERVAL + r1 / D_REG_INTERVAL) / num
+
+
+def _train(session: Session) -> Report:
+    """Train, with somebody looking on."""
+    watch = RunWatch(session) if session.plan.team.is_first else None
+    if watch is not None:
+        watch.catch_up()
+    return _summarize(train(session, on_snapshot=watch))
+
+
+def _summarize(summary: TrainSummary) -> Report:
+    facts = dataclasses.asdict(summary) | {"run": str(summary.run)}
+    text = f"{summary.run}: {summary.kimg:g} kimg in {format_duration(summary.seconds)}"
+    if summary.num_nonfinite:
+        text += f"; {summary.num_nonfinite} gradient values were not finite and were mended"
+    if summary.stopped_at is not None:
+        text += f"; stopped at the {summary.stopped_at}"
+    if summary.stopped_by is not None:
+        text += f"; interrupted, go on with `bend finetune --resume {summary.run}`"
+    elif not summary.num_images and summary.stopped_at is None:
+        text += "; nothing left to do, give a larger --kimg to go on"
+    return Report(text=text, facts=facts, stopped_by=summary.stopped_by)

@@ -1,0 +1,88 @@
+"""What a dry run foresees, what a resume may change, and what is said at the end."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bend.training.session import Report, Request, run_finetune
+from stylegan.errors import ConfigError, TrainingError
+from tests.stylegan.training.tiny import read_state, write_zip
+
+SMALL: dict[str, Any] = {
+    "base": "none",
+    "batch": 4,
+    "kimg": 0.008,
+    "channel_base": 256,
+    "channel_max": 16,
+    "w_dim": 16,
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty pictures of 16 pixels."""
+    return write_zip(tmp_path_factory.mktemp("data") / "rocks.zip")
+
+
+def finetune(out: Path, *, resume: str | None = None, dry_run: bool = False, **options: Any) -> Report:
+    return run_finetune(Request(out=out, resume=resume, dry_run=dry_run, options=options))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_dry_run_writes_nothing_and_foresees_the_training(tmp_path: Path, data: Path) -> None:
+    report = finetune(tmp_path / "runs", dry_run=True, data=str(data), **SMALL | {"kimg": 2.0})
+    assert not list(tmp_path.iterdir())
+    facts = report.facts
+    assert (facts["kimg"], facts["steps"], facts["batch"], facts["micro_batch"]) == (2.0, 500, 4, 4)
+    assert facts["epochs"] == 100
+    assert facts["snapshots"] == [0, 0.25, 0.5, 1, 2]
+    assert facts["seconds"] == pytest.approx(2 * facts["sec_per_kimg"])
+    assert facts["seconds"] > 0
+    assert 0.3 < facts["memory_gb"] < 1
+    assert facts["hyperparameters"]["r1_gamma"] == pytest.approx(0.0002 * 16**2 / 4)
+    assert "100.0 epochs of 20 pictures, 500 steps of 4" in report.text
+    assert "GB of memory" in report.text
+    assert report.text.endswith("nothing was written")
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_a_resume_counts_what_is_left_and_writes_nothing(tmp_path: Path, data: Path) -> None:
+    run = finetune(tmp_path, data=str(data), **SMALL).facts["run"]
+    before = contents(tmp_path)
+    report = finetune(tmp_path, resume=run, dry_run=True, kimg=0.02)
+    assert contents(tmp_path) == before
+    assert (report.facts["kimg"], report.facts["kimg_left"], report.facts["steps"]) == (0.02, 0.012, 3)
+
+
+def test_a_training_is_summed_up_in_a_line(tmp_path: Path, data: Path) -> None:
+    report = finetune(tmp_path, data=str(data), **SMALL)
+    run = tmp_path / "00000-rocks-none"
+    assert report.text.startswith(f"{run}: 0.008 kimg in ")
+    assert report.facts["run"] == str(run)
+    assert report.stopped_by is None
+    again = finetune(tmp_path, resume="latest")
+    assert again.text.endswith("nothing left to do, give a larger --kimg to go on")
+    longer = finetune(tmp_path, resume="00000-rocks-none", kimg=0.012)
+    assert longer.facts["num_images"] == 4
+    assert read_state(run)["cur_nimg"] == 12
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"base": "faces64"}, {"batch": 8}, {"mirror": True}, {"seed": 1}, {"aug": "noaug"}, {"freeze_d": 1}],
+)
+def test_what_a_resumed_run_keeps_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    name = next(iter(options)).replace("_", "-")
+    with pytest.raises(ConfigError, match=f"--{name}: a resumed run keeps what it began with"):
+        finetune(tmp_path, resume="latest", kimg=1.0, **options)
+
+
+def test_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no run there to resume"):
+        finetune(tmp_path, resume="latest")
