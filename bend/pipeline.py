@@ -16,6 +16,7 @@ from typing import Any
 from bend.bundled import sample_folder
 from bend.errors import RecipeError
 from bend.recipe import Recipe, Stage
+from bend.stores.address import is_address
 from stylegan.atomic import write_atomic
 
 __all__ = ["Outcome", "run_recipe"]
@@ -103,6 +104,11 @@ def _step(stage: Stage, key: str, beside: Path, runs: Path | None) -> _Step:
     if _mentions(stage, "{finetune}"):
         places["finetune"] = str(_run_in(runs))
     words = stage.arguments(places)
+    for name in ("output", "out"):
+        if is_address(stage.options.get(name)):
+            raise RecipeError(
+                f"{stage.do}: {name} is an address; a recipe works in its folder, copy it when it is done"
+            )
     if stage.do != "finetune":
         named = stage.options.get("output", stage.options.get("out"))
         return _Step(stage=stage, key=key, words=words, output=None if named is None else Path(str(named)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from bend.training.remote import Place, fetched, mirrored
 from bend.training.watch import RunWatch
 from stylegan.checkpoint import snapshot_name
 from stylegan.distributed import Team, join
@@ -46,10 +47,10 @@ _RESUMABLE = {
 class Request:
     """What the command line asked for."""
 
-    out: Path
-    """Parent of run folders."""
+    out: Path | str
+    """Parent of run folders; an address on a store is a text."""
     resume: str | None
-    """A run folder, or `latest`; None for a new run."""
+    """A run folder, its address, or `latest`; None for a new run."""
     dry_run: bool
     """Only say what would run."""
     options: dict[str, Any]
@@ -71,30 +72,40 @@ def run_finetune(request: Request) -> Report:
 
     Raises:
         StyleganError: data, base or settings do not fit together, or the training diverged.
+        StoreError: a store has no such thing, or refuses.
         OSError: a file cannot be read or written.
     """
+    if request.resume is not None:
+        _refuse_foreign(request.options)
+    options, out, resume, place = fetched(request.options, request.out, request.resume)
+    request = dataclasses.replace(request, options=options, out=out, resume=resume)
     if request.resume is None:
         config = TrainConfig(**request.options)
     else:
-        _refuse_foreign(request.options)
-        config = dataclasses.replace(read_config(find_run(request.resume, request.out)), **request.options)
+        config = dataclasses.replace(
+            read_config(find_run(request.resume, Path(request.out))), **request.options
+        )
     with join(config.device) as team:
         run = team.first_says(_run_to_resume(request, config, team) if team.is_first else None)
         if run is None:
             plan = _bent(make_plan(config, team))
-            return _estimate(plan) if request.dry_run else _train(open_run(plan, request.out))
+            return _estimate(plan) if request.dry_run else _train(open_run(plan, Path(request.out)), place)
         if request.dry_run:
             return _estimate(_bent(plan_resume(run, request.options, team)[0]))
         session = resume_run(run, {} if request.resume is None else request.options, team)
         _bent(session.plan)
-        return _train(session)
+        return _train(session, place)
 
 
 def _run_to_resume(request: Request, config: TrainConfig, team: Team) -> Path | None:
     """The run asked for; or the one that these processes had begun before torchrun started them anew."""
-    begun = None if request.dry_run else find_launched(request.out, team.launch)
+    begun = None if request.dry_run else find_launched(Path(request.out), team.launch)
     if request.resume is not None:
-        return find_run(request.resume, request.out) if request.resume != "latest" or begun is None else begun
+        return (
+            find_run(request.resume, Path(request.out))
+            if request.resume != "latest" or begun is None
+            else begun
+        )
     if begun is None or read_config(begun) != config:
         return None
     assert team.launch is not None
@@ -179,12 +190,14 @@ def _seconds_per_image(plan: Plan) -> float:
     return (plain + path_length / G_REG_INTERVAL + r1 / D_REG_INTERVAL) / num
 
 
-def _train(session: Session) -> Report:
+def _train(session: Session, place: Place | None) -> Report:
     """Train, with somebody looking on."""
-    watch = RunWatch(session) if session.plan.team.is_first else None
-    if watch is not None:
-        watch.catch_up()
-    return _summarize(train(session, on_snapshot=watch))
+    with mirrored(session, place) as on_save:
+        watch = RunWatch(session) if session.plan.team.is_first else None
+        if watch is not None:
+            watch.catch_up()
+        summary = train(session, on_snapshot=watch, on_save=on_save)
+    return _summarize(summary)
 
 
 def _summarize(summary: TrainSummary) -> Report:
