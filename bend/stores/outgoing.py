@@ -46,7 +46,8 @@ def begin_output(address: Address, *, force: bool) -> Outgoing:
     sweep_folder(slot)  # of processes that were killed
     folder = slot / temporary_name(str(os.getpid()))
     folder.mkdir(exist_ok=True)
-    return Outgoing(address=address, path=stands_for(folder / address.name, address), force=force)
+    stands_for(folder, address.parent)  # for what a command puts beside it
+    return Outgoing(address=address, path=folder / address.name, force=force)
 
 
 def send(outgoing: Outgoing) -> int:
