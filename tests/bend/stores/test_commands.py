@@ -24,6 +24,7 @@ SMALL = (
 )
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_becomes_a_zip_there(bucket: Bucket, run: Run, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for i in range(3):
