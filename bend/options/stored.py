@@ -70,9 +70,9 @@ class StoreCommand(click.Command):
         held = io.StringIO()
         with called():
             try:
-                with contextlib.redirect_stdout(held), _local(ctx, self):
+                with contextlib.redirect_stdout(held), _local(ctx, self, held):
                     return super().invoke(ctx)
-            except (click.exceptions.Exit, Exception) as error:
+            except Exception as error:
                 _speak_of_addresses(error, spoken)
                 raise
             finally:
@@ -80,8 +80,11 @@ class StoreCommand(click.Command):
 
 
 @contextlib.contextmanager
-def _local(ctx: click.Context, command: StoreCommand) -> Iterator[None]:
-    """Put local paths in the place of the context's addresses; send the outputs at the end, if it is a good one."""
+def _local(ctx: click.Context, command: StoreCommand, held: io.StringIO) -> Iterator[None]:
+    """Put local paths in the place of the context's addresses; send the outputs at the end, if it is a good one.
+
+    The summary that is held back is dropped where they do not arrive.
+    """
     from bend.stores.outgoing import Outgoing, begin_output, drop, send
 
     outputs: list[Outgoing] = []
@@ -104,8 +107,13 @@ def _local(ctx: click.Context, command: StoreCommand) -> Iterator[None]:
             except click.exceptions.Exit as ended:
                 if ended.exit_code:
                     raise
-            for output in outputs:
-                send(output)
+            try:
+                for output in outputs:
+                    send(output)
+            except StoreError:
+                held.seek(0)
+                held.truncate()
+                raise
         finally:
             for output in outputs:
                 drop(output)

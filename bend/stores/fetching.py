@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tqdm import tqdm
 
@@ -86,9 +86,7 @@ def fetch_folder(address: Address, wanted: Callable[[str], bool] = lambda name: 
     """
     slot = slot_of("folders", address)
     copy = slot / safe_name(address, address.name)
-    found = {
-        name: facts for name, facts in find(address).items() if not facts.is_folder and not name.endswith("/")
-    }
+    found = find(address)
     chosen = {name: facts for name, facts in found.items() if wanted(name)}
     if not chosen:
         raise StoreError(f"{address}: nothing there that could be used; check the address")
@@ -104,7 +102,7 @@ def fetch_folder(address: Address, wanted: Callable[[str], bool] = lambda name: 
         )
 
         def bring(name: str) -> None:
-            _bring(address.child(name), chosen[name], paths[name], index=index, key=name)
+            _bring(address.child(name), chosen[name], paths[name], index=index, key=name, is_quiet=True)
 
         pool = ThreadPoolExecutor(_FILES_AT_ONCE)
         try:
@@ -160,8 +158,14 @@ def check_room(folder: Path, num_bytes: int) -> None:
         )
 
 
-def download(address: Address, facts: Facts, path: Path) -> None:
+def download(address: Address, facts: Facts, path: Path, *, is_quiet: bool = False) -> None:
     """Fetch an object to `path`, whole or not at all, going on with what an earlier attempt left.
+
+    Args:
+        address: the object.
+        facts: what the store has just said of it.
+        path: where to.
+        is_quiet: no progress bar, for one of many files.
 
     Raises:
         StoreError: it cannot be read, or is another one by now.
@@ -176,7 +180,7 @@ def download(address: Address, facts: Facts, path: Path) -> None:
             stale.unlink(missing_ok=True)
     check_room(path.parent, facts.num_bytes - (part.stat().st_size if part.exists() else 0))
     with part.open("ab") as file:
-        _fill(file, address, facts.num_bytes)
+        _fill(file, address, facts.num_bytes, is_quiet)
         file.flush()
         os.fsync(file.fileno())
     if facts.num_bytes > _BLOCK_BYTES and (now := _need(address)).validator != facts.validator:
@@ -201,10 +205,11 @@ def safe_name(address: Address, name: str) -> str:
     return name
 
 
-def _fill(file: Any, address: Address, size: int) -> None:
+def _fill(file: IO[bytes], address: Address, size: int, is_quiet: bool) -> None:
     done = file.tell()
+    hidden = True if is_quiet else None  # None: where stderr is no terminal
     with tqdm(
-        total=size, initial=done, desc=address.name, unit="B", unit_scale=True, disable=None, leave=False
+        total=size, initial=done, desc=address.name, unit="B", unit_scale=True, disable=hidden, leave=False
     ) as bar:
         while done < size:
             starts = range(done, min(done + _BLOCK_BYTES * _BLOCKS_AT_ONCE, size), _BLOCK_BYTES)
@@ -216,11 +221,13 @@ def _fill(file: Any, address: Address, size: int) -> None:
                 sys.audit("failpoint", "block", str(address))
 
 
-def _bring(address: Address, facts: Facts, path: Path, *, index: dict[str, Any], key: str) -> None:
+def _bring(
+    address: Address, facts: Facts, path: Path, *, index: dict[str, Any], key: str, is_quiet: bool = False
+) -> None:
     """Fetch an object unless its copy is there, and note that it is."""
     if _is_current(index, key, facts) and path.exists() and path.stat().st_size == facts.num_bytes:
         return
-    download(address, facts, path)
+    download(address, facts, path, is_quiet=is_quiet)
     index[key] = [facts.validator, facts.num_bytes]
 
 

@@ -13,9 +13,21 @@ from bend.errors import StoreError
 from bend.stores.address import Address, is_address
 from bend.stores.store import Facts, look, put_bytes, read
 
-__all__ = ["MARKER", "Entry", "Marker", "data_address", "read_marker", "state_object", "write_marker"]
+__all__ = [
+    "MARKER",
+    "STATES",
+    "Entry",
+    "Marker",
+    "data_address",
+    "read_marker",
+    "state_object",
+    "write_marker",
+]
 
 MARKER = "newest.json"
+STATES = ("state-latest.pt", "state-previous.pt")
+"""Files of a run folder that lie on the store under the hashes of their contents; `stylegan.training.state_file` names
+them so, and loads torch."""
 _VERSION = 1
 
 
@@ -41,6 +53,11 @@ class Marker:
     """Address of the data set, where it has one."""
     files: dict[str, Entry]
     """By name; those of `STATES` lie under `state_object`."""
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is something to go on from; not so in the first moments of a run."""
+        return any(name in self.files for name in STATES)
 
 
 def state_object(entry: Entry) -> str:

@@ -56,10 +56,8 @@ def outline_run(address: Address, folder: Path) -> Path:
         folder: where to put it.
     """
     for name, facts in find(address).items():
-        if facts.is_folder or name.endswith("/"):
-            continue
         if name in _SMALL or name.endswith(".jsonl"):
-            download(address.child(name), facts, folder / name)
+            download(address.child(name), facts, folder / safe_name(address, name))
         else:
             is_state = re.fullmatch(r"state-[0-9a-f]{16}\.pt", name)
             empty = folder / ("state-latest.pt" if is_state else safe_name(address, name))

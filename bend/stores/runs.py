@@ -18,15 +18,13 @@ from pathlib import Path
 from bend.errors import StoreError
 from bend.stores.address import Address
 from bend.stores.fetching import alone_in, check_room, download, safe_name, slot_of
-from bend.stores.marker import MARKER, Entry, Marker, read_marker, state_object, write_marker
+from bend.stores.marker import MARKER, STATES, Entry, Marker, read_marker, state_object, write_marker
 from bend.stores.names import stands_for
 from bend.stores.store import ConflictError, list_folders, look, need_bucket, put, put_bytes, remove
 from stylegan.atomic import sweep_folder, temporary_name, write_atomic
-from stylegan.training.state_file import LATEST, PREVIOUS
 
 __all__ = ["RunMirror", "TakenOverError", "find_remote_run", "prepare_runs", "take_up"]
 
-_STATES = (LATEST, PREVIOUS)
 _LASTING = re.compile(r"(snapshot-|fakes|reals).+")
 _OWN = ".mirrored"  # in a working folder: owner and generation of the marker that it corresponds to
 _RUN = re.compile(r"(\d{5,})-.+")
@@ -83,7 +81,7 @@ class RunMirror:
             raise TakenOverError(_GONE_ON.format(self._address))
         files, num_sent = {}, 0
         for path in _in_order(self._run):
-            is_state, is_lasting = path.name in _STATES, _LASTING.fullmatch(path.name)
+            is_state, is_lasting = path.name in STATES, _LASTING.fullmatch(path.name)
             data = None if is_state or is_lasting else path.read_bytes()  # what grows is sent as it is now
             entry = self._entry(path, data)
             files[path.name] = entry
@@ -130,7 +128,7 @@ class RunMirror:
 
     def _has(self, name: str, entry: Entry) -> bool:
         """Whether the marker on the store names the same bytes."""
-        if name in _STATES:
+        if name in STATES:
             return state_object(entry) in _objects(self._marker)
         there = self._marker.files.get(name)
         return there is not None and there.sha256 == entry.sha256
@@ -168,7 +166,8 @@ def find_remote_run(text: str, parent: Address) -> Address:
         return parent.child(text)
     numbered = [(int(match[1]), name) for name in list_folders(parent) if (match := _RUN.fullmatch(name))]
     for _, name in sorted(numbered, reverse=True):
-        if look(parent.child(f"{name}/{MARKER}")) is not None:
+        found = read_marker(parent.child(name))
+        if found is not None and found[0].has_state:
             return parent.child(name)
     raise StoreError(f"{parent}: no run there to resume; pass --resume RUN, or -o with their folder")
 
@@ -199,7 +198,7 @@ def take_up(address: Address) -> tuple[Path, str | None]:
 
 def _bring(address: Address, marker: Marker, run: Path) -> None:
     """Make the working folder what the store has, whole or not at all."""
-    if not any(name in marker.files for name in _STATES):
+    if not marker.has_state:
         raise StoreError(f"{address}: was killed before it had a state; start it anew")
     check_room(run, sum(entry.num_bytes for entry in marker.files.values()))
     sweep_folder(run.parent)
@@ -209,7 +208,7 @@ def _bring(address: Address, marker: Marker, run: Path) -> None:
     faults = [
         fault for name, entry in marker.files.items() if (fault := _bring_file(address, name, entry, coming))
     ]
-    if not any((coming / name).exists() for name in _STATES):
+    if not any((coming / name).exists() for name in STATES):
         raise StoreError(
             f"{address}: no valid state there ({'; '.join(faults)}); start from a snapshot with --base"
         )
@@ -220,7 +219,7 @@ def _bring(address: Address, marker: Marker, run: Path) -> None:
 
 def _bring_file(address: Address, name: str, entry: Entry, folder: Path) -> str | None:
     """Fetch a file of a run; what is wrong with it where it is a state, of which there is another."""
-    is_state, path = name in _STATES, folder / safe_name(address, name)
+    is_state, path = name in STATES, folder / safe_name(address, name)
     source = address.child(state_object(entry) if is_state else name)
     facts = look(source)
     fault = None if facts is not None else f"{source.name} is missing"
@@ -240,13 +239,11 @@ def _bring_file(address: Address, name: str, entry: Entry, folder: Path) -> str 
 def _in_order(run: Path) -> list[Path]:
     """The files to mirror, what others refer to first."""
     files = [path for path in run.iterdir() if path.is_file() and not path.name.startswith(".")]
-    return sorted(
-        files, key=lambda path: (path.name in _STATES, not _LASTING.fullmatch(path.name), path.name)
-    )
+    return sorted(files, key=lambda path: (path.name in STATES, not _LASTING.fullmatch(path.name), path.name))
 
 
 def _objects(marker: Marker) -> set[str]:
-    return {state_object(entry) if name in _STATES else name for name, entry in marker.files.items()}
+    return {state_object(entry) if name in STATES else name for name, entry in marker.files.items()}
 
 
 def _corresponds(run: Path, marker: Marker) -> bool:
@@ -255,7 +252,7 @@ def _corresponds(run: Path, marker: Marker) -> bool:
         is_own = (run / _OWN).read_text() == _stamp(marker)
     except OSError:
         return False
-    return is_own and any((run / name).is_file() for name in _STATES)
+    return is_own and any((run / name).is_file() for name in STATES)
 
 
 def _stamp(marker: Marker) -> str:

@@ -78,7 +78,7 @@ def need_bucket(address: Address) -> None:
 
 
 def find(address: Address) -> dict[str, Facts]:
-    """All objects below a folder, by their names relative to it.
+    """All objects below a folder, by their names relative to it; without those that only stand for folders.
 
     Raises:
         StoreError: the store does not answer, or refuses.
@@ -86,7 +86,12 @@ def find(address: Address) -> dict[str, Facts]:
     with told(address, "list"):
         found = _system(address.scheme).find(address.path, detail=True)
     start = len(address.path.lstrip("/")) + 1
-    return {path.lstrip("/")[start:]: _facts(info) for path, info in found.items()}
+    named = {path.lstrip("/")[start:]: _facts(info) for path, info in found.items()}
+    return {
+        name: facts
+        for name, facts in named.items()
+        if name and not name.endswith("/") and not facts.is_folder
+    }
 
 
 def list_folders(address: Address) -> list[str]:

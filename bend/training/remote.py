@@ -63,7 +63,7 @@ def fetched(
     if run is not None:
         folder, recorded = take_up(run)
         parent, resume, local_out = run.parent, str(folder), folder.parent
-        if data is None and "data" not in options:
+        if "data" not in options and is_address(recorded):
             data = recorded
     else:
         local_out = Path(out) if parent is None else prepare_runs(parent)

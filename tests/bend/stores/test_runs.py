@@ -15,6 +15,7 @@ from bend.stores.address import Address, parse_address
 from bend.stores.marker import read_marker, state_object
 from bend.stores.runs import RunMirror, TakenOverError, find_remote_run, prepare_runs, take_up
 from bend.stores.store import _system
+from stylegan.training import state_file
 
 RUNS = parse_address("memory://bucket/runs")
 RUN = RUNS.child("00000-rocks-none")
@@ -58,6 +59,10 @@ def assert_valid(step: int | None = None) -> int:
         assert (run / name).exists(), name
     assert step is None or reached == step
     return reached
+
+
+def test_states_are_called_as_a_training_calls_them() -> None:
+    assert (state_file.LATEST, state_file.PREVIOUS) == markers.STATES
 
 
 def test_a_run_is_mirrored_and_taken_up(memory: dict[str, Any], tmp_path: Path) -> None:
@@ -236,6 +241,12 @@ def test_what_is_no_run_is_told(content: str | None, message: str) -> None:
         _system("memory").pipe_file(RUN.child("newest.json").path, content.encode())
     with pytest.raises(StoreError, match=message):
         take_up(RUN)
+
+
+def test_a_run_without_a_state_is_not_the_latest(tmp_path: Path) -> None:
+    RunMirror(write_run(tmp_path / "a", 0), RUN, None).push()
+    RunMirror(write_run(tmp_path / "b", 0), RUNS.child("00001-rocks-none"), None)  # killed at once
+    assert find_remote_run("latest", RUNS) == RUN
 
 
 def test_no_run_to_resume() -> None:
