@@ -44,9 +44,16 @@ class Bucket:
 
 
 @pytest.fixture(scope="session")
-def s3_port() -> Iterator[int]:
-    with serving() as port:
-        yield port
+def s3() -> Iterator[tuple[Wire, Any]]:
+    """A wire to a server, and a client that goes round it."""
+    with serving() as port, pytest.MonkeyPatch.context() as patch:
+        for name, value in ACCOUNT.items():
+            patch.setenv(name, value)
+        wire = Wire(port)
+        client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}")
+        yield wire, client
+        client.close()
+        wire.close()
 
 
 @pytest.fixture
@@ -58,17 +65,21 @@ def new_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def bucket(s3_port: int, new_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    wire = Wire(s3_port)
+def fresh_stores() -> Iterator[None]:
+    """Stores are opened anew in the test, and after it."""
+    store._system.cache_clear()
+    yield
+    store._system.cache_clear()
+
+
+@pytest.fixture
+def bucket(s3: tuple[Wire, Any], new_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    wire, client = s3
     for name, value in ACCOUNT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{wire.port}")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{s3_port}")
     name = f"bend-{next(_NUMBERS)}"
     client.create_bucket(Bucket=name)
-    store._system.cache_clear()
     yield Bucket(name=name, client=client, wire=wire)
-    store._system.cache_clear()
-    client.close()
-    wire.close()
+    wire.mend()

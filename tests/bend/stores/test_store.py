@@ -100,6 +100,7 @@ def test_an_object_that_arrived_otherwise_is_noticed(
     put(parse_address(f"{bucket.url}/x.bin"), path, replace=True)
 
 
+@pytest.mark.usefixtures("fresh_stores")
 def test_faults_are_told_in_one_line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     there = parse_address(f"{bucket.url}/x")
 
