@@ -68,12 +68,13 @@ def run_recipe(
         What became of each stage.
 
     Raises:
-        RecipeError: a stage uses `{finetune}` and none came before.
+        RecipeError: a stage uses `{finetune}` and none came before, or writes to an address.
         click.exceptions.Exit: a stage ended itself, with its exit status.
         BendError, StyleganError, ScrapersError, OSError: a stage failed; those before it are kept.
     """
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"{folder} is a file; give another folder with -o")
+    _refuse_remote_outputs(recipe)
     beside = beside.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(folder):
@@ -94,6 +95,15 @@ def run_recipe(
             yield Outcome(number=number, do=stage.do, output=step.output, skipped=skipped)
 
 
+def _refuse_remote_outputs(recipe: Recipe) -> None:
+    for stage in recipe.stages:
+        for name in ("output", "out"):
+            if is_address(stage.options.get(name)):
+                raise RecipeError(
+                    f"{stage.do}: {name} is an address; a recipe works in its folder, copy it when it is done"
+                )
+
+
 def _key(before: str, stage: Stage) -> str:
     text = json.dumps([before, stage.do, dict(stage.options)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -104,11 +114,6 @@ def _step(stage: Stage, key: str, beside: Path, runs: Path | None) -> _Step:
     if _mentions(stage, "{finetune}"):
         places["finetune"] = str(_run_in(runs))
     words = stage.arguments(places)
-    for name in ("output", "out"):
-        if is_address(stage.options.get(name)):
-            raise RecipeError(
-                f"{stage.do}: {name} is an address; a recipe works in its folder, copy it when it is done"
-            )
     if stage.do != "finetune":
         named = stage.options.get("output", stage.options.get("out"))
         return _Step(stage=stage, key=key, words=words, output=None if named is None else Path(str(named)))

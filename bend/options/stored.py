@@ -97,7 +97,7 @@ def _local(ctx: click.Context, command: StoreCommand, held: io.StringIO) -> Iter
 
     with tempfile.TemporaryDirectory(prefix="bend-") as folder:
         try:
-            fetchers = _fetchers(Path(folder), begin)
+            fetchers = _fetchers(Path(folder), begin, with_last=ctx.params.get("graph") is not None)
             for param in command.params:  # outputs are looked at first: refusing them costs no download
                 _replace(ctx, param, command.roles, fetchers, is_output=True)
             for param in command.params:
@@ -119,7 +119,9 @@ def _local(ctx: click.Context, command: StoreCommand, held: io.StringIO) -> Iter
                 drop(output)
 
 
-def _fetchers(folder: Path, begin: Callable[[str], str]) -> dict[Role, Callable[[str], str]]:
+def _fetchers(
+    folder: Path, begin: Callable[[str], str], *, with_last: bool
+) -> dict[Role, Callable[[str], str]]:
     """For each role, what gives the local path of an address."""
     from bend.stores.fetching import fetch, fetch_file
     from bend.stores.networks import fetch_network, outline_run
@@ -130,7 +132,9 @@ def _fetchers(folder: Path, begin: Callable[[str], str]) -> dict[Role, Callable[
         facts = look(address)
         if facts is None:
             return fetch_network(text, whole_run=False)  # RUN@KIMG, or nothing
-        return str(outline_run(address, folder / address.name) if facts.is_folder else fetch_file(address))
+        if not facts.is_folder:
+            return str(fetch_file(address))
+        return str(outline_run(address, folder / address.name, with_last=with_last))
 
     return {
         "input": lambda text: str(fetch(parse_address(text))),

@@ -48,15 +48,18 @@ def fetch_network(text: str, *, whole_run: bool) -> str:
     return f"{_fetch_run(parse_address(run), moment)}@{kimg}"
 
 
-def outline_run(address: Address, folder: Path) -> Path:
+def outline_run(address: Address, folder: Path, *, with_last: bool = False) -> Path:
     """A run folder of tables and names alone: what is small is fetched, everything else is there but empty.
 
     Args:
         address: the run folder, or that of a scrape.
         folder: where to put it.
+        with_last: the last snapshot is wanted, too.
     """
-    for name, facts in find(address).items():
-        if name in _SMALL or name.endswith(".jsonl"):
+    found = find(address)
+    last = max((name for name in found if _SNAPSHOT.fullmatch(name)), default=None) if with_last else None
+    for name, facts in found.items():
+        if name in (*_SMALL, last) or name.endswith(".jsonl"):
             download(address.child(name), facts, folder / safe_name(address, name))
         else:
             is_state = re.fullmatch(r"state-[0-9a-f]{16}\.pt", name)

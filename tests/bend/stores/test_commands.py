@@ -77,6 +77,9 @@ def test_a_training_there_and_what_is_made_of_it(bucket: Bucket, run: Run, tmp_p
     assert f"run: {runs}/00000-rocks-none" in out
     assert "state: 0.008 of 0.008 kimg, done" in out
     assert "snapshots at kimg: 0, 0.004, 0.008" in out
+    status, out, err = run("info", f"{runs}/00000-rocks-none", "--graph", f"{bucket.url}/out/graph.svg")
+    assert status == 0, err
+    assert bucket.get("out/graph.svg").startswith(b"<svg")
     picture = f"{bucket.url}/out/grid.png"
     network = f"{runs}/00000-rocks-none@0.004"
     status, out, err = run(
