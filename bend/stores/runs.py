@@ -20,13 +20,14 @@ from bend.stores.address import Address
 from bend.stores.fetching import alone_in, check_room, download, safe_name, slot_of
 from bend.stores.marker import MARKER, STATES, Entry, Marker, read_marker, state_object, write_marker
 from bend.stores.names import stands_for
-from bend.stores.store import ConflictError, list_folders, look, need_bucket, put, put_bytes, remove
+from bend.stores.store import ConflictError, find, list_folders, look, need_bucket, put, put_bytes, remove
 from stylegan.atomic import sweep_folder, temporary_name, write_atomic
 
 __all__ = ["RunMirror", "TakenOverError", "find_remote_run", "prepare_runs", "take_up"]
 
 _LASTING = re.compile(r"(snapshot-|fakes|reals).+")
 _OWN = ".mirrored"  # in a working folder: owner and generation of the marker that it corresponds to
+_STATE = re.compile(r"state-[0-9a-f]{16}\.pt")
 _RUN = re.compile(r"(\d{5,})-.+")
 _TAKEN = "{}: another training has taken this name meanwhile; run the same command again"
 _GONE_ON = "{}: another process has gone on with this run; this one stops, and that one's is valid"
@@ -68,6 +69,8 @@ class RunMirror:
         except ConflictError:
             raise StoreError(_TAKEN.format(address)) from None
         self._note()
+        if found is not None:
+            self._sweep()
 
     def push(self) -> int:
         """Bring the store up to date; the number of files that were sent.
@@ -132,6 +135,12 @@ class RunMirror:
             return state_object(entry) in _objects(self._marker)
         there = self._marker.files.get(name)
         return there is not None and there.sha256 == entry.sha256
+
+    def _sweep(self) -> None:
+        """Remove states that were sent by a session which was killed before it could name them."""
+        named = _objects(self._marker)
+        states = [name for name in find(self._address) if _STATE.fullmatch(name)]
+        remove([self._address.child(name) for name in states if name not in named])
 
     def _note(self) -> None:
         write_atomic(self._run / _OWN, _stamp(self._marker))

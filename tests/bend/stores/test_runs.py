@@ -127,7 +127,7 @@ def failing_after(patch: pytest.MonkeyPatch, num: int) -> None:
 
 @pytest.mark.parametrize("num", range(7))
 def test_the_store_is_valid_after_every_request(
-    num: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    num: int, memory: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run = write_run(tmp_path / RUN.name, 0)
     mirror = RunMirror(run, RUN, None)
@@ -151,6 +151,10 @@ def test_the_store_is_valid_after_every_request(
         again = RunMirror(write_run(taken, 1), RUN, None)
         again.push()
         assert_valid(1)
+        found = read_marker(RUN)
+        assert found is not None
+        states = {state_object(entry) for name, entry in found[0].files.items() if name.startswith("state")}
+        assert {name for name in names(memory) if name.startswith("state-")} == states
 
 
 def test_a_damaged_or_missing_state_gives_way_to_the_one_before(memory: dict[str, Any]) -> None:
