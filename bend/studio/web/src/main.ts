@@ -35,7 +35,10 @@ async function begin(): Promise<void> {
 function build(page: HTMLElement, start: Start): void {
   const store = new Store(start);
   let connection: Connection | null = null;
-  const say: Say = (message) => connection?.say(message);
+  const say: Say = (message) => {
+    store.flush();
+    connection?.say(message);
+  };
 
   const picture = new Picture();
   const map = new LatentMap(store, say);
@@ -77,7 +80,7 @@ function build(page: HTMLElement, start: Start): void {
   const rate = frameRate();
   connection = new Connection({
     frame: (frame, blob) => {
-      void picture.show(frame, blob).then(() => say({ do: "shown", number: frame.number }));
+      void picture.show(frame, blob).then(() => connection?.shown(frame));
       if (store.patch.wander.on) map.at(frame.place);
       record.update(frame.is_recording, frame.seconds);
       meter.textContent = `${frame.size[0]}px ${rate()}/s ${Math.round(connection?.lag ?? 0)}ms`;
@@ -91,6 +94,7 @@ function build(page: HTMLElement, start: Start): void {
       if (!isOpen) return;
       say({ do: "refresh" });
       graph.watch();
+      rack.askAgain();
     },
     words: (words) => hear(words, { store, say, dice, rack, keep: record.kept, trouble: trouble.say }),
   });
@@ -98,7 +102,7 @@ function build(page: HTMLElement, start: Start): void {
     const isBusy = store.shelf.jobs.some(({ state }) => state === "running" || state === "waiting");
     if (isBusy && !document.hidden) say({ do: "refresh" });
   }, REFRESH_MS);
-  Object.assign(window, { bendStudio: { store, sources, lag: () => connection?.lag ?? 0 } });
+  Object.assign(window, { bendStudio: { store, sources, lag: () => connection?.lag ?? 0, isAtRest: () => connection?.isAtRest ?? false } });
 }
 
 /** Which views of a narrow screen a panel is in. */

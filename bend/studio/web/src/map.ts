@@ -203,6 +203,7 @@ export class LatentMap {
       patch.place.to = null;
       patch.place.share = 0;
     });
+    if (!this.store.patch.wander.on) this.at(this.store.patch.place);
   }
 
   private key(): string {
