@@ -1,6 +1,6 @@
 // The page: fetches what there is, builds its panels, and joins them to the socket.
 
-import "./style.css";
+import "./styles/index.css";
 import { Dice } from "./chance";
 import { Connection, type Words } from "./connection";
 import { Desk } from "./desk";
@@ -190,8 +190,8 @@ function themeButton(): HTMLElement {
   const kept = localStorage.getItem("bend-theme");
   if (kept) document.documentElement.dataset["theme"] = kept;
   return iconButton("sun", "Dark or light", () => {
-    const isDark = getComputedStyle(document.documentElement).colorScheme.startsWith("dark");
-    const next = isDark ? "light" : "dark";
+    const now = document.documentElement.dataset["theme"] ?? (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
+    const next = now === "dark" ? "light" : "dark";
     document.documentElement.dataset["theme"] = next;
     localStorage.setItem("bend-theme", next);
   });
