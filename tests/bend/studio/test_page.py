@@ -10,10 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -30,6 +32,7 @@ PATIENCE_MS = 60_000
 LONG_MS = 300_000
 """For what computes: films, trainings, clusters, on a machine that has other things to do."""
 expect.set_options(timeout=PATIENCE_MS)
+_SOUND_HZ = 44_100
 _AFRESH = """() => {
     const { store } = bendStudio;
     const place = { ...store.patch.place, mode: "seeds", x: 0, y: 0, to: null, share: 0 };
@@ -41,11 +44,11 @@ _COMMAND = (sys.executable, "-u", "-c", "from bend.cli import main; main()")
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A studio with the embedded network, as `bend studio` starts it."""
+def address(tmp_path_factory: pytest.TempPathFactory, tiny_network: Path) -> Iterator[str]:
+    """A studio with the embedded network, as `bend studio` starts it, and another that is quite unlike."""
     folder = tmp_path_factory.mktemp("studio")
     words = ["studio", "--port", "0", "--no-open", "--device", "cpu"]
-    words += ["--runs", str(folder / "runs"), "-o", str(folder / "kept")]
+    words += ["--also", str(tiny_network), "--runs", str(folder / "runs"), "-o", str(folder / "kept")]
     environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
     process = subprocess.Popen([*_COMMAND, *words], stdout=subprocess.PIPE, text=True, env=environment)
     watchdog = threading.Timer(300, process.kill)
@@ -62,10 +65,22 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless browser, with a microphone in which a low tone swells and fades."""
+    tone = tmp_path_factory.mktemp("sound") / "tone.wav"
+    t = np.arange(4 * _SOUND_HZ) / _SOUND_HZ
+    samples = (20_000 * np.sin(2 * np.pi * 80 * t) * np.sin(np.pi * t / 2) ** 2).astype("<i2")
+    with wave.open(str(tone), "wb") as file:
+        file.setparams((1, 2, _SOUND_HZ, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    words = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={tone}",
+    ]
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"], timeout=LONG_MS)
+        opened = driver.chromium.launch(executable_path=_CHROMIUM, args=words, timeout=LONG_MS)
         yield opened
         opened.close()
 
@@ -74,20 +89,24 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, address: str) -> Iterator[Page]:
     """The page at a desk, ready to be played; no error may be left in its console."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
-    opened = _open(context.new_page(), address)
-    yield opened
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on(
+        "console",
+        lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None,
+    )
+    yield _open(opened, address)
     context.close()
+    assert errors == []
 
 
 def _open(page: Page, address: str) -> Page:
     page.set_default_timeout(PATIENCE_MS)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
     expect(page.locator(".meter")).to_contain_text("px")
     page.evaluate(_AFRESH)
     _rests(page)
-    assert not errors
     return page
 
 
@@ -101,7 +120,7 @@ def _until(page: Page, claim: str, argument: Any = None, patience_ms: int = PATI
 
 def _rests(page: Page) -> None:
     """Wait until the picture of the last gesture is shown, whole, and the gesture is a step that can be undone."""
-    _until(page, "bendStudio.store.isSettled && bendStudio.isAtRest()")
+    _until(page, "bendStudio.store.isSettled && bendStudio.connection.isAtRest")
 
 
 def _patch(page: Page) -> Any:
@@ -144,7 +163,7 @@ def test_dragging_the_map_moves_the_picture(page: Page) -> None:
     page.mouse.up()
     _changes(page, before)
     _until(page, "bendStudio.store.patch.place.x > 0.3")
-    _until(page, "bendStudio.lag() > 0")
+    _until(page, "bendStudio.connection.lag > 0")
 
 
 def test_everything_goes_by_keyboard(page: Page) -> None:
@@ -227,6 +246,44 @@ def test_controllers_and_clusters(page: Page) -> None:
     expect(page.locator(".cluster").first).to_be_visible(timeout=LONG_MS)
     page.locator(".cluster").nth(1).click()
     _until(page, "bendStudio.store.patch.modules[0].channels === 'cluster=0,1'")
+
+
+def test_what_the_microphone_hears_moves_a_parameter(page: Page) -> None:
+    page.get_by_role("button", name="Microphone").click()
+    expect(page.get_by_text("Hearing the microphone.")).to_be_visible()
+    page.get_by_role("button", name="Move truncation over time").click()
+    page.get_by_label("moved by").select_option("sound")
+    _until(page, "Number(bendStudio.store.patch.trunc) > 0.7")
+    _until(page, "Number(bendStudio.store.patch.trunc) < 0.6")
+    page.get_by_label("moved by").select_option("none")
+    _rests(page)
+
+
+def test_a_dial_between_two_unlike_networks_is_refused_in_one_line(page: Page) -> None:
+    before = _looks(page)
+    page.locator(".dial").get_by_label("from").select_option("tiny.safetensors")
+    note = page.locator(".notice")
+    expect(note).to_contain_text("faces64 and tiny.safetensors cannot be mixed")
+    assert "\n" not in note.inner_text()
+    page.locator(".dial").get_by_label("from").select_option("")
+    _rests(page)
+    assert _looks(page) == before
+
+
+def test_the_map_has_principal_axes_and_the_walk_goes_by_itself(page: Page) -> None:
+    before = _looks(page)
+    page.get_by_label("map", exact=True).select_option("pca")
+    point = page.get_by_role("slider", name="Point on the map")
+    point.press("Shift+ArrowRight")
+    _changes(page, before)
+    stood = point.get_attribute("aria-valuetext")
+    page.get_by_label("walk", exact=True).select_option("circle")
+    expect(point).not_to_have_attribute("aria-valuetext", stood or "")
+    walked = _looks(page)
+    _changes(page, walked)
+    page.get_by_label("walk", exact=True).select_option("off")
+    _rests(page)
+    assert _patch(page)["place"]["mode"] == "pca"
 
 
 def test_a_performance_is_recorded_kept_and_rendered(page: Page) -> None:

@@ -19,6 +19,8 @@ export class Connection {
   private readonly sentAt = new Map<number, number>();
   /** Milliseconds from the last gesture to its picture. */
   lag = 0;
+  /** Frames that came so far. */
+  frames = 0;
   /** Whether the last gesture's picture is shown, whole. */
   isAtRest = false;
 
@@ -36,6 +38,7 @@ export class Connection {
 
   /** A frame is on the canvas: the server may send another. */
   shown(frame: Frame): void {
+    this.frames += 1;
     this.isAtRest = frame.is_whole && frame.gesture === this.gesture;
     this.say({ do: "shown", number: frame.number });
   }
