@@ -18,7 +18,7 @@ export class Dice {
   private readonly breedButton: HTMLButtonElement;
   private chances: Chance[] = [];
   private parents = new Set<Chance>();
-  private num = 24;
+  private num = 64;
   private seed = -1;
   private isRolling = false;
   private readonly rollButton: HTMLButtonElement;

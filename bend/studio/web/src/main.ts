@@ -137,7 +137,7 @@ function hear(words: Words, { store, say, dice, rack, keep, trouble }: Hearers):
       store.tell("patch");
       break;
     case "opening":
-      trouble(`Opening ${String(words["network"])}…`);
+      trouble(`Opening ${store.shelf.standing.find(({ name }) => name === words["network"])?.title ?? "the network"}…`);
       break;
     case "opened":
       say({ do: "graph" });
