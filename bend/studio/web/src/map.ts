@@ -150,8 +150,8 @@ export class LatentMap {
     this.store.change((patch) => {
       if (path === "off") {
         patch.wander.on = false;
-        // A map that was changed meanwhile stays; the server may not have heard of it yet.
-        if (groundOf(this.live) === groundOf(patch.place)) patch.place = structuredClone(this.live);
+        // A map that was changed meanwhile stays, of which the server has not heard yet; a journey leaves its map.
+        if (patch.wander.path === "journey" || groundOf(this.live) === groundOf(patch.place)) patch.place = structuredClone(this.live);
       } else {
         patch.wander.on = true;
         patch.wander.path = path as "drift";
