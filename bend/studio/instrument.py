@@ -2,8 +2,7 @@
 
 Gestures come faster than pictures can be drawn, so only the latest state counts. While something moves, frames are
 JPEG and as large as can be drawn in time; at rest the whole picture follows, without loss. Anything else that needs the
-network (chance, clusters, a film's path) is done by the same thread between two frames. Nothing is drawn that nobody
-looks at.
+network (chance, clusters, a film's path) is done by the same thread between two frames.
 """
 
 import dataclasses
@@ -221,19 +220,22 @@ class Instrument:
             self._step()
 
     def _has_work(self) -> bool:
-        return bool(self._asked) or bool(self._chores) or self._wants_frame()
+        return bool(self._asked) or self._may_step() or self._wants_frame()
+
+    def _may_step(self) -> bool:
+        """Whether a chore can go on: none does while a hand is moving."""
+        return bool(self._chores) and not self._flow.is_played(time.monotonic())
 
     def _is_heard(self) -> bool:
         is_recording = self._take is not None and time.monotonic() - self._began <= LONGEST
         return self._flow.audience > 0 or is_recording
 
     def _nap(self) -> float | None:
-        return self._flow.nap(moves=self._patch.moves) if self._is_heard() else None
+        return self._flow.nap(moves=self._patch.moves) if self._is_heard() or self._chores else None
 
     def _wants_frame(self) -> bool:
-        if not self._is_heard() or self._trouble:
-            return False
-        return self._flow.is_due(time.monotonic(), moves=self._patch.moves)
+        is_due = self._flow.is_due(time.monotonic(), moves=self._patch.moves)
+        return is_due and self._is_heard() and not self._trouble
 
     def _answer(self) -> None:
         """Answer everything that was asked."""
@@ -245,8 +247,8 @@ class Instrument:
                 future.set_exception(error)
 
     def _step(self) -> None:
-        """One step of the first chore, unless a gesture is going on."""
-        if not self._chores or self._flow.is_played(time.monotonic()):
+        """One step of the first chore."""
+        if not self._may_step():
             return
         try:
             message = self._chores.step()
@@ -266,10 +268,11 @@ class Instrument:
         try:
             self._frame(patch, gesture, began, is_whole)
         except Exception as error:  # noqa: BLE001  as above
+            text = _told(error)
             with self._news:
                 if self._patch is patch:
-                    self._trouble = _told(error)
-            self._publish({"kind": "trouble", "text": _told(error)})
+                    self._trouble = text
+            self._publish({"kind": "trouble", "text": text})
 
     def _frame(self, patch: Patch, gesture: int, began: float, is_whole: bool) -> None:
         self._open(patch)
