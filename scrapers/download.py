@@ -12,6 +12,7 @@ byte more, the bytes are handed on as they are, and whether they are a picture i
 import json
 import os
 import re
+import stat
 import sys
 import zlib
 from collections.abc import Mapping
@@ -62,7 +63,10 @@ def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
     """
     part = target.with_suffix(".part")
     try:
-        if source.stat().st_size > rules.max_bytes:
+        facts = source.stat()
+        if not stat.S_ISREG(facts.st_mode):  # reading a pipe would wait for whoever writes into it
+            raise DownloadError("not-found", f"{source}: not a regular file")
+        if facts.st_size > rules.max_bytes:
             raise DownloadError("too-many-bytes", f"{source}: more than {rules.max_bytes} bytes")
         content = source.read_bytes()
     except OSError as error:

@@ -168,5 +168,6 @@ def _is_zip(path: Path) -> bool:
 
 
 def _shown(path: Path) -> str:
-    """`path` as text that any encoding can hold."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    """`path` as text of one line that any encoding can hold and no terminal obeys."""
+    text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

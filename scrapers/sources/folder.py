@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scrapers import manifest
+from scrapers.answers import text
 from scrapers.api import Api
 from scrapers.errors import SourceError
 from scrapers.source import Access, HostLimit, ImageRef, SourceInfo, Wanted
@@ -45,7 +46,9 @@ class Folder:
             if name in known:
                 yield replace(known[name], source="folder", id=name, image_url=address, fallback_url=None)
             else:
-                yield ImageRef(source="folder", id=name, image_url=address, title=path.stem, query=query)
+                yield ImageRef(
+                    source="folder", id=name, image_url=address, title=text(path.stem), query=query
+                )
 
 
 def _pictures(root: Path) -> Iterator[Path]:

@@ -73,6 +73,11 @@ def test_names_that_are_no_text_are_shown_somehow(tmp_path: Path) -> None:
     assert _names(root) == ["\\xff.jpg"]
 
 
+def test_names_are_told_in_one_line(tmp_path: Path) -> None:
+    root = _fill(tmp_path / "r", "a\nb.jpg", "c\x1b[2J.jpg", "ü.jpg")
+    assert _names(root) == ["a\\nb.jpg", "c\\x1b[2J.jpg", "ü.jpg"]
+
+
 def test_manifests_of_any_folder_above_are_found(tmp_path: Path) -> None:
     root = _fill(tmp_path / "r", "a.jpg", "sub/b.jpg", "sub/c.jpg", "d.jpg")
     (root / "manifest.jsonl").write_text(
