@@ -80,7 +80,11 @@ def gather(
             is_measured=bool(config.filters),
         )
         streams = streams_of(sources, config.queries, config.wanted)
-        summary = _Scrape(config, folder, fetcher, watch, warn).run(streams)
+        try:
+            summary = _Scrape(config, folder, fetcher, watch, warn).run(streams)
+        except OSError as error:
+            error.filename = error.filename or str(config.out)  # a write that fails does not say where
+            raise
     if config.review:
         write_review(config.out)
     return summary

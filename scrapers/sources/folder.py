@@ -52,11 +52,15 @@ class Folder:
 
 
 def _pictures(root: Path) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(root):
+    for folder, subfolders, names in os.walk(root, onerror=_refuse):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in _ENDINGS:
                 yield Path(folder, name)
+
+
+def _refuse(error: OSError) -> None:
+    raise SourceError(f"{error.filename}: {error.strerror}; mend its permissions, or move it elsewhere")
 
 
 def _known_refs(root: Path) -> dict[str, ImageRef]:
