@@ -17,6 +17,11 @@ def ema_beta(batch: int, ema_kimg: float, cur_nimg: int, rampup: float | None) -
 @torch.no_grad()
 def update_ema(average: nn.Module, network: nn.Module, beta: float) -> None:
     """Move `average`'s parameters towards `network`'s by `1 - beta`; copy its buffers."""
-    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - beta)
+    averages, weights = list(average.parameters()), list(network.parameters())
+    if hasattr(torch, "_foreach_lerp_"):  # torch's own optimisers and averages live on these; still, no promise
+        torch._foreach_lerp_(averages, weights, 1 - beta)
+    else:
+        for mean, weight in zip(averages, weights, strict=True):
+            mean.lerp_(weight, 1 - beta)
     for buffer, source in zip(average.buffers(), network.buffers(), strict=True):
         buffer.copy_(source)
