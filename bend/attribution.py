@@ -165,7 +165,8 @@ def _data_of(run: Path) -> Path:
     try:
         options = json.loads((run / _OPTIONS_NAME).read_bytes())
         typed = Path(options["config"]["data"])  # from wherever the training was started
-        found = [path for path in (Path(options.get("data", {}).get("path") or typed), typed) if path.exists()]
+        recorded = Path(options.get("data", {}).get("path") or typed)
+        found = [path for path in (recorded, typed) if path.exists()]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BendError(f"{run / _OPTIONS_NAME}: does not name the data set; give the zip itself") from None
     if not found:
