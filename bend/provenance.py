@@ -202,6 +202,6 @@ def _picture_comment(path: Path) -> str:
     try:
         with Image.open(path) as image:
             comment = image.info.get("comment") or image.getexif().get(EXIF_DESCRIPTION, "")
-    except Image.UnidentifiedImageError:
+    except (Image.UnidentifiedImageError, Image.DecompressionBombError):
         return ""
     return comment.decode("ascii", "replace") if isinstance(comment, bytes) else str(comment)

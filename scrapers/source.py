@@ -61,6 +61,9 @@ class ImageRef:
             raise ValueError(f"license_evidence {self.license_evidence!r}: per-image, by-filter or none")
         if any(side is not None and side <= 0 for side in (self.width, self.height)):
             raise ValueError(f"size {self.width}x{self.height}: declare positive pixels or None")
+        for name in self.__slots__:  # JSON can hold halves of characters, which no file can
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, value.encode("utf-8", "replace").decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

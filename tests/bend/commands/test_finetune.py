@@ -231,7 +231,7 @@ class TestSignals:
 
     @staticmethod
     def wait_for(path: Path, text: str, process: subprocess.Popen[str]) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not path.exists() or text not in path.read_text():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
@@ -259,7 +259,7 @@ class TestSignals:
         with self.finetune(*arguments) as process:
             self.wait_for(run / "log.txt", "snapshot snapshot-000000.004", process)
             process.send_signal(number)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         assert process.returncode == status
         assert f"interrupted, go on with `bend finetune --resume {run}`" in out
         assert err.endswith("interrupted, state saved\n")

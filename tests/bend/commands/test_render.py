@@ -191,12 +191,12 @@ def _start_endless(network: Path, output: Path) -> subprocess.Popen[bytes]:
 
 def _stop(process: subprocess.Popen[bytes], number: signal.Signals, status: int) -> None:
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == status, err.decode()
     assert b"Traceback" not in err
 
 
-def _wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+def _wait_for(condition: Callable[[], bool], timeout_s: float = 300) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "the render never began"
