@@ -78,9 +78,8 @@ def plan_scrape(
         ValueError: something cannot be meant.
     """
     names = _names(sources)
-    is_of_files = bool(set(names) & {"urls", "folder"})
-    files = [query for query in queries if query.strip() and Path(query).exists() and not is_of_files]
-    if files:
+    files = [query for query in queries if _is_path(query)]
+    if files and not set(names) & {"urls", "folder"}:
         raise ValueError(f"{files[0]} is a file or folder; --source urls or --source folder takes it")
     client = ClientConfig(
         product=f"bend/{__version__}",
@@ -97,6 +96,12 @@ def plan_scrape(
         rules=rules,
         **settings,
     )
+
+
+def _is_path(query: str) -> bool:
+    """Whether a file or folder is meant. A word may be a folder's name too: `bend scrape rocks -o rocks`, run again."""
+    is_word = Path(query).name == query
+    return os.path.isfile(query) or (os.path.isdir(query) and not is_word)  # noqa: PTH112, PTH113 - any text will do
 
 
 def _names(text: str) -> tuple[str, ...]:

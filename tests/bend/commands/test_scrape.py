@@ -38,6 +38,19 @@ def test_fills_a_folder(service: FakeOpenverse, tmp_path: Path) -> None:
     assert service.requests[0].query["q"] == "mossy rocks"
 
 
+def test_a_word_may_be_the_name_of_the_folder_that_is_filled(
+    service: FakeOpenverse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for count in (2, 3):  # the second time, the folder is there
+        done = run("rocks", "-o", "rocks", "--source", "openverse", "--count", count, "--allow-private-hosts")
+        assert done.exit_code == 0, done.output
+    assert len(list(Path("rocks").glob("openverse-*.jpg"))) == 3
+    refused = run("./rocks", "-o", "rocks", "--source", "openverse")
+    assert refused.exit_code == 2
+    assert "./rocks is a file or folder" in refused.stderr
+
+
 def test_contact_travels_in_the_user_agent(service: FakeOpenverse, tmp_path: Path) -> None:
     done = run("a", "-o", tmp_path / "a", "--source", "openverse", "--count", 1, "--allow-private-hosts",
                "--contact", "me@example.org", "--json")  # fmt: skip
