@@ -37,7 +37,7 @@ def test_alone_every_exchange_is_free() -> None:
         team.sum_([tensor])
         team.copy_first_([tensor])
         assert (team.largest(4), team.smallest(4), team.first_says("so")) == (4, 4, "so")
-        with team.first_goes_first():
+        with team.one_a_host_first():
             team.wait()
     assert torch.equal(tensor, torch.ones(3))
     assert (ALONE.num_bytes, ALONE.num_exchanges) == (0, 0)

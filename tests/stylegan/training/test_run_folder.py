@@ -111,7 +111,7 @@ def test_sweep_removes_only_what_was_half_written(tmp_path: Path) -> None:
 
 def test_a_launch_finds_the_last_run_it_has_begun(tmp_path: Path) -> None:
     def launch(name: str) -> Launch:
-        return Launch(rank=0, size=2, local_rank=0, name=name, num_restarts=1)
+        return Launch(rank=0, size=2, local_rank=0, local_size=2, name=name, num_restarts=1)
 
     assert find_launched(tmp_path / "nowhere", launch("a")) is None
     for name, by in (("00000-x", "a"), ("00001-x", "a"), ("00002-x", "b"), ("00003-x", "a")):
