@@ -5,8 +5,8 @@
 
 One launch of two processes, which take turns at 16 steps (every phase, path length four times, R1 once): the first one
 alone with one share of the threads, the first one alone with all threads, both together. The median of the rounds
-counts. Volume is what a process hands to exchanges a step; a ring passes 2 (N - 1) / N of it over each link. From volume
-and exchanges, and not from a measurement, follows the table of up to 64 GPUs (`predict`).
+counts. Volume is what a process hands to exchanges a step; a ring passes 2 (N - 1) / N of it over each link. The table
+of up to 64 GPUs follows from volume and exchanges, and from assumptions that it states; it is no measurement.
 
     python benchmarks/distributed.py --predict 226 --exchanges 6.6 --gpu-ms 12    the table alone, of another network
 """
@@ -51,7 +51,9 @@ class Link:
 NVLINK = Link(bytes_s=360e9, latency_s=5e-6)
 NETWORK = Link(bytes_s=40e9, latency_s=20e-6)
 GPUS_A_HOST = 8
-FIXED_S = 0.010  # Adam, averages, launches of kernels: whatever a step takes however small its share of the batch
+FIXED_S = (
+    0.010  # Adam, averages, launches of kernels: whatever a step takes however small its share of the batch
+)
 
 
 def main() -> None:
@@ -61,7 +63,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--predict", type=float, metavar="MB", help="only the table, for so many MB a step")
     parser.add_argument("--exchanges", type=float, default=6.6, help="with --predict: exchanges a step")
-    parser.add_argument("--gpu-ms", type=float, default=12.0, help="assumed: milliseconds a picture on one GPU")
+    parser.add_argument(
+        "--gpu-ms", type=float, default=12.0, help="assumed: milliseconds a picture on one GPU"
+    )
     args = parser.parse_args()
     if args.predict is not None:
         print_prediction(args.predict * 1e6, args.exchanges, args.gpu_ms)
@@ -173,9 +177,11 @@ def print_prediction(num_bytes: float, exchanges: float, gpu_ms: float) -> None:
     """Steps on up to 64 GPUs: seconds, and the ratio to one GPU, for a fixed batch and for one that grows."""
     print(
         f"\npredicted, not measured: {num_bytes / 1e6:.1f} MB in {exchanges:.1f} exchanges a step, {gpu_ms:g} ms a "
-        f"picture, {FIXED_S * 1e3:g} ms a step that no GPU saves the others;\nwithin a host {NVLINK.bytes_s / 1e9:g} GB/s "
-        f"and {NVLINK.latency_s * 1e6:g} us a hop, between hosts of {GPUS_A_HOST} {NETWORK.bytes_s / 1e9:g} GB/s and "
-        f"{NETWORK.latency_s * 1e6:g} us"
+        f"picture, {FIXED_S * 1e3:g} ms a step that no GPU saves the others;"
+    )
+    print(
+        f"within a host {NVLINK.bytes_s / 1e9:g} GB/s and {NVLINK.latency_s * 1e6:g} us a hop, between hosts of "
+        f"{GPUS_A_HOST} {NETWORK.bytes_s / 1e9:g} GB/s and {NETWORK.latency_s * 1e6:g} us"
     )
     print("GPUs  sent ms   batch 256: ms/step  ratio    32 a GPU: ms/step  ratio")
     for size in (1, 2, 4, 8, 16, 32, 64):

@@ -28,6 +28,7 @@ _PATIENCE_S = 7200  # the others wait while the first one scores and saves
 _MEETING = datetime.timedelta(minutes=15)  # all have their networks loaded by then
 _FAREWELL = datetime.timedelta(minutes=1)  # within which somebody listens to a process that cannot come
 _BUCKET_BYTES = 128 << 20  # copied at once, so that a flat buffer never doubles the memory of large networks
+_LOST = "the connection to another process is lost"
 _FAILURE, _DEVICE = "failure", "device"
 
 
@@ -319,9 +320,11 @@ def _losses_told() -> Iterator[None]:
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
+        is_late = "timed out" in str(error).lower() or "timeout" in str(error).lower()
+        what = "another process has not been heard of for too long" if is_late else _LOST
         raise TeamError(
-            "the connection to another process is lost; what was saved is intact, start the same command again, or "
-            "have torchrun do so with --max-restarts"
+            f"{what}; what was saved is intact, start the same command again, or have torchrun do so with "
+            "--max-restarts"
         ) from error
 
 

@@ -42,7 +42,9 @@ class Agent:
     @property
     def lines(self) -> list[str]:
         """What bend said, less torchrun's own lines."""
-        return [line for line in self.text.splitlines() if line.startswith(("Error:", "resuming", "training"))]
+        return [
+            line for line in self.text.splitlines() if line.startswith(("Error:", "resuming", "training"))
+        ]
 
     def end(self, limit_s: float = LIMIT_S) -> int:
         """Wait for its exit status."""
@@ -83,7 +85,13 @@ class Hosts:
     agents: list[Agent] = field(default_factory=list)
 
     def start(
-        self, host: Host, *words: str | Path, options: str = "", run_id: str = "hosts", num: int = 1, **environ: str
+        self,
+        host: Host,
+        *words: str | Path,
+        options: str = "",
+        run_id: str = "hosts",
+        num: int = 1,
+        **environ: str,
     ) -> Agent:
         """Start `torchrun … -m WORDS` on a host: one of two, met at alpha.
 
@@ -95,26 +103,44 @@ class Hosts:
             num: processes on this host.
             environ: more variables.
         """
-        meeting = f"--rdzv-backend c10d --rdzv-endpoint alpha:{_PORT} --rdzv-id {run_id} --nproc-per-node {num}"
+        meeting = (
+            f"--rdzv-backend c10d --rdzv-endpoint alpha:{_PORT} --rdzv-id {run_id} --nproc-per-node {num}"
+        )
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", *shlex.split(meeting)]
         torchrun += ["--monitor-interval", "0.1", *shlex.split(options), "-m", *map(str, words)]
         boxed = ["ip", "netns", "exec", host.namespace, "unshare", "--uts", "--mount", "--pid", "--fork"]
         boxed += ["--kill-child", "--mount-proc", "sh", "-c", _BEGIN, "sh"]
         boxed += [host.name, str(self.names), str(host.folder), str(self.here)]
-        own = {"HOME": str(self.here), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-        own |= {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "BEND_CACHE": str(self.here / "cache"), "BEND_NATIVE": "0"}
+        own = {
+            "HOME": str(self.here),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(_ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        own |= {
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+            "BEND_CACHE": str(self.here / "cache"),
+            "BEND_NATIVE": "0",
+        }
         log = host.folder / f"agent-{len(self.agents)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [*boxed, *torchrun], env={**os.environ, **own, **environ}, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+                [*boxed, *torchrun],
+                env={**os.environ, **own, **environ},
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
             )
         self.agents.append(Agent(process=process, log=log))
         return self.agents[-1]
 
-    def run(self, *words: str | Path, options: str = "", run_id: str = "hosts", num: int = 1) -> tuple[Agent, Agent]:
+    def run(
+        self, *words: str | Path, options: str = "", run_id: str = "hosts", num: int = 1
+    ) -> tuple[Agent, Agent]:
         """Start the same on both, and wait for both."""
         alpha, beta = (
-            self.start(host, *words, options=options, run_id=run_id, num=num) for host in (self.alpha, self.beta)
+            self.start(host, *words, options=options, run_id=run_id, num=num)
+            for host in (self.alpha, self.beta)
         )
         alpha.end()
         beta.end()
@@ -136,7 +162,19 @@ def refusal() -> str | None:
     try:
         _ip("netns", "add", name)
         _ip("-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
-        box = ["ip", "netns", "exec", name, "unshare", "--uts", "--mount", "--pid", "--fork", "--mount-proc", "true"]
+        box = [
+            "ip",
+            "netns",
+            "exec",
+            name,
+            "unshare",
+            "--uts",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "true",
+        ]
         subprocess.run(box, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
         return f"no namespaces here: {error.stderr.strip()}"
@@ -150,9 +188,12 @@ def two_hosts(folder: Path) -> Iterator[Hosts]:
     """Two hosts, which vanish with all that runs there when the block ends."""
     here, names = folder / "here", folder / "hosts"
     here.mkdir()
-    names.write_text("127.0.0.1 localhost\n" + "".join(f"{where} {name}\n" for name, where in _ADDRESSES.items()))
+    names.write_text(
+        "127.0.0.1 localhost\n" + "".join(f"{where} {name}\n" for name, where in _ADDRESSES.items())
+    )
     both = {
-        name: Host(name=name, namespace=_unique(name), folder=folder / "hosts-own" / name) for name in _ADDRESSES
+        name: Host(name=name, namespace=_unique(name), folder=folder / "hosts-own" / name)
+        for name in _ADDRESSES
     }
     hosts = Hosts(alpha=both["alpha"], beta=both["beta"], here=here, names=names)
     try:

@@ -124,7 +124,8 @@ def _refuse_elsewhere(request: Request, team: Team) -> None:
     Raises:
         TrainingError: it has.
     """
-    if team.launch is None or not team.launch.is_spread or request.dry_run:
+    has_own = find_launched(request.out, team.launch) is not None  # of other options, or done
+    if request.dry_run or team.first_says(has_own):
         return
     found = [place for place in team.all_say(find_elsewhere(request.out, team.launch)) if place]
     if found:

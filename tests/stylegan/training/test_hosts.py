@@ -1,13 +1,12 @@
 """A training on two hosts that share nothing but a cable: that of one process, and it survives the loss of a host."""
 
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.hosts import Hosts, refusal, two_hosts, wait_until
+from tests.hosts import Agent, Hosts, refusal, two_hosts, wait_until
 from tests.stylegan.training.team import begin, ended_with, take_steps
 from tests.stylegan.training.test_distributed import TINY, assert_near
 from tests.stylegan.training.tiny import assert_equal, read_state, write_zip
@@ -58,7 +57,9 @@ def test_a_host_that_is_lost_and_comes_back(hosts: Hosts, data: Path, tmp_path: 
         assert agents["beta"].end() != 0
         agents["beta"] = hosts.start(hosts.beta, "bend", *FINETUNE, options=options)
     agents[victim] = hosts.start(getattr(hosts, victim), "bend", *FINETUNE, options=options)
-    assert [agents[name].end() for name in ("alpha", "beta")] == [0, 0], agents["alpha"].text + agents["beta"].text
+    assert [agents[name].end() for name in ("alpha", "beta")] == [0, 0], (
+        agents["alpha"].text + agents["beta"].text
+    )
     assert any(line.startswith("resuming") for line in agents["alpha"].lines)
     assert [path.name for path in runs.iterdir()] == ["00000-rocks-none"]
     assert not list((hosts.beta.folder / "runs").iterdir())  # the first process alone writes
@@ -66,3 +67,75 @@ def test_a_host_that_is_lost_and_comes_back(hosts: Hosts, data: Path, tmp_path: 
     assert_equal(read_state(expected), read_state(run))
     for path in expected.glob("*.safetensors"):
         assert path.read_bytes() == (run / path.name).read_bytes()
+
+
+def test_a_host_that_is_lost_is_done_without_until_it_is_back(
+    hosts: Hosts, data: Path, tmp_path: Path
+) -> None:
+    more = ["--kimg", "0.12", "--save-minutes", "0"]
+    whole = torchrun("bend", *TINY, *more, "--data", data, "-o", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    elastic = "--nnodes 1:2 --max-restarts 5"
+    # Beta stands still in its eighth step and is lost; alpha alone goes on from the seventh, and fails in its fourth.
+    alpha, beta = (
+        hosts.start(host, "bend", *FINETUNE, *more, options=elastic, BEND_FAILPOINT=when)
+        for host, when in ((hosts.alpha, "step@rank0.1:kill:4"), (hosts.beta, "step@rank1.0:stop:8"))
+    )
+    wait_until(lambda: "snapshot-000000.040" in alpha.text, "the state", alpha)
+    beta.kill()
+    wait_until(lambda: "resuming" in alpha.text, "alpha alone", alpha)
+    assert alpha.text.count("2 processes share each batch") == 1
+    beta = hosts.start(hosts.beta, "bend", *FINETUNE, *more, options=elastic)
+    assert [alpha.end(), beta.end()] == [0, 0], alpha.text + beta.text
+    assert alpha.text.count("2 processes share each batch") > 1
+    one, two = (
+        read_state(next((folder).iterdir())) for folder in (tmp_path / "whole", hosts.alpha.folder / "runs")
+    )
+    for network in ("G", "D", "G_ema"):
+        for key, value in one[network].items():
+            torch.testing.assert_close(two[network][key], value, rtol=1e-3, atol=1e-3)
+    assert two["cur_nimg"] == one["cur_nimg"] == 120
+
+
+def test_other_pictures_and_no_pictures_are_one_line(hosts: Hosts) -> None:
+    pictures = hosts.beta.folder / "rocks.zip"
+    pictures.unlink()
+    write_zip(pictures, seed=1)
+    alpha, _ = hosts.run("bend", *FINETUNE, run_id="other")
+    assert errors_of(alpha) == [
+        "Error: host beta: rocks.zip: not the data set that the first process has; copy the same zip to every host"
+    ]
+    pictures.unlink()
+    alpha, _ = hosts.run("bend", *FINETUNE, run_id="none")
+    (line,) = errors_of(alpha)
+    assert line.startswith("Error: host beta: rocks.zip")
+    assert not (hosts.alpha.folder / "runs").exists()
+
+
+def test_a_cut_cable_is_one_line(hosts: Hosts) -> None:
+    endless = [*FINETUNE, "--kimg", "1000"]
+    alpha, _ = (hosts.start(host, "bend", *endless, BEND_PATIENCE="10") for host in (hosts.alpha, hosts.beta))
+    wait_until(lambda: "snapshot-000000.040" in alpha.text, "the snapshot", alpha)
+    hosts.beta.network("link", "set", "eth0", "down")
+    assert alpha.end() != 0
+    (line,) = errors_of(alpha)
+    assert "another process has not been heard of for too long; what was saved is intact" in line
+
+
+def test_the_run_of_a_host_that_is_gone_is_not_begun_anew_elsewhere(hosts: Hosts) -> None:
+    elastic = "--nnodes 1:2"
+    alpha, beta = (
+        hosts.start(host, "bend", *FINETUNE, options=elastic, BEND_FAILPOINT="step@rank1.0:stop:8")
+        for host in (hosts.alpha, hosts.beta)
+    )
+    wait_until(lambda: "snapshot-000000.040" in alpha.text, "the state", alpha)
+    alpha.kill()
+    assert beta.end() != 0
+    again = hosts.start(hosts.beta, "bend", *FINETUNE, options=f"{elastic} --rdzv-endpoint beta:29401")
+    assert again.end() != 0
+    (line,) = errors_of(again)
+    assert line.startswith("Error: runs/00000-rocks-none on alpha: this launch has begun its training there")
+
+
+def errors_of(agent: Agent) -> list[str]:
+    return [line for line in agent.text.splitlines() if line.startswith("Error:")]
