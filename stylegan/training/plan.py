@@ -175,7 +175,7 @@ def _plan(
     device = choose_device(config.device)
     state = build_state(base, config, hyper, device)
     share = deal(state.D, hyper.batch, team.rank, team.size)
-    num_sharing = 1 if device.type == "cuda" else team.size
+    num_sharing = 1 if device.type == "cuda" or team.launch is None else team.launch.local_size
     wanted = config.micro_batch or micro_batch
     if wanted is None:
         wanted = fit_micro_batch(state.G, state.D, len(share), device, num_sharing=num_sharing)

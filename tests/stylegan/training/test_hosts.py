@@ -75,8 +75,9 @@ def test_a_host_that_is_lost_is_done_without_until_it_is_back(
     more = ["--kimg", "0.12", "--save-minutes", "0"]
     whole = torchrun("bend", *TINY, *more, "--data", data, "-o", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
-    elastic = "--nnodes 1:2 --max-restarts 5"
-    # Beta stands still in its eighth step and is lost; alpha alone goes on from the seventh, and fails in its fourth.
+    elastic = "--nnodes 1:2 --max-restarts 5 --rdzv-conf last_call_timeout=20"
+    # Beta stands still before its eighth step and is lost. Alpha alone goes on, and fails before its fourth step then;
+    # it waits for beta a while before it would go on alone again.
     alpha, beta = (
         hosts.start(host, "bend", *FINETUNE, *more, options=elastic, BEND_FAILPOINT=when)
         for host, when in ((hosts.alpha, "step@rank0.1:kill:4"), (hosts.beta, "step@rank1.0:stop:8"))
@@ -123,7 +124,7 @@ def test_a_cut_cable_is_one_line(hosts: Hosts) -> None:
 
 
 def test_the_run_of_a_host_that_is_gone_is_not_begun_anew_elsewhere(hosts: Hosts) -> None:
-    elastic = "--nnodes 1:2"
+    elastic, alone = "--nnodes 1:2", "--rdzv-endpoint beta:29401 --rdzv-conf last_call_timeout=1"
     alpha, beta = (
         hosts.start(host, "bend", *FINETUNE, options=elastic, BEND_FAILPOINT="step@rank1.0:stop:8")
         for host in (hosts.alpha, hosts.beta)
@@ -131,7 +132,7 @@ def test_the_run_of_a_host_that_is_gone_is_not_begun_anew_elsewhere(hosts: Hosts
     wait_until(lambda: "snapshot-000000.040" in alpha.text, "the state", alpha)
     alpha.kill()
     assert beta.end() != 0
-    again = hosts.start(hosts.beta, "bend", *FINETUNE, options=f"{elastic} --rdzv-endpoint beta:29401")
+    again = hosts.start(hosts.beta, "bend", *FINETUNE, options=f"{elastic} {alone}")
     assert again.end() != 0
     (line,) = errors_of(again)
     assert line.startswith("Error: runs/00000-rocks-none on alpha: this launch has begun its training there")
