@@ -19,9 +19,10 @@ from PIL import Image
 
 from bend.errors import RenderError
 from bend.picture import Pixels
+from bend.provenance import Provenance
 from stylegan.distributed import Team
 
-__all__ = ["Frames", "drawn_together", "own_share"]
+__all__ = ["Frames", "drawn_together", "own_share", "refuse_other_work", "refuse_unshared"]
 
 Item = TypeVar("Item")
 
@@ -38,6 +39,18 @@ def own_share(items: Sequence[Item], team: Team, rank: int | None = None) -> Seq
     place = team.rank if rank is None else rank
     start, stop = (-(-len(items) * bound // team.size) for bound in (place, place + 1))
     return items[start:stop]
+
+
+def refuse_other_work(provenance: Provenance, team: Team) -> None:
+    """Refuse to mix pictures: another host's network, or another file of the work, may go by the same name.
+
+    Raises:
+        RenderError: this process would draw something else than the first.
+    """
+    if not provenance.same_work(team.first_says(provenance)):
+        raise RenderError(
+            "this is not the first process's bend, network and files; copy the same to every host, under the same names"
+        )
 
 
 def refuse_unshared(folder: Path, team: Team) -> None:
@@ -59,7 +72,7 @@ def refuse_unshared(folder: Path, team: Team) -> None:
         probe.touch()
     team.wait()
     try:
-        is_shared = team.is_first or _is_there(probe)
+        is_shared = team.is_first or not team.is_first_here or _is_there(probe)
     finally:
         team.wait()
         if team.is_first:

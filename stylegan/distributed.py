@@ -213,10 +213,10 @@ def join(device: str | None = "cpu") -> Iterator[Team]:
     if launch is None or launch.size == 1:
         yield Team(launch)
         return
+    patience = _patience(os.environ.get("BEND_PATIENCE") or str(_PATIENCE_S))
     with _losses_told():
         store = _store(_MEETING)
         own = _meet(store, launch, device)
-    patience = datetime.timedelta(seconds=float(os.environ.get("BEND_PATIENCE") or _PATIENCE_S))
     with _losses_told():
         torch.distributed.init_process_group(
             "nccl" if own.type == "cuda" else "gloo",
@@ -269,6 +269,12 @@ def _meet(store: torch.distributed.Store, launch: Launch, device: str | None) ->
         raise
     store.set(_place(launch.rank), "")
     return own
+
+
+def _patience(seconds: str) -> datetime.timedelta:
+    if not seconds.isdecimal() or not int(seconds):
+        raise ConfigError(f"BEND_PATIENCE is {seconds!r}; give a number of seconds")
+    return datetime.timedelta(seconds=int(seconds))
 
 
 def _place(rank: int) -> str:

@@ -19,7 +19,7 @@ from bend.film.video import FILM_SUFFIXES, open_film
 from bend.picture import Rendered, missing, refuse_existing, save_picture
 from bend.provenance import Provenance, read_provenance
 from bend.ranks import is_first
-from bend.shares import Frames, drawn_together, own_share, refuse_unshared
+from bend.shares import Frames, drawn_together, own_share, refuse_other_work, refuse_unshared
 from bend.sound import hearing, load_track
 from stylegan.distributed import Team, join
 
@@ -77,6 +77,7 @@ def write_film(
     if track is not None:
         provenance = provenance.about(audio_sha256=track.sha256)
     with hearing(track), join() as team:
+        refuse_other_work(provenance, team)
         if team.first_says(is_folder(output)):
             return _write_folder(output, frames, config, provenance, force, team)
         if team.size == 1:

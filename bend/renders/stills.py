@@ -26,7 +26,7 @@ from bend.provenance import describe
 from bend.ranks import is_first
 from bend.readiness import make_ready
 from bend.render import chunks, fitting_batch
-from bend.shares import own_share, refuse_unshared
+from bend.shares import own_share, refuse_other_work, refuse_unshared
 from stylegan.distributed import join
 from stylegan.generator import Generator
 
@@ -63,6 +63,7 @@ def render_images(
     paths = {seed: folder / f"seed{seed:04d}.png" for seed in seeds}
     notes = {seed: work.about(seed=seed) for seed in seeds}
     with join() as team:
+        refuse_other_work(work, team)
         wanted = {paths[seed]: (seed, notes[seed]) for seed in seeds}
         todo = team.first_says(missing(wanted, force) if team.is_first else [])
         if todo:

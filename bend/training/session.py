@@ -1,11 +1,9 @@
 """`bend finetune` behind its options: a dry run, a new training or a resumed one, and what to say at its end."""
 
-import contextlib
 import dataclasses
 import shlex
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -218,22 +216,21 @@ def _train(session: Session, out: Path) -> Report:
     watch = RunWatch(session) if team.is_first else None
     if watch is not None:
         watch.catch_up()
-    with _noted_elsewhere(session.run, out, team):
-        summary = train(session, on_snapshot=watch)
+    is_elsewhere = _note_elsewhere(session.run, out, team)
+    summary = train(session, on_snapshot=watch)
+    if is_elsewhere and summary.stopped_by is None:
+        forget_elsewhere(out)
     return _summarize(summary)
 
 
-@contextlib.contextmanager
-def _noted_elsewhere(run: Path, out: Path, team: Team) -> Iterator[None]:
-    """While a training runs, or waits to be taken up, a host without its folder knows where that is."""
+def _note_elsewhere(run: Path, out: Path, team: Team) -> bool:
+    """On a host without the run folder, note where it is for as long as there is something to go on with."""
     host = team.first_says(socket.gethostname())
     launch = team.launch
     if launch is None or team.is_first or not team.is_first_here or find_launched(out, launch) is not None:
-        yield
-        return
+        return False
     mark_elsewhere(out, launch, host, run)
-    yield
-    forget_elsewhere(out)
+    return True
 
 
 def _summarize(summary: TrainSummary) -> Report:

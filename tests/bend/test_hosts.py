@@ -53,9 +53,15 @@ def test_a_folder_of_frames_needs_a_shared_disk(hosts: Hosts, tmp_path: Path) ->
     assert drawn == expected
 
 
-def test_a_host_without_the_network_is_one_line(hosts: Hosts) -> None:
-    (hosts.beta.folder / NETWORK).unlink()
-    alpha, _ = hosts.run("bend", *WALK, "--network", hosts.here / NETWORK, "-o", "film.mp4")
+def test_a_host_without_the_network_or_with_another_is_one_line(hosts: Hosts) -> None:
+    network = hosts.beta.folder / NETWORK
+    network.unlink()
+    words = ["bend", *WALK, "--network", hosts.here / NETWORK, "-o", "film.mp4"]
+    alpha, _ = hosts.run(*words, run_id="none")
     (line,) = [line for line in alpha.text.splitlines() if line.startswith("Error:")]
     assert line.startswith(f"Error: host beta: {hosts.here / NETWORK}")
+    save_tiny(network, seed=1)
+    alpha, _ = hosts.run(*words, run_id="other")
+    (line,) = [line for line in alpha.text.splitlines() if line.startswith("Error:")]
+    assert line.startswith("Error: host beta: this is not the first process's bend, network and files")
     assert not (hosts.alpha.folder / "film.mp4").exists()

@@ -82,6 +82,13 @@ def test_a_lost_process_is_one_line(said: str, told: str) -> None:
         raise RuntimeError(said)
 
 
+def test_patience_is_seconds() -> None:
+    assert distributed._patience("90").total_seconds() == 90
+    for wrong in ("0", "-1", "2h"):
+        with pytest.raises(ConfigError, match="BEND_PATIENCE is"):
+            distributed._patience(wrong)
+
+
 def test_a_device_that_cannot_be_shared_is_refused() -> None:
     launch = launch_of(SAID)
     assert launch is not None
