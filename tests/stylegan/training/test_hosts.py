@@ -115,7 +115,7 @@ def test_other_pictures_and_no_pictures_are_one_line(hosts: Hosts) -> None:
 
 def test_a_cut_cable_is_one_line(hosts: Hosts) -> None:
     endless = [*FINETUNE, "--kimg", "1000"]
-    alpha, _ = (hosts.start(host, "bend", *endless, BEND_PATIENCE="10") for host in (hosts.alpha, hosts.beta))
+    alpha, _ = (hosts.start(host, "bend", *endless, BEND_PATIENCE="40") for host in (hosts.alpha, hosts.beta))
     wait_until(lambda: "snapshot-000000.040" in alpha.text, "the snapshot", alpha)
     hosts.beta.network("link", "set", "eth0", "down")
     assert alpha.end() != 0
