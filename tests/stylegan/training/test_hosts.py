@@ -75,12 +75,15 @@ def test_a_host_that_is_lost_is_done_without_until_it_is_back(
     more = ["--kimg", "0.12", "--save-minutes", "0"]
     whole = torchrun("bend", *TINY, *more, "--data", data, "-o", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
-    elastic = "--nnodes 1:2 --max-restarts 5 --rdzv-conf last_call_timeout=20"
-    # Beta stands still before its eighth step and is lost. Alpha alone goes on, and fails before its fourth step then;
-    # it waits for beta a while before it would go on alone again.
+    elastic = "--nnodes 1:2 --max-restarts 5 --rdzv-conf last_call_timeout=25"
+    # Beta stands still before its eighth step and is lost. Alpha alone goes on, and fails twice, so that it cannot be done
+    # before beta is back: each time it waits for beta a while.
     alpha, beta = (
         hosts.start(host, "bend", *FINETUNE, *more, options=elastic, BEND_FAILPOINT=when)
-        for host, when in ((hosts.alpha, "step@rank0.1:kill:4"), (hosts.beta, "step@rank1.0:stop:8"))
+        for host, when in (
+            (hosts.alpha, "step@rank0.1:kill:4,step@rank0.2:kill:1"),
+            (hosts.beta, "step@rank1.0:stop:8"),
+        )
     )
     wait_until(lambda: "snapshot-000000.040" in alpha.text, "the state", alpha)
     beta.kill()
