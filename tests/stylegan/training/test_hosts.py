@@ -76,8 +76,8 @@ def test_a_host_that_is_lost_is_done_without_until_it_is_back(
     whole = torchrun("bend", *TINY, *more, "--data", data, "-o", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     elastic = "--nnodes 1:2 --max-restarts 5 --rdzv-conf last_call_timeout=25"
-    # Beta stands still before its eighth step and is lost. Alpha alone goes on, and fails twice, so that it cannot be done
-    # before beta is back: each time it waits for beta a while.
+    # Beta stands still before its eighth step and is lost. Alpha alone goes on, and fails twice, so that it cannot be
+    # done before beta is back: each time it waits for beta a while.
     alpha, beta = (
         hosts.start(host, "bend", *FINETUNE, *more, options=elastic, BEND_FAILPOINT=when)
         for host, when in (
