@@ -73,7 +73,7 @@ def test_a_host_that_is_lost_is_done_without_until_it_is_back(
     hosts: Hosts, data: Path, tmp_path: Path
 ) -> None:
     more = ["--kimg", "0.12", "--save-minutes", "0"]
-    whole = torchrun("bend", *TINY, *more, "--data", data, "-o", tmp_path / "whole")
+    whole = torchrun("bend", *TINY, *more, "--data", data, "-o", tmp_path / "whole", num=1)
     assert whole.returncode == 0, whole.stderr
     elastic = "--nnodes 1:2 --max-restarts 5 --rdzv-conf last_call_timeout=25"
     # Beta stands still before its eighth step and is lost. Alpha alone goes on, and fails twice, so that it cannot be
