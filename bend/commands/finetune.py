@@ -56,8 +56,7 @@ def finetune(
         ctx.exit(start_processes(gpus, ["finetune", *words_of(ctx, without="gpus")]))
     from bend.training.session import Request, run_finetune
 
-    place = out if isinstance(out, str) else None  # an address stays a text
-    report = run_finetune(Request(out=Path(out), place=place, resume=resume, dry_run=dry_run, options=given))
+    report = run_finetune(Request(out=out, resume=resume, dry_run=dry_run, options=given))
     click.echo(json.dumps(report.facts) if as_json else report.text)
     if report.stopped_by is not None:
         ctx.exit(128 + report.stopped_by)

@@ -16,22 +16,14 @@ import shutil
 from pathlib import Path
 
 from bend.errors import StoreError
-from bend.stores.address import Address, is_address
+from bend.stores.address import Address
 from bend.stores.fetching import alone_in, check_room, download, safe_name, slot_of
 from bend.stores.marker import MARKER, STATES, Entry, Marker, read_marker, state_object, write_marker
 from bend.stores.names import stands_for
 from bend.stores.store import ConflictError, find, list_folders, look, need_bucket, put, put_bytes, remove
 from stylegan.atomic import sweep_folder, temporary_name, write_atomic
 
-__all__ = [
-    "RunMirror",
-    "TakenOverError",
-    "find_remote_run",
-    "prepare_runs",
-    "recorded_data",
-    "take_up",
-    "working_folder",
-]
+__all__ = ["RunMirror", "TakenOverError", "find_remote_run", "prepare_runs", "take_up"]
 
 _LASTING = re.compile(r"(snapshot-|fakes|reals).+")
 _OWN = ".mirrored"  # in a working folder: owner and generation of the marker that it corresponds to
@@ -161,7 +153,7 @@ def prepare_runs(address: Address) -> Path:
         StoreError: the store does not answer, or refuses.
     """
     need_bucket(address)
-    parent = working_folder(address)
+    parent = _working(address)
     parent.mkdir(parents=True, exist_ok=True)
     sweep_folder(parent)
     numbers = [int(match[1]) for name in list_folders(address) if (match := _RUN.fullmatch(name))]
@@ -189,25 +181,17 @@ def find_remote_run(text: str, parent: Address) -> Address:
     raise StoreError(f"{parent}: no run there to resume; pass --resume RUN, or -o with their folder")
 
 
-def working_folder(parent: Address) -> Path:
-    """Where this machine trains the runs of a folder on a store."""
-    return slot_of("runs", parent)
+def take_up(address: Address) -> tuple[Path, str | None]:
+    """Bring a run here to go on with it.
 
-
-def recorded_data(address: Address) -> str | None:
-    """The address of the data set that a run was trained on; None where it was a local file."""
-    found = read_marker(address)
-    return found[0].data if found is not None and is_address(found[0].data) else None
-
-
-def take_up(address: Address) -> Path:
-    """Bring a run here to go on with it; gives its working folder.
+    Returns:
+        The working folder, and the address of its data set where it has one.
 
     Raises:
         StoreError: no run there, no valid state of it, or the store refuses.
         OSError: the disk cannot be written.
     """
-    parent = working_folder(address.parent)
+    parent = _working(address.parent)
     run = parent / safe_name(address, address.name)
     with alone_in(parent):
         found = read_marker(address)
@@ -215,9 +199,10 @@ def take_up(address: Address) -> Path:
             raise StoreError(
                 f"{address}: no {MARKER} there; pass a run folder that `bend finetune` wrote to a store"
             )
-        if not _corresponds(run, found[0]):
-            _bring(address, found[0], run)
-    return stands_for(run, address)
+        marker = found[0]
+        if not _corresponds(run, marker):
+            _bring(address, marker, run)
+    return stands_for(run, address), marker.data
 
 
 def _bring(address: Address, marker: Marker, run: Path) -> None:
@@ -281,6 +266,10 @@ def _corresponds(run: Path, marker: Marker) -> bool:
 
 def _stamp(marker: Marker) -> str:
     return f"{marker.owner} {marker.generation}\n"
+
+
+def _working(parent: Address) -> Path:
+    return slot_of("runs", parent)
 
 
 def _sha256(path: Path) -> str:

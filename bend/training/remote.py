@@ -16,18 +16,10 @@ from bend.errors import SettingsError, StoreError
 from bend.stores.address import Address, is_address, parse_address
 from bend.stores.fetching import fetch_file
 from bend.stores.networks import fetch_network
-from bend.stores.runs import (
-    RunMirror,
-    TakenOverError,
-    find_remote_run,
-    prepare_runs,
-    recorded_data,
-    take_up,
-    working_folder,
-)
+from bend.stores.runs import RunMirror, TakenOverError, find_remote_run, prepare_runs, take_up
 from stylegan.training.session import Session
 
-__all__ = ["Place", "fetched", "mirrored"]
+__all__ = ["Place", "fetched", "fetched_inputs", "mirrored"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +33,17 @@ class Place:
 
 
 def fetched(
-    options: dict[str, Any], out: Path, resume: str | None, *, place: str | None, is_first: bool
+    options: dict[str, Any], out: str | Path, resume: str | None
 ) -> tuple[dict[str, Any], Path, str | None, Place | None]:
     """What to train with, all of it here.
 
     Args:
         options: fields of `TrainConfig` that were given; `data` and `base` may be addresses.
-        out: folder for run folders.
+        out: folder for run folders, or its address.
         resume: a run, its address, or `latest`.
-        place: the address of the folder for run folders, in the place of `out`.
-        is_first: whether this process is the first of those that train together; the others need the data alone.
 
     Returns:
-        The options, `out` and `resume` with local paths, and where the run is mirrored to; None for a local run.
+        The same three with local paths, and where the run is mirrored to; None for a local run.
 
     Raises:
         StoreError: a store refuses, or has no such thing.
@@ -61,30 +51,40 @@ def fetched(
     """
     options = dict(options)
     data = options["data"] if is_address(options.get("data")) else None
-    parent = None if place is None else parse_address(place)
-    if (run := _remote_run(resume, parent)) is not None:
-        parent, out = run.parent, working_folder(run.parent)
-        resume = str(take_up(run) if is_first else out / run.name)
-        if "data" not in options:
-            data = recorded_data(run)
-    elif parent is not None:
-        out = prepare_runs(parent) if is_first else working_folder(parent)
+    parent = parse_address(out) if isinstance(out, str) and is_address(out) else None
+    if resume is not None and is_address(resume):
+        run: Address | None = parse_address(resume)
+    elif resume is not None and parent is not None:
+        if Path(resume).is_dir():
+            raise SettingsError(f"--resume {resume}: a local run goes on where it is; leave out -o {parent}")
+        run = find_remote_run(resume, parent)
+    else:
+        run = None
+    if run is not None:
+        folder, recorded = take_up(run)
+        parent, resume, local_out = run.parent, str(folder), folder.parent
+        if "data" not in options and is_address(recorded):
+            data = recorded
+    else:
+        local_out = Path(out) if parent is None else prepare_runs(parent)
     if data is not None:
-        options["data"] = str(fetch_file(parse_address(data)))
-    if is_first and is_address(options.get("base")):
+        options["data"] = data
+    place = None if parent is None else Place(parent=parent, data=data)
+    return fetched_inputs(options), local_out, resume, place
+
+
+def fetched_inputs(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with local paths of `data` and `base`, fetched into the cache where they are addresses.
+
+    Raises:
+        StoreError: a store refuses, or has no such thing.
+    """
+    options = dict(options)
+    if is_address(options.get("data")):
+        options["data"] = str(fetch_file(parse_address(options["data"])))
+    if is_address(options.get("base")):
         options["base"] = fetch_network(options["base"], whole_run=False)
-    return options, out, resume, None if parent is None else Place(parent=parent, data=data)
-
-
-def _remote_run(resume: str | None, parent: Address | None) -> Address | None:
-    """The run on a store that is to be gone on with; None for a new or a local one."""
-    if is_address(resume):
-        return parse_address(str(resume))
-    if resume is None or parent is None:
-        return None
-    if Path(resume).is_dir():
-        raise SettingsError(f"--resume {resume}: a local run goes on where it is; leave out -o {parent}")
-    return find_remote_run(resume, parent)
+    return options
 
 
 @contextlib.contextmanager

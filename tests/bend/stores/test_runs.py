@@ -13,7 +13,7 @@ from bend.stores import marker as markers
 from bend.stores import runs
 from bend.stores.address import Address, parse_address
 from bend.stores.marker import read_marker, state_object
-from bend.stores.runs import RunMirror, TakenOverError, find_remote_run, prepare_runs, recorded_data, take_up
+from bend.stores.runs import RunMirror, TakenOverError, find_remote_run, prepare_runs, take_up
 from bend.stores.store import _system
 from stylegan.training import state_file
 
@@ -52,7 +52,7 @@ def assert_valid(step: int | None = None) -> int:
     found = read_marker(RUN)
     assert found is not None
     shutil.rmtree(runs.slot_of("runs", RUNS), ignore_errors=True)
-    run = take_up(RUN)
+    run, _ = take_up(RUN)
     reached = int((run / "state-latest.pt").read_text().split()[1])
     assert (run / "stats.jsonl").read_text().startswith("".join(f"tick {i}\n" for i in range(reached + 1)))
     for name in found[0].files:
@@ -77,8 +77,8 @@ def test_a_run_is_mirrored_and_taken_up(memory: dict[str, Any], tmp_path: Path) 
     mirror.finish(keep=False)
     assert not run.exists()
 
-    taken = take_up(RUN)
-    assert (taken, recorded_data(RUN)) == (run, "s3://bucket/rocks.zip")
+    taken, data = take_up(RUN)
+    assert (taken, data) == (run, "s3://bucket/rocks.zip")
     assert (run / "state-latest.pt").read_text() == "state 1"
     assert (run / "state-previous.pt").read_text() == "state 0"
     assert (run / "snapshot-000000.000.safetensors").read_text() == "weights 0"
@@ -91,7 +91,7 @@ def test_times_are_kept_for_they_are_compared(tmp_path: Path) -> None:
     run = write_run(prepare_runs(RUNS) / RUN.name, 0)
     before = {path.name: path.stat().st_mtime_ns for path in run.iterdir() if not path.name.startswith(".")}
     RunMirror(run, RUN, None).finish(keep=False)
-    taken = take_up(RUN)
+    taken, _ = take_up(RUN)
     assert {
         path.name: path.stat().st_mtime_ns for path in taken.iterdir() if not path.name.startswith(".")
     } == before
@@ -147,7 +147,7 @@ def test_the_store_is_valid_after_every_request(
         mirror.push()
         assert_valid(1)
     else:
-        taken = take_up(RUN)
+        taken, _ = take_up(RUN)
         again = RunMirror(write_run(taken, 1), RUN, None)
         again.push()
         assert_valid(1)
@@ -167,7 +167,7 @@ def test_a_damaged_or_missing_state_gives_way_to_the_one_before(memory: dict[str
     assert found is not None
     latest = RUN.child(state_object(found[0].files["state-latest.pt"]))
     _system("memory").pipe_file(latest.path, b"state X")
-    taken = take_up(RUN)
+    taken, _ = take_up(RUN)
     assert not (taken / "state-latest.pt").exists()
     assert (taken / "state-previous.pt").read_text() == "state 0"
     shutil.rmtree(taken)
@@ -195,7 +195,7 @@ def test_who_went_on_elsewhere_is_not_disturbed(
     slow = RunMirror(run, RUN, None)
     slow.push()
     monkeypatch.setenv("BEND_CACHE", str(tmp_path / "another machine"))
-    quick = RunMirror(write_run(take_up(RUN), 1), RUN, None)
+    quick = RunMirror(write_run(take_up(RUN)[0], 1), RUN, None)
     quick.push()
     before = dict(memory)
     write_run(run, 7)
@@ -209,7 +209,7 @@ def test_this_machines_own_working_folder_is_used_as_it_is(memory: dict[str, Any
     run = write_run(prepare_runs(RUNS) / RUN.name, 0)
     RunMirror(run, RUN, None).push()
     write_run(run, 1)  # saved here, and the connection was gone
-    assert (take_up(RUN) / "state-latest.pt").read_text() == "state 1"
+    assert (take_up(RUN)[0] / "state-latest.pt").read_text() == "state 1"
     RunMirror(run, RUN, None).push()
     assert_valid(1)
 
