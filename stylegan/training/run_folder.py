@@ -35,6 +35,7 @@ __all__ = [
 
 _RUN = re.compile(r"(\d{5,})-.+")
 _LAUNCH = ".launch"
+_NETWORK_SUFFIXES = (".safetensors", ".pkl", ".pt")
 _MAX_LABEL_BYTES = 200  # a file name has at most 255
 
 
@@ -59,7 +60,7 @@ def create_run(parent: Path, data_name: str, base_name: str) -> Path:
 def network_label(base: str) -> str:
     """What a base is called in the names of what is made of it: its file's name without ending, `RUN@KIMG` as it is."""
     path = Path(base)
-    return path.stem if path.suffix == ".safetensors" else path.name
+    return path.stem if path.suffix.lower() in _NETWORK_SUFFIXES else path.name
 
 
 def find_run(text: str, parent: Path) -> Path:

@@ -157,7 +157,7 @@ def test_project_and_draw_what_was_found(run: Run, network: Path, tmp_path: Path
     assert note is not None
     assert list(note.work["inputs"]) == [str(found)]
     status, _, err = run("project", target, *typed)
-    assert (status, err) == (1, f"Error: {found} exists; give another -o, or --force to write over it\n")
+    assert (status, err) == (1, f"Error: {found} exists; give another name, or --force to write over it\n")
 
 
 def test_a_projection_that_was_broken_off_is_made_by_the_same_command(

@@ -155,7 +155,7 @@ def test_existing_file_is_kept_without_force(run: Run, tiny_network: Path, tmp_p
     sheet.write_text("mine")
     typed = ("render", "grid", "--network", tiny_network, "--grid", "2x1", "-o", sheet)
     status, _, err = run(*typed)
-    assert (status, err) == (1, f"Error: {sheet} exists; give another -o, or --force to write over it\n")
+    assert (status, err) == (1, f"Error: {sheet} exists; give another name, or --force to write over it\n")
     assert sheet.read_text() == "mine"
     assert run(*typed, "--force")[0] == 0
     assert pixels(sheet).shape == (16, 32, 3)

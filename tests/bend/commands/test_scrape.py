@@ -89,6 +89,28 @@ def test_dry_run_shows_and_writes_nothing(service: FakeOpenverse, tmp_path: Path
     assert not service.media_host.hits
 
 
+def test_dry_run_reports_to_programs(service: FakeOpenverse, tmp_path: Path) -> None:
+    done = run("a", "-o", tmp_path / "a", "--source", "openverse", "--count", 3, "--allow-private-hosts",
+               "--dry-run", "--json")  # fmt: skip
+    record = json.loads(done.stdout)
+    assert [picture["source"] for picture in record["pictures"]] == ["openverse"] * 3
+    assert record["pictures"][0]["license"] == "CC-BY-2.0"
+    assert record["refused"] == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("", "-o", "a"), "give at least one, and none empty"),
+        (("rocks", "-o", "a", "--zip", "a.zip", "--resolution", 63), "must be a power of two from 4 to 8192"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(arguments: tuple[str | Path, ...], message: str) -> None:
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
 def test_private_addresses_are_refused_unless_allowed(tmp_path: Path) -> None:
     with FakeServer() as server:
         arguments = (

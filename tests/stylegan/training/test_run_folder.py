@@ -42,6 +42,8 @@ def test_a_long_name_still_fits_a_file_system(tmp_path: Path) -> None:
         ("none", "none"),
         ("faces64", "faces64"),
         ("nets/metfaces.safetensors", "metfaces"),
+        ("nets/ffhq-res256.pkl", "ffhq-res256"),
+        ("550000.pt", "550000"),
         ("runs/00000-rocks-faces64", "00000-rocks-faces64"),
         ("runs/00000-rocks-faces64@0.25", "00000-rocks-faces64@0.25"),
         ("snapshot-000000.250.safetensors", "snapshot-000000.250"),
