@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from bend.errors import PackageError
 from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
 from bend.prepare.video import VIDEO_SUFFIXES
@@ -131,7 +133,8 @@ def _from_zip(path: Path, prefix: str) -> list[SourcePicture]:
     try:
         container = Container(path)
         names = sorted(name for name in container.members if _is_wanted(name))
-        labels = read_labels(container, names) if names else None
+        rows = np.array([container.members.find(name.encode()) for name in names], np.int32)
+        labels = read_labels(container, rows) if names else None
         sources = read_sources(container, names)
         container.close()
     except FaultError as error:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import PurePosixPath, PureWindowsPath
 
 from stylegan.archive.container import Container
-from stylegan.archive.dataset import image_names, refuse_shape
 from stylegan.archive.faults import Fault, FaultError
 from stylegan.archive.metadata import read_labels
 from stylegan.archive.picture import PictureShape, decode_picture
+from stylegan.archive.shard import image_rows, refuse_shape
 
 __all__ = ["check_archive"]
 
@@ -49,29 +49,30 @@ def _check_names(container: Container) -> list[Fault]:
 
 def _check_images(container: Container, progress: Progress | None) -> list[Fault]:
     try:
-        names = image_names(container)
+        rows = image_rows(container)
     except FaultError as error:
         return [error.fault]
     faults = []
     first: tuple[str, PictureShape] | None = None
-    for done, name in enumerate(names, 1):
+    for done, row in enumerate(rows.tolist(), 1):
+        name = container.members.names.text(row)
         try:
-            shape = _read(container, name)
+            shape = _read(container, row, name)
             first = first or (name, shape)
             _refuse_unlike(shape, name, first)
         except FaultError as error:
             faults.append(error.fault)
         if progress is not None:
-            progress(done, len(names))
+            progress(done, len(rows))
     try:
-        read_labels(container, names)
+        read_labels(container, rows)
     except FaultError as error:
         faults.append(error.fault)
     return faults
 
 
-def _read(container: Container, name: str) -> PictureShape:
-    num_channels, height, width = decode_picture(container.read(name), name).shape
+def _read(container: Container, row: int, name: str) -> PictureShape:
+    num_channels, height, width = decode_picture(container.read_row(row), name).shape
     return PictureShape(num_channels=num_channels, height=height, width=width)
 
 
