@@ -80,9 +80,13 @@ def package(
 
 def _check(paths: tuple[Path, ...], as_json: bool) -> int:
     from bend.prepare.progress import reading_bar
-    from stylegan.archive import check_archive
+    from stylegan.archive import check_dataset
 
-    faults = {str(path): check_archive(path, progress=reading_bar("checking")) for path in paths}
+    faults = {
+        str(shard): found
+        for path in paths
+        for shard, found in check_dataset(str(path), progress=reading_bar("checking")).items()
+    }
     if as_json:
         click.echo(json.dumps({path: list(map(dataclasses.asdict, found)) for path, found in faults.items()}))
     else:

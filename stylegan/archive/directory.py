@@ -8,6 +8,7 @@ not matter, and a directory is taken a few MiB at a time. Tests hold the two rea
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -50,23 +51,22 @@ def read_directory(file: RandomFile, file_bytes: int) -> Members:
     """
     place = _find(file, file_bytes)
     names: list[bytes] = []  # a block's names in one
-    lengths: list[npt.NDArray[np.int64]] = []
-    columns: list[tuple[npt.NDArray[np.int64], ...]] = []
+    lengths: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    columns: list[tuple[npt.NDArray[Any], ...]] = []
     for block in _blocks(file, place):
-        found = _parse(block)
-        names.append(b"".join(found[0]))
-        lengths.append(np.array([len(name) for name in found[0]], np.int64))
-        columns.append(tuple(np.array(column, np.int64) for column in found[1]))
-    ends = np.cumsum(np.concatenate([*lengths, np.zeros(0, np.int64)]))
+        found, values = _parse(block)
+        names.append(b"".join(found))
+        lengths.append(np.array([len(name) for name in found], np.int64))
+        columns.append(tuple(_narrow(*pair) for pair in zip(values, _TYPES, strict=True)))
     blob = b"".join(names)
     names.clear()
-    fields = {}
-    for i, (name, kind) in enumerate(zip(_FIELDS, _TYPES, strict=True)):
-        column = np.concatenate([*(block[i] for block in columns), np.zeros(0, np.int64)])
-        if name == "offset":
-            column += place.shift
-        fields[name] = np.minimum(column, np.iinfo(kind).max if kind is np.uint32 else column).astype(kind)
-    return Members(NameTable(blob, ends), **fields)  # type: ignore[arg-type]
+    fields = {
+        name: np.concatenate([*(block[i] for block in columns), np.zeros(0, kind)])
+        for i, (name, kind) in enumerate(zip(_FIELDS, _TYPES, strict=True))
+    }
+    columns.clear()
+    fields["offset"] += place.shift
+    return Members(NameTable(blob, np.cumsum(np.concatenate(lengths))), **fields)
 
 
 def _find(file: RandomFile, file_bytes: int) -> _Place:
@@ -153,6 +153,12 @@ def _parse(block: bytes) -> tuple[list[bytes], list[list[int]]]:
         crcs.append(crc)
         encrypted.append(flags & _IS_ENCRYPTED)
     return names, columns
+
+
+def _narrow(values: list[int], kind: type[np.generic]) -> npt.NDArray[Any]:
+    """As an array of a kind; sizes of 4 GiB and more are all the same to whoever reads, which refuses them."""
+    column = np.array(values, np.int64)
+    return (np.minimum(column, 2**32 - 1) if kind is np.uint32 else column).astype(kind)
 
 
 def _widened(extra: bytes, values: list[int]) -> list[int]:

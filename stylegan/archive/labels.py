@@ -47,6 +47,17 @@ class LabelColumn:
         else:
             self._values[place] = value
 
+    def reserve(self, length: int) -> None:
+        """Have room for so many, and more to come."""
+        short = length - len(self.has_label)
+        if short <= 0:
+            return
+        num_more = max(short, len(self.has_label))
+        self.has_label = np.concatenate([self.has_label, np.zeros(num_more, bool)])
+        if self._values is not None:
+            more = np.zeros([num_more, *self._values.shape[1:]], self._values.dtype)
+            self._values = np.concatenate([self._values, more])
+
     def finish(self) -> Labels:
         """Int64 [N] class indices or float32 [N, D] vectors.
 

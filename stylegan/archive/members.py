@@ -177,6 +177,6 @@ class Members(Mapping[str, Member]):
         kept = np.flatnonzero(is_kept)
         self.duplicates = tuple(found)
         self.names = self.names.take(kept)
-        for name in ("_offset", "_stored_bytes", "num_bytes", "_method", "crc", "_is_encrypted"):
-            setattr(self, name, getattr(self, name)[kept])
+        for field in ("_offset", "_stored_bytes", "num_bytes", "_method", "crc", "_is_encrypted"):
+            setattr(self, field, getattr(self, field)[kept])
         self._order = self.names.order()

@@ -6,16 +6,26 @@ that was opened first gives its descriptor back, once whoever is reading from it
 is wanted.
 """
 
+import gzip
 import os
+import shutil
+import tempfile
 import threading
 import weakref
+import zlib
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = ["MOST_OPEN", "RandomFile"]
+from stylegan.archive.faults import FaultError
+
+__all__ = ["MOST_OPEN", "MOST_UNPACKED", "RandomFile", "UnpackedFile"]
 
 MOST_OPEN = 256
+MOST_UNPACKED = 4
+
+_PIECE = 2**20
+_Queue = deque["weakref.ref[RandomFile]"]  # its methods are atomic
 
 
 class RandomFile:
@@ -28,10 +38,15 @@ class RandomFile:
         OSError: it cannot be opened.
     """
 
+    _opened: ClassVar[tuple[_Queue, int]] = (deque(), MOST_OPEN)
+    _is_lazy: ClassVar[bool] = False
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._is_closed = False
-        self._descriptor: _Descriptor | None = self._open()
+        self._descriptor: _Descriptor | None = None
+        if not self._is_lazy:
+            self._open()
 
     def read(self, num_bytes: int, offset: int) -> bytes:
         """Up to `num_bytes` from `offset` on; fewer at the file's end."""
@@ -53,23 +68,72 @@ class RandomFile:
     def _open(self) -> "_Descriptor":
         if self._is_closed:
             raise ValueError(f"{self.path}: read after it was closed")
-        descriptor = _Descriptor(self.path)
+        descriptor = _Descriptor(self._number())
         self._descriptor = descriptor
-        _opened.append(weakref.ref(self))
-        while len(_opened) > MOST_OPEN:
-            if (oldest := _opened.popleft()()) is not None and oldest is not self:
+        opened, most = self._opened
+        opened.append(weakref.ref(self))
+        while len(opened) > most:
+            if (oldest := opened.popleft()()) is not None and oldest is not self:
                 oldest._descriptor = None
         return descriptor
 
+    def _number(self) -> int:
+        return os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
 
-_opened: deque[weakref.ref[RandomFile]] = deque()  # its methods are atomic
+
+class UnpackedFile(RandomFile):
+    """A file packed by gzip, read as if it were not: unpacked whole, when first read, into a file without a name.
+
+    At most `MOST_UNPACKED` are unpacked at a time; one more, and the first is dropped. So reading is for those who stay
+    with a file for a while.
+
+    Args:
+        path: the packed file.
+
+    Raises:
+        OSError: it cannot be opened, or the disk for temporary files is full.
+    """
+
+    _opened: ClassVar[tuple[_Queue, int]] = (deque(), MOST_UNPACKED)
+    _is_lazy: ClassVar[bool] = True
+
+    def __init__(self, path: Path) -> None:
+        self._unpacking = threading.Lock()
+        super().__init__(path)
+
+    def read(self, num_bytes: int, offset: int) -> bytes:
+        """Up to `num_bytes` from `offset` on, unpacked.
+
+        Raises:
+            FaultError: it is damaged.
+        """
+        if self._descriptor is None:
+            with self._unpacking:  # once, whoever else waits for it
+                return super().read(num_bytes, offset)
+        return super().read(num_bytes, offset)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._unpacking = threading.Lock()
+
+    def _number(self) -> int:
+        with tempfile.TemporaryFile() as unpacked:
+            try:
+                with gzip.open(self.path, "rb") as packed:
+                    shutil.copyfileobj(packed, unpacked, _PIECE)
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise FaultError(
+                    "truncated", f"a damaged gzip file ({error}); make or download it again"
+                ) from None
+            unpacked.flush()
+            return os.dup(unpacked.fileno())
 
 
 class _Descriptor:
     """A file descriptor that is closed when nobody holds it any more."""
 
-    def __init__(self, path: Path) -> None:
-        self._number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    def __init__(self, number: int) -> None:
+        self._number = number
         self._lock = threading.Lock()
         weakref.finalize(self, os.close, self._number)
 

@@ -17,11 +17,14 @@ from stylegan.archive.labels import Labels
 from stylegan.archive.metadata import Places, iterate_sources, read_labels
 from stylegan.archive.picture import EXTENSIONS, PictureShape
 
-__all__ = ["IMAGE_SUFFIX", "Shard", "ZipShard", "image_rows", "refuse_shape"]
+__all__ = ["IMAGE_ENDING", "Shard", "ZipShard", "image_rows", "refuse_shape"]
 
-IMAGE_SUFFIX = rb"\.(?:" + b"|".join(ending[1:].encode() for ending in sorted(EXTENSIONS)) + rb")"
+IMAGE_ENDING = b"|".join(ending[1:].encode() for ending in sorted(EXTENSIONS))
+"""What pictures' names end with, as a pattern."""
 
-_IMAGE = re.compile(rb"/*(?!__MACOSX/)(?:.*/)?[^./][^/]*" + IMAGE_SUFFIX, re.IGNORECASE | re.DOTALL)
+_IMAGE = re.compile(
+    rb"/*(?!__MACOSX/)(?:.*/)?[^./][^/]*\.(?:" + IMAGE_ENDING + rb")", re.IGNORECASE | re.DOTALL
+)
 
 
 class Shard(Protocol):

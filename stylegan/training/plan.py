@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from stylegan.archive import DatasetZip
+from stylegan.archive import PictureSet, open_dataset
+from stylegan.archive.shard_names import is_shard_set
 from stylegan.checkpoint import Network, NetworkMeta
 from stylegan.device import choose_device
 from stylegan.distributed import ALONE, Team
@@ -23,7 +24,7 @@ from stylegan.training.setup import base_notes, build_state, load_base, rebuild_
 from stylegan.training.state_file import load_state
 from stylegan.training.step import TrainState
 
-__all__ = ["Plan", "make_plan", "plan_resume"]
+__all__ = ["Plan", "make_plan", "plan_resume", "recorded_data"]
 
 _DTYPES = {"fp32": None, "fp16": torch.float16}
 
@@ -34,7 +35,7 @@ class Plan:
 
     config: TrainConfig
     hyper: Hyperparameters
-    data: DatasetZip
+    data: PictureSet
     device: torch.device
     micro_batch: int
     state: TrainState
@@ -106,9 +107,7 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
     """
     config = dataclasses.replace(read_config(run), **overrides)
     options = _read_facts(run)
-    recorded = options["data"].get("path")  # holds from every working directory
-    is_recorded = "data" not in overrides and recorded is not None and Path(recorded).exists()
-    data = _open_data(config, recorded if is_recorded else config.data)
+    data = _open_data(config, config.data if "data" in overrides else recorded_data(run))
     if options["data"].get("hash") != data.fingerprint():
         raise TrainingError(
             f"{config.data}: not the data set that {run.name} was started with; restore it, or start a new run "
@@ -124,6 +123,17 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
     extra, note = load_state(run, plan.state)
     plan.notes = [note] if note else []
     return plan, extra
+
+
+def recorded_data(run: Path) -> str:
+    """What to open as the data of a run: the path recorded, which holds from every working directory, if it does.
+
+    Raises:
+        TrainingError: it is no run folder.
+    """
+    asked = read_config(run).data
+    recorded = json.loads((run / "training_options.json").read_text()).get("data", {}).get("path")
+    return recorded if recorded is not None and (Path(recorded).exists() or is_shard_set(recorded)) else asked
 
 
 def _read_facts(run: Path) -> dict[str, Any]:
@@ -149,14 +159,14 @@ def _rebuild_base(run: Path, options: dict[str, Any]) -> Network:
         ) from None
 
 
-def _open_data(config: TrainConfig, path: str) -> DatasetZip:
-    return DatasetZip(path, max_images=config.max_images, xflip=config.mirror)
+def _open_data(config: TrainConfig, path: str) -> PictureSet:
+    return open_dataset(path, max_images=config.max_images, xflip=config.mirror)
 
 
 def _plan(
     config: TrainConfig,
     hyper: Hyperparameters,
-    data: DatasetZip,
+    data: PictureSet,
     base: Network,
     team: Team,
     micro_batch: int | None = None,
