@@ -12,6 +12,7 @@ from typing import Any
 
 __all__ = ["JsonReader"]
 
+_NUMERIC = "0123456789.eE+-"  # the empty text is in it too
 _BLANKS = " \t\n\r"
 _MOST_VALUE = 64 * 2**20  # characters
 
@@ -83,8 +84,8 @@ class JsonReader:
                 if not self._fill():
                     raise
                 continue
-            # A number that touches the end of what is held may go on.
-            if end < len(self._text) or not self._fill():
+            # A number at the end of what is held may go on: 3 may be 31, or 3e2.
+            if self._text[end : end + 1] not in _NUMERIC or not self._fill():
                 self._at = end
                 return found
 
@@ -123,6 +124,9 @@ class JsonReader:
         while num_more < wanted and not self._is_ended:
             chunk = next(self._chunks, b"")
             self._is_ended = not chunk
+            while len(chunk) < 4 and self._decode is None and not self._is_ended:  # by which it is told
+                more = next(self._chunks, b"")
+                chunk, self._is_ended = chunk + more, not more
             if self._decode is None:
                 kind = json.detect_encoding(chunk)
                 self._decode = codecs.getincrementaldecoder(kind)("surrogatepass")

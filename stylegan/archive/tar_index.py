@@ -208,7 +208,7 @@ def _unpack(path: Path, key: str) -> TarIndex:
     Raises:
         OSError, ValueError, KeyError, EOFError, BadZipFile: there is none that holds.
     """
-    with np.load(path, allow_pickle=False) as kept:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
         if str(kept["key"]) != key:
             raise ValueError("of another state of the file")
         names = NameTable(kept["names"].tobytes(), kept["ends"].astype(np.int64))

@@ -31,7 +31,7 @@ def _read(reader: JsonReader) -> dict[str, Any]:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize("text", TEXTS)
 def test_pieces_make_no_difference(text: str, encoding: str, size: int) -> None:
-    data = text.encode(encoding)
+    data = text.lstrip("\ufeff").encode(encoding) if encoding == "utf-16" else text.encode()
     assert _read(JsonReader(_pieces(data, size))) == json.loads(data)
 
 
