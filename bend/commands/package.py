@@ -34,6 +34,7 @@ def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
 @_option("every", float, "Seconds from one frame of a video to the next.", metavar="SECONDS")
 @_option("max_frames", int, "Frames of a video at most, spread over its length.", metavar="N")
 @_option("split", str, "A second zip, OUT-NAME.zip, of that share.", metavar="NAME:SHARE", multiple=True)
+@_option("shard_size", int, "Several zips, OUT-00000-of-00004.zip and so on, of N images each.", metavar="N")
 @_option("seed", int, "Seed of the tiles' places, of the draw and of the split.")
 @_option("workers", int, "Processes; one a core if left out.", metavar="N")
 @_option("background", str, "Colour behind transparency and around fit.")

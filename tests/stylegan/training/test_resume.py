@@ -20,9 +20,9 @@ from stylegan.training.config import TrainConfig
 from stylegan.training.loop import TrainSummary, train
 from stylegan.training.plan import make_plan
 from stylegan.training.session import open_run, resume_run
+from tests.stylegan.archive.tars import samples, write_tar
 from tests.stylegan.training import tiny
 from tests.stylegan.training.conftest import Crash, crashed
-from tests.stylegan.archive.tars import samples, write_tar
 from tests.stylegan.training.tiny import assert_equal, read_state, write_zip
 
 KIMG = 0.072  # 18 steps of 4: R1 at steps 0 and 16, path length at every 4th, ADA moves after every 4th
@@ -71,6 +71,7 @@ def test_a_crash_and_a_resume_change_nothing(
     assert_same_run(session.run, unbroken)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
 def test_shards_are_gone_on_with_as_one_zip_is(
     tmp_path: Path, crash_before: Crash, kind: str, monkeypatch: pytest.MonkeyPatch
@@ -86,7 +87,7 @@ def test_shards_are_gone_on_with_as_one_zip_is(
                 samples(i * 7, i * 7 + 7, classes=2, resolution=16),
                 mode="w:gz" if "gz" in kind else "w",
             )
-    config = tiny_config(tmp_path / f"rocks-*.{kind}", kimg=0.032, snapshots="0.016")
+    config = tiny_config(tmp_path / f"rocks-*.{kind}", kimg=KIMG, snapshots="0.016")
     whole = open_run(make_plan(config), tmp_path / "whole")
     assert whole.run.name == "00000-rocks-none"
     train(whole)
