@@ -26,7 +26,7 @@ from stylegan.archive.faults import FaultError, show_name
 from stylegan.archive.labels import LabelColumn, Labels
 from stylegan.archive.members import NameTable
 from stylegan.archive.shard import IMAGE_ENDING
-from stylegan.archive.tar_headers import ReadAt, TarMember, walk
+from stylegan.archive.tar_headers import ReadAhead, ReadAt, TarMember, walk
 from stylegan.atomic import atomic_path
 from stylegan.cache import cache_folder
 
@@ -80,7 +80,7 @@ def read_index(read_at: ReadAt) -> TarIndex:
     blob = bytearray()
     ends, offsets, sizes = array("q"), array("q"), array("q")
     labels = LabelColumn(_FEW)
-    for picture, label in _samples(read_at):
+    for picture, label in _samples(ReadAhead(read_at).read):
         place = len(ends)
         blob += picture.name
         ends.append(len(blob))
