@@ -13,7 +13,7 @@ from stylegan.archive.faults import FaultError
 from stylegan.archive.random_file import RandomFile, UnpackedFile
 from stylegan.archive.tar_index import load_index
 
-__all__ = ["TAR_SUFFIXES", "TarShard", "is_tar"]
+__all__ = ["TAR_SUFFIXES", "TarMembers", "TarShard", "is_tar"]
 
 PACKED_SUFFIXES = (".tar.gz", ".tgz")
 TAR_SUFFIXES = (".tar", *PACKED_SUFFIXES)
@@ -85,3 +85,15 @@ class TarShard:
     def close(self) -> None:
         """Give what is held open back."""
         self._file.close()
+
+
+class TarMembers:
+    """The pictures of a tar by their names, as `Container` has a zip's; arguments and errors as `TarShard`."""
+
+    def __init__(self, path: Path) -> None:
+        self._shard = TarShard(path, use_labels=False)
+        self._places = {self._shard.name(place): place for place in range(len(self._shard))}
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a picture."""
+        return self._shard.read(self._places[name])
