@@ -166,14 +166,14 @@ def _credit(origin: Mapping[str, str], num_images: int) -> Credit:
 
 def _data_of(run: Path) -> Path:
     """The data set that a run was trained on."""
-    from stylegan.archive.shard_names import is_shard_set
+    from stylegan.archive.shard_names import are_there
 
     try:
         name = json.loads((run / _OPTIONS_NAME).read_bytes())["config"]["data"]
         data = Path(name)
     except (ValueError, KeyError, TypeError):
         raise BendError(f"{run / _OPTIONS_NAME}: does not name the data set; give the zip itself") from None
-    if not data.exists() and not is_shard_set(name):
+    if not are_there(name):
         raise BendError(f"{run}: was trained on {data}, which is not there; give the zip itself")
     return data
 

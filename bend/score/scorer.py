@@ -27,7 +27,7 @@ from bend.score.measures import diversity, kernel_distance, paired_distance
 from bend.score.metrics import Metric, Pictures, found_metrics
 from bend.score.plot import PLOT, draw_plot
 from stylegan.archive import PictureSet, open_dataset
-from stylegan.archive.shard_names import is_shard_set
+from stylegan.archive.shard_names import are_there
 from stylegan.checkpoint import Network, list_snapshots, load_network
 from stylegan.device import choose_device
 from stylegan.discriminator import Discriminator
@@ -81,7 +81,7 @@ def score_run(run: Path, *, device: str = "auto") -> ScoreCard:
     """
     config = read_config(run)
     path = recorded_data(run)
-    if not is_shard_set(path) and not Path(path).is_file():
+    if not are_there(path):
         raise ScoreError(f"{run}: its data set {path} is not there any more; put it back to score the run")
     data = open_dataset(path, max_images=config.max_images, xflip=config.mirror)
     kept = read_card(run)

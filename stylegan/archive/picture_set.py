@@ -103,9 +103,10 @@ class PictureSet:
     @property
     def blocks(self) -> tuple[int, ...] | None:
         """How many pictures, mirror images included, lie together where order matters; None where it does not."""
-        if self._kept is not None or not any(shard.is_sequential for shard in self._shards):
+        if not any(shard.is_sequential for shard in self._shards):
             return None
-        return tuple(map(len, self._shards)) * (2 if self.xflip else 1)
+        starts = self._starts if self._kept is None else np.searchsorted(self._kept, self._starts)
+        return tuple(np.diff(starts).tolist()) * (2 if self.xflip else 1)
 
     @property
     def sources(self) -> tuple[dict[str, Any], ...]:

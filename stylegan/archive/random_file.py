@@ -22,7 +22,7 @@ from stylegan.archive.faults import FaultError
 __all__ = ["MOST_OPEN", "MOST_UNPACKED", "RandomFile", "UnpackedFile"]
 
 MOST_OPEN = 256
-MOST_UNPACKED = 4
+MOST_UNPACKED = 6
 
 _PIECE = 2**20
 _Queue = deque["weakref.ref[RandomFile]"]  # its methods are atomic

@@ -15,7 +15,7 @@ from typing import Any
 from stylegan.archive.faults import FaultError
 from stylegan.archive.tar_shard import TAR_SUFFIXES, is_tar
 
-__all__ = ["find_shards", "is_shard_set", "set_name"]
+__all__ = ["are_there", "find_shards", "is_shard_set", "set_name"]
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}", re.ASCII)
 _NUMBERED = re.compile(r"(.+)-(\d+)-of-(\d+)", re.ASCII)
@@ -58,6 +58,14 @@ def is_shard_set(text: str) -> bool:
     if path.is_file():
         return is_tar(path) or path.suffix.lower() in _LISTS
     return glob.has_magic(text) or _RANGE.search(text) is not None
+
+
+def are_there(text: str) -> bool:
+    """Whether everything that `text` means is there."""
+    try:
+        return all(path.exists() for path in find_shards(text))
+    except (FaultError, OSError):
+        return False
 
 
 def set_name(text: str, shards: Sequence[Path]) -> str:

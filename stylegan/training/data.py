@@ -3,8 +3,9 @@
 The order is a function of the seed and of the number of images seen: epoch e shows a permutation drawn from
 (seed, e). A resumed run therefore needs no other state than its image count.
 
-Where pictures lie in blocks that are dear to leave (tars packed by gzip), the permutation is that of a shuffle buffer:
-blocks come in random order, and pictures change places within `_WINDOW` of them. It too is a function of (seed, e).
+Where pictures lie in blocks that are dear to open (tars packed by gzip), the permutation is one that a shuffle buffer
+would give: blocks come in random order, and pictures are shuffled within every `_TOGETHER` of them. It too is a
+function of (seed, e).
 """
 
 from collections import deque
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 
 __all__ = ["BatchStream", "Pictures", "sample_index"]
 
-_WINDOW = 8192  # pictures
+_TOGETHER = (
+    3  # blocks; twice as many are kept open (`stylegan.archive.random_file`), for the change to the next
+)
 _BATCHES_AHEAD = 4
 
 
@@ -106,10 +109,8 @@ def _permutation(
         return _narrow(rng.permutation(length))
     starts = np.cumsum([0, *blocks])
     runs = [np.arange(starts[i], starts[i + 1]) for i in rng.permutation(len(blocks))]
-    order = np.concatenate(runs)
-    for start in range(0, length, _WINDOW):
-        rng.shuffle(order[start : start + _WINDOW])
-    return _narrow(order)
+    groups = [np.concatenate(runs[i : i + _TOGETHER]) for i in range(0, len(runs), _TOGETHER)]
+    return _narrow(np.concatenate([rng.permutation(group) for group in groups]))
 
 
 def _narrow(order: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from stylegan.archive import PictureSet, open_dataset
-from stylegan.archive.shard_names import is_shard_set
+from stylegan.archive.shard_names import are_there
 from stylegan.checkpoint import Network, NetworkMeta
 from stylegan.device import choose_device
 from stylegan.distributed import ALONE, Team
@@ -133,7 +133,7 @@ def recorded_data(run: Path) -> str:
     """
     asked = read_config(run).data
     recorded = json.loads((run / "training_options.json").read_text()).get("data", {}).get("path")
-    return recorded if recorded is not None and (Path(recorded).exists() or is_shard_set(recorded)) else asked
+    return recorded if recorded is not None and are_there(recorded) else asked
 
 
 def _read_facts(run: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from stylegan import DatasetShards, DatasetZip, open_dataset
 from stylegan.archive import check_dataset, random_file
 from stylegan.archive.faults import FaultError
-from stylegan.archive.shard_names import find_shards, is_shard_set, set_name
+from stylegan.archive.shard_names import are_there, find_shards, is_shard_set, set_name
 from stylegan.errors import ArchiveError
 from tests.stylegan.archive.tars import samples, write_tar
 from tests.stylegan.archive.zips import data_set, encoded, noise, write_zip
@@ -100,7 +100,7 @@ def test_packed_tars_come_in_blocks(tmp_path: Path) -> None:
     for i in range(3):
         write_tar(tmp_path / f"{i}.tar.gz", samples(i * 4, i * 4 + 4), mode="w:gz")
     assert open_dataset(tmp_path, xflip=True).blocks == (4, 4, 4, 4, 4, 4)
-    assert open_dataset(tmp_path, max_images=3).blocks is None
+    assert open_dataset(tmp_path, max_images=5).blocks == (2, 2, 1)
 
 
 def test_more_shards_than_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +198,13 @@ def test_a_numbered_set_must_be_whole(tmp_path: Path) -> None:
         find_shards(str(tmp_path / "*.zip"))
     write_zip(tmp_path / "r-00002-of-00004.zip", {})
     assert set_name(str(tmp_path / "*.zip"), find_shards(str(tmp_path / "*.zip"))) == "r"
+
+
+def test_whether_shards_are_there(zips: Path) -> None:
+    assert are_there(str(zips / "rocks-*.zip"))
+    assert are_there(str(zips / "rocks-00001.zip"))
+    for text in ("none-*.zip", "rocks-{00000..00003}.zip", "none.zip"):
+        assert not are_there(str(zips / text))
 
 
 def test_what_is_no_set_of_shards(tmp_path: Path) -> None:
