@@ -6,6 +6,7 @@ that was opened first gives its descriptor back, once whoever is reading from it
 is wanted.
 """
 
+import contextlib
 import gzip
 import os
 import shutil
@@ -14,6 +15,7 @@ import threading
 import weakref
 import zlib
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -112,21 +114,35 @@ class UnpackedFile(RandomFile):
                 return super().read(num_bytes, offset)
         return super().read(num_bytes, offset)
 
+    def read_from_front(self, num_bytes: int, offset: int) -> bytes:
+        """The same without unpacking more than what stands before it: for a look at the beginning.
+
+        Raises:
+            FaultError: it is damaged.
+        """
+        with self._telling(), gzip.open(self.path, "rb") as packed:
+            packed.seek(offset)
+            return packed.read(num_bytes)
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._unpacking = threading.Lock()
 
     def _number(self) -> int:
         with tempfile.TemporaryFile() as unpacked:
-            try:
-                with gzip.open(self.path, "rb") as packed:
-                    shutil.copyfileobj(packed, unpacked, _PIECE)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise FaultError(
-                    "truncated", f"a damaged gzip file ({error}); make or download it again"
-                ) from None
+            with self._telling(), gzip.open(self.path, "rb") as packed:
+                shutil.copyfileobj(packed, unpacked, _PIECE)
             unpacked.flush()
             return os.dup(unpacked.fileno())
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _telling() -> Iterator[None]:
+        try:
+            yield
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            message = f"a damaged gzip file ({error}); make or download it again"
+            raise FaultError("truncated", message) from None
 
 
 class _Descriptor:

@@ -4,7 +4,7 @@ A tar has no directory: its headers stand between the members, so that a first l
 What that finds is kept in the cache folder and holds until the file's size or time changes. A sample is a run of
 members whose names agree up to the first dot of their last part: a picture and, where there are labels, `.cls` (a whole
 number) or `.json` (a number, a list, or an object with `label`). POSIX.1-2001 (ustar and pax) and GNU headers are read;
-a tar packed by gzip is read through (`unpacked`).
+a tar packed by gzip is unpacked for it (`random_file`).
 """
 
 import contextlib
@@ -105,7 +105,8 @@ def _samples(read_at: ReadAt) -> Iterator[tuple[TarMember, Any]]:
     sample = _Sample()
     for member in walk(read_at):
         folder, _, base = member.name.rpartition(b"/")
-        stem, _, ending = base.lower().partition(b".")
+        stem, _, ending = base.partition(b".")
+        ending = ending.lower()
         if not stem or folder.startswith(b"__MACOSX"):
             continue
         if (folder, stem) != sample.key:

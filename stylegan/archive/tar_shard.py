@@ -68,7 +68,12 @@ class TarShard:
                 f"{num_bytes:,} bytes, more than the {MAX_MEMBER_BYTES:,} allowed",
                 self.name(place),
             )
-        data = self._file.read(num_bytes, int(self._index.offsets[place]))
+        read = self._file.read
+        if place == 0 and isinstance(
+            self._file, UnpackedFile
+        ):  # as is looked at in all shards when a set is opened
+            read = self._file.read_from_front
+        data = read(num_bytes, int(self._index.offsets[place]))
         if len(data) != num_bytes:
             raise FaultError("truncated", "cut short; make or download the tar again", self.name(place))
         return data

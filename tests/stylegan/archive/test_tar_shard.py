@@ -55,11 +55,21 @@ def test_samples_are_members_of_one_key(tmp_path: Path) -> None:
         "x/.4.png": b"junk",
         "y/1.png": PNG,
         "y/1.json": b"5",
+        "y/A.png": PNG,
+        "y/A.cls": b"1",
+        "y/a.png": PNG,
+        "y/a.cls": b"0",
     }
     shard = TarShard(write_tar(tmp_path / "a.tar", members))
-    assert [shard.name(i) for i in range(len(shard))] == ["x/1.JPG", "x/2.webp", "y/1.png"]
+    assert [shard.name(i) for i in range(len(shard))] == [
+        "x/1.JPG",
+        "x/2.webp",
+        "y/1.png",
+        "y/A.png",
+        "y/a.png",
+    ]
     assert shard.labels is not None
-    assert shard.labels.tolist() == [3, 2, 5]
+    assert shard.labels.tolist() == [3, 2, 5, 1, 0]
     assert shard.read(2) == PNG
     assert TarShard(tmp_path / "a.tar", use_labels=False).labels is None
 
@@ -94,6 +104,9 @@ def test_a_packed_tar_is_read_as_if_it_were_not(tmp_path: Path) -> None:
     plain = TarShard(write_tar(tmp_path / "a.tar", samples(0, 20)))
     packed = TarShard(write_tar(tmp_path / "a.tar.gz", samples(0, 20), mode="w:gz"))
     assert (plain.is_sequential, packed.is_sequential) == (False, True)
+    again = TarShard(tmp_path / "a.tar.gz")
+    assert again.read(0) == plain.read(0)
+    assert again._file._descriptor is None  # a look at the first picture unpacks no more
     assert [packed.read(i) for i in (19, 0, 7)] == [plain.read(i) for i in (19, 0, 7)]
 
 
