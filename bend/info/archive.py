@@ -36,7 +36,7 @@ def describe_archive(path: str) -> Information:
         ):
             counter[str(source.get(key) or "unknown")] += 1
     for counter in (licences, creators, services):
-        if rest := len(data) - counter.total():
+        if (rest := len(data) - counter.total()) > 0:
             counter["unknown"] += rest
     labels = _label_counts(data)
     channels = {1: "grey", 3: "RGB"}.get(data.num_channels, f"{data.num_channels} channels")
