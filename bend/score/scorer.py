@@ -5,6 +5,7 @@ from fixed seeds in batches of a fixed size, so that a rerun gives the same numb
 folder at every snapshot: `score.json`, `score.png`, and a picture of each suggested moment.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def score_run(run: Path, *, device: str = "auto") -> ScoreCard:
         StyleganError: no run folder, or files of it cannot be read.
     """
     config = read_config(run)
-    path = recorded_data(run)
+    options = json.loads((run / "training_options.json").read_text())
+    path = recorded_data(options, config.data)
     if not are_there(path):
         raise ScoreError(f"{run}: its data set {path} is not there any more; put it back to score the run")
     data = open_dataset(path, max_images=config.max_images, xflip=config.mirror)
