@@ -71,6 +71,10 @@ def test_several_zips_of_a_size(tmp_path: Path) -> None:
     facts = json.loads(known.stdout)
     assert (facts["num_images"], facts["num_shards"], facts["labels"]) == (8, 3, {"0": 4, "1": 4})
 
+    remote = [*line[:3], "memory://bucket/r.zip", *line[4:], "--shard-size", "5"]
+    stored = CliRunner().invoke(bend, remote)
+    assert stored.exit_code == 0, stored.output
+    assert stored.stdout.startswith("memory://bucket/r-{00000..00001}-of-00002.zip: 8 images")
     again = CliRunner().invoke(bend, [*line, "--shard-size", "5"])
     assert again.exit_code == 1
     assert "exists already; use --force" in str(again.exception) + again.output
