@@ -215,8 +215,8 @@ def play_page(address: str, seconds: float, pid: int) -> None:
         browser.close()
     lag = statistics.median(lags)
     print(
-        f"session on the page, {seconds / 60:g} minutes: {done} frames, gesture to picture {lag:.0f} ms; the page's heap "
-        f"{trend(heap)}, {nodes} elements; the server {trend(resident)}"
+        f"session on the page, {seconds / 60:g} minutes: {done} frames, gesture to picture {lag:.0f} ms; "
+        f"the page's heap {trend(heap)}, {nodes} elements; the server {trend(resident)}"
     )
 
 
