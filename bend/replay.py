@@ -20,6 +20,8 @@ from bend.options.typed import given_options
 from bend.picture import refuse_existing
 from bend.provenance import Provenance, read_provenance, weights_sha256
 from bend.recipe import Recipe, Stage, write_recipe
+from bend.stores.address import is_address
+from bend.stores.networks import fetch_network
 
 __all__ = ["Replayed", "recipe_of", "replay", "save_recipe"]
 
@@ -56,6 +58,8 @@ def replay(
     refuse_existing(output, force)
     stage = _stage(note)
     options = dict(stage.options)
+    if network is None and is_address(note.network):
+        network = fetch_network(note.network, whole_run=True)
     workplace = Path() if network is not None else _workplace(path, note.network)
     if network is not None:
         options["network"] = network
@@ -134,7 +138,8 @@ def _check_network(note: Provenance, network: str) -> None:
     from bend.render import generator_of
     from stylegan.checkpoint import load_network
 
-    weights = str(note.work.get("render", {}).get("weights", "ema"))
+    render = note.work.get("render")
+    weights = str(render.get("weights", "ema")) if isinstance(render, dict) else "ema"
     if weights_sha256(generator_of(load_network(network), weights)) != note.network_sha256:
         raise RecipeError(
             f"{network} is not the network this was drawn with; name the right one with --network"
