@@ -26,6 +26,7 @@ BEAT_S = 2.0
 """How often a holder should say that it is alive."""
 
 _SILENCE_S = 30.0
+_MEMORY_S = 3600.0
 _MAX_HOSTS = 2_000  # idle hosts beyond this are forgotten
 
 
@@ -71,6 +72,7 @@ class Desk:
         self._counters: dict[str, _Counter] = {}
         self._leases: dict[int, tuple[str, _Counter]] = {}
         self._heard: dict[str, float] = {}
+        self._memory: dict[str, tuple[str, float]] = {}
         self._numbers = itertools.count(1)
         self._reaped_at = clock()
 
@@ -132,6 +134,17 @@ class Desk:
                     answer.set_result(Admission(reason="stopped", detail="its holder is gone"))
         for lease in [number for number, (owner, _) in self._leases.items() if owner == holder]:
             await self.leave(lease, ())
+
+    async def recall(self, key: str) -> str | None:
+        """What a holder found out within the hour, such as a robots.txt."""
+        text, at = self._memory.get(key, (None, 0.0))
+        return text if self._clock() - at < _MEMORY_S else None
+
+    async def remember(self, key: str, text: str) -> None:
+        """Keep it for the others."""
+        if len(self._memory) >= _MAX_HOSTS:
+            self._memory.clear()
+        self._memory[key] = (text, self._clock())
 
     async def num_lent(self) -> int:
         """Places that are taken now."""

@@ -18,7 +18,7 @@ from scrapers.download import copy_local, download
 from scrapers.errors import DownloadError, PassingError
 from scrapers.folder import key_of
 from scrapers.picture import Picture, inspect
-from scrapers.robots import Robots
+from scrapers.robots import Memory, Robots
 from scrapers.source import ImageRef
 
 __all__ = ["Fetcher", "Outcome", "Store"]
@@ -88,6 +88,7 @@ class Fetcher:
         rules: what a download must keep to.
         obedient: sources for which robots.txt is asked.
         is_measured: measure the quality of pictures.
+        memory: where robots.txt of a host may be known already.
     """
 
     def __init__(
@@ -98,11 +99,12 @@ class Fetcher:
         *,
         obedient: frozenset[str],
         is_measured: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         self._client = client
         self._store = store
         self._rules = rules
-        self._robots = Robots(client, rules.agent)
+        self._robots = Robots(client, rules.agent, memory)
         self._obedient = obedient
         self._is_measured = is_measured
 

@@ -1,6 +1,6 @@
 """A run of references fetched apart from the scrape that chose them: what a worker on another machine does.
 
-It needs the scrape's folder, which all machines must share, and a door (`scrapers.gate.Door`) that holds the
+It needs the scrape's folder, which all machines must share, and a door (`SharedDoor`) that holds the
 politeness for all of them. A file grows in a folder of this attempt alone and enters the scrape's by a rename, so that
 two attempts at the same shard, of which one was thought dead, cannot spoil each other's; a file that an earlier one
 brought home is not asked for again. The journal is the scrape's alone: what it knows comes along with the reference,
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from scrapers.client import PoliteClient
 from scrapers.config import ClientConfig, DownloadRules
@@ -22,9 +22,14 @@ from scrapers.fetch import Fetcher, Outcome
 from scrapers.folder import FETCHED, STATE, key_of
 from scrapers.gate import Door
 from scrapers.picture import quiet_pillow
+from scrapers.robots import Memory
 from scrapers.source import ImageRef
 
-__all__ = ["Errand", "Order", "Return", "fetch_shard"]
+__all__ = ["Errand", "Order", "Return", "SharedDoor", "fetch_shard"]
+
+
+class SharedDoor(Door, Memory, Protocol):
+    """A door that many processes go through, and what they remember together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ class Return:
         return cls(outcome=Outcome.from_json(record["outcome"]), notes=record["notes"])
 
 
-def fetch_shard(order: Order, errands: Sequence[Errand], door: Door, parts: Path) -> Iterator[Return]:
+def fetch_shard(order: Order, errands: Sequence[Errand], door: SharedDoor, parts: Path) -> Iterator[Return]:
     """Run the errands, several at a time, and yield what came of each in their order.
 
     Args:

@@ -89,7 +89,7 @@ def _start(ray: Any, num_cpus: int | None) -> None:
             _node_ip_address="127.0.0.1",
             **_quietly(),
         )
-    except Exception as error:  # noqa: BLE001 (Ray raises whatever it likes)
+    except Exception as error:
         raise ClusterError(f"Ray cannot start on this machine: {_first_line(error)}") from error
 
 
@@ -97,7 +97,7 @@ def _connect(ray: Any, address: str) -> None:
     _refuse_address(address)
     try:
         ray.init(address=address, **_quietly())
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise ClusterError(
             f"--address {address}: cannot join the cluster: {_first_line(error)}; run `ray start "
             f"--address={address}` on this machine first"
@@ -123,7 +123,8 @@ def _refuse_address(address: str) -> None:
     # In a process of its own: Ray aborts where what listens there is none of its own.
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
-        is_healthy = subprocess.run(command, capture_output=True, timeout=_ANSWER_S).returncode == 0
+        done = subprocess.run(command, check=False, capture_output=True, timeout=_ANSWER_S)
+        is_healthy = done.returncode == 0
     except subprocess.TimeoutExpired:
         is_healthy = False
     if not is_healthy:
@@ -134,7 +135,7 @@ def _refuse_address(address: str) -> None:
 
 def _quietly() -> dict[str, Any]:
     return {
-        "include_dashboard": None if False else False,
+        "include_dashboard": False,
         "configure_logging": False,
         "log_to_driver": False,
         "logging_level": "error",

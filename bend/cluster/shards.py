@@ -11,14 +11,19 @@ the plan.
 import hashlib
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from bend.errors import ClusterError
 from stylegan.atomic import atomic_path
 
-__all__ = ["Shard", "ShardFolder", "shard_name"]
+__all__ = ["DONE", "Shard", "ShardFolder", "shard_name"]
+
+DONE = ".done"
+_SEEN_S = 60.0  # a network file system may take so long to show here what was renamed there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +51,29 @@ class ShardFolder:
 
     def results(self, name: str) -> Path:
         """The file of a shard that is done."""
-        return self.path / f"{name}.done"
+        return self.path / f"{name}{DONE}"
 
     def is_done(self, name: str) -> bool:
         """Whether a shard is done."""
         return self.results(name).exists()
+
+    def open(self, path: Path) -> BinaryIO:
+        """Open the file of a shard that a worker says is done.
+
+        Raises:
+            ClusterError: it does not show here.
+        """
+        until = time.monotonic() + _SEEN_S
+        while True:
+            try:
+                return path.open("rb")
+            except FileNotFoundError:
+                if time.monotonic() > until:
+                    raise ClusterError(
+                        f"{path}: a worker has written it, but it does not show here; --engine ray needs a folder "
+                        "that all machines share"
+                    ) from None
+                time.sleep(0.2)
 
     def write(self, name: str, results: Iterable[bytes], attempt: str) -> None:
         """Write a shard's results, whole or not at all.
@@ -63,12 +86,12 @@ class ShardFolder:
                 file.write(result)
                 sys.audit("failpoint", "item", f"{name}.{attempt}")
 
-    def others(self, names: Iterable[str]) -> Iterator[Path]:
-        """What lies here of shards that are not of this plan."""
-        wanted = set(names)
-        for path in sorted(self.path.iterdir()):
-            if not path.name.startswith(".") and path.name.partition(".")[0] not in wanted:
-                yield path
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Remove shards that are not of this plan."""
+        wanted = {self.results(name) for name in names}
+        for path in self.path.glob(f"*{DONE}"):
+            if path not in wanted:
+                path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete the folder and all in it."""
