@@ -63,7 +63,11 @@ def package_on_engine(engine: str, address: str | None, config: "PackageConfig")
 def _joined(address: str | None, num_cpus: int | None) -> "Iterator[Cluster]":
     from bend.cluster.connection import joined
 
-    with joined(address or os.environ.get("RAY_ADDRESS") or None, num_cpus=num_cpus) as cluster:
+    # Ray prints what it has to say on stdout, which is for results.
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        joined(address or os.environ.get("RAY_ADDRESS") or None, num_cpus=num_cpus) as cluster,
+    ):
         yield cluster
 
 

@@ -56,18 +56,16 @@ def run_scrape(
         PackageError: no zip can be made of them.
         SettingsError, ClusterError: the engine is not to be had.
     """
-    with (
-        fetching(engine, address) as fetcher,
-        tqdm(total=config.count, unit="picture", disable=None) as bar,
-    ):
-        summary = gather(config, watch=_progress(bar), warn=_warn, engine=fetcher)
-    lines, record = summary.lines(), summary.to_json()
-    if not summary.num_kept:
-        raise ScraperError(f"no picture was kept; {'; '.join(line.strip() for line in lines)}")
-    if zip_config is not None:
-        report = package_on_engine(engine, address, zip_config)
-        lines += report.lines()
-        record["zip"] = report.to_json()
+    with fetching(engine, address) as fetcher:
+        with tqdm(total=config.count, unit="picture", disable=None) as bar:
+            summary = gather(config, watch=_progress(bar), warn=_warn, engine=fetcher)
+        lines, record = summary.lines(), summary.to_json()
+        if not summary.num_kept:
+            raise ScraperError(f"no picture was kept; {'; '.join(line.strip() for line in lines)}")
+        if zip_config is not None:
+            report = package_on_engine(engine, address, zip_config)
+            lines += report.lines()
+            record["zip"] = report.to_json()
     return Gathered(lines=tuple(lines), record=record)
 
 

@@ -86,7 +86,6 @@ def _start(ray: Any, num_cpus: int | None) -> None:
             address="local",
             num_cpus=num_cpus,
             object_store_memory=_OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
             **_quietly(),
         )
     except Exception as error:
