@@ -71,11 +71,14 @@ def test_a_network_that_moved_with_the_picture(
     save_tiny(work / "n.safetensors")
     assert run("render", "grid", "--network", "n.safetensors", "--grid", "1x1", "-o", "a.png")[0] == 0
     monkeypatch.chdir(tmp_path)
-    assert run("replay", "work/a.png", "-o", "b.png", "--check")[0] == 1  # its note names another place now
+    assert run("replay", "work/a.png", "-o", "b.png", "--check")[0] == 0  # as it was made, in its own folder
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "work"]
     assert render.generator_of("work/n.safetensors").img_resolution == 16
     shutil.move("work/n.safetensors", "m.safetensors")
     assert "no such network" in run("replay", "work/a.png", "-o", "c.png")[2]
     assert run("replay", "work/a.png", "-o", "c.png", "--network", "m.safetensors")[0] == 0
+    moved = ("--network", "m.safetensors", "--check", "--force")
+    assert run("replay", "work/a.png", "-o", "c.png", *moved)[0] == 1  # its note names another place now
 
 
 def test_another_network_is_told_before_anything_is_drawn(run: Run, tmp_path: Path) -> None:
