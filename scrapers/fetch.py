@@ -46,13 +46,16 @@ class Outcome:
     may_pass: bool = False
 
     def to_json(self) -> str:
-        """For the journal."""
+        """For the journal, or the way home from another machine."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """From the journal."""
-        return cls(**json.loads(text))
+        """From such a text."""
+        record = json.loads(text)
+        if record["picture"] is not None:
+            record["picture"] = Picture(**record["picture"])
+        return cls(**record)
 
 
 class Store(Protocol):

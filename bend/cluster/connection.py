@@ -128,7 +128,8 @@ def _refuse_address(address: str) -> None:
         is_healthy = False
     if not is_healthy:
         raise ClusterError(
-            f"--address {address}: what listens there does not answer as a Ray cluster of this release"
+            f"--address {address}: what listens there does not answer as a Ray cluster of this release; "
+            "where it wants a token, set RAY_AUTH_MODE=token"
         )
 
 

@@ -49,7 +49,6 @@ class DeskDoor:
     """
 
     def __init__(self, ray: Any, holder: str, desk: Any = None) -> None:
-        self._ray = ray
         self._holder = holder
         self._desk = ray.get_actor(_NAME, _NAMESPACE) if desk is None else desk
         self._is_closed = threading.Event()
@@ -57,12 +56,12 @@ class DeskDoor:
 
     def set_limit(self, netloc: str, limit: HostLimit) -> None:
         """Give a host its own limit from now on."""
-        self._ray.get(self._desk.set_limit.remote(netloc, limit))
+        _answer(self._desk.set_limit.remote(netloc, limit))
 
     @contextlib.contextmanager
     def visit(self, netloc: str) -> Iterator["_Stay"]:
         """As `scrapers.gate.Door`."""
-        admission: Admission = self._ray.get(self._desk.enter.remote(self._holder, netloc))
+        admission: Admission = _answer(self._desk.enter.remote(self._holder, netloc))
         if admission.lease is None:
             raise PassingError(admission.reason, admission.detail)
         stay = _Stay(self, admission)
@@ -73,16 +72,16 @@ class DeskDoor:
 
     def recall(self, key: str) -> str | None:
         """What any holder found out."""
-        known: str | None = self._ray.get(self._desk.recall.remote(key))
+        known: str | None = _answer(self._desk.recall.remote(key))
         return known
 
     def remember(self, key: str, text: str) -> None:
         """Tell all holders."""
-        self._ray.get(self._desk.remember.remote(key, text))
+        _answer(self._desk.remember.remote(key, text))
 
     def spend(self, lease: int, num_bytes: int) -> float:
         """Count bytes; seconds to wait."""
-        return float(self._ray.get(self._desk.spend.remote(lease, num_bytes)))
+        return float(_answer(self._desk.spend.remote(lease, num_bytes)))
 
     def forget(self, holder: str) -> None:
         """A holder has died."""
@@ -100,6 +99,11 @@ class DeskDoor:
                 self._desk.beat.remote(self._holder)
             except Exception:  # noqa: BLE001 (the cluster has gone, and with it all reason to beat)
                 return
+
+
+def _answer(promise: Any) -> Any:
+    """Wait for the desk; not by `ray.get`, during which Ray gives the task's processor to another task."""
+    return promise.future().result()
 
 
 class _Stay:

@@ -88,12 +88,13 @@ def test_two_workers_share_one_politeness_and_fill_the_local_folder(cluster: Clu
         listing = written(tmp_path / "list.txt", *[url for pair in pairs for url in pair], *odd)
         # One download at a time in each worker: two at once are two workers.
         config = of_urls(tmp_path / "there", listing, count=40, workers=1)
+        began = time.monotonic()
         summary = gather(config, environ={}, engine=Fetching(cluster, no_warning, shard_size=4))
         assert sociable.met.is_set()
         assert slow.most_active == 1
-        gaps = [after - before for before, after in zip(slow.times, slow.times[1:], strict=False)]
-        assert len(gaps) == 5
-        assert min(gaps) > 0.5
+        # Six requests, a second apart for both together. Each worker by itself would have kept to three seconds.
+        assert len(slow.times) == 6
+        assert slow.times[-1] - began > 4.9
         assert slow.hits["/robots.txt"] <= 2  # each worker may have asked before the other had told
         assert (summary.num_kept, summary.refused) == (12, {"same-bytes": 1, "not-found": 1})
         assert num_lent(cluster) == 0
@@ -126,7 +127,7 @@ def test_a_killed_worker_costs_its_shard_only(
         gather(of_urls(tmp_path / "there", listing, count=16), environ={}, engine=engine)
         assert sorted(submitted) == [(0, 1), (1, 1), (1, 2), (2, 1), (3, 1)]
         assert [text[:12] for text in warnings] == ["shard 000001"]
-        again = {path for path, hits in server.hits.items() if hits > 1}
+        again = {path for path, hits in server.hits.items() if hits > 1} - {"/robots.txt"}
         assert again <= {f"/media/{n}.jpg" for n in range(4, 8)}
         deadline = time.monotonic() + 60
         while num_lent(cluster):
