@@ -31,6 +31,10 @@ __all__ = ["Errand", "Order", "Return", "SharedDoor", "fetch_shard"]
 class SharedDoor(Door, Memory, Protocol):
     """A door that many processes go through, and what they remember together."""
 
+    def close(self) -> None:
+        """Hold nothing any more; whoever waits at it is turned away."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -95,7 +99,7 @@ def fetch_shard(order: Order, errands: Sequence[Errand], door: SharedDoor, parts
     Args:
         order: what is the same for all.
         errands: the shard.
-        door: of all machines.
+        door: of all machines; closed at the end.
         parts: a folder of this attempt alone, on the file system of the scrape's.
 
     Raises:
@@ -104,13 +108,21 @@ def fetch_shard(order: Order, errands: Sequence[Errand], door: SharedDoor, parts
     parts.mkdir(parents=True, exist_ok=True)
     store = _ShardStore(order.folder, parts, errands)
     with quiet_pillow(), contextlib.closing(PoliteClient(order.client, order.num_threads, door)) as client:
-        fetcher = Fetcher(client, store, order.rules, obedient=order.obedient, is_measured=order.is_measured)
+        fetcher = Fetcher(
+            client,
+            store,
+            order.rules,
+            obedient=order.obedient,
+            is_measured=order.is_measured,
+            memory=door,
+        )
         pool = ThreadPoolExecutor(num_threads(order.num_threads), thread_name_prefix="shard")
         try:
             refs = [errand.ref for errand in errands]
             for ref, outcome in zip(refs, pool.map(fetcher.fetch, refs), strict=True):
                 yield Return(outcome=outcome, notes=store.notes_on(ref))
         finally:
+            door.close()
             client.close()
             pool.shutdown(wait=True, cancel_futures=True)
 

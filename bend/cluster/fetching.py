@@ -75,13 +75,11 @@ class _FetchJob:
     def results(self, items: Sequence[Errand], holder: str) -> Iterator[bytes]:
         import ray
 
-        door = DeskDoor(ray, holder)
         parts = _parts(self.order.folder, holder)
         try:
-            for done in fetch_shard(self.order, items, door, parts):
+            for done in fetch_shard(self.order, items, DeskDoor(ray, holder), parts):
                 yield done.to_json().encode() + b"\n"
         finally:
-            door.close()
             shutil.rmtree(parts, ignore_errors=True)
 
 

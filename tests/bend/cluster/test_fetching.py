@@ -45,9 +45,13 @@ def no_warning(message: str) -> None:
     raise AssertionError(message)
 
 
-def num_lent(cluster: Cluster) -> int:
-    """Places that the cluster's desk has lent."""
-    return int(cluster.ray.get(cluster.ray.get_actor("desk-1", "bend").num_lent.remote()))
+def wait_until_nothing_is_lent(cluster: Cluster) -> None:
+    """Until the cluster's desk has all places back."""
+    desk = cluster.ray.get_actor("desk-1", "bend")
+    deadline = time.monotonic() + 60
+    while cluster.ray.get(desk.num_lent.remote()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 class Slow(FakeServer):
@@ -97,7 +101,7 @@ def test_two_workers_share_one_politeness_and_fill_the_local_folder(cluster: Clu
         assert slow.times[-1] - began > 4.9
         assert slow.hits["/robots.txt"] <= 2  # each worker may have asked before the other had told
         assert (summary.num_kept, summary.refused) == (12, {"same-bytes": 1, "not-found": 1})
-        assert num_lent(cluster) == 0
+        wait_until_nothing_is_lent(cluster)
         gather(of_urls(tmp_path / "here", listing, count=40), environ={})
     assert content_of(tmp_path / "there") == content_of(tmp_path / "here")
     assert not (tmp_path / "there" / ".scrape" / "shards").exists()
@@ -129,10 +133,7 @@ def test_a_killed_worker_costs_its_shard_only(
         assert [text[:12] for text in warnings] == ["shard 000001"]
         again = {path for path, hits in server.hits.items() if hits > 1} - {"/robots.txt"}
         assert again <= {f"/media/{n}.jpg" for n in range(4, 8)}
-        deadline = time.monotonic() + 60
-        while num_lent(cluster):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until_nothing_is_lent(cluster)
         monkeypatch.delenv("BEND_FAILPOINT")
         gather(of_urls(tmp_path / "here", listing, count=16), environ={})
     assert content_of(tmp_path / "there") == content_of(tmp_path / "here")
