@@ -37,8 +37,8 @@ def fetching(engine: str, address: str | None, *, num_cpus: int | None = None) -
         return
     from bend.cluster.fetching import Fetching
 
-    with _joined(address, num_cpus) as cluster:
-        yield Fetching(cluster, _warn)
+    with _joined(address, num_cpus) as cluster, contextlib.closing(Fetching(cluster, _warn)) as fetcher:
+        yield fetcher
 
 
 def package_on_engine(engine: str, address: str | None, config: "PackageConfig") -> "PackageReport":

@@ -44,12 +44,19 @@ class Fetching:
         self._cluster = cluster
         self._warn = warn
         self._shard_size = shard_size
+        self._doors: list[DeskDoor] = []
+
+    def close(self) -> None:
+        """Hold nothing at the desk any more."""
+        for door in self._doors:
+            door.close()
 
     def client(self, config: ScrapeConfig) -> PoliteClient:
         """The searching client, which goes through the same door as all workers."""
         ray = self._cluster.ray
-        self._door = DeskDoor(ray, f"search-{uuid.uuid4().hex[:12]}", open_desk(ray, config.client))
-        return PoliteClient(config.client, config.workers, self._door)
+        door = DeskDoor(ray, f"search-{uuid.uuid4().hex[:12]}", open_desk(ray, config.client))
+        self._doors.append(door)
+        return PoliteClient(config.client, config.workers, door)
 
     def crew(
         self, config: ScrapeConfig, client: PoliteClient, folder: ScrapeFolder, obedient: frozenset[str]
@@ -63,7 +70,7 @@ class Fetching:
             is_measured=bool(config.filters),
             num_threads=config.workers,
         )
-        return _ShardCrew(self._cluster, order, folder, self._door, self._warn, self._shard_size)
+        return _ShardCrew(self._cluster, order, folder, self._doors[-1], self._warn, self._shard_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
