@@ -163,13 +163,15 @@ def _credit(origin: Mapping[str, str], num_images: int) -> Credit:
 def _data_of(run: Path) -> Path:
     """The data-set zip that a run was trained on."""
     try:
-        name = json.loads((run / _OPTIONS_NAME).read_bytes())["config"]["data"]
-        data = Path(name)
-    except (ValueError, KeyError, TypeError):
+        options = json.loads((run / _OPTIONS_NAME).read_bytes())
+        typed = Path(options["config"]["data"])  # from wherever the training was started
+        recorded = Path(options.get("data", {}).get("path") or typed)
+        found = [path for path in (recorded, typed) if path.exists()]
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BendError(f"{run / _OPTIONS_NAME}: does not name the data set; give the zip itself") from None
-    if not data.exists():
-        raise BendError(f"{run}: was trained on {data}, which is not there; give the zip itself")
-    return data
+    if not found:
+        raise BendError(f"{run}: was trained on {typed}, which is not there; give the zip itself")
+    return found[0]
 
 
 def _network_of(path: Path) -> Path:

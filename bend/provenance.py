@@ -81,6 +81,8 @@ class Provenance:
         """Read a note back; None where the text is no such note."""
         try:
             record = json.loads(text)
+            if not isinstance(record["command"], str | None):
+                return None
             return cls(
                 version=str(record[KEY]),
                 command=record["command"],
@@ -88,7 +90,7 @@ class Provenance:
                 network_sha256=str(record["network_sha256"]),
                 work=dict(record["work"]),
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def _decisive(self) -> str:
@@ -200,6 +202,6 @@ def _picture_comment(path: Path) -> str:
     try:
         with Image.open(path) as image:
             comment = image.info.get("comment") or image.getexif().get(EXIF_DESCRIPTION, "")
-    except Image.UnidentifiedImageError:
+    except (Image.UnidentifiedImageError, Image.DecompressionBombError):
         return ""
     return comment.decode("ascii", "replace") if isinstance(comment, bytes) else str(comment)

@@ -263,7 +263,8 @@ def _check(command: click.Command, stage: Stage) -> None:
     except click.UsageError as error:
         param = getattr(error, "param", None)
         key = f"{param.name}: " if param is not None else ""
-        raise RecipeError(f"{key}{error.message if param is not None else error.format_message()}") from None
+        reason = (error.message or "is missing") if param is not None else error.format_message()
+        raise RecipeError(f"{key}{reason}") from None
     except (SettingsError, StyleganError) as error:
         raise RecipeError(str(error)) from None
 

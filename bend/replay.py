@@ -134,7 +134,8 @@ def _check_network(note: Provenance, network: str) -> None:
     from bend.render import generator_of
     from stylegan.checkpoint import load_network
 
-    weights = str(note.work.get("render", {}).get("weights", "ema"))
+    render = note.work.get("render")
+    weights = str(render.get("weights", "ema")) if isinstance(render, dict) else "ema"
     if weights_sha256(generator_of(load_network(network), weights)) != note.network_sha256:
         raise RecipeError(
             f"{network} is not the network this was drawn with; name the right one with --network"

@@ -136,7 +136,7 @@ class _Loop:
 
     def run(self) -> TrainSummary:
         self._say_start()
-        with self.team.first_goes_first():  # what it compiles, the others find
+        with self.team.one_a_host_first():  # what it compiles, the others there find
             make_ready(self.plan.device, say=self._log)
         with noted_signals() as received:
             self._snapshot_if_due()
