@@ -83,7 +83,10 @@ class Runner:
         self._warn = warn
         self._on_lost = on_lost
         self._run = uuid.uuid4().hex[:12]
-        self._remote = cluster.ray.remote(max_retries=0, num_cpus=1)(_do)
+        self._failpoint = os.environ.get(VARIABLE)
+        # A failpoint cannot be disarmed: no worker lives to do another shard with it.
+        once = {"max_calls": 1} if self._failpoint else {}
+        self._remote = cluster.ray.remote(max_retries=0, num_cpus=1, **once)(_do)
         self._tasks: dict[Any, _Task] = {}
 
     def in_order(self, shards: Iterable[Shard]) -> Iterator[Shard]:
@@ -116,7 +119,7 @@ class Runner:
             run=self._run,
             attempt=attempt,
             version=__version__,
-            failpoint=os.environ.get(VARIABLE),
+            failpoint=self._failpoint,
         )
         self._tasks[self._remote.remote(task)] = task
 
@@ -175,18 +178,9 @@ def _do(task: _Task) -> None:
         raise ClusterError(
             f"{platform.node()} does not see {task.folder}; --engine ray needs a folder that all machines share"
         )
-    _arm_once(task.failpoint)
+    if task.failpoint is not None:
+        arm(task.failpoint)
     folder = ShardFolder(path=task.folder)
     if not folder.is_done(task.shard.name):
         results = task.job.results(task.shard.items, task.holder)
         folder.write(task.shard.name, results, str(task.attempt))
-
-
-_armed: set[str] = set()
-
-
-def _arm_once(failpoint: str | None) -> None:
-    """Workers do one shard after another, and a failpoint cannot be disarmed."""
-    if failpoint is not None and failpoint not in _armed:
-        _armed.add(failpoint)
-        arm(failpoint)
