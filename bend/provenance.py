@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bend import __version__
 from bend.config import RenderConfig
+from bend.stores.names import spoken, spoken_values
 
 if TYPE_CHECKING:
     from torch import nn
@@ -123,7 +124,10 @@ def describe(
         is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
         work[name] = dataclasses.asdict(value) if is_record else value
     return Provenance(
-        work=work, network=config.network, network_sha256=weights_sha256(network), command=command
+        work=spoken_values(work),
+        network=spoken(config.network),
+        network_sha256=weights_sha256(network),
+        command=command,
     )
 
 

@@ -20,6 +20,8 @@ from bend.options.typed import given_options
 from bend.picture import refuse_existing
 from bend.provenance import Provenance, read_provenance, weights_sha256
 from bend.recipe import Recipe, Stage, write_recipe
+from bend.stores.address import is_address
+from bend.stores.networks import fetch_network
 
 __all__ = ["Replayed", "recipe_of", "replay", "save_recipe"]
 
@@ -56,6 +58,8 @@ def replay(
     refuse_existing(output, force)
     stage = _stage(note)
     options = dict(stage.options)
+    if network is None and is_address(note.network):
+        network = fetch_network(note.network, whole_run=True)
     workplace = Path() if network is not None else _workplace(path, note.network)
     if network is not None:
         options["network"] = network

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from bend.options.shared import force_option, json_option, output_option
+from bend.options.stored import StoreCommand
 
 __all__ = ["grow"]
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"source": "network", "output": "output"})
 @click.argument("source")
 @click.option("--resolution", type=int, required=True, metavar="R", help="A greater power of two.")
 @click.option(

@@ -27,6 +27,7 @@ def test_looks_at_everything_and_changes_nothing(own_cache: Path, monkeypatch: p
         "native ops, cpu",
         "extra onnx",
         "extra ray",
+        "extra remote",
         "cache",
         "working folder",
         "source flickr",
