@@ -1,5 +1,6 @@
 """A real Ray cluster of two workers on loopback, and what was handed to it."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,9 @@ from bend.cluster.shards import Shard
 @pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     """One for all tests that a test process runs here."""
+    handler = signal.getsignal(signal.SIGTERM)
     with joined(None, num_cpus=2) as cluster:
+        assert signal.getsignal(signal.SIGTERM) is handler  # Ray would have its own
         yield cluster
 
 
