@@ -1,6 +1,7 @@
 """`bend scrape` on a real cluster: the local folder, one politeness for all workers, whoever is killed."""
 
 import dataclasses
+import importlib.util
 import os
 import signal
 import subprocess
@@ -19,8 +20,10 @@ from tests.fakes.openverse import FakeOpenverse
 from tests.fakes.server import Answer, FakeServer, Request
 from tests.scrapers.conftest import HURRIED, scrape_config
 
-pytest.importorskip("ray")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray"),
+]
 
 PATIENT = dataclasses.replace(HURRIED, connect_timeout_s=30, read_timeout_s=90, total_timeout_s=120)
 

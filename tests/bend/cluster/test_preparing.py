@@ -1,5 +1,6 @@
 """`bend package` on a real cluster: the local bytes, whoever is killed."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -18,8 +19,10 @@ from stylegan.lock import FileLock
 from tests.bend.prepare.pictures import photos
 from tests.bend.prepare.videos import film
 
-pytest.importorskip("ray")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray"),
+]
 
 
 def config_of(out: Path, *sources: Path, **settings: Any) -> PackageConfig:
