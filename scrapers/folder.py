@@ -130,8 +130,9 @@ def open_folder(path: Path) -> Iterator[ScrapeFolder]:
                     strays=_strays(path),
                 )
             finally:
-                has_files = any(fetched.iterdir()) or manifest_path.stat().st_size > 0
-                is_for_nothing = is_new and not has_files and journal.is_empty
+                with contextlib.suppress(OSError, FolderError):  # what ended the scrape is told, not this
+                    has_files = any(fetched.iterdir()) or manifest_path.stat().st_size > 0
+                    is_for_nothing = is_new and not has_files and journal.is_empty
     finally:
         if is_for_nothing:
             shutil.rmtree(path)

@@ -36,6 +36,7 @@ def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
 @_option("every", float, "Seconds from one frame of a video to the next.", metavar="SECONDS")
 @_option("max_frames", int, "Frames of a video at most, spread over its length.", metavar="N")
 @_option("split", str, "A second zip, OUT-NAME.zip, of that share.", metavar="NAME:SHARE", multiple=True)
+@_option("shard_size", int, "Several zips, OUT-00000-of-00004.zip and so on, of N images each.", metavar="N")
 @_option("seed", int, "Seed of the tiles' places, of the draw and of the split.")
 @_option("workers", int, "Processes; one a core if left out.", metavar="N")
 @_option("background", str, "Colour behind transparency and around fit.")
@@ -85,9 +86,13 @@ def package(
 
 def _check(paths: tuple[Path, ...], as_json: bool) -> int:
     from bend.prepare.progress import reading_bar
-    from stylegan.archive import check_archive
+    from stylegan.archive import check_dataset
 
-    faults = {str(path): check_archive(path, progress=reading_bar("checking")) for path in paths}
+    faults = {
+        str(shard): found
+        for path in paths
+        for shard, found in check_dataset(str(path), progress=reading_bar("checking")).items()
+    }
     if as_json:
         click.echo(json.dumps({path: list(map(dataclasses.asdict, found)) for path, found in faults.items()}))
     else:

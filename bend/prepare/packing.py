@@ -24,6 +24,7 @@ from bend.prepare.labels import Labels, label_pictures
 from bend.prepare.parallel import map_in_order
 from bend.prepare.pieces import Prepared
 from bend.prepare.report import PackageReport
+from bend.prepare.shard_writer import shards_there
 from bend.prepare.shelves import Job, Shelves
 from stylegan.atomic import temporary_name
 
@@ -51,7 +52,7 @@ def package(config: PackageConfig, preparer: Preparer | None = None) -> PackageR
         ArchiveError, OSError: a zip cannot be written.
     """
     for out in config.outs:
-        _refuse_out(out, force=config.force)
+        _refuse_out(out, config)
     plan = discover(config.sources)
     labels = label_pictures(plan.pictures, from_folders=config.labels_from_folders)
     report = _open_report(config, plan, labels)
@@ -61,11 +62,13 @@ def package(config: PackageConfig, preparer: Preparer | None = None) -> PackageR
     return report
 
 
-def _refuse_out(out: Path, *, force: bool) -> None:
+def _refuse_out(out: Path, config: PackageConfig) -> None:
     if out.is_dir():
         raise PackageError(f"{out}: is a folder; give the zip a name, such as {out / 'data.zip'}")
-    if out.exists() and not force:
-        raise PackageError(f"{out}: exists already; use --force to replace it")
+    is_sharded = config.shard_size is not None
+    there = shards_there(out) if is_sharded else [out] if out.exists() else []
+    if there and not config.force:
+        raise PackageError(f"{there[0]}: exists already; use --force to replace it")
 
 
 def _open_report(config: PackageConfig, plan: Plan, labels: Labels) -> PackageReport:

@@ -26,6 +26,7 @@ from bend.prepare.tiles import choose_tiles, side_range
 from stylegan.archive import encode_png
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
+from stylegan.archive.tar_shard import TarMembers, is_tar
 
 __all__ = ["FrameFile", "Piece", "Prepared", "make_pieces", "prepare"]
 
@@ -127,9 +128,9 @@ def _open(source: SourcePicture) -> BinaryIO:
 
 
 @lru_cache(maxsize=4)
-def _container(path: Path, mtime_ns: int) -> Container:
-    """The open zip; the time of its last change is part of the key, so that a new file is opened anew."""
-    return Container(path)
+def _container(path: Path, mtime_ns: int) -> Container | TarMembers:
+    """The open zip or tar; the time of its last change is part of the key, so that a new file is opened anew."""
+    return TarMembers(path) if is_tar(path) else Container(path)
 
 
 def _scale_for(config: PackageConfig) -> Callable[[tuple[int, int]], float]:
