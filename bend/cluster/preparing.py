@@ -98,7 +98,13 @@ def _plan(queue: Sequence[Job], config: PackageConfig, shard_size: int) -> list[
     # What has no say in what becomes of a picture is left out, so that another zip name is no other work.
     settings = repr(
         dataclasses.replace(
-            config, sources=(Path(),), out=Path("out"), force=False, workers=None, max_images=None
+            config,
+            sources=(Path(),),
+            out=Path("out"),
+            force=False,
+            workers=None,
+            max_images=None,
+            shard_size=None,
         )
     )
     runs: list[list[SourcePicture]] = [[]]
