@@ -1,10 +1,16 @@
 """What all tests share: nobody's own config file or cache is used, and the native operations serve where asked for."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Before any test module is imported: one that draws at once must not load what the person at the machine built."""
+    os.environ["BEND_NATIVE"] = "0"
 
 
 @pytest.fixture(scope="session", autouse=True)
