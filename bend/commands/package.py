@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bend.options.cluster import engine_options
 from bend.options.records import default_of, usage_errors
 from bend.options.shared import force_option, json_option
 from bend.options.stored import StoreCommand
@@ -45,6 +46,7 @@ def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
 @_option("min_size", int, "Refuse smaller pictures; half the resolution if left out.", metavar="PX")
 @_option("min_aspect", float, "Refuse pictures that are narrower: width over height.", metavar="RATIO")
 @_option("max_aspect", float, "Refuse pictures that are wider: width over height.", metavar="RATIO")
+@engine_options
 @force_option
 @click.option("--check", is_flag=True, help="Read zips as a trainer would, and name every fault.")
 @json_option
@@ -56,6 +58,8 @@ def package(
     out: Path | None,
     resolution: int | None,
     animated: str | None,
+    engine: str,
+    address: str | None,
     check: bool,
     as_json: bool,
     **settings: Any,
@@ -70,13 +74,13 @@ def package(
         ctx.exit(_check(sources, as_json))
     if out is None or resolution is None:
         raise click.UsageError("-o OUT.zip and --resolution PX are needed (or --check to check a zip).")
-    from bend import prepare
+    from bend.engines import package_on_engine
 
     with usage_errors():
         config = PackageConfig(
             sources=sources, out=out, resolution=resolution, animated=animated == "first", **settings
         )
-    report = prepare.package(config)
+    report = package_on_engine(engine, address, config)
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(report.lines()))
 
 

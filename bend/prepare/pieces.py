@@ -28,7 +28,7 @@ from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
 from stylegan.archive.tar_shard import TarMembers, is_tar
 
-__all__ = ["Piece", "Prepared", "make_pieces", "prepare"]
+__all__ = ["FrameFile", "Piece", "Prepared", "make_pieces", "prepare"]
 
 MAX_FILE_BYTES = 512 * 2**20
 
@@ -41,6 +41,17 @@ class Piece:
     """Uncompressed PNG, as `stylegan.archive.encode_png` makes them."""
     box: Box
     """What it shows: left, top, right, bottom in pixels of the upright source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameFile:
+    """Where the frames of a video lie; see `bend.prepare.records`."""
+
+    path: Path
+    start: int = 0
+    """Offset of the first, in bytes; the last ends with the file."""
+    is_passing: bool = True
+    """The file is only for them, and goes once they are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +71,8 @@ class Prepared:
     """Difference hash; None where nobody asks."""
     time_s: float | None = None
     """Of a frame: seconds after the video's first."""
-    frames: Path | None = None
-    """Of a video: where its frames lie, to be read by `bend.prepare.films.read_frames`."""
+    frames: FrameFile | None = None
+    """Of a video: where its frames lie, to be read by `bend.prepare.records.read_frames`."""
     all_looks: tuple[int, ...] = ()
     """Of a video: its frames' `looks`."""
     failure: OSError | None = None

@@ -15,9 +15,9 @@ from bend.errors import PackageError
 from bend.prepare.config import PackageConfig
 from bend.prepare.dedupe import Seen
 from bend.prepare.discover import SourcePicture
-from bend.prepare.films import read_frames
 from bend.prepare.pieces import Piece, Prepared
 from bend.prepare.progress import reading_bar
+from bend.prepare.records import read_frames
 from bend.prepare.report import PackageReport, SplitOff
 from bend.prepare.shard_writer import ShardWriter
 from bend.prepare.split import Splitter
