@@ -42,6 +42,7 @@ class SynthesisBlock(nn.Module):
         is_last: the last block always has a torgb.
         architecture: `skip`, `orig` or `resnet`.
         use_fp16: run in half precision where the device has it, see `stylegan.precision`.
+        is_near_image: see `SynthesisLayer`.
     """
 
     resample_filter: Tensor
@@ -61,6 +62,7 @@ class SynthesisBlock(nn.Module):
         activation: str = "lrelu",
         use_noise: bool = True,
         use_fp16: bool = False,
+        is_near_image: bool = False,
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
@@ -85,6 +87,7 @@ class SynthesisBlock(nn.Module):
                 activation=activation,
                 resample_filter=resample_filter,
                 conv_clamp=conv_clamp,
+                is_near_image=is_near_image,
             )
 
         if in_channels == 0:
@@ -218,6 +221,7 @@ class SynthesisNetwork(nn.Module):
                 activation=activation,
                 use_noise=use_noise,
                 use_fp16=res >= first_half_res,
+                is_near_image=2 * res >= img_resolution,
             )
             self.num_ws += block.num_conv + (block.num_torgb if res == img_resolution else 0)
             setattr(self, f"b{res}", block)
