@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stylegan import inference
 from stylegan.draws import NormalSource
 from stylegan.layers import (
     DEFAULT_FILTER,
@@ -255,6 +256,7 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"ws must have shape [N, {self.num_ws}, {self.w_dim}], not {tuple(ws.shape)}")
         if noise_mode not in ("random", "const", "none"):
             raise ValueError(f"unknown noise mode {noise_mode!r}; known: random, const, none")
+        inference.make_ready(self.blocks(), ws)
         ws = self.tap_ws(ws.to(next(self.parameters()).dtype))
         x: Tensor | None = None
         img: Tensor | None = None
