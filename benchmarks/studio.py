@@ -1,30 +1,38 @@
 """How the studio feels: frames a second while the point is dragged, gesture to picture, memory, the page's weight.
 
-    python benchmarks/studio.py [--seconds 20] [--minutes 0] [--network faces64]
+    python benchmarks/studio.py [--seconds 20] [--frames 0] [--page 0] [--network faces64]
 
 A player without a browser drags the point over the map at 60 gestures a second, over a real socket to a real server on
-loopback, and acknowledges frames as the page does. With `--minutes` it then plays a scripted session (drags, bends that
-come and go, the dial, presets of chance) for so long and says how the server's memory went. Linux only, for the memory.
+loopback, and acknowledges frames as the page does. With `--frames` it then plays a scripted session of so many frames,
+as fast as they come: drags, bends that come and go, rolls; with `--page` a headless Chromium does the same on the page
+itself, undoing what it did. Both say how memory went, as a straight line through what was read after the first fifth.
+Linux only, for the memory.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
 STATIC = Path(__file__).resolve().parent.parent / "bend" / "studio" / "static"
 GESTURES_A_SECOND = 60
+TURN_FRAMES = 30
+CHUNK_FRAMES = 250
 BENDS = [
     ("rotate", ["25"]),
     ("swirl", ["lfo(sine,0..90,2s)"]),
@@ -32,43 +40,62 @@ BENDS = [
     ("perturb", ["0.2", "1"]),
     ("fold", []),
 ]
+PLAY_PAGE = """async (frames) => {
+    const { store, connection } = bendStudio;
+    const chips = [...document.querySelectorAll(".palette .chip")];
+    const roll = [...document.querySelectorAll("button")].find((button) => button.textContent === "Roll");
+    const began = performance.now(), first = connection.frames, lags = [];
+    let num = 0;
+    while (connection.frames < first + frames) {
+        await new Promise(requestAnimationFrame);
+        const t = performance.now() / 2500;
+        store.change((patch) => Object.assign(patch.place, { x: t % 1, y: (t * 0.37) % 1, to: null, share: 0 }));
+        lags.push(connection.lag);
+        num += 1;
+        if (num % 60 === 20) chips[Math.floor(Math.random() * chips.length)].click();
+        if (num % 60 === 50) { store.undo(); store.undo(); }
+        if (num % 240 === 0) roll?.click();
+    }
+    lags.sort((a, b) => a - b);
+    return { rate: ((connection.frames - first) * 1000) / (performance.now() - began), lag: lags[lags.length >> 1] };
+}"""
 
 
 def main() -> None:
     """Start a studio, play it, and print what came of it."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--seconds", type=float, default=20.0, help="of dragging")
-    options.add_argument("--minutes", type=float, default=0.0, help="of the scripted session")
+    options.add_argument("--frames", type=int, default=0, help="of the session over the socket")
+    options.add_argument("--page", type=int, default=0, help="frames of the session on the page")
     options.add_argument("--network", default="faces64")
     options.add_argument(
         "--threads", default="", help="OMP_NUM_THREADS of the server; its own choice if left out"
     )
     asked = options.parse_args()
-    weight = sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file())
-    print(f"page: {weight / 1000:.1f} kB in {sum(path.is_file() for path in STATIC.rglob('*'))} files")
+    files = [path for path in STATIC.rglob("*") if path.is_file()]
+    print(f"page: {sum(path.stat().st_size for path in files) / 1000:.1f} kB in {len(files)} files")
+    with studio(asked.network, asked.threads) as (address, pid):
+        asyncio.run(play(address, asked, pid))
+        if asked.page:
+            play_page(address, asked.page, pid)
+
+
+@contextlib.contextmanager
+def studio(network: str, threads: str) -> Iterator[tuple[str, int]]:
+    """A server; gives its address with the token, and its process."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [
-            "studio",
-            "--network",
-            asked.network,
-            "--port",
-            "0",
-            "--no-open",
-            "-o",
-            folder,
-            "--runs",
-            f"{folder}/runs",
-        ]
-        environment = os.environ | ({"OMP_NUM_THREADS": asked.threads} if asked.threads else {})
+        words = ["studio", "--network", network, "--port", "0", "--no-open", "-o", folder]
+        words += ["--runs", f"{folder}/runs"]
+        environment = os.environ | ({"OMP_NUM_THREADS": threads} if threads else {})
         command = [sys.executable, "-u", "-c", "from bend.cli import main; main()", *words]
         server = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
         )
         try:
             assert server.stdout is not None
-            found = re.search(r"http://(\S+)/\?token=(\S+)", server.stdout.readline())
+            found = re.search(r"http://\S+", server.stdout.readline())
             assert found is not None
-            asyncio.run(play(f"ws://{found[1]}/live?token={found[2]}", asked, server.pid))
+            yield found[0], server.pid
         finally:
             server.terminate()
             server.wait(timeout=60)
@@ -76,30 +103,31 @@ def main() -> None:
 
 async def play(address: str, asked: argparse.Namespace, pid: int) -> None:
     """Drag, then play the script."""
-    async with connect(address, max_size=None) as socket:
+    async with connect(
+        address.replace("http:", "ws:").replace("/?token", "/live?token"), max_size=None
+    ) as socket:
         patch: dict[str, Any] = {"network": Path(asked.network).name, "place": {"x": 0.0, "y": 0.0}}
         await drag(socket, patch, 3.0)  # the first frames also set things up
-        lags, frames, seconds = await drag(socket, patch, asked.seconds)
+        lags, seconds = await drag(socket, patch, asked.seconds)
         lags.sort()
         print(
-            f"dragging: {frames / seconds:.1f} frames/s; gesture to picture: median {statistics.median(lags):.0f} ms, "
-            f"95 % under {lags[int(0.95 * len(lags))]:.0f} ms"
+            f"dragging: {len(lags) / seconds:.1f} frames/s; gesture to picture: "
+            f"median {statistics.median(lags):.0f} ms, 95 % under {lags[int(0.95 * len(lags))]:.0f} ms"
         )
-        if asked.minutes:
-            await session(socket, patch, asked.minutes * 60, pid)
+        if asked.frames:
+            await session(socket, patch, asked.frames, pid)
 
 
 async def drag(
-    socket: ClientConnection, patch: dict[str, Any], seconds: float
-) -> tuple[list[float], int, float]:
-    """Move the point; gives milliseconds from each shown gesture to its picture, frames, and seconds."""
+    socket: ClientConnection, patch: dict[str, Any], seconds: float, frames: int | None = None
+) -> tuple[list[float], float]:
+    """Move the point for so long or so many frames; gives ms from gesture to picture, one a frame, and seconds."""
     sent: dict[int, float] = {}
     lags: list[float] = []
     began = time.monotonic()
 
-    async def listen() -> int:
-        frames = 0
-        while True:
+    async def listen() -> None:
+        while time.monotonic() - began < seconds and (frames is None or len(lags) < frames):
             data = await socket.recv()
             if isinstance(data, str):
                 continue
@@ -110,9 +138,6 @@ async def drag(
             await socket.send(json.dumps({"do": "shown", "number": meta["number"]}))
             if meta["gesture"] in sent:
                 lags.append((time.monotonic() - sent[meta["gesture"]]) * 1000)
-                frames += 1
-            if time.monotonic() - began > seconds:
-                return frames
 
     listening = asyncio.create_task(listen())
     number = int(time.monotonic() * 1000)
@@ -123,41 +148,79 @@ async def drag(
         sent[number] = time.monotonic()
         await socket.send(json.dumps({"do": "play", "patch": patch, "gesture": number}))
         await asyncio.sleep(1 / GESTURES_A_SECOND)
-    return lags, listening.result(), time.monotonic() - began
+    listening.result()
+    return lags, time.monotonic() - began
 
 
-async def session(socket: ClientConnection, patch: dict[str, Any], seconds: float, pid: int) -> None:
-    """Play by script, and say how memory went from the first tenth to the last."""
+async def session(socket: ClientConnection, patch: dict[str, Any], frames: int, pid: int) -> None:
+    """Play by script, turn by turn, and say how the server's memory went."""
     dice, began = random.Random(0), time.monotonic()
-    readings: list[float] = []
-    while time.monotonic() - began < seconds:
-        chosen = dice.sample(BENDS, dice.randrange(3))
+    readings: list[tuple[float, float]] = []
+    turns = max(frames // TURN_FRAMES, 10)
+    for turn in range(turns):
         patch["modules"] = [
             {
-                "key": f"{name}-{time.monotonic_ns()}",
+                "key": f"{name}-{turn}",
                 "name": name,
                 "values": values,
                 "tap": f"b{dice.choice([8, 16, 32])}.conv1",
             }
-            for name, values in chosen
+            for name, values in dice.sample(BENDS, dice.randrange(3))
         ]
         patch["trunc"] = dice.choice(["1", "0.7", "lfo(sine,0.3..1,3s)"])
         patch["place"]["seeds"] = [dice.randrange(1000) for _ in range(3)]
-        if dice.random() < 0.2:
-            await socket.send(json.dumps({"do": "roll", "num": 2, "seed": dice.randrange(1000)}))
-        await socket.send(
-            json.dumps({"do": "watch", "taps": dice.choice([[], ["b8.conv1", "b16.conv1", "b32.conv1"]])})
-        )
-        await drag(socket, patch, 2.0)
-        readings.append(resident_mb(pid))
-    tenth = max(len(readings) // 10, 1)
-    first, last = (
-        statistics.mean(readings[tenth : 2 * tenth] or readings[:1]),
-        statistics.mean(readings[-tenth:]),
-    )
+        watched = dice.choice([[], ["b8.conv1", "b16.conv1", "b32.conv1"]])
+        await socket.send(json.dumps({"do": "watch", "taps": watched}))
+        await drag(socket, patch, 60.0, TURN_FRAMES)
+        await socket.send(json.dumps({"do": "roll", "num": 1, "seed": turn}))
+        await finished(socket)
+        readings.append(((turn + 1) * TURN_FRAMES, resident_mb(pid)))
     print(
-        f"session of {seconds / 60:.1f} minutes: {first:.0f} MB near its beginning, {last:.0f} MB at its end"
+        f"session over the socket, {time.monotonic() - began:.0f} s: {turns * TURN_FRAMES} frames, {turns} racks, "
+        f"{turns} rolls; the server {trend(readings)}"
     )
+
+
+async def finished(socket: ClientConnection) -> None:
+    """Wait until the roll is over; pages that do not say what they have shown get no more frames meanwhile."""
+    while True:
+        data = await socket.recv()
+        if isinstance(data, str) and json.loads(data)["kind"] == "finished":
+            return
+
+
+def play_page(address: str, frames: int, pid: int) -> None:
+    """Play the page itself in headless Chromium, and say how its memory and the server's went."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(address)
+        page.wait_for_selector(".meter:not(:empty)")
+        inside = page.context.new_cdp_session(page)
+        heap: list[tuple[float, float]] = []
+        resident: list[tuple[float, float]] = []
+        seen: list[dict[str, float]] = []
+        for done in range(CHUNK_FRAMES, frames + 1, CHUNK_FRAMES):
+            seen.append(page.evaluate(PLAY_PAGE, CHUNK_FRAMES))
+            inside.send("HeapProfiler.collectGarbage")
+            heap.append((done, inside.send("Runtime.getHeapUsage")["usedSize"] / 2**20))
+            resident.append((done, resident_mb(pid)))
+        nodes = page.evaluate("document.querySelectorAll('*').length")
+        browser.close()
+    rate, lag = (statistics.median(one[name] for one in seen) for name in ("rate", "lag"))
+    print(
+        f"session on the page: {frames} frames, {rate:.1f} a second, gesture to picture {lag:.0f} ms; the page's heap "
+        f"{trend(heap)}, {nodes} elements; the server {trend(resident)}"
+    )
+
+
+def trend(readings: list[tuple[float, float]]) -> str:
+    """From where to where, and how steeply, of (frames, MB)."""
+    later = np.asarray(readings[len(readings) // 5 :])
+    slope = np.polyfit(later[:, 0], later[:, 1], 1)[0] * 1000 if len(later) > 1 else 0.0
+    return f"from {later[0, 1]:.1f} to {later[-1, 1]:.1f} MB, {slope:+.2f} MB in 1000 frames"
 
 
 def resident_mb(pid: int) -> float:

@@ -15,6 +15,10 @@ from pathlib import Path
 
 from bend.errors import BendError
 from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
+from bend.stores.address import is_address, parse_address
+from bend.stores.fetching import fetch_file
+from bend.stores.marker import data_address
+from bend.stores.networks import fetch_options
 from scrapers.licences import family_of, is_no_derivatives, is_non_commercial, normalise
 from scrapers.source import credit_line
 
@@ -162,14 +166,18 @@ def _credit(origin: Mapping[str, str], num_images: int) -> Credit:
 
 def _data_of(run: Path) -> Path:
     """The data-set zip that a run was trained on."""
+    if address := data_address(run):
+        return fetch_file(parse_address(address))
     try:
-        name = json.loads((run / _OPTIONS_NAME).read_bytes())["config"]["data"]
-        data = Path(name)
-    except (ValueError, KeyError, TypeError):
+        options = json.loads((run / _OPTIONS_NAME).read_bytes())
+        typed = Path(options["config"]["data"])  # from wherever the training was started
+        recorded = Path(options.get("data", {}).get("path") or typed)
+        found = [path for path in (recorded, typed) if path.exists()]
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BendError(f"{run / _OPTIONS_NAME}: does not name the data set; give the zip itself") from None
-    if not data.exists():
-        raise BendError(f"{run}: was trained on {data}, which is not there; give the zip itself")
-    return data
+    if not found:
+        raise BendError(f"{run}: was trained on {typed}, which is not there; give the zip itself")
+    return found[0]
 
 
 def _network_of(path: Path) -> Path:
@@ -183,6 +191,9 @@ def _network_of(path: Path) -> Path:
         raise BendError(
             f"{path}: no data set, and no picture rendered by bend; give a folder, a zip or a run"
         )
+    named = note.network.rpartition("@")[0] or note.network
+    if is_address(named):
+        return fetch_options(parse_address(named))
     network = Path(note.network.partition("@")[0])
     run = network.parent if network.is_file() else network
     if not (run / _OPTIONS_NAME).is_file():

@@ -24,6 +24,7 @@ import numpy as np
 
 from bend import sound
 from bend.errors import SettingsError
+from bend.number import fault_of
 
 __all__ = [
     "FUNCTIONS",
@@ -286,8 +287,8 @@ def _number(text: str) -> float:
 
 
 def _finite(value: float, text: str) -> float:
-    if not math.isfinite(value):
-        raise SettingsError(f"{text.strip()!r} is not finite; give a number")
+    if fault := fault_of(value):
+        raise SettingsError(f"{text.strip()!r} {fault}; give another number")
     return float(value)
 
 

@@ -76,6 +76,7 @@ def main() -> None:
         is_terminated = isinstance(aborted.__cause__, Terminated)
         sys.exit(_say("terminated", 143) if is_terminated else _say("interrupted", 130))
     except click.ClickException as error:
+        ranks.leave_word(error.format_message())
         error.show()
         sys.exit(error.exit_code)
     except Terminated:
@@ -88,6 +89,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("BEND_DEBUG") or (line := _one_line(error)) is None:
             raise
+        ranks.leave_word(line)
         sys.exit(_say(line, 1))
 
 

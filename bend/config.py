@@ -5,11 +5,11 @@ Defaults live here and nowhere else; the command line reads them through `bend.o
 records itself. Nothing here knows torch, so that `bend render --help` stays quick.
 """
 
-import math
 import re
 from dataclasses import dataclass
 
 from bend.errors import SettingsError
+from bend.number import fault_of
 
 __all__ = [
     "DEVICES",
@@ -106,7 +106,8 @@ class RenderConfig:
 
             parse(self.trunc)
         else:
-            _refuse(not math.isfinite(self.trunc), f"trunc {self.trunc} is not finite; 1 leaves w as it is")
+            fault = fault_of(self.trunc)
+            _refuse(fault is not None, f"trunc {self.trunc} {fault}; 1 leaves w as it is")
         _at_least("trunc_cutoff", self.trunc_cutoff, 0)
         _at_least("class_index", self.class_index, 0)
         _at_least("scale", self.scale, 1)
@@ -190,7 +191,8 @@ class FilmConfig:
             not 0 < self.fps <= 240, f"fps {self.fps} is out of range; more than 0 and at most 240 it may be"
         )
         _refuse(
-            not 0 < self.seconds <= 86_400, f"seconds {self.seconds} is out of range; at most a day it may be"
+            not 0 < self.seconds <= 86_400,
+            f"seconds {self.seconds} is out of range; above 0 and up to a day it may be",
         )
         _refuse(not 0 <= self.crf <= 51, f"crf {self.crf} is out of range; 0 (lossless) to 51 it may be")
         _refuse(
@@ -265,7 +267,8 @@ class TruncationConfig:
 
     def __post_init__(self) -> None:
         for psi in (self.psi_from, self.psi_to):
-            _refuse(not math.isfinite(psi), f"psi {psi} is not finite; 1 leaves w as it is")
+            fault = fault_of(psi)
+            _refuse(fault is not None, f"psi {psi} {fault}; 1 leaves w as it is")
         _refuse(not 1 <= self.steps <= 1000, f"steps {self.steps} is out of range; 1 to 1000 it may be")
 
 

@@ -28,6 +28,7 @@ _MODULES_OF_EXTRAS = {
     "tensorboard": ("tensorboard",),
     "metrics": ("lpips",),
     "onnx": ("onnx", "onnxruntime"),
+    "remote": ("fsspec", "s3fs"),
 }
 # As torch names them: vectors, and what makes half precision pay.
 _CPU_FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16")

@@ -8,7 +8,8 @@
     ├── RecipeError     a recipe that cannot be read, or a picture that cannot be made again from its note
     ├── RenderError     a picture or film that cannot be rendered or written
     ├── ScoreError      a run that cannot be scored
-    └── SettingsError   settings that contradict one another or the network (also a ValueError)
+    ├── SettingsError   settings that contradict one another or the network (also a ValueError)
+    └── StoreError      an address on an object store that cannot be read or written
 
 `stylegan.errors` and `scrapers.errors` hold the hierarchies of the layers below; `bend.cli` alone turns any of
 them into one line on stderr.
@@ -58,3 +59,7 @@ class ScoreError(BendError):
 
 class SettingsError(BendError, ValueError):
     """Settings that contradict one another or the network."""
+
+
+class StoreError(BendError):
+    """An address on an object store that cannot be read or written."""

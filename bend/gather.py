@@ -5,8 +5,9 @@ Searching, fetching and judging are `scrapers`'; this module joins them to a ter
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from scrapers.manifest import Entry
 from scrapers.source import ImageRef, SourceInfo
 from scrapers.sources import SOURCES, info_of
 
-__all__ = ["Gathered", "describe_sources", "plan_scrape", "plan_zip", "run_dry", "run_scrape"]
+__all__ = ["Gathered", "describe_sources", "dry_record", "plan_scrape", "plan_zip", "run_dry", "run_scrape"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +78,8 @@ def plan_scrape(
         ValueError: something cannot be meant.
     """
     names = _names(sources)
-    files = [query for query in queries if Path(query).exists() and not set(names) & {"urls", "folder"}]
-    if files:
+    files = [query for query in queries if _is_path(query)]
+    if files and not set(names) & {"urls", "folder"}:
         raise ValueError(f"{files[0]} is a file or folder; --source urls or --source folder takes it")
     client = ClientConfig(
         product=f"bend/{__version__}",
@@ -97,6 +98,12 @@ def plan_scrape(
     )
 
 
+def _is_path(query: str) -> bool:
+    """Whether a file or folder is meant. A word may be a folder's name too: `bend scrape rocks -o rocks`, run again."""
+    is_word = Path(query).name == query
+    return os.path.isfile(query) or (os.path.isdir(query) and not is_word)  # noqa: PTH112, PTH113 - any text will do
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -105,11 +112,16 @@ def plan_zip(folder: Path, out: Path, resolution: int, *, force: bool) -> Packag
     """The packaging that is to follow; what cannot work is refused before hours of scraping.
 
     Raises:
-        PackageError: a value makes no sense, or the zip is there already.
+        ValueError: a value makes no sense.
+        PackageError: the zip is there already.
     """
+    try:
+        config = PackageConfig(sources=(folder,), out=out, resolution=resolution, force=force)
+    except PackageError as error:
+        raise ValueError(str(error)) from None
     if out.exists() and not force:
         raise PackageError(f"{out}: is there already; choose another --zip, or --force to replace it")
-    return PackageConfig(sources=(folder,), out=out, resolution=resolution, force=force)
+    return config
 
 
 def run_dry(config: ScrapeConfig) -> Iterator[str]:
@@ -118,15 +130,32 @@ def run_dry(config: ScrapeConfig) -> Iterator[str]:
     Raises:
         SourceError: no source answers.
     """
-    num_refs = num_refused = 0
+    num_refs = 0
+    refused: Counter[str] = Counter()
     for found in preview(config, warn=_warn):
         if isinstance(found, ImageRef):
             num_refs += 1
             size = f"{found.width}x{found.height}" if found.width and found.height else "?"
             yield f"{found.source}  {found.license}  {size}  {found.page_url or found.image_url}  {found.title or ''}"
         else:
-            num_refused += 1
-    yield f"would fetch {num_refs:,} pictures into {config.out}; {num_refused:,} refused unseen"
+            refused[found.reason or ""] += 1
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in refused.most_common())
+    told = f"{refused.total():,} refused unseen{f': {reasons}' if refused else ''}"
+    yield f"would fetch {num_refs:,} pictures into {config.out}; {told}"
+
+
+def dry_record(config: ScrapeConfig) -> dict[str, Any]:
+    """The same for a program: every picture that would be fetched, and the refused ones by reason.
+
+    Raises:
+        SourceError: no source answers.
+    """
+    found = list(preview(config, warn=_warn))
+    return {
+        "out": str(config.out),
+        "pictures": [asdict(one) for one in found if isinstance(one, ImageRef)],
+        "refused": dict(Counter(one.reason for one in found if isinstance(one, Entry))),
+    }
 
 
 def describe_sources(as_json: bool, environ: Mapping[str, str] | None = None) -> list[Any]:

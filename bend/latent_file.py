@@ -21,6 +21,7 @@ __all__ = ["LatentFile", "read_arrays", "read_latents", "write_latents"]
 Floats: TypeAlias = NDArray[np.float64]
 
 _KINDS = ("ws", "w", "z")
+_MOST_BYTES = 256 << 20  # a hundred thousand w, or some thousands of w+
 _EXAMPLE = "a file of `bend project`, or numpy.savez(FILE, w=…) with w [K, w_dim] or ws [K, num_ws, w_dim]"
 
 
@@ -87,6 +88,9 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.lib.npyio.NpzFile):
             with loaded:
+                assert loaded.zip is not None
+                if sum(member.file_size for member in loaded.zip.infolist()) > _MOST_BYTES:
+                    raise ValueError(f"more than {_MOST_BYTES >> 20} MB of arrays")
                 return {name: loaded[name] for name in loaded.files}
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file; give {_EXAMPLE}") from None

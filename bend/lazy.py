@@ -1,11 +1,15 @@
 """A Click group that imports its commands when they are called, so that help needs neither torch nor Pillow."""
 
 import importlib
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-__all__ = ["LazyGroup"]
+from bend.stores.address import is_address
+
+__all__ = ["LazyGroup", "refuse_addresses"]
 
 
 class LazyGroup(click.Group):
@@ -26,6 +30,28 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group):
+            refuse_addresses(command, rest)
+        return name, command, rest
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in self.table.items()])
+
+
+def refuse_addresses(command: click.Command, words: Sequence[str]) -> None:
+    """Refuse addresses on object stores for a command that would take them for paths.
+
+    Raises:
+        click.UsageError: there is one, and the command is not one that knows them (`bend.options.stored`).
+    """
+    if getattr(command, "takes_addresses", False):
+        return
+    for word in words:
+        value = re.sub(r"^(--[a-z-]+=|-[a-z])", "", word)
+        if is_address(value):
+            raise click.UsageError(f"{value}: this command works on local files alone; copy them here first.")

@@ -6,11 +6,13 @@ that of each feature of each layer. Layers are counted from 1, the convolution o
 here. Text in, text out: whether a network has the layer is found out where bends are opened.
 """
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bend.errors import SettingsError
+from bend.number import GREATEST
 
 __all__ = ["expand", "layer_name", "read_transforms"]
 
@@ -81,19 +83,21 @@ def layer_name(layer: Any) -> str:
         SettingsError: no whole number from 1 to 17.
     """
     if type(layer) is not int or not 1 <= layer <= _DEEPEST:
-        raise SettingsError(f"layer {layer!r} is no layer; they are counted from 1 to {_DEEPEST}")
+        raise SettingsError(f"layer {reprlib.repr(layer)} is no layer; they are counted from 1 to {_DEEPEST}")
     return f"b{4 << (layer // 2)}.conv{layer % 2}"
 
 
 def _bend(transform: Any, members: Any) -> str:
     if not isinstance(transform, Mapping):
-        raise SettingsError(f"{transform!r} is no transform; it has layer, transform, params and features")
+        raise SettingsError(
+            f"{reprlib.repr(transform)} is no transform; it has layer, transform, params and features"
+        )
     theirs = transform.get("transform")
-    if theirs not in _NAMES:
-        raise SettingsError(f"{theirs!r} is unknown; known are {', '.join(_NAMES)}")
+    if not isinstance(theirs, str) or theirs not in _NAMES:
+        raise SettingsError(f"{reprlib.repr(theirs)} is unknown; known are {', '.join(_NAMES)}")
     params = transform.get("params") or []
     if not isinstance(params, list) or not all(_is_number(param) for param in params):
-        raise SettingsError(f"params {params!r} are no list of numbers")
+        raise SettingsError(f"params {reprlib.repr(params)} are no list of numbers")
     numbers = ",".join(f"{param:g}" for param in params)
     what = f"{_NAMES[theirs]}:{numbers}" if numbers else _NAMES[theirs]
     return f"{what}@{layer_name(transform.get('layer'))}{_features(transform, members)}"
@@ -111,7 +115,8 @@ def _features(transform: Mapping[str, Any], members: Any) -> str:
             return f"/cluster={param}"
         return f"/channels={_members(members, transform['layer'], param)}"
     raise SettingsError(
-        f"features {kind!r} with feature-param {param!r}: write all, random with a share, or cluster with a number"
+        f"features {reprlib.repr(kind)} with feature-param {reprlib.repr(param)}: write all, random with a share, "
+        "or cluster with a number"
     )
 
 
@@ -129,7 +134,7 @@ def _members(clusters: Any, layer: int, number: int) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= GREATEST
 
 
 def _load(path: Path) -> Any:
@@ -139,6 +144,6 @@ def _load(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; check its name") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: is no YAML that can be read ({reason:.120}); mend it") from None

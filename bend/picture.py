@@ -123,7 +123,7 @@ def refuse_existing(path: Path, force: bool) -> None:
         RenderError: `path` exists and nobody said `--force`.
     """
     if path.exists() and not force:
-        raise RenderError(f"{path} exists; give another -o, or --force to write over it")
+        raise RenderError(f"{path} exists; give another name, or --force to write over it")
 
 
 def missing(wanted: Mapping[Path, tuple[Name, Provenance]], force: bool) -> list[Name]:

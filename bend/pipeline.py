@@ -16,6 +16,7 @@ from typing import Any
 from bend.bundled import sample_folder
 from bend.errors import RecipeError
 from bend.recipe import Recipe, Stage
+from bend.stores.address import is_address
 from stylegan.atomic import write_atomic
 
 __all__ = ["Outcome", "run_recipe"]
@@ -67,12 +68,13 @@ def run_recipe(
         What became of each stage.
 
     Raises:
-        RecipeError: a stage uses `{finetune}` and none came before.
+        RecipeError: a stage uses `{finetune}` and none came before, or writes to an address.
         click.exceptions.Exit: a stage ended itself, with its exit status.
         BendError, StyleganError, ScrapersError, OSError: a stage failed; those before it are kept.
     """
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"{folder} is a file; give another folder with -o")
+    _refuse_remote_outputs(recipe)
     beside = beside.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(folder):
@@ -91,6 +93,15 @@ def run_recipe(
                 done.append(key)
                 write_atomic(Path(_JOURNAL), json.dumps({"done": done}))
             yield Outcome(number=number, do=stage.do, output=step.output, skipped=skipped)
+
+
+def _refuse_remote_outputs(recipe: Recipe) -> None:
+    for stage in recipe.stages:
+        for name in ("output", "out"):
+            if is_address(stage.options.get(name)):
+                raise RecipeError(
+                    f"{stage.do}: {name} is an address; a recipe works in its folder, copy it when it is done"
+                )
 
 
 def _key(before: str, stage: Stage) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bend import __version__
 from bend.config import RenderConfig
+from bend.stores.names import spoken, spoken_values
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,6 +82,8 @@ class Provenance:
         """Read a note back; None where the text is no such note."""
         try:
             record = json.loads(text)
+            if not isinstance(record["command"], str | None):
+                return None
             return cls(
                 version=str(record[KEY]),
                 command=record["command"],
@@ -88,7 +91,7 @@ class Provenance:
                 network_sha256=str(record["network_sha256"]),
                 work=dict(record["work"]),
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def _decisive(self) -> str:
@@ -121,7 +124,10 @@ def describe(
         is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
         work[name] = dataclasses.asdict(value) if is_record else value
     return Provenance(
-        work=work, network=config.network, network_sha256=weights_sha256(network), command=command
+        work=spoken_values(work),
+        network=spoken(config.network),
+        network_sha256=weights_sha256(network),
+        command=command,
     )
 
 
@@ -200,6 +206,6 @@ def _picture_comment(path: Path) -> str:
     try:
         with Image.open(path) as image:
             comment = image.info.get("comment") or image.getexif().get(EXIF_DESCRIPTION, "")
-    except Image.UnidentifiedImageError:
+    except (Image.UnidentifiedImageError, Image.DecompressionBombError):
         return ""
     return comment.decode("ascii", "replace") if isinstance(comment, bytes) else str(comment)

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["begin", "is_first", "is_launched", "leave_to_first"]
+__all__ = ["begin", "is_first", "is_launched", "leave_to_first", "leave_word"]
 
 _SHARED = ("finetune", "render")  # commands whose work several processes share
 
@@ -50,6 +50,14 @@ def leave_to_first() -> None:
     """
     if not is_first():
         sys.exit(0)
+
+
+def leave_word(line: str) -> None:
+    """Have the first process tell why this one failed, before they have met; the first itself is heard anyway."""
+    if not is_first():
+        from stylegan.distributed import leave_word
+
+        leave_word(line)
 
 
 def _size() -> int:

@@ -33,6 +33,7 @@ from typing import Any
 import click
 
 from bend.errors import RecipeError, SettingsError
+from bend.lazy import refuse_addresses
 from bend.options.records import checked_records
 from bend.options.typed import COMMAND_LINE
 from stylegan.atomic import write_atomic
@@ -119,6 +120,7 @@ class Stage:
             context = click.Context(_descend(groups[:depth]), info_name=group, parent=context)
         try:
             command = self.command()
+            refuse_addresses(command, words)
             with command.make_context(name, list(words), parent=context) as own:
                 command.invoke(own)
         except click.UsageError as error:
@@ -263,7 +265,8 @@ def _check(command: click.Command, stage: Stage) -> None:
     except click.UsageError as error:
         param = getattr(error, "param", None)
         key = f"{param.name}: " if param is not None else ""
-        raise RecipeError(f"{key}{error.message if param is not None else error.format_message()}") from None
+        reason = (error.message or "is missing") if param is not None else error.format_message()
+        raise RecipeError(f"{key}{reason}") from None
     except (SettingsError, StyleganError) as error:
         raise RecipeError(str(error)) from None
 

@@ -23,6 +23,7 @@ from bend.dial.weight_plays import open_weight_plays, set_weights
 from bend.directions import open_directions
 from bend.errors import SettingsError
 from bend.latents import class_vectors, device_of, ws_from_z, z_from_seeds
+from bend.number import fault_of
 from bend.picture import Pixels
 from bend.play import Moment, Play, playing
 from bend.sizes import open_size
@@ -83,8 +84,8 @@ def images(
         SettingsError: settings that are no settings, or not this network's.
     """
     G = generator_of(net, device=device)
-    if not math.isfinite(truncation_psi):
-        raise SettingsError(f"truncation_psi {truncation_psi} is not finite; 1 leaves w as it is")
+    if fault := fault_of(truncation_psi):
+        raise SettingsError(f"truncation_psi {truncation_psi} {fault}; 1 leaves w as it is")
     class_vectors(G, 0, class_index)  # refused now rather than at the first picture
     batch = batch or fitting_batch(G)
     for_latents, for_noise = itertools.tee(seeds)

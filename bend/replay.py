@@ -20,6 +20,8 @@ from bend.options.typed import given_options
 from bend.picture import refuse_existing
 from bend.provenance import Provenance, read_provenance, weights_sha256
 from bend.recipe import Recipe, Stage, write_recipe
+from bend.stores.address import is_address
+from bend.stores.networks import fetch_network
 
 __all__ = ["Replayed", "recipe_of", "replay", "save_recipe"]
 
@@ -56,18 +58,22 @@ def replay(
     refuse_existing(output, force)
     stage = _stage(note)
     options = dict(stage.options)
-    network = network or _beside(path, note.network)
+    if network is None and is_address(note.network):
+        network = fetch_network(note.network, whole_run=True)
+    workplace = Path() if network is not None else _workplace(path, note.network)
     if network is not None:
         options["network"] = network
-    if note.work.get("kind") in _ONE_NETWORK:
-        _check_network(note, network or note.network)
     if "frame" in note.work:
         raise RecipeError(f"{path} is one frame of a film; run its command again: {note.command} -o FOLDER")
-    if "seed" in note.work:
-        options["seeds"] = str(note.work["seed"])
-        _render_one(Stage(do=stage.do, options=options), note, output)
-    else:
-        _render(Stage(do=stage.do, options=options), note, output, force)
+    made = output.absolute()
+    with contextlib.chdir(workplace):
+        if note.work.get("kind") in _ONE_NETWORK:
+            _check_network(note, network or note.network)
+        if "seed" in note.work:
+            options["seeds"] = str(note.work["seed"])
+            _render_one(Stage(do=stage.do, options=options), note, made)
+        else:
+            _render(Stage(do=stage.do, options=options), note, made, force)
     return Replayed(output=output, is_same=filecmp.cmp(path, output, shallow=False))
 
 
@@ -117,20 +123,23 @@ def _stage(note: Provenance) -> Stage:
         ) from None
 
 
-def _beside(path: Path, network: str) -> str | None:
-    """A network that lies relative to the picture as it once lay relative to the current folder; None if none."""
-    folder, at, kimg = network.rpartition("@")
+def _workplace(path: Path, network: str) -> Path:
+    """The folder that the note's relative paths start from: the current one, or the picture's if the network is there.
+
+    Recipes work in a folder of their own, so that their films name what lies beside them.
+    """
+    folder, at, _ = network.rpartition("@")
     name = Path(folder if at else network)
-    if name.is_absolute() or name.exists() or not (path.parent / name).exists():
-        return None
-    return f"{path.parent / name}{at}{kimg if at else ''}"
+    is_beside = not name.is_absolute() and not name.exists() and (path.parent / name).exists()
+    return path.parent if is_beside else Path()
 
 
 def _check_network(note: Provenance, network: str) -> None:
     from bend.render import generator_of
     from stylegan.checkpoint import load_network
 
-    weights = str(note.work.get("render", {}).get("weights", "ema"))
+    render = note.work.get("render")
+    weights = str(render.get("weights", "ema")) if isinstance(render, dict) else "ema"
     if weights_sha256(generator_of(load_network(network), weights)) != note.network_sha256:
         raise RecipeError(
             f"{network} is not the network this was drawn with; name the right one with --network"

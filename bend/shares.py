@@ -1,12 +1,15 @@
 """Pictures drawn by several processes: each draws its share, a run of neighbours, and the result is that of one.
 
-Pictures that are files of their own are written by whoever drew them. The frames of one film file are left as PNGs in a
-hidden folder beside it, from which the first process encodes them. Who the processes are is `stylegan.distributed`'s.
+Pictures that are files of their own are written by whoever drew them, into a folder that all hosts see. The frames of
+one film file are kept as PNGs in hidden folders, each process's own, and handed to the first one as it encodes them, so
+that hosts need no disk in common. Who the processes are is `stylegan.distributed`'s.
 """
 
 import contextlib
+import io
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -14,10 +17,12 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from PIL import Image
 
+from bend.errors import RenderError
 from bend.picture import Pixels
+from bend.provenance import Provenance
 from stylegan.distributed import Team
 
-__all__ = ["Frames", "drawn_together", "own_share"]
+__all__ = ["Frames", "drawn_together", "own_share", "refuse_other_work", "refuse_unshared"]
 
 Item = TypeVar("Item")
 
@@ -26,15 +31,79 @@ Item = TypeVar("Item")
 Frames: TypeAlias = Callable[[Container[int]], Iterator[tuple[int, Pixels]]]
 
 
-def own_share(items: Sequence[Item], team: Team) -> Sequence[Item]:
-    """The items that this process sees to: neighbours, since those share batches; all shares differ by one at most."""
-    start, stop = (-(-len(items) * place // team.size) for place in (team.rank, team.rank + 1))
+def own_share(items: Sequence[Item], team: Team, rank: int | None = None) -> Sequence[Item]:
+    """The items that this process, or process `rank`, sees to.
+
+    They are neighbours, since those share batches; all shares differ by one at most.
+    """
+    place = team.rank if rank is None else rank
+    start, stop = (-(-len(items) * bound // team.size) for bound in (place, place + 1))
     return items[start:stop]
+
+
+def refuse_other_work(provenance: Provenance, team: Team) -> None:
+    """Refuse to mix pictures: another host's network, or another file of the work, may go by the same name.
+
+    Raises:
+        RenderError: this process would draw something else than the first.
+    """
+    if not provenance.same_work(team.first_says(provenance)):
+        raise RenderError(
+            "this is not the first process's bend, network and files; copy the same to every host, under the same names"
+        )
+
+
+def refuse_unshared(folder: Path, team: Team) -> None:
+    """Refuse a folder that some process does not see as the first one does: its pictures would be scattered over hosts.
+
+    Args:
+        folder: made if need be.
+        team: the processes, each of which calls this.
+
+    Raises:
+        RenderError: another host has a folder of its own there.
+        TeamError: another process has, and is gone.
+    """
+    if team.launch is None or not team.launch.is_spread:
+        return
+    probe = folder / team.first_says(f".{uuid.uuid4().hex}.tmp")
+    if team.is_first:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+    team.wait()
+    try:
+        is_shared = team.is_first or not team.is_first_here or _is_there(probe)
+    finally:
+        team.wait()
+        if team.is_first:
+            probe.unlink()
+    if not is_shared:
+        raise RenderError(
+            f"{folder}: not the folder of the first process; share a disk among the hosts for pictures in a folder, "
+            "or give a film file, which needs none"
+        )
+    team.wait()
+
+
+def _is_there(probe: Path) -> bool:
+    """Whether another process has made `probe`, by trying to: creation alone is seen at once on every network disk."""
+    made = [folder for folder in probe.parents if not folder.exists()]
+    probe.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        probe.touch(exist_ok=False)
+    except FileExistsError:
+        return True
+    probe.unlink()
+    for folder in made:
+        folder.rmdir()
+    return False
 
 
 @contextlib.contextmanager
 def drawn_together(output: Path, frames: Frames, num_frames: int, team: Team) -> Iterator[Frames]:
-    """Draw a film's frames in all processes, and yield them as if this one had drawn them all.
+    """Draw a film's frames in all processes, and yield them in the first as if it had drawn them all.
+
+    What is yielded there gives each frame once, in order; the other processes are done with theirs by then.
 
     Args:
         output: the film that they are for.
@@ -46,31 +115,40 @@ def drawn_together(output: Path, frames: Frames, num_frames: int, team: Team) ->
         TeamError: another process is gone.
         OSError: the disk is full or the folder cannot be written.
     """
-    folder: Path | None = None
-    if team.is_first:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{output.stem}.", suffix=".frames", dir=output.parent))
-    folder = team.first_says(folder)
-    assert folder is not None
-    try:
-        own = own_share(range(num_frames), team)
+    shares = [own_share(range(num_frames), team, rank) for rank in range(team.size)]
+    with _hidden_folder(output, team) as folder:
+        own = shares[team.rank]
         for index, frame in frames(own) if own else ():
             if index in own:
                 Image.fromarray(frame).save(folder / f"{index}.png", compress_level=1)
         team.wait()
-        yield _reader(folder)
+        if not team.is_first:
+            for index in own:
+                team.give_first((folder / f"{index}.png").read_bytes())
+        yield _reader(folder, shares, team)
+
+
+@contextlib.contextmanager
+def _hidden_folder(output: Path, team: Team) -> Iterator[Path]:
+    """Where this process keeps its frames: beside the film; on a host without its folder, among temporary files."""
+    if team.is_first:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    parent = output.parent if output.parent.is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix=f".{output.stem}.", suffix=".frames", dir=parent))
+    try:
+        yield folder
     finally:
-        if team.is_first:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reader(folder: Path) -> Frames:
+def _reader(folder: Path, shares: Sequence[Sequence[int]], team: Team) -> Frames:
     def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
-        index = 0
-        while (path := folder / f"{index}.png").exists():
-            if index in wanted:
-                with Image.open(path) as image:
-                    yield index, np.asarray(image)
-            index += 1
+        for rank, share in enumerate(shares):
+            for index in share:
+                path = folder / f"{index}.png"
+                file = path if rank == team.rank else io.BytesIO(team.take_from(rank))
+                if index in wanted:
+                    with Image.open(file) as image:
+                        yield index, np.asarray(image)
 
     return frames

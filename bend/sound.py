@@ -8,19 +8,30 @@ ringing off. Files are decoded by PyAV. What the numbers drive is `bend.automati
 import contextlib
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bend.errors import SettingsError
 
-__all__ = ["FEATURES", "Track", "check_feature", "heard_track", "hearing", "length_of", "level", "load_track"]
+__all__ = [
+    "FEATURES",
+    "Track",
+    "check_feature",
+    "heard_track",
+    "hearing",
+    "is_sound",
+    "length_of",
+    "level",
+    "load_track",
+]
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -33,6 +44,7 @@ FEATURES = (*_BANDS, "loudness", "onset")
 """What can be listened for by name; bands are also had by their bounds."""
 _BAND = re.compile(r"(\d+)-(\d+)hz", re.IGNORECASE)
 _MOST_SECONDS = 4 * 3600
+_LOUDEST = 1e6  # where full scale is 1
 _FLOOR = 1e-10
 _CHUNK = 1024  # analyses at once
 
@@ -74,11 +86,13 @@ def load_track(path: Path) -> Track:
             if not container.streams.audio:
                 raise SettingsError(f"{path}: no sound in it; give a WAV, MP3, FLAC, OGG or M4A")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-            for frame in container.decode(audio=0):
-                parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
-                if len(parts) * 1024 > _MOST_SECONDS * RATE * 4:
-                    raise SettingsError(f"{path}: longer than four hours; cut it")
-            parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
+            num_samples = 0
+            for frame in itertools.chain(container.decode(audio=0), [None]):
+                for part in resampler.resample(frame):
+                    num_samples += part.samples
+                    if num_samples > _MOST_SECONDS * RATE:
+                        raise SettingsError(f"{path}: longer than four hours; cut it")
+                    parts.append(part.to_ndarray()[0])
     except av.error.FFmpegError as error:
         raise SettingsError(
             f"{path}: cannot be decoded as sound ({error.strerror}); give another file"
@@ -86,7 +100,14 @@ def load_track(path: Path) -> Track:
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     if not len(samples):
         raise SettingsError(f"{path}: no sound in it; give a WAV, MP3, FLAC, OGG or M4A")
+    if not is_sound(samples):
+        raise SettingsError(f"{path}: holds samples that are no sound; give another file")
     return Track(path, samples, digest)
+
+
+def is_sound(samples: NDArray[Any]) -> bool:
+    """Whether samples are numbers, and no louder than any sound: files of floats may hold anything."""
+    return bool(np.abs(samples).max(initial=0) < _LOUDEST)  # and nan is not
 
 
 def length_of(path: Path) -> float | None:

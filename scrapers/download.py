@@ -12,6 +12,7 @@ byte more, the bytes are handed on as they are, and whether they are a picture i
 import json
 import os
 import re
+import stat
 import sys
 import zlib
 from collections.abc import Mapping
@@ -58,15 +59,19 @@ def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
     """Copy a local file to `target`, whole or not at all.
 
     Raises:
-        DownloadError: `not-found` or `too-many-bytes`.
+        DownloadError: `not-found`, `unreadable` or `too-many-bytes`.
     """
     part = target.with_suffix(".part")
     try:
-        if source.stat().st_size > rules.max_bytes:
+        facts = source.stat()
+        if not stat.S_ISREG(facts.st_mode):  # reading a pipe would wait for whoever writes into it
+            raise DownloadError("unreadable", f"{source}: not a regular file")
+        if facts.st_size > rules.max_bytes:
             raise DownloadError("too-many-bytes", f"{source}: more than {rules.max_bytes} bytes")
         content = source.read_bytes()
     except OSError as error:
-        raise DownloadError("not-found", f"{source}: {error.strerror}") from None
+        reason = "not-found" if isinstance(error, FileNotFoundError) else "unreadable"
+        raise DownloadError(reason, f"{source}: {error.strerror}") from None
     part.write_bytes(content)
     _flush(part)
     part.replace(target)

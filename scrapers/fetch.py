@@ -6,10 +6,11 @@ flushing and decoding one picture never keep the next from being asked for.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 from scrapers.client import PoliteClient
@@ -124,9 +125,15 @@ class Fetcher:
 
     def _get(self, ref: ImageRef, url: str, staged: Path) -> None:
         if ref.source == "folder":
-            copy_local(Path(url2pathname(unquote(urlsplit(url).path))), staged, self._rules)
+            copy_local(_local_path(url), staged, self._rules)
             return
         self._client.guard.check_url(url)
         if ref.source in self._obedient and not self._robots.allows(url):
             raise DownloadError("robots", f"{url}: robots.txt of its host says no")
         download(self._client, url, staged, self._rules)
+
+
+def _local_path(url: str) -> Path:
+    """The path of a `file:` address, whatever bytes its name is made of."""
+    path = urlsplit(url).path
+    return Path(url2pathname(path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(path)))

@@ -7,6 +7,7 @@ and fetched ones whose turn has not come. Deleting `.scrape/` loses nothing but 
 import contextlib
 import hashlib
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class ScrapeFolder:
 
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[ScrapeFolder]:
-    """Open or make the folder of a scrape.
+    """Open or make the folder of a scrape; one made for nothing is taken away again.
 
     Raises:
         FolderError: it holds something that no scrape made, or another scrape is at work in it.
@@ -102,16 +103,25 @@ def open_folder(path: Path) -> Iterator[ScrapeFolder]:
         raise FolderError(
             f"{path}: holds files, but no scrape to go on with; choose an empty or a new folder"
         )
+    is_new, is_for_nothing = not path.exists(), False
     fetched = path / STATE / "fetched"
     fetched.mkdir(parents=True, exist_ok=True)
-    with Journal(path / STATE / "journal.sqlite") as journal, Manifest(manifest_path) as lines:
-        yield ScrapeFolder(
-            path=path,
-            journal=journal,
-            manifest=lines,
-            waiting=frozenset(file.name for file in fetched.iterdir()),
-            strays=_strays(path),
-        )
+    try:
+        with Journal(path / STATE / "journal.sqlite") as journal, Manifest(manifest_path) as lines:
+            try:
+                yield ScrapeFolder(
+                    path=path,
+                    journal=journal,
+                    manifest=lines,
+                    waiting=frozenset(file.name for file in fetched.iterdir()),
+                    strays=_strays(path),
+                )
+            finally:
+                has_files = any(fetched.iterdir()) or manifest_path.stat().st_size > 0
+                is_for_nothing = is_new and not has_files and journal.is_empty
+    finally:
+        if is_for_nothing:
+            shutil.rmtree(path)
 
 
 def key_of(ref: ImageRef, url: str) -> str:

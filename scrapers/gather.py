@@ -20,7 +20,7 @@ from PIL import Image
 
 from scrapers.client import PoliteClient
 from scrapers.config import ScrapeConfig
-from scrapers.errors import ScraperError, SourceError
+from scrapers.errors import DownloadError, ScraperError, SourceError
 from scrapers.fetch import Fetcher, Outcome
 from scrapers.folder import ScrapeFolder, open_folder
 from scrapers.history import History
@@ -80,7 +80,11 @@ def gather(
             is_measured=bool(config.filters),
         )
         streams = streams_of(sources, config.queries, config.wanted)
-        summary = _Scrape(config, folder, fetcher, watch, warn).run(streams)
+        try:
+            summary = _Scrape(config, folder, fetcher, watch, warn).run(streams)
+        except OSError as error:
+            error.filename = error.filename or str(config.out)  # a write that fails does not say where
+            raise
     if config.review:
         write_review(config.out)
     return summary
@@ -106,12 +110,15 @@ def preview(
         num_passed = 0
         failures: list[SourceError] = []
 
+        streams = streams_of(sources, config.queries, config.wanted)
+
         def lost(stream: Stream, error: SourceError) -> None:
             failures.append(error)
-            warn(str(error))
+            if len(streams) > 1 or num_passed:
+                warn(str(error))
 
-        for ref in take_turns(streams_of(sources, config.queries, config.wanted), lost):
-            if refusal := judge.reference(ref):
+        for ref in take_turns(streams, lost):
+            if refusal := judge.reference(ref) or _forbidden(client, ref):
                 yield Entry(ref=ref, reason=refusal.reason, detail=refusal.detail)
                 continue
             yield ref
@@ -143,8 +150,10 @@ class _Scrape:
         self.failures: list[SourceError] = []
         self.unreached: list[Entry] = []  # not written until something else shows that the network is there
         self.num_fetching = 0
+        self.num_streams = 0
 
     def run(self, streams: list[Stream]) -> Summary:
+        self.num_streams = len(streams)
         self._recall()
         refs = self.history.new_ones(take_turns(streams, self._lost))
         pool = ThreadPoolExecutor(int(self.config.workers * (1 + _LOOKING)) + 1, thread_name_prefix="scrape")
@@ -253,7 +262,19 @@ class _Scrape:
 
     def _lost(self, stream: Stream, error: SourceError) -> None:
         self.failures.append(error)
-        self.warn(str(error))
+        if self.num_streams > 1 or self.summary.num_kept:  # else it is the error that ends the run
+            self.warn(str(error))
+
+
+def _forbidden(client: PoliteClient, ref: ImageRef) -> Refusal | None:
+    """What can be said against an address before anybody is asked."""
+    if ref.source == "folder":
+        return None
+    try:
+        client.guard.check_url(ref.image_url)
+    except DownloadError as error:
+        return Refusal(reason=error.reason, detail=str(error))
+    return None
 
 
 def _judge(config: ScrapeConfig) -> Judge:

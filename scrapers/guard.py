@@ -5,8 +5,8 @@ address that the host's name resolves to is checked before a socket is opened. T
 very address that was checked, since a second look-up could answer differently (DNS rebinding). Decimal, octal and
 hexadecimal spellings of an address need no list of their own: the resolver turns them into the address they mean.
 
-IPv6 can carry an IPv4 address inside (mapped, NAT64, 6to4, Teredo, the old compatible form); the inner address is
-checked as well as the outer one.
+IPv6 can carry an IPv4 address inside (mapped, translated, NAT64, 6to4, Teredo, ISATAP, the old compatible form); the
+inner address is checked as well as the outer one.
 """
 
 import ipaddress
@@ -18,8 +18,15 @@ from scrapers.errors import DownloadError, PassingError
 
 __all__ = ["AddressGuard", "is_public", "netloc_of"]
 
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
+_TRANSLATED = ipaddress.IPv6Network("::ffff:0:0:0/96")  # RFC 2765
+_ISATAP_MARKS = frozenset({0x00005EFE, 0x02005EFE})  # RFC 5214, before the inner address
+# Not globally reachable by IANA's registries of special-purpose addresses, and "global" to one Python or another.
+_SPECIAL = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "64:ff9b:1::/48", "2001:2::/48", "3fff::/20", "5f00::/16", "fec0::/10")
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -34,8 +41,7 @@ def is_public(text: str) -> bool:
     if "%" in text:  # a zone only ever marks a link-local address
         return False
     return all(
-        # Site-local addresses (fec0::/10) are deprecated, and "global" to Python for that.
-        part.is_global and not part.is_multicast and not getattr(part, "is_site_local", False)
+        part.is_global and not part.is_multicast and not any(part in network for network in _SPECIAL)
         for part in _layers(ipaddress.ip_address(text))
     )
 
@@ -127,10 +133,11 @@ def _layers(address: _Address) -> list[_Address]:
     if address.ipv4_mapped:  # the outer form says nothing of its own
         return [address.ipv4_mapped]
     inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _NAT64[0]:
+    if address in _NAT64:
         return [inner]
     layers: list[_Address] = [address]
-    if address in _NAT64[1] or address in _COMPATIBLE:
+    is_carried = address in _COMPATIBLE or address in _TRANSLATED
+    if is_carried or (int(address) >> 32) & 0xFFFFFFFF in _ISATAP_MARKS:
         layers.append(inner)
     if address.sixtofour:
         layers.append(address.sixtofour)

@@ -56,6 +56,11 @@ class Journal:
     def __exit__(self, *exc_info: object) -> None:
         self._db.close()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it that would be asked again without it."""
+        return not self._noted and self._one("SELECT 1 FROM pages LIMIT 1") is None
+
     def page(self, request: str) -> bytes | None:
         """The stored answer to a request, None where it was never asked."""
         body = self._one("SELECT body FROM pages WHERE request = ?", request)
@@ -84,10 +89,10 @@ class Journal:
             self._write("DELETE FROM outcomes WHERE key = ?", key)
             self._noted.discard(key)
 
-    def _one(self, statement: str, key: str) -> Any:
+    def _one(self, statement: str, *values: object) -> Any:
         try:
             with self._lock:
-                row = self._db.execute(statement, (key,)).fetchone()
+                row = self._db.execute(statement, values).fetchone()
         except sqlite3.Error as error:
             raise self._fault(error) from error
         return row[0] if row else None

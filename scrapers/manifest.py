@@ -113,7 +113,8 @@ class Manifest:
     def __init__(self, path: Path) -> None:
         self.path = path
         _drop_torn_line(path)
-        self._file = path.open("a", encoding="utf-8", newline="\n")
+        # What UTF-8 cannot hold, such as half a character in a detail, becomes the escape that JSON has for it.
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
 
     def __enter__(self) -> Self:
         return self

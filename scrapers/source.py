@@ -6,7 +6,7 @@ it may say about itself (key, limits, terms) stands in its `SourceInfo`, which `
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, Protocol
 
 from scrapers.licences import DEFAULT_ACCEPTED, FAMILIES, UNKNOWN
@@ -61,6 +61,10 @@ class ImageRef:
             raise ValueError(f"license_evidence {self.license_evidence!r}: per-image, by-filter or none")
         if any(side is not None and side <= 0 for side in (self.width, self.height)):
             raise ValueError(f"size {self.width}x{self.height}: declare positive pixels or None")
+        for name in (one.name for one in fields(self)):
+            # File names that are no UTF-8, and JSON with half a character, come as what no encoding can hold.
+            if isinstance(value := getattr(self, name), str) and not value.isascii():
+                object.__setattr__(self, name, value.encode("utf-8", "backslashreplace").decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

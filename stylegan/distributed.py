@@ -2,7 +2,8 @@
 
 `join` makes a `Team` of the processes that torchrun started, over gloo between CPUs and NCCL between GPUs; a process
 alone is a team of one, whose exchanges are free. Exchanges are few and flat: tensors travel in one buffer. A process
-that fails tells the first one why before it goes, so that one line says so, once. How work is dealt is the caller's.
+that fails tells the first one why before it goes, and which host it was on, so that one line says so, once. How work is
+dealt is the caller's. Nothing here takes the hosts to share a disk.
 """
 
 import contextlib
@@ -19,13 +20,16 @@ from torch import Tensor
 
 from stylegan.errors import ConfigError, TeamError
 
-__all__ = ["ALONE", "Launch", "Team", "is_launched", "join", "launch_of"]
+__all__ = ["ALONE", "Launch", "Team", "is_launched", "join", "launch_of", "leave_word"]
 
 Value = TypeVar("Value")
 
-_PATIENCE = datetime.timedelta(hours=2)  # the others wait while the first one scores and saves
+_PATIENCE_S = 7200  # the others wait while the first one scores and saves
+_MEETING = datetime.timedelta(minutes=15)  # all have their networks loaded by then
+_FAREWELL = datetime.timedelta(minutes=1)  # within which somebody listens to a process that cannot come
 _BUCKET_BYTES = 128 << 20  # copied at once, so that a flat buffer never doubles the memory of large networks
-_FAILURE = "failure"
+_LOST = "the connection to another process is lost"
+_FAILURE, _DEVICE = "failure", "device"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +42,17 @@ class Launch:
     """Processes in all."""
     local_rank: int
     """Number of this process on its machine, from 0."""
+    local_size: int
+    """Processes on its machine."""
     name: str
     """The same for every restart of one launch, and for no other launch."""
     num_restarts: int
-    """How often torchrun has started these processes anew."""
+    """How often this machine's torchrun has started these processes anew."""
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether other machines take part."""
+        return self.local_size < self.size
 
 
 def is_launched(environ: Mapping[str, str] = os.environ) -> bool:
@@ -58,6 +69,7 @@ def launch_of(environ: Mapping[str, str] = os.environ) -> Launch | None:
         rank=int(environ["RANK"]),
         size=int(environ["WORLD_SIZE"]),
         local_rank=int(environ.get("LOCAL_RANK", "0")),
+        local_size=int(environ.get("LOCAL_WORLD_SIZE", environ["WORLD_SIZE"])),
         name=_agent_name()
         if run_id in ("", "none")
         else run_id,  # torchrun calls it none where nobody named it
@@ -88,6 +100,11 @@ class Team:
     def is_first(self) -> bool:
         """This process writes files and speaks."""
         return self.rank == 0
+
+    @property
+    def is_first_here(self) -> bool:
+        """This process is the first of its machine."""
+        return self.launch is None or self.launch.local_rank == 0
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over the processes; shapes must agree among them."""
@@ -121,17 +138,41 @@ class Team:
         result: Value = box[0]
         return result
 
+    def all_say(self, value: Value) -> list[Value]:
+        """What each process passes here, in their order; anything that can be pickled."""
+        if self.size == 1:
+            return [value]
+        said: list[Any] = [None] * self.size
+        with _losses_told():
+            torch.distributed.all_gather_object(said, value)
+        return said
+
+    def give_first(self, blob: bytes) -> None:
+        """Hand bytes to the first process, which waits for them with `take_from`."""
+        for values in (torch.tensor([len(blob)]), torch.frombuffer(bytearray(blob), dtype=torch.uint8)):
+            flat = values.to(self._device)
+            self._exchange(flat, lambda flat=flat: torch.distributed.send(flat, dst=0))  # type: ignore[misc]
+
+    def take_from(self, rank: int) -> bytes:
+        """In the first process, the next bytes that process `rank` gives it."""
+        length = torch.zeros(1, dtype=torch.int64, device=self._device)
+        with _losses_told():
+            torch.distributed.recv(length, src=rank)
+            flat = torch.empty(int(length), dtype=torch.uint8, device=self._device)
+            torch.distributed.recv(flat, src=rank)
+        return flat.cpu().numpy().tobytes()
+
     def wait(self) -> None:
         """Go on once every process has come here."""
         self.largest(0)
 
     @contextlib.contextmanager
-    def first_goes_first(self) -> Iterator[None]:
-        """The first process does what is inside alone, then the others do."""
-        if not self.is_first:
+    def one_a_host_first(self) -> Iterator[None]:
+        """The first process of each machine does what is inside alone there, then the others do."""
+        if not self.is_first_here:
             self.wait()
         yield
-        if self.is_first:
+        if self.is_first_here:
             self.wait()
 
     def _in_buckets(self, tensors: Sequence[Tensor], exchange: Callable[[Tensor], object]) -> None:
@@ -155,13 +196,14 @@ ALONE = Team()
 
 
 @contextlib.contextmanager
-def join(device: str = "cpu") -> Iterator[Team]:
+def join(device: str | None = "cpu") -> Iterator[Team]:
     """The team of the processes that torchrun started, until the block ends; `ALONE` without torchrun.
 
     Where a process fails, the first one raises what failed it, whoever it was.
 
     Args:
-        device: as `stylegan.device.choose_device` takes it; `auto` and `cuda` are one GPU a process.
+        device: as `stylegan.device.choose_device` takes it; `auto` and `cuda` are one GPU a process. None, in any
+            process but the first, for what the first one says.
 
     Raises:
         ConfigError: a device that several processes cannot share, or too few GPUs.
@@ -171,17 +213,17 @@ def join(device: str = "cpu") -> Iterator[Team]:
     if launch is None or launch.size == 1:
         yield Team(launch)
         return
-    own = _own_device(device, launch)
+    patience = _patience(os.environ.get("BEND_PATIENCE") or str(_PATIENCE_S))
     with _losses_told():
-        common, _, _ = next(iter(torch.distributed.rendezvous("env://", timeout=_PATIENCE)))
-        # It may outlive a restart, and what the processes before it have left there.
-        store = torch.distributed.PrefixStore(f"bend/{launch.num_restarts}", common)
+        store = _store(_MEETING)
+        own = _meet(store, launch, device)
+    with _losses_told():
         torch.distributed.init_process_group(
             "nccl" if own.type == "cuda" else "gloo",
             store=store,
             rank=launch.rank,
             world_size=launch.size,
-            timeout=_PATIENCE,
+            timeout=patience,
             device_id=own if own.type == "cuda" else None,
         )
     try:
@@ -191,6 +233,56 @@ def join(device: str = "cpu") -> Iterator[Team]:
             raise TeamError(reason) from None
         raise
     torch.distributed.destroy_process_group()
+
+
+def leave_word(reason: str) -> None:
+    """Tell the first process, which waits in `join`, that this one fails before it comes there, and why."""
+    launch = launch_of()
+    if launch is None or launch.rank == 0 or launch.size == 1 or torch.distributed.is_initialized():
+        return
+    with contextlib.suppress(RuntimeError):  # nobody is there
+        _store(_FAREWELL).set(_place(launch.rank), _of_host(reason, launch))
+
+
+def _store(patience: datetime.timedelta) -> torch.distributed.Store:
+    """Where the processes of one start find what the others left."""
+    common, _, _ = next(iter(torch.distributed.rendezvous("env://", timeout=patience)))
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return common  # the first process's own, as young as it; and hosts count their restarts differently
+    return torch.distributed.PrefixStore(f"bend/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", common)
+
+
+def _meet(store: torch.distributed.Store, launch: Launch, device: str | None) -> torch.device:
+    """Say that this process is there; the first one goes on once all are, or learns why one is not."""
+    if launch.rank == 0:
+        assert device is not None
+        store.set(_DEVICE, device)
+        own = _own_device(device, launch)
+        for rank in range(1, launch.size):
+            if reason := store.get(_place(rank)).decode():
+                raise TeamError(reason)
+        return own
+    try:
+        own = _own_device(device or store.get(_DEVICE).decode(), launch)
+    except ConfigError as error:
+        store.set(_place(launch.rank), _of_host(str(error), launch))
+        raise
+    store.set(_place(launch.rank), "")
+    return own
+
+
+def _patience(seconds: str) -> datetime.timedelta:
+    if not seconds.isdecimal() or not int(seconds):
+        raise ConfigError(f"BEND_PATIENCE is {seconds!r}; give a number of seconds")
+    return datetime.timedelta(seconds=int(seconds))
+
+
+def _place(rank: int) -> str:
+    return f"here/{rank}"
+
+
+def _of_host(reason: str, launch: Launch) -> str:
+    return f"host {socket.gethostname()}: {reason}" if launch.is_spread else reason
 
 
 def _own_device(device: str, launch: Launch) -> torch.device:
@@ -215,7 +307,7 @@ def _settle(store: torch.distributed.Store, launch: Launch, error: BaseException
         if isinstance(error, TeamError | KeyboardInterrupt):
             is_to_tell = launch.rank == 0 and store.check([_FAILURE])
             return str(store.get(_FAILURE).decode()) if is_to_tell else None
-        store.compare_set(_FAILURE, "", _in_words(error, launch.rank))
+        store.compare_set(_FAILURE, "", _of_host(_in_words(error, launch.rank), launch))
     return None
 
 
@@ -234,9 +326,11 @@ def _losses_told() -> Iterator[None]:
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
+        is_late = "timed out" in str(error).lower() or "timeout" in str(error).lower()
+        what = "another process has not been heard of for too long" if is_late else _LOST
         raise TeamError(
-            "the connection to another process is lost; what was saved is intact, start the same command again, or "
-            "have torchrun do so with --max-restarts"
+            f"{what}; what was saved is intact, start the same command again, or have torchrun do so with "
+            "--max-restarts"
         ) from error
 
 

@@ -20,11 +20,15 @@ _RULES = (
     (r" --batch 16(?= .*--batch 8)", ""),
     (r"^(finetune .*)--snapshots \S+", r"\1--snapshots 0"),
     (r"^demo( .*)", r"demo\1 --kimg 0.016"),
-    (r"^(render latent-walk .*)", r"\1 --seconds 0.5"),
+    (r"^(finetune .*)--base start128.safetensors", r"\1--base start128.safetensors --no-score"),
+    (r"^finetune (?!.*--gpus)(?!.* -o )(?!.*--resume)(.*)", r"finetune \1 -o more"),
+    (r"^(render latent-walk .*|render (?:truncation|dial|timeline) .*\.mp4)$", r"\1 --seconds 0.5"),
     (r" --seconds [\d.]+(?= .*--seconds 0.5)", ""),
     (r"^(project .*)", r"\1 --steps 8"),
     (r" --steps \d+(?= .*--steps 8)", ""),
     (r"(runs/\S+)@[\d.]+", r"\1"),
+    (r"\bRUN(@[\d.]+)?\b", "runs/00000-rocks-faces64"),
+    (r"--kimg (0s:0,10s:6|1\.3)", "--kimg 0.01"),
     (r"^roll (.*)--n \d+", r"roll \1--n 12"),
 )
 

@@ -1,15 +1,18 @@
 """The docs say what the program does: pages equal help, links lead somewhere, and every typed line parses."""
 
+import contextlib
 import importlib.util
 import re
 import shutil
 from pathlib import Path
 from types import ModuleType
 
+import av
 import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from bend.cli import bend
 from tests.shortened import NOT_RUN, shortened
@@ -22,6 +25,16 @@ PAGES = sorted(
     if page.name != "CHANGELOG.md"
 )
 WRITTEN = [page for page in PAGES if page.parent.name != "commands"]  # by hand; those are made of help
+NEWCOMERS = ["README.md", "docs/getting-started.md"]
+"""Pages whose lines are typed one after another by somebody who has nothing yet."""
+TRIED = [
+    page
+    for page in WRITTEN
+    if page.parent.name == "docs"
+    and f"docs/{page.name}" not in NEWCOMERS
+    and page.name != "object-stores.md"  # run beside a store, by tests/bend/stores
+    and list(shortened(typed(page.read_text("utf-8"))))
+]
 PRETRAINED = ROOT / "stylegan" / "pretrained"
 HELPS = dict(commands())
 
@@ -111,7 +124,7 @@ def test_shortened_lines_are_those_of_the_page() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md"])
+@pytest.mark.parametrize("page", NEWCOMERS)
 def test_typed_lines_run_one_after_another(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,12 +133,74 @@ def test_typed_lines_run_one_after_another(
     lines = list(shortened(typed((ROOT / page).read_text("utf-8"))))
     assert len(lines) > 10
     for words in lines:
-        result = CliRunner().invoke(bend, words, prog_name="bend")
-        assert result.exit_code == 0, f"bend {' '.join(words)}\n{result.output}\n{result.exception!r}"
+        _run(words)
         written = [
             words[at + 1] for at, word in enumerate(words[:-1]) if word in {"-o", "--sheet", "--graph"}
         ]
         assert all(Path(name).exists() for name in written if "--dry-run" not in words), words
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What lies around somebody who has been at it for a while: data sets, a run, and files of every kind."""
+    folder = tmp_path_factory.mktemp("workshop")
+    _newcomers_folder(folder)
+    photos = sorted((ROOT / "datasets" / "sample").glob("*.jpg"))
+    for name, photo in (("me.jpg", photos[0]), ("creek.jpg", photos[1])):
+        shutil.copy(photo, folder / name)
+    for name in ("rocks", "holiday-photos"):
+        shutil.copytree(ROOT / "datasets" / "sample", folder / name)
+    Image.linear_gradient("L").save(folder / "mask.png")
+    np.savez(folder / "keys.npz", w=np.random.RandomState(0).randn(3, 512).astype(np.float32))
+    shutil.copy(ROOT / "examples" / "track.wav", folder / "track.wav")
+    _as_mp3(folder / "track.wav", folder / "track.mp3")
+    lecture = folder / "examples" / "lecture.toml"
+    lecture.write_text(_short_recipe(lecture.read_text("utf-8")), "utf-8")
+    with contextlib.chdir(folder):
+        for line in (
+            "package photos -o rocks.zip --resolution 64 --crop tiles:4",
+            "package photos -o big.zip --resolution 128 --crop tiles:2",
+            "finetune --data rocks.zip --base faces64 --kimg 0.032 --batch 8 -o runs --snapshots 0,0.016,0.032",
+            "models convert runs/00000-rocks-faces64 rocks.pkl",
+        ):
+            _run(line.split())
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", TRIED, ids=lambda page: page.stem)
+def test_typed_lines_of_every_page_run(
+    page: Path, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(workshop, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for words in shortened(typed(page.read_text("utf-8"))):
+        _run([*words, *_forced(words)])
+
+
+def _as_mp3(source: Path, output: Path) -> None:
+    with av.open(str(source)) as track, av.open(str(output), "w") as made:
+        stream = made.add_stream("mp3", rate=44100)
+        for frame in (*track.decode(audio=0), None):
+            made.mux(stream.encode(frame))
+
+
+def _short_recipe(text: str) -> str:
+    """A recipe with a training of 32 pictures and films of half a second."""
+    for setting, value in (("kimg", "0.032"), ("seconds", "0.5"), ("snapshots", '"0,0.016,0.032"')):
+        text = re.sub(rf"(?m)^{setting} = .*", f"{setting} = {value}", text)
+    return re.sub(r"\{finetune\}@[\d.]+", "{finetune}", text)
+
+
+def _forced(words: list[str]) -> list[str]:
+    """Pages reuse names: what may be written over is."""
+    command = HELPS.get(" ".join(words[:2])) or HELPS[words[0]]
+    return ["--force"] if any("--force" in param.opts for param in command.params) else []
+
+
+def _run(words: list[str]) -> None:
+    result = CliRunner().invoke(bend, words, prog_name="bend")
+    assert result.exit_code == 0, f"bend {' '.join(words)}\n{result.output}\n{result.exception!r}"
 
 
 def _newcomers_folder(folder: Path) -> None:

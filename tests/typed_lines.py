@@ -12,6 +12,7 @@ from unittest.mock import patch
 import click
 
 from bend.cli import bend
+from bend.options.stored import StoreCommand
 
 __all__ = ["commands", "examples", "parse", "typed"]
 
@@ -56,5 +57,6 @@ def parse(line: str) -> None:
         click.Path, "convert", lambda self, value, *_: self.coerce_path_result(value)
     )
     nothing_runs = patch.object(click.Command, "invoke", lambda *_: None)
-    with anything_exists, nothing_runs:
+    nothing_is_fetched = patch.object(StoreCommand, "invoke", lambda *_: None)
+    with anything_exists, nothing_runs, nothing_is_fetched:
         bend.main(arguments, prog_name="bend", standalone_mode=False)

@@ -147,6 +147,6 @@ def _picture(file: str) -> Image.Image:
     try:
         with Image.open(Path(file)) as image:
             return image.convert("L")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "no picture that can be read"
         raise SettingsError(f"mask=image:{file}: {reason}; give a PNG or JPEG") from None

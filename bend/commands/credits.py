@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from bend.options.stored import StoreCommand
+
 __all__ = ["credits"]
 
 _FORMATS = ("text", "markdown", "csv", "json")
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"path": "outline"})
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--format",

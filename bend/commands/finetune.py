@@ -8,13 +8,14 @@ import click
 
 from bend import ranks
 from bend.options.records import usage_errors
+from bend.options.stored import StoreCommand
 from bend.options.train import train_options
 from stylegan.training.config import TrainConfig
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"data": "own", "base": "own", "out": "own", "resume": "own"})
 @click.option("-o", "--out", type=_FOLDER, default="runs", show_default=True, help="Folder for run folders.")
 @click.option("--resume", metavar="RUN", help="Go on with a run folder, or with the latest one in --out.")
 @train_options
@@ -28,7 +29,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.pass_context
 def finetune(
     ctx: click.Context,
-    out: Path,
+    out: Path | str,
     resume: str | None,
     gpus: int | None,
     dry_run: bool,

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from bend.options.shared import force_option, json_option
+from bend.options.stored import StoreCommand
 
 __all__ = ["info"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"path": "outline", "graph": "output", "sheet": "output"})
 @click.argument("path", metavar="PATH")
 @click.option("--part", type=click.Choice(("G", "D")), help="Only the generator, or only the discriminator.")
 @click.option(

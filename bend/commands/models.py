@@ -19,13 +19,14 @@ _COMMANDS = {
         "export",
         "Write a network for others: a part, a half, a delta.",
     ),
+    "grow": ("bend.commands.models_grow", "grow", "Grow a network to a higher resolution."),
     "mix": ("bend.commands.models_mix", "mix", "Make one network of several, layer by layer."),
 }
 
 
 @click.group(cls=LazyGroup, table=_COMMANDS)
 def models() -> None:
-    """List, download, inspect, convert and mix networks.
+    """List, download, inspect, convert, grow and mix networks.
 
     Example: bend models list
     """

@@ -6,11 +6,12 @@ import click
 
 from bend.options.models import base_option, echo_written
 from bend.options.shared import force_option, json_option
+from bend.options.stored import StoreCommand
 
 __all__ = ["convert"]
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"source": "network", "base": "network", "output": "output"})
 @click.argument("source")
 @click.argument("output", type=click.Path(path_type=Path))
 @base_option

@@ -7,11 +7,15 @@ import click
 from bend.options.models import base_option, echo_written
 from bend.options.records import usage_errors
 from bend.options.shared import force_option, json_option, output_option
+from bend.options.stored import StoreCommand
 
 __all__ = ["export"]
 
 
-@click.command()
+@click.command(
+    cls=StoreCommand,
+    roles={"source": "network", "base": "network", "delta_from": "network", "output": "output"},
+)
 @click.argument("source")
 @output_option("A .safetensors, .pkl, .pt or .onnx.")
 @click.option(

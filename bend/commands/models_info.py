@@ -5,11 +5,12 @@ import json
 import click
 
 from bend.options.shared import json_option
+from bend.options.stored import StoreCommand
 
 __all__ = ["info"]
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"file": "network"})
 @click.argument("file")
 @json_option
 def info(file: str, *, as_json: bool) -> None:

@@ -8,11 +8,12 @@ import click
 
 from bend.options.records import usage_errors
 from bend.options.shared import force_option, json_option, output_option, shares_option
+from bend.options.stored import StoreCommand
 
 __all__ = ["mix"]
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"base": "network", "bents": "network", "output": "output"})
 @click.option("--from", "base", required=True, metavar="NETWORK", help="The network at 0.")
 @click.option(
     "--to", "bents", multiple=True, required=True, metavar="NETWORK", help="At 1; several are mixed."

@@ -9,6 +9,7 @@ import click
 
 from bend.options.records import default_of, usage_errors
 from bend.options.shared import force_option, json_option
+from bend.options.stored import StoreCommand
 from bend.prepare.config import COLOURS, CROP_NAMES, DEDUPES, PackageConfig
 
 __all__ = ["package"]
@@ -24,7 +25,7 @@ def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
     return click.option(flag, type=kind, default=default, show_default=shown, help=text, **settings)
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"sources": "input", "out": "output"})
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="OUT.zip", help="The zip to make.")
 @click.option("--resolution", type=int, metavar="PX", help="Side of the images: a power of two.")

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from bend.options.shared import force_option, json_option
+from bend.options.stored import StoreCommand
 
 __all__ = ["replay"]
 
 _PATH = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"picture": "input", "network": "run", "output": "output"})
 @click.argument("picture", metavar="PICTURE", type=_PATH)
 @click.option("-o", "--output", type=_PATH, metavar="PATH", help="Where to; NAME-replay if left out.")
 @click.option("--network", metavar="NETWORK", help="The network, where it lies elsewhere now.")

@@ -10,12 +10,13 @@ from bend.config import RenderConfig
 from bend.options.records import usage_errors
 from bend.options.render import render_options
 from bend.options.shared import force_option, json_option, output_option
+from bend.options.stored import StoreCommand
 from bend.options.types import SEEDS
 
 __all__ = ["roll"]
 
 
-@click.command()
+@click.command(cls=StoreCommand, roles={"network": "network", "latents": "input", "output": "output"})
 @click.option("--n", type=int, default=64, show_default=True, metavar="N", help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the dice.")
 @click.option(

@@ -45,9 +45,14 @@ def scrape(
         raise click.UsageError("--zip OUT.zip and --resolution PX go together.")
     try:
         config = gather.plan_scrape(queries, out=out, **settings)
+        zip_config = None
+        if zip_path is not None and resolution is not None:
+            zip_config = gather.plan_zip(out, zip_path, resolution, force=force)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
-    zip_config = gather.plan_zip(out, zip_path, resolution, force=force) if zip_path and resolution else None
+    if dry_run and as_json:
+        click.echo(json.dumps(gather.dry_record(config), indent=2))
+        return
     if dry_run:
         for line in gather.run_dry(config):
             click.echo(line)

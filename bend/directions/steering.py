@@ -125,7 +125,7 @@ def _from_file(G: Generator, direction: Direction) -> Sequence[Tensor]:
     rows = arrays.get("directions", next(iter(arrays.values()), None))
     if rows is not None and rows.ndim == 1:
         rows = rows[None]
-    if rows is None or rows.dtype.kind not in "fiu" or rows.shape[-1] != G.w_dim or rows.ndim > 3:
+    if rows is None or rows.dtype.kind not in "fiu" or rows.ndim not in (2, 3) or rows.shape[-1] != G.w_dim:
         raise SettingsError(
             f"{direction.source}: holds no directions of this network; give directions [K, {G.w_dim}]"
         )

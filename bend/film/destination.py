@@ -18,7 +18,8 @@ from bend.film.background import in_background
 from bend.film.video import FILM_SUFFIXES, open_film
 from bend.picture import Rendered, missing, refuse_existing, save_picture
 from bend.provenance import Provenance, read_provenance
-from bend.shares import Frames, drawn_together, own_share
+from bend.ranks import is_first
+from bend.shares import Frames, drawn_together, own_share, refuse_other_work, refuse_unshared
 from bend.sound import hearing, load_track
 from stylegan.distributed import Team, join
 
@@ -33,11 +34,13 @@ def is_folder(output: Path) -> bool:
 
 
 def check_output(output: Path, force: bool) -> None:
-    """Refuse, before any work, a place where the film cannot go.
+    """Refuse, before any work, a place where the film cannot go; of several processes, the first looks.
 
     Raises:
         RenderError: a suffix that is no film format, or a file that exists and nobody said `--force`.
     """
+    if not is_first():
+        return
     if is_folder(output):
         if output.is_file():
             raise RenderError(
@@ -74,7 +77,8 @@ def write_film(
     if track is not None:
         provenance = provenance.about(audio_sha256=track.sha256)
     with hearing(track), join() as team:
-        if is_folder(output):
+        refuse_other_work(provenance, team)
+        if team.first_says(is_folder(output)):
             return _write_folder(output, frames, config, provenance, force, team)
         if team.size == 1:
             return _write_file(output, frames, config, provenance, force)
@@ -117,6 +121,8 @@ def _write_folder(
         _clear_others(folder, set(paths), force)
         todo = missing(wanted, force)
     todo = team.first_says(todo)
+    if todo:
+        refuse_unshared(folder, team)
     own = frozenset(own_share(todo, team))
     size = None
     with in_background(save_picture) as save, _progress(len(paths), len(paths) - len(todo)) as bar:

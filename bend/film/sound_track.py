@@ -12,6 +12,7 @@ from typing import Any
 import av
 
 from bend.errors import SettingsError
+from bend.sound import is_sound
 
 __all__ = ["SoundTrack"]
 
@@ -65,9 +66,15 @@ def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
         with av.open(str(path)) as container:
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_RATE, frame_size=_FRAME)
             for frame in container.decode(audio=0):
-                yield from resampler.resample(frame)
-            yield from resampler.resample(None)
-    except av.error.FFmpegError as error:
-        raise SettingsError(
-            f"{path}: cannot be decoded as sound ({error.strerror}); give another file"
-        ) from None
+                yield from map(_sound, resampler.resample(frame))
+            yield from map(_sound, resampler.resample(None))
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{path}: cannot be decoded as sound ({reason}); give another file") from None
+
+
+def _sound(frame: av.AudioFrame) -> av.AudioFrame:
+    """The frame, unless an encoder would choke on it."""
+    if not is_sound(frame.to_ndarray()):
+        raise ValueError("it holds samples that are no sound")
+    return frame

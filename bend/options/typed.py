@@ -5,24 +5,41 @@ from typing import Any
 
 import click
 
+from bend.options.stored import TYPED, Role, StoreCommand
+
 COMMAND_LINE = "bend.typed_command"
 """Where a context keeps it; see `typed_command`."""
 
 # Where the output goes is not part of the work, see `bend.provenance`.
 _NOT_RECORDED = ("output", "force", "as_json")
+_ROLES: dict[str, Role] = {
+    "network": "run",
+    "dial_from": "network",
+    "base": "network",
+    "bents": "network",
+    "latents": "input",
+    "path_file": "input",
+    "picture": "input",
+    "film": "output",
+    "output": "output",
+}
 
 
-class RenderCommand(click.Command):
+class RenderCommand(StoreCommand):
     """A command that remembers how it was typed, for the provenance; see `typed_command`."""
 
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, roles=_ROLES, **settings)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        typed, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        rest = super().parse_args(ctx, args)
+        typed, order = ctx.meta[TYPED]
         words = ctx.command_path.split()
-        for param in dict.fromkeys(order):
+        for param in order:
             if param.name in typed and param.name not in _NOT_RECORDED:
                 words += _spelled(param, typed[param.name])
         ctx.meta[COMMAND_LINE] = shlex.join(words)
-        return super().parse_args(ctx, args)
+        return rest
 
 
 def typed_command() -> str:

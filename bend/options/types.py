@@ -1,13 +1,13 @@
 """What options parse to: seeds, grids, finite numbers, numbers over time, sizes."""
 
 import contextlib
-import math
 import re
 from typing import Any
 
 import click
 
 from bend.errors import BendError
+from bend.number import fault_of
 
 _MOST_SEEDS = 1_000_000
 
@@ -64,8 +64,8 @@ class FiniteType(click.ParamType):
             number = float(value)
         except ValueError:
             self.fail(f"{value!r} is no number", param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not finite", param, ctx)
+        if fault := fault_of(number):
+            self.fail(f"{value!r} {fault}", param, ctx)
         return number
 
 

@@ -6,7 +6,6 @@ and, if it is no picture, counted as refused.
 """
 
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -86,7 +85,7 @@ def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
     manifests: dict[Path, dict[str, dict[str, str]]] = {}
     found, num_faults = [], 0
     for path in _walk(root):
-        if path.name == MANIFEST_NAME:
+        if path.name == MANIFEST_NAME and path.exists():
             manifests[path.parent], faults = read_manifest(path)
             num_faults += faults
     for path in _walk(root):
@@ -102,12 +101,12 @@ def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder`, sorted by path; hidden ones and those that are no regular files left out."""
+    """Files below `folder`, sorted by path, links to nowhere among them; hidden ones, pipes and devices left out."""
     for folder_name, subfolders, names in os.walk(folder, onerror=_raise):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder_name, name)
-            if not name.startswith(".") and stat.S_ISREG(path.stat().st_mode if path.exists() else 0):
+            if not name.startswith(".") and (not path.exists() or path.is_file()):
                 yield path
 
 
@@ -168,5 +167,6 @@ def _is_zip(path: Path) -> bool:
 
 
 def _shown(path: Path) -> str:
-    """`path` as text that any encoding can hold."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    """`path` as text of one line that any encoding can hold and no terminal obeys."""
+    text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -56,4 +56,9 @@ def read_manifest(path: Path) -> tuple[dict[str, dict[str, str]], int]:
 def origin_of(entry: Mapping[str, Any]) -> dict[str, str]:
     """The fields of a manifest line, or of a data set's `sources`, that make up an attribution."""
     values = {field: entry.get(field) for field in ORIGIN_FIELDS}
-    return {field: str(value)[:_MAX_CHARACTERS] for field, value in values.items() if value not in (None, "")}
+    return {field: _text(value) for field, value in values.items() if value not in (None, "")}
+
+
+def _text(value: Any) -> str:
+    """Of bounded length, and without halves of characters, which JSON can hold and no file can."""
+    return str(value)[:_MAX_CHARACTERS].encode("utf-8", "replace").decode()

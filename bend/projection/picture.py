@@ -5,7 +5,7 @@ The picture passes the same intake and crop as a training image. What is found m
 """
 
 import dataclasses
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from bend.prepare.crop import CROPS, cut
 from bend.prepare.intake import take_in
 from bend.projection.perception import Perception, find_perception
 from bend.projection.search import Projection, Step, project_w
-from bend.provenance import Provenance, describe
+from bend.provenance import Provenance, describe, read_provenance
 from stylegan.checkpoint import load_network
 from stylegan.device import choose_device
 from stylegan.generator import Generator
@@ -85,6 +85,7 @@ def project_picture(
     if output.suffix.lower() != ".npz":
         raise RenderError(f"{output}: latents go to an .npz; name one")
     comparison = output.with_suffix(".comparison.png")
+    force = force or _was_broken_off(output, [comparison, film], command)
     for path in (output, comparison):
         refuse_existing(path, force)
     if film is not None:
@@ -99,11 +100,12 @@ def project_picture(
     drawing = RenderConfig(network=config.network, weights=config.weights, class_index=config.class_index)
     note = describe("project", drawing, G, command, project=_decisive(config), perception=perception.name)
     key, rows = ("ws", found.ws) if config.space == "w+" else ("w", found.ws[:, 0])
-    write_latents(output, **{key: rows.cpu().numpy()}, bend=np.array(note.to_json()))
     seen = _enlarged(_pixels(target))
     save_picture(comparison, _beside(seen, _draw(G, found.ws)), note)
     if film is not None:
         _write_way(film, G, way, seen, note, force)
+    # The last, as the mark that all of it is there.
+    write_latents(output, **{key: rows.cpu().numpy()}, bend=np.array(note.to_json()))
     return Projected(
         output=output,
         comparison=comparison,
@@ -137,6 +139,15 @@ def read_target(picture: Path, crop: str, G: Generator) -> Tensor:
         G.img_resolution, G.img_resolution, G.img_channels
     )
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def _was_broken_off(output: Path, others: Sequence[Path | None], command: str | None) -> bool:
+    """Whether what there is was left by the same command, which ended before `output` was written."""
+    left = [path for path in others if path is not None and path.is_file()]
+    if output.exists() or not left or command is None:
+        return False
+    notes = [read_provenance(path) for path in left]
+    return all(note is not None and note.command == command for note in notes)
 
 
 def _search(

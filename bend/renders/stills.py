@@ -23,9 +23,10 @@ from bend.picture import (
 )
 from bend.progress import counted, picture_bar
 from bend.provenance import describe
+from bend.ranks import is_first
 from bend.readiness import make_ready
 from bend.render import chunks, fitting_batch
-from bend.shares import own_share
+from bend.shares import own_share, refuse_other_work, refuse_unshared
 from stylegan.distributed import join
 from stylegan.generator import Generator
 
@@ -53,7 +54,7 @@ def render_images(
         RenderError: a picture of other work is in the way, or `folder` is a file.
         SettingsError, StyleganError: the network or its settings.
     """
-    if folder.is_file() or folder.suffix.lower() in PICTURE_SUFFIXES:
+    if (is_first() and folder.is_file()) or folder.suffix.lower() in PICTURE_SUFFIXES:
         raise RenderError(f"{folder} is no folder; images go to a folder, one PNG a seed")
     seeds = list(dict.fromkeys(latents.usual_seeds(config, 8) if seeds is None else seeds))
     G = render.open_generator(config)
@@ -62,8 +63,11 @@ def render_images(
     paths = {seed: folder / f"seed{seed:04d}.png" for seed in seeds}
     notes = {seed: work.about(seed=seed) for seed in seeds}
     with join() as team:
+        refuse_other_work(work, team)
         wanted = {paths[seed]: (seed, notes[seed]) for seed in seeds}
         todo = team.first_says(missing(wanted, force) if team.is_first else [])
+        if todo:
+            refuse_unshared(folder, team)
         with picture_bar(len(seeds), len(seeds) - len(todo)) as bar:
             for seed, picture in _of_seeds(G, config, seeds, own_share(todo, team)):
                 save_picture(paths[seed], picture, notes[seed])

@@ -30,6 +30,7 @@ __all__ = ["ACTIONS", "Action", "Studio", "act", "graph_facts", "whole_state"]
 Answer = dict[str, Any] | None
 Action = Callable[["Studio", Seat, Mapping[str, Any]], Answer]
 _FILM_FPS = 24.0
+_MOST_TAPS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,10 @@ def act(studio: Studio, seat: Seat, message: Any) -> Answer:
         SettingsError: it asks for nothing that there is.
         BendError, StyleganError, OSError: it cannot be done.
     """
-    if not isinstance(message, Mapping) or message.get("do") not in ACTIONS:
+    do = message.get("do") if isinstance(message, Mapping) else None
+    if not isinstance(do, str) or do not in ACTIONS:
         raise SettingsError("the page asked for something unknown; reload it")
-    return ACTIONS[message["do"]](studio, seat, message)
+    return ACTIONS[do](studio, seat, message)
 
 
 def whole_state(studio: Studio) -> dict[str, Any]:
@@ -105,7 +107,8 @@ def _watch(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
     names = message.get("taps", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SettingsError("taps: give a list of names")
-    studio.instrument.watch(tuple(names))
+    seat.watched = tuple(names[:_MOST_TAPS])
+    studio.instrument.watch(studio.hub.watched())
     return None
 
 

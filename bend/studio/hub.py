@@ -14,9 +14,14 @@ _MOST_WORDS = 512
 
 
 class Seat:
-    """What waits for one page."""
+    """What waits for one page.
+
+    Attributes:
+        watched: taps whose feature maps it shows.
+    """
 
     def __init__(self) -> None:
+        self.watched: tuple[str, ...] = ()
         self._words: deque[Message] = deque(maxlen=_MOST_WORDS)
         self._frame: bytes | None = None
         self._news = asyncio.Event()
@@ -61,6 +66,10 @@ class Hub:
     def leave(self, seat: Seat) -> None:
         """A page has gone."""
         self._seats.discard(seat)
+
+    def watched(self) -> tuple[str, ...]:
+        """Taps that some page shows, each once."""
+        return tuple(dict.fromkeys(name for seat in tuple(self._seats) for name in seat.watched))
 
     def publish(self, message: Message, but: Seat | None = None) -> None:
         """Send to every page, from any thread.

@@ -2,17 +2,16 @@
 
 Gestures come faster than pictures can be drawn, so only the latest state counts. While something moves, frames are
 JPEG and as large as can be drawn in time; at rest the whole picture follows, without loss. Anything else that needs the
-network (chance, clusters, a film's path) is done by the same thread between two frames. Nothing is drawn that nobody
-looks at.
+network (chance, clusters, a film's path) is done by the same thread between two frames.
 """
 
 import dataclasses
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,8 +19,10 @@ from torch import Tensor
 
 from bend.errors import BendError, SettingsError
 from bend.play import Moment
+from bend.studio.chores import Chores, Message
 from bend.studio.config import StudioConfig
 from bend.studio.feature_maps import sheet_of_maps
+from bend.studio.flow import Flow
 from bend.studio.frames import Pace, encode, envelope
 from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf
@@ -32,24 +33,10 @@ from stylegan.errors import StyleganError
 
 __all__ = ["Instrument", "Message"]
 
-Message = bytes | dict[str, Any]
 Result = TypeVar("Result")
 
-_REST_S = 0.18
-"""Seconds without a gesture after which the whole picture is drawn."""
-_FASTEST_S = 1 / 40
 _MAPS_S = 0.25
-_IN_FLIGHT = 3
-_LOST_S = 1.0
-"""Seconds after which a page that does not answer is taken to have lost its frames."""
-
-
-@dataclass(slots=True)
-class _Chore:
-    """Work for the thread: steps of a generator, taken one between two frames."""
-
-    steps: Iterator[Message | None]
-    name: str
+_log = logging.getLogger(__name__)
 
 
 class Instrument:
@@ -72,16 +59,13 @@ class Instrument:
         self._stage = Stage(shelf, shelf.first, device=config.device)
         self._patch = Patch(network=shelf.first)
         self._gesture = 0
-        self._is_dirty = True
         self._is_closing = False
-        self._audience = 0
+        self._flow = Flow()
         self._watched: tuple[str, ...] = ()
         self._asked: deque[tuple[Callable[[Stage], Any], Future[Any]]] = deque()
-        self._chores: deque[_Chore] = deque()
+        self._chores = Chores()
         self._pace = Pace(self._stage.previews())
-        self._sent = self._shown = 0
-        self._last_sent = self._last_gesture = self._last_maps = 0.0
-        self._is_whole = False
+        self._last_maps = 0.0
         self._trouble = ""
         self._began = self._last_tick = time.monotonic()
         self._index = 0
@@ -106,33 +90,28 @@ class Instrument:
         with self._news:
             self._patch = patch
             self._gesture = gesture
-            self._is_dirty = True
-            self._is_whole = False
             self._trouble = ""
-            self._last_gesture = time.monotonic()
+            self._flow.gesture(time.monotonic())
             self._news.notify()
 
     def shown(self, number: int) -> None:
         """A page has shown the frame of that number."""
         with self._news:
-            self._shown = max(self._shown, min(number, self._sent))
+            self._flow.has_shown(number)
             self._news.notify()
 
     def watch(self, names: tuple[str, ...]) -> None:
         """Show what passes these taps, too; none to stop."""
         with self._news:
-            self._watched = names[:256]
+            self._watched = names
             self._last_maps = 0.0
-            self._is_dirty = True
+            self._flow.touch()
             self._news.notify()
 
     def seat(self, change: int) -> None:
         """A page has come (1) or gone (-1)."""
         with self._news:
-            self._audience += change
-            self._shown = self._sent
-            self._is_dirty = True
-            self._is_whole = False
+            self._flow.seat(change)
             self._news.notify()
 
     def ask(self, question: Callable[[Stage], Result]) -> "Future[Result]":
@@ -151,14 +130,13 @@ class Instrument:
             steps: from the network and the state to its steps; what they yield is published.
         """
         with self._news:
-            self._chores = deque(chore for chore in self._chores if chore.name != name)
-            self._chores.append(_Chore(steps(self._stage, self._patch), name))
+            self._chores.add(name, steps(self._stage, self._patch))
             self._news.notify()
 
     def drop(self, name: str) -> None:
         """End a chore."""
         with self._news:
-            self._chores = deque(chore for chore in self._chores if chore.name != name)
+            self._chores.drop(name)
 
     def start_take(self) -> None:
         """Begin to keep what is played; the clock starts anew."""
@@ -168,7 +146,7 @@ class Instrument:
             self._began = time.monotonic()
             self._index = 0
             self._take = Take()
-            self._is_dirty = True
+            self._flow.touch()
 
         self.ask(start).result(timeout=60)
 
@@ -238,29 +216,26 @@ class Instrument:
                     return
             self._answer()
             if self._wants_frame():
-                self._guarded(self._frame)
+                self._draw()
             self._step()
 
     def _has_work(self) -> bool:
-        return bool(self._asked) or bool(self._chores) or self._wants_frame()
+        return bool(self._asked) or self._may_step() or self._wants_frame()
+
+    def _may_step(self) -> bool:
+        """Whether a chore can go on: none does while a hand is moving."""
+        return bool(self._chores) and not self._flow.is_played(time.monotonic())
+
+    def _is_heard(self) -> bool:
+        is_recording = self._take is not None and time.monotonic() - self._began <= LONGEST
+        return self._flow.audience > 0 or is_recording
 
     def _nap(self) -> float | None:
-        if self._audience == 0 and self._take is None:
-            return None
-        return _FASTEST_S / 2 if self._patch.moves or not self._is_whole else 0.5
+        return self._flow.nap(moves=self._patch.moves) if self._is_heard() or self._chores else None
 
     def _wants_frame(self) -> bool:
-        if self._audience == 0 and self._take is None:
-            return False
-        now = time.monotonic()
-        if self._trouble or now - self._last_sent < _FASTEST_S:
-            return False
-        if self._sent - self._shown >= _IN_FLIGHT and now - self._last_sent < _LOST_S:
-            return False
-        return self._is_dirty or self._patch.moves or self._rests(now)
-
-    def _rests(self, now: float) -> bool:
-        return not self._is_whole and now - self._last_gesture > _REST_S
+        is_due = self._flow.is_due(time.monotonic(), moves=self._patch.moves)
+        return is_due and self._is_heard() and not self._trouble
 
     def _answer(self) -> None:
         """Answer everything that was asked."""
@@ -272,43 +247,34 @@ class Instrument:
                 future.set_exception(error)
 
     def _step(self) -> None:
-        """One step of the first chore, unless a gesture is going on."""
-        if not self._chores or time.monotonic() - self._last_gesture < _REST_S / 2:
+        """One step of the first chore."""
+        if not self._may_step():
             return
-        chore = self._chores[0]
         try:
-            message = next(chore.steps)
-        except StopIteration:
-            self._finish(chore)
-            self._publish({"kind": "finished", "what": chore.name})
-            return
-        except (BendError, StyleganError) as error:
-            self._finish(chore)
-            self._publish({"kind": "trouble", "text": str(error)})
-            return
+            message = self._chores.step()
+        except Exception as error:  # noqa: BLE001  told to the pages; the thread has to go on
+            message = {"kind": "trouble", "text": _told(error)}
         if message is not None:
             self._publish(message)
-        self._is_dirty = self._is_dirty or self._patch.moves
+        if self._patch.moves:
+            self._flow.touch()
 
-    def _finish(self, chore: _Chore) -> None:
-        with self._news:
-            if chore in self._chores:
-                self._chores.remove(chore)
-
-    def _guarded(self, act: Callable[[], None]) -> None:
-        """Do it; what a person can mend is told to the page, and waits for the next gesture."""
-        try:
-            act()
-        except (BendError, StyleganError) as error:
-            self._trouble = str(error)
-            self._publish({"kind": "trouble", "text": str(error)})
-
-    def _frame(self) -> None:
-        began = time.monotonic()
+    def _draw(self) -> None:
+        """A frame; why there is none is told to the pages, and waits for the next gesture."""
         with self._news:
             patch, gesture = self._patch, self._gesture
-            self._is_dirty = False
-            is_whole = self._rests(began) and not patch.moves
+            began = time.monotonic()
+            is_whole = self._flow.begin(began, moves=patch.moves)
+        try:
+            self._frame(patch, gesture, began, is_whole)
+        except Exception as error:  # noqa: BLE001  as above
+            text = _told(error)
+            with self._news:
+                if self._patch is patch:
+                    self._trouble = text
+            self._publish({"kind": "trouble", "text": text})
+
+    def _frame(self, patch: Patch, gesture: int, began: float, is_whole: bool) -> None:
         self._open(patch)
         seconds = began - self._began
         place = self._move(patch, began)
@@ -325,11 +291,12 @@ class Instrument:
         if self._take is not None and seconds <= LONGEST:
             self._take.add(seconds, patch, w.cpu().numpy())
         self._index += 1
-        self._sent += 1
         kind, data = encode(picture, is_whole=is_whole)
+        with self._news:
+            number = self._flow.send(began, is_whole=is_whole)
         meta = {
             "kind": "frame",
-            "number": self._sent,
+            "number": number,
             "gesture": gesture,
             "seconds": round(seconds, 3),
             "place": dataclasses.asdict(place),
@@ -340,8 +307,6 @@ class Instrument:
             "type": kind,
         }
         self._publish(envelope(meta, data))
-        self._last_sent = began
-        self._is_whole = is_whole
         if maps:
             order = list(maps)
             self._publish(envelope({"kind": "maps", "order": order}, sheet_of_maps(maps, order)))
@@ -358,7 +323,8 @@ class Instrument:
         if patch.network == stage.standing.name and patch.weights == stage.config.weights:
             return
         self._publish({"kind": "opening", "network": patch.network})
-        self._chores.clear()
+        for name in self._chores.clear():
+            self._publish({"kind": "finished", "what": name})
         self._stage = Stage(self.shelf, patch.network, patch.weights, self._config.device)
         self._pace = Pace(self._stage.previews())
         self._watched = ()
@@ -374,3 +340,11 @@ class Instrument:
         even = dataclasses.replace(patch.wander, speed=1.0)
         self._place = wandered(patch.place, even, self._phase)
         return self._place
+
+
+def _told(error: Exception) -> str:
+    """A failure in one line; what is no fault of the state goes to the log, too."""
+    if isinstance(error, (BendError, StyleganError)):
+        return str(error)
+    _log.error("the instrument's thread", exc_info=error)
+    return f"this cannot be drawn: {type(error).__name__}: {error}".splitlines()[0][:300]

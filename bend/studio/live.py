@@ -6,12 +6,13 @@ instrument is done at once; whatever asks it or writes files is done on a thread
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketState
 
-from bend.errors import BendError
+from bend.errors import BendError, SettingsError
 from bend.studio.actions import Studio, act
 from bend.studio.hub import Seat
 from stylegan.errors import StyleganError
@@ -19,8 +20,11 @@ from stylegan.errors import StyleganError
 __all__ = ["live"]
 
 _LONGEST = 256 * 1024
+_MOST_AT_ONCE = 64
+"""Answers that a page may wait for."""
 _QUICK = ("play", "shown", "watch", "stop-roll")
 """What is done at once, on the event loop, since it only leaves a note for the instrument."""
+_log = logging.getLogger(__name__)
 
 
 async def live(socket: WebSocket) -> None:
@@ -32,11 +36,10 @@ async def live(socket: WebSocket) -> None:
     sending = asyncio.create_task(_send(socket, seat))
     try:
         await _receive(socket, studio, seat)
-    except WebSocketDisconnect:
-        pass
     finally:
         studio.instrument.seat(-1)
         studio.hub.leave(seat)
+        studio.instrument.watch(studio.hub.watched())
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 
@@ -54,17 +57,18 @@ async def _receive(socket: WebSocket, studio: Studio, seat: Seat) -> None:
     slow: set[asyncio.Task[None]] = set()
     try:
         while True:
-            text = await socket.receive_text()
-            if len(text) > _LONGEST:
-                seat.put({"kind": "trouble", "text": "the page sent too much at once"})
-                continue
+            received = await socket.receive()
+            if received["type"] == "websocket.disconnect":
+                return
             try:
-                message = json.loads(text)
-            except ValueError:
-                seat.put({"kind": "trouble", "text": "the page sent something that is no JSON"})
+                message = _read(received.get("text"))
+            except SettingsError as error:
+                seat.put({"kind": "trouble", "text": str(error)})
                 continue
             if isinstance(message, dict) and message.get("do") in _QUICK:
                 _answer(studio, seat, message)
+            elif len(slow) >= _MOST_AT_ONCE:
+                seat.put({"kind": "trouble", "text": "the page asked for too much at once; wait a little"})
             else:
                 task = asyncio.create_task(run_in_threadpool(_answer, studio, seat, message))
                 slow.add(task)
@@ -72,6 +76,16 @@ async def _receive(socket: WebSocket, studio: Studio, seat: Seat) -> None:
     finally:
         if slow:
             await asyncio.wait(slow, timeout=1)
+
+
+def _read(text: str | None) -> Any:
+    """A message of a page."""
+    if text is None or len(text) > _LONGEST:
+        raise SettingsError("the page sent bytes, or too much at once; reload it")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise SettingsError("the page sent something that is no JSON; reload it") from None
 
 
 def _answer(studio: Studio, seat: Seat, message: Any) -> None:
@@ -82,5 +96,8 @@ def _answer(studio: Studio, seat: Seat, message: Any) -> None:
         answer = {"kind": "trouble", "text": str(error)}
     except OSError as error:
         answer = {"kind": "trouble", "text": f"{error.filename or 'a file'}: {error.strerror}"}
+    except Exception as error:  # noqa: BLE001  one message must not end the play
+        _log.exception("a message of a page")
+        answer = {"kind": "trouble", "text": f"that cannot be done: {type(error).__name__}"}
     if answer is not None:
         studio.hub.tell(seat, answer)

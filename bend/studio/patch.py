@@ -5,7 +5,6 @@ the grammars of the command line; files cannot be named at all. Drawing a patch 
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -301,10 +300,10 @@ def _one_of(name: str, value: Any, known: Sequence[str]) -> str:
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SettingsError(f"{name}: {value!r:.60} is no number")
     if not low <= value <= high:
-        raise SettingsError(f"{name} {value:g} is out of range; {low:g} to {high:g} it may be")
+        raise SettingsError(f"{name} {value!r:.60} is out of range; {low:g} to {high:g} it may be")
     return float(value)
 
 

@@ -2,21 +2,30 @@
 
 import dataclasses
 import shlex
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bend.ranks import is_first
+from bend.training.remote import Place, fetched, fetched_inputs, mirrored
 from bend.training.watch import RunWatch
 from stylegan.checkpoint import snapshot_name
 from stylegan.distributed import Team, join
-from stylegan.errors import ConfigError
+from stylegan.errors import ConfigError, TrainingError
 from stylegan.training.config import TrainConfig, read_config
 from stylegan.training.loop import TrainSummary, train
 from stylegan.training.memory import step_bytes
 from stylegan.training.plan import Plan, make_plan, plan_resume
-from stylegan.training.run_folder import find_launched, find_run
+from stylegan.training.run_folder import (
+    find_elsewhere,
+    find_launched,
+    find_run,
+    forget_elsewhere,
+    mark_elsewhere,
+)
 from stylegan.training.session import Session, open_run, resume_run
 from stylegan.training.stats import Collector, format_duration
 from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, train_step
@@ -46,10 +55,10 @@ _RESUMABLE = {
 class Request:
     """What the command line asked for."""
 
-    out: Path
-    """Parent of run folders."""
+    out: Path | str
+    """Parent of run folders; an address on a store is a text."""
     resume: str | None
-    """A run folder, or `latest`; None for a new run."""
+    """A run folder, its address, or `latest`; None for a new run."""
     dry_run: bool
     """Only say what would run."""
     options: dict[str, Any]
@@ -71,35 +80,76 @@ def run_finetune(request: Request) -> Report:
 
     Raises:
         StyleganError: data, base or settings do not fit together, or the training diverged.
+        StoreError: a store has no such thing, or refuses.
         OSError: a file cannot be read or written.
     """
-    if request.resume is None:
-        config = TrainConfig(**request.options)
-    else:
-        _refuse_foreign(request.options)
-        config = dataclasses.replace(read_config(find_run(request.resume, request.out)), **request.options)
-    with join(config.device) as team:
+    place = None
+    if is_first():
+        options, out, resume, place = fetched(request.options, request.out, request.resume)
+        request = dataclasses.replace(request, options=options, out=out, resume=resume)
+        given = _config(request)
+    else:  # the files that the settings may come from need no other host
+        request = dataclasses.replace(request, options=fetched_inputs(request.options))
+        given = None
+    with join(None if given is None else given.device) as team:
+        config = team.first_says(given)
+        assert config is not None
+        request = dataclasses.replace(request, out=Path(team.first_says(request.out)))
+        fetched_inputs({"data": team.first_says(None if place is None else place.data)})  # to every host
         run = team.first_says(_run_to_resume(request, config, team) if team.is_first else None)
         if run is None:
+            _refuse_elsewhere(request, team)
             plan = _bent(make_plan(config, team))
-            return _estimate(plan) if request.dry_run else _train(open_run(plan, request.out))
+            return (
+                _estimate(plan)
+                if request.dry_run
+                else _train(open_run(plan, Path(request.out)), request, place)
+            )
         if request.dry_run:
             return _estimate(_bent(plan_resume(run, request.options, team)[0]))
         session = resume_run(run, {} if request.resume is None else request.options, team)
         _bent(session.plan)
-        return _train(session)
+        return _train(session, request, place)
+
+
+def _config(request: Request) -> TrainConfig:
+    if request.resume is None:
+        return TrainConfig(**request.options)
+    _refuse_foreign(request.options)
+    return dataclasses.replace(read_config(find_run(request.resume, Path(request.out))), **request.options)
 
 
 def _run_to_resume(request: Request, config: TrainConfig, team: Team) -> Path | None:
     """The run asked for; or the one that these processes had begun before torchrun started them anew."""
-    begun = None if request.dry_run else find_launched(request.out, team.launch)
+    begun = None if request.dry_run else find_launched(Path(request.out), team.launch)
     if request.resume is not None:
-        return find_run(request.resume, request.out) if request.resume != "latest" or begun is None else begun
+        return (
+            find_run(request.resume, Path(request.out))
+            if request.resume != "latest" or begun is None
+            else begun
+        )
     if begun is None or read_config(begun) != config:
         return None
     assert team.launch is not None
     is_done = (begun / snapshot_name(round(config.kimg, 3))).exists()
     return begun if team.launch.num_restarts or not is_done else None  # a name may have been used before
+
+
+def _refuse_elsewhere(request: Request, team: Team) -> None:
+    """See to it that this launch has begun no training on a host which is not, or no longer, the first.
+
+    Raises:
+        TrainingError: it has.
+    """
+    has_own = find_launched(Path(request.out), team.launch) is not None  # of other options, or done
+    if request.dry_run or team.first_says(has_own):
+        return
+    found = [place for place in team.all_say(find_elsewhere(Path(request.out), team.launch)) if place]
+    if found:
+        raise TrainingError(
+            f"{found[0]}: this launch has begun its training there, and another host is the first now; start torchrun "
+            "there again, share the folder among the hosts, or give another --rdzv-id"
+        )
 
 
 def _refuse_foreign(options: dict[str, Any]) -> None:
@@ -179,12 +229,28 @@ def _seconds_per_image(plan: Plan) -> float:
     return (plain + path_length / G_REG_INTERVAL + r1 / D_REG_INTERVAL) / num
 
 
-def _train(session: Session) -> Report:
+def _train(session: Session, request: Request, place: Place | None) -> Report:
     """Train, with somebody looking on."""
-    watch = RunWatch(session) if session.plan.team.is_first else None
-    if watch is not None:
-        watch.catch_up()
-    return _summarize(train(session, on_snapshot=watch))
+    team, out = session.plan.team, Path(request.out)
+    with mirrored(session, place) as on_save:
+        watch = RunWatch(session) if team.is_first else None
+        if watch is not None:
+            watch.catch_up()
+        is_elsewhere = _note_elsewhere(session.run, out, team)
+        summary = train(session, on_snapshot=watch, on_save=on_save)
+        if is_elsewhere and summary.stopped_by is None:
+            forget_elsewhere(out)
+    return _summarize(summary)
+
+
+def _note_elsewhere(run: Path, out: Path, team: Team) -> bool:
+    """On a host without the run folder, note where it is for as long as there is something to go on with."""
+    host = team.first_says(socket.gethostname())
+    launch = team.launch
+    if launch is None or team.is_first or not team.is_first_here or find_launched(out, launch) is not None:
+        return False
+    mark_elsewhere(out, launch, host, run)
+    return True
 
 
 def _summarize(summary: TrainSummary) -> Report:

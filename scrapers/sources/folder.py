@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scrapers import manifest
+from scrapers.answers import text
 from scrapers.api import Api
 from scrapers.errors import SourceError
 from scrapers.source import Access, HostLimit, ImageRef, SourceInfo, Wanted
@@ -45,15 +46,21 @@ class Folder:
             if name in known:
                 yield replace(known[name], source="folder", id=name, image_url=address, fallback_url=None)
             else:
-                yield ImageRef(source="folder", id=name, image_url=address, title=path.stem, query=query)
+                yield ImageRef(
+                    source="folder", id=name, image_url=address, title=text(path.stem), query=query
+                )
 
 
 def _pictures(root: Path) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(root):
+    for folder, subfolders, names in os.walk(root, onerror=_refuse):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in _ENDINGS:
                 yield Path(folder, name)
+
+
+def _refuse(error: OSError) -> None:
+    raise SourceError(f"{error.filename}: {error.strerror}; mend its permissions, or move it elsewhere")
 
 
 def _known_refs(root: Path) -> dict[str, ImageRef]:

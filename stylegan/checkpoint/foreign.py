@@ -20,10 +20,10 @@ _SIGNATURES: dict[tuple[int, bytes], str] = {
         "a git-lfs pointer, not the network itself; run `git lfs pull` where it came from"
     ),
     (0, b"PK\x03\x04"): f"a zip archive (a data set, or a PyTorch .pt?); {_ONLY_OURS}",
-    (0, b"PK\x05\x06"): "an empty zip archive, not a network; pass a .safetensors file",
-    (0, b"\x89PNG"): "a PNG picture, not a network; pass a .safetensors file",
-    (0, b"\xff\xd8\xff"): "a JPEG picture, not a network; pass a .safetensors file",
-    (4, b"ftyp"): "a film or picture, not a network; pass a .safetensors file",
+    (0, b"PK\x05\x06"): "an empty zip archive, not a network; pass a .safetensors, .pkl or .pt file",
+    (0, b"\x89PNG"): "a PNG picture, not a network; pass a .safetensors, .pkl or .pt file",
+    (0, b"\xff\xd8\xff"): "a JPEG picture, not a network; pass a .safetensors, .pkl or .pt file",
+    (4, b"ftyp"): "a film or picture, not a network; pass a .safetensors, .pkl or .pt file",
     (0, b"\x89HDF"): f"an HDF5 file (Keras?); {_ONLY_OURS}",
     (0, b"\x1f\x8b"): "a gzip archive; unpack it first",
     (0, b"7z\xbc\xaf"): "a 7z archive; unpack it first",
@@ -62,8 +62,8 @@ def _describe(head: bytes) -> str:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         return "a web page, not a network; the download was refused or needs a login, fetch it again"
     if _is_text(head):
-        return "a text file, not a network; pass a .safetensors file"
-    return "not a safetensors file, or a damaged one; copy or download it again"
+        return "a text file, not a network; pass a .safetensors, .pkl or .pt file"
+    return "no network file (.safetensors, .pkl or .pt), or a damaged one; copy or download it again"
 
 
 def _is_text(head: bytes) -> bool:

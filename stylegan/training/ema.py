@@ -1,7 +1,7 @@
 """The running average of the generator's weights that one looks at (`G_ema`)."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 __all__ = ["ema_beta", "update_ema"]
 
@@ -17,6 +17,12 @@ def ema_beta(batch: int, ema_kimg: float, cur_nimg: int, rampup: float | None) -
 @torch.no_grad()
 def update_ema(average: nn.Module, network: nn.Module, beta: float) -> None:
     """Move `average`'s parameters towards `network`'s by `1 - beta`; copy its buffers."""
-    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - beta)
+    averages: list[Tensor] = list(average.parameters())
+    weights: list[Tensor] = list(network.parameters())
+    if hasattr(torch, "_foreach_lerp_"):  # what torch's own averages use, but never promised
+        torch._foreach_lerp_(averages, weights, 1 - beta)
+    else:
+        for mean, weight in zip(averages, weights, strict=True):
+            mean.lerp_(weight, 1 - beta)
     for buffer, source in zip(average.buffers(), network.buffers(), strict=True):
         buffer.copy_(source)

@@ -28,7 +28,7 @@ from stylegan.training.session import Session
 from stylegan.training.stats import Collector, cpu_mem_gb, peak_gpu_mem_gb, status_line
 from stylegan.training.step import train_step
 
-__all__ = ["OnSnapshot", "Reply", "TrainSummary", "train"]
+__all__ = ["OnSave", "OnSnapshot", "Reply", "TrainSummary", "train"]
 
 _TICK_NIMG = 1000
 _STOPPED_AT = 1  # below every signal
@@ -47,6 +47,8 @@ class Reply:
 
 OnSnapshot: TypeAlias = Callable[[Path, float], Reply | None]
 """Told each snapshot's path and kimg once it is written."""
+OnSave: TypeAlias = Callable[[], str | None]
+"""Told when a state has been saved and all that belongs to it; gives a line for the log, if it has something to say."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,28 +73,32 @@ class TrainSummary:
     """Why whoever looks at the snapshots ended it, None if nobody did."""
 
 
-def train(session: Session, on_snapshot: OnSnapshot | None = None) -> TrainSummary:
+def train(
+    session: Session, on_snapshot: OnSnapshot | None = None, on_save: OnSave | None = None
+) -> TrainSummary:
     """Run a session to its end, until a signal or until `on_snapshot` says so, and close it.
 
     Args:
         session: opened or resumed.
         on_snapshot: looks at each snapshot.
+        on_save: told after each saved state, and after whoever looks at its snapshot; not told of the last one.
 
     Raises:
         TrainingError: the training diverged.
         ArchiveError: a picture cannot be read.
         OSError: the disk is full; what was saved before is intact.
     """
-    with _Loop(session, on_snapshot) as loop:
+    with _Loop(session, on_snapshot, on_save) as loop:
         return loop.run()
 
 
 class _Loop:
-    def __init__(self, session: Session, on_snapshot: OnSnapshot | None) -> None:
+    def __init__(self, session: Session, on_snapshot: OnSnapshot | None, on_save: OnSave | None) -> None:
         self.session = session
         self.plan = session.plan
         self.state = session.plan.state
         self.on_snapshot = on_snapshot
+        self.on_save = on_save
         self.stats = Collector()
         self.watch = DivergenceWatch()
         self.micro_batch = self.plan.micro_batch
@@ -136,7 +142,7 @@ class _Loop:
 
     def run(self) -> TrainSummary:
         self._say_start()
-        with self.team.first_goes_first():  # what it compiles, the others find
+        with self.team.one_a_host_first():  # what it compiles, the others there find
             make_ready(self.plan.device, say=self._log)
         with noted_signals() as received:
             self._snapshot_if_due()
@@ -147,6 +153,7 @@ class _Loop:
                 self._snapshot_if_due()
                 if time.monotonic() - self.saved > self.plan.config.save_minutes * 60:
                     self._save_state()
+                    self._tell_saved()
             verdict = self._agree_to_stop(received)
             stopped_by = verdict if verdict > _STOPPED_AT else None
             if stopped_by:
@@ -224,6 +231,7 @@ class _Loop:
             for line in reply.lines:
                 self._log(line)
             self.stopped_at = reply.stop
+        self._tell_saved()
 
     def _save_state(self) -> None:
         if not self.team.is_first:
@@ -232,6 +240,13 @@ class _Loop:
         with self._maintenance():
             self.session.save_state(self._seconds())
         self.saved = time.monotonic()
+
+    def _tell_saved(self) -> None:
+        if self.on_save is not None and self.team.is_first:
+            with self._maintenance():
+                line = self.on_save()
+            if line is not None:
+                self._log(line)
 
     def _tick(self) -> None:
         """Tell of the steps since the last tick, if there are any."""

@@ -16,10 +16,12 @@ from stylegan.checkpoint import Network, NetworkMeta
 from stylegan.device import choose_device
 from stylegan.distributed import ALONE, Team
 from stylegan.errors import TrainingError
+from stylegan.training.agreement import agreed_base, refuse_other_data
 from stylegan.training.config import Hyperparameters, TrainConfig, parse_snapshots, read_config
 from stylegan.training.deal import deal
 from stylegan.training.memory import fit_micro_batch
 from stylegan.training.setup import base_notes, build_state, load_base, rebuild_base
+from stylegan.training.sharing import share_state
 from stylegan.training.state_file import load_state
 from stylegan.training.step import TrainState
 
@@ -73,21 +75,26 @@ def make_plan(config: TrainConfig, team: Team = ALONE) -> Plan:
 
     Args:
         config: what was asked for.
-        team: the processes that train together, each of which plans the same.
+        team: the processes that train together, each of which plans the same; only the first reads the base.
 
     Raises:
         StyleganError: data, base or settings do not fit together.
     """
     data = _open_data(config, config.data)
+    refuse_other_data(data, team)
     hyper = Hyperparameters.resolve(config, data.resolution)
-    base = load_base(
-        config,
-        hyper,
-        resolution=data.resolution,
-        num_channels=data.num_channels,
-        label_dim=data.label_dim,
-    )
-    return _plan(config, hyper, data, base, team)
+    base = None
+    if team.is_first:
+        base = load_base(
+            config,
+            hyper,
+            resolution=data.resolution,
+            num_channels=data.num_channels,
+            label_dim=data.label_dim,
+        )
+    plan = _plan(config, hyper, data, agreed_base(base, team), team)
+    share_state(plan.state, team)
+    return plan
 
 
 def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tuple[Plan, dict[str, Any]]:
@@ -96,7 +103,7 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
     Args:
         run: a run folder.
         overrides: fields of `TrainConfig` to change, such as a longer `kimg`.
-        team: the processes that train together, each of which plans the same.
+        team: the processes that train together, each of which plans the same; only the first reads `run`.
 
     Returns:
         The plan, its state as saved, and the `extra` that was saved with it.
@@ -104,8 +111,9 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
     Raises:
         TrainingError: the folder cannot be resumed, or its data has changed.
     """
-    config = dataclasses.replace(read_config(run), **overrides)
-    options = _read_facts(run)
+    saved = team.first_says(_read_run(run, overrides) if team.is_first else None)
+    assert saved is not None
+    config, options = saved
     recorded = options["data"].get("path")  # holds from every working directory
     is_recorded = "data" not in overrides and recorded is not None and Path(recorded).exists()
     data = _open_data(config, recorded if is_recorded else config.data)
@@ -114,6 +122,7 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
             f"{config.data}: not the data set that {run.name} was started with; restore it, or start a new run "
             f"with --base {run}"
         )
+    refuse_other_data(data, team)
     hyper = Hyperparameters.resolve(config, data.resolution)
     base = _rebuild_base(run, options)
     device = choose_device(config.device)
@@ -121,23 +130,25 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
     is_same_kind = str(options.get("device")).split(":")[0] == device.type
     micro_batch = options.get("micro_batch") if is_same_kind else None
     plan = _plan(config, hyper, data, base, team, micro_batch)
-    extra, note = load_state(run, plan.state)
+    extra, note = team.first_says(load_state(run, plan.state) if team.is_first else ({}, None))
+    share_state(plan.state, team)
     plan.notes = [note] if note else []
     return plan, extra
 
 
-def _read_facts(run: Path) -> dict[str, Any]:
-    """What `training_options.json` says besides the configuration: data, base, and the networks' arguments.
+def _read_run(run: Path, overrides: dict[str, Any]) -> tuple[TrainConfig, dict[str, Any]]:
+    """The configuration, and what else `training_options.json` says: data, base, and the networks' arguments.
 
     Raises:
         TrainingError: it lacks some of that.
     """
+    config = dataclasses.replace(read_config(run), **overrides)
     options: dict[str, Any] = json.loads((run / "training_options.json").read_text())
     if missing := [key for key in ("data", "base", "G", "D") if not isinstance(options.get(key), dict)]:
         raise TrainingError(
             f"{run}: training_options.json lacks {', '.join(missing)}; restore it or start a new run"
         )
-    return options
+    return config, options
 
 
 def _rebuild_base(run: Path, options: dict[str, Any]) -> Network:
@@ -164,7 +175,7 @@ def _plan(
     device = choose_device(config.device)
     state = build_state(base, config, hyper, device)
     share = deal(state.D, hyper.batch, team.rank, team.size)
-    num_sharing = 1 if device.type == "cuda" else team.size
+    num_sharing = 1 if device.type == "cuda" or team.launch is None else team.launch.local_size
     wanted = config.micro_batch or micro_batch
     if wanted is None:
         wanted = fit_micro_batch(state.G, state.D, len(share), device, num_sharing=num_sharing)

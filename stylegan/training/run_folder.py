@@ -7,6 +7,7 @@ Names are those people and their tools know: `NNNNN-<data>-<base>`, `training_op
 import dataclasses
 import json
 import re
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ from stylegan.training.state_file import LATEST, PREVIOUS
 __all__ = [
     "create_run",
     "fakes_name",
+    "find_elsewhere",
     "find_launched",
     "find_run",
+    "forget_elsewhere",
+    "mark_elsewhere",
     "mark_launch",
     "network_label",
     "save_sheet",
@@ -35,6 +39,8 @@ __all__ = [
 
 _RUN = re.compile(r"(\d{5,})-.+")
 _LAUNCH = ".launch"
+_NETWORK_SUFFIXES = (".safetensors", ".pkl", ".pt")
+_ELSEWHERE = ".launched-elsewhere"
 _MAX_LABEL_BYTES = 200  # a file name has at most 255
 
 
@@ -59,7 +65,7 @@ def create_run(parent: Path, data_name: str, base_name: str) -> Path:
 def network_label(base: str) -> str:
     """What a base is called in the names of what is made of it: its file's name without ending, `RUN@KIMG` as it is."""
     path = Path(base)
-    return path.stem if path.suffix == ".safetensors" else path.name
+    return path.stem if path.suffix.lower() in _NETWORK_SUFFIXES else path.name
 
 
 def find_run(text: str, parent: Path) -> Path:
@@ -97,6 +103,30 @@ def find_launched(parent: Path, launch: Launch | None) -> Path | None:
         if has_state and (run / _LAUNCH).read_text().strip() == launch.name:
             return run
     return None
+
+
+def mark_elsewhere(parent: Path, launch: Launch, host: str, run: Path) -> None:
+    """Note in `parent`, on a host that does not see `run`, which host has the run that a launch trains.
+
+    Where that host is lost, no other may take its training for one that has not begun.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(parent / _ELSEWHERE, f"{launch.name}\n{host}\n{run}\n")
+
+
+def forget_elsewhere(parent: Path) -> None:
+    """The training is over, and a launch of the same name a new one."""
+    (parent / _ELSEWHERE).unlink(missing_ok=True)
+
+
+def find_elsewhere(parent: Path, launch: Launch | None) -> str | None:
+    """Where the run that `launch` trains lies, as far as this host knows: `RUN on HOST`."""
+    if (begun := find_launched(parent, launch)) is not None:
+        return f"{begun} on {socket.gethostname()}"
+    if launch is None or not (parent / _ELSEWHERE).is_file():
+        return None
+    name, host, run = (parent / _ELSEWHERE).read_text().splitlines()
+    return f"{run} on {host}" if name == launch.name else None
 
 
 def sweep(run: Path) -> None:

@@ -30,7 +30,6 @@ from stylegan.training.run_folder import (
     sweep,
     write_options,
 )
-from stylegan.training.sharing import share_state
 from stylegan.training.space import check_space
 from stylegan.training.state_file import save_state
 from stylegan.training.stats import StatsWriter
@@ -156,7 +155,8 @@ def resume_run(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> Sess
     Raises:
         TrainingError: another process is training it, or the disk has no room.
     """
-    read_config(run)  # says so where this is no run folder, before a lock is left in it
+    if team.is_first:
+        read_config(run)  # says so where this is no run folder, before a lock is left in it
     with contextlib.ExitStack() as undo:
         lock = None
         if team.is_first:
@@ -164,9 +164,7 @@ def resume_run(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> Sess
             undo.callback(lock.release)
             sweep(run)
             mark_launch(run, team.launch)
-        team.wait()  # nobody reads what is being swept
         plan, extra = plan_resume(run, overrides, team)
-        share_state(plan.state, team)
         writer = _take_up(plan, run, overrides, extra) if team.is_first else None
         undo.pop_all()
     return Session(plan=plan, run=run, lock=lock, stats_writer=writer, seconds_before=extra["seconds"])

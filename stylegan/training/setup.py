@@ -64,10 +64,16 @@ def load_base(
     return base
 
 
-def rebuild_base(G: dict[str, Any], D: dict[str, Any], meta: NetworkMeta) -> Network:
+def rebuild_base(G: dict[str, Any], D: dict[str, Any] | None, meta: NetworkMeta) -> Network:
     """Networks of the shapes a run was started with, for a saved state to fill; the base itself may be gone."""
     with torch.random.fork_rng(devices=[]):
-        return Network(G=Generator(**G), D=Discriminator(**D), G_ema=None, meta=meta, path=Path(meta.base))
+        return Network(
+            G=Generator(**G),
+            D=None if D is None else Discriminator(**D),
+            G_ema=None,
+            meta=meta,
+            path=Path(meta.base),
+        )
 
 
 def base_notes(base: Network, data_label_dim: int) -> list[str]:

@@ -1,19 +1,27 @@
-"""One state in all processes of a team: what the first one has loaded, copied to the others."""
+"""One state in all processes of a team: what the first one has loaded, copied to the others.
+
+The others need no file of it: they lay out what they lack, the moments of Adam, as the first one describes its own.
+"""
+
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from stylegan.distributed import Team
-from stylegan.training.step import TrainState
+from stylegan.training.state import TrainState
 
 __all__ = ["share_state"]
+
+# for each parameter of an optimiser, in order: names, shapes and kinds of its moments, none before the first step
+_Layout: TypeAlias = list[dict[str, tuple[torch.Size, torch.dtype]]]
 
 
 def share_state(state: TrainState, team: Team) -> None:
     """Replace the state of every process by that of the first.
 
     Args:
-        state: of one shape in all of them: all are new, or all were loaded.
+        state: networks of the same shapes in all of them.
         team: the processes.
 
     Raises:
@@ -21,6 +29,11 @@ def share_state(state: TrainState, team: Team) -> None:
     """
     if team.size == 1:
         return
+    optimizers = (state.G_opt, state.D_opt)
+    layouts = team.first_says([_layout(one) for one in optimizers])
+    for optimizer, layout in zip(optimizers, layouts, strict=True):
+        if not team.is_first:
+            _lay_out(optimizer, layout)
     networks: tuple[nn.Module, ...] = (state.G, state.D, state.G_ema)
     tensors = [tensor for network in networks for tensor in network.state_dict().values()]
     tensors += [*_moments(state.G_opt), *_moments(state.D_opt), state.pl_mean]
@@ -33,11 +46,32 @@ def share_state(state: TrainState, team: Team) -> None:
         state.ada.load_state_dict(ada)
 
 
-def _moments(optimizer: torch.optim.Adam) -> list[Tensor]:
-    parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+def _layout(optimizer: torch.optim.Adam) -> _Layout:
     return [
-        value
-        for parameter in parameters
-        for _, value in sorted(optimizer.state.get(parameter, {}).items())
-        if isinstance(value, Tensor)
+        {name: (value.shape, value.dtype) for name, value in _own_moments(optimizer, parameter)}
+        for parameter in _parameters(optimizer)
     ]
+
+
+def _lay_out(optimizer: torch.optim.Adam, layout: _Layout) -> None:
+    """Give the optimiser moments of those shapes, of zeros, each where Adam keeps it."""
+    for parameter, wanted in zip(_parameters(optimizer), layout, strict=True):
+        moments: dict[str, Any] = optimizer.state[parameter]
+        moments.clear()
+        for name, (shape, dtype) in wanted.items():
+            moments[name] = torch.zeros(shape, dtype=dtype, device=parameter.device)
+        if not wanted:
+            del optimizer.state[parameter]
+
+
+def _moments(optimizer: torch.optim.Adam) -> list[Tensor]:
+    return [value for parameter in _parameters(optimizer) for _, value in _own_moments(optimizer, parameter)]
+
+
+def _own_moments(optimizer: torch.optim.Adam, parameter: nn.Parameter) -> list[tuple[str, Tensor]]:
+    moments: dict[str, Any] = optimizer.state.get(parameter, {})
+    return [(name, value) for name, value in sorted(moments.items()) if isinstance(value, Tensor)]
+
+
+def _parameters(optimizer: torch.optim.Adam) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

@@ -23,7 +23,14 @@ def test_looks_at_everything_and_changes_nothing(own_cache: Path, monkeypatch: p
     monkeypatch.setenv("BEND_CACHE", str(own_cache / "nothing here"))
     found = findings()
     assert {"python", "torch", "cpu", "threads", "precision", "C++ compiler", "ninja", "PyAV"} <= found.keys()
-    assert {"native ops, cpu", "extra onnx", "cache", "working folder", "source flickr"} <= found.keys()
+    assert {
+        "native ops, cpu",
+        "extra onnx",
+        "extra remote",
+        "cache",
+        "working folder",
+        "source flickr",
+    } <= found.keys()
     assert torch.__version__ in found["torch"].value
     assert "libx264" in found["PyAV"].value
     assert "GiB free" in found["cache"].value

@@ -77,6 +77,15 @@ def test_what_is_no_npz_is_refused_and_nothing_is_unpickled(tmp_path: Path) -> N
         read_latents(tmp_path / "evil.npz")
 
 
+def test_a_small_file_that_unpacks_to_more_than_latents_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bend.latent_file._MOST_BYTES", 1 << 20)
+    np.savez_compressed(tmp_path / "bomb.npz", w=np.zeros([1024, 512], np.float32))
+    with pytest.raises(SettingsError, match="more than 1 MB of arrays"):
+        read_latents(tmp_path / "bomb.npz")
+
+
 def test_rows_of_files_stand_for_seeds(tmp_path: Path) -> None:
     G = tiny_generator()
     wanted = latents.ws_from_seeds(G, RenderConfig(trunc=0.5, trunc_cutoff=2), [3, 5, 8])

@@ -89,6 +89,9 @@ def test_other_bends_stay_where_they_are(file: Path) -> None:
     [
         ("[1, 2]", "no list `transforms`"),
         ("a: {", "no YAML"),
+        ("[" * 5000, "no YAML"),
+        ("transforms: [{layer: 1, transform: [rotate]}]", "transform 1: ['rotate'] is unknown"),
+        ("transforms: [{layer: 1, transform: rotate, params: [1" + "0" * 400 + "]}]", "no list of numbers"),
         ("transforms: 3", "no list `transforms`"),
         ("transforms: [3]", "transform 1: 3 is no transform"),
         ("transforms: [{layer: 1, transform: melt}]", "transform 1: 'melt' is unknown; known are ablate"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bend.errors import RecipeError
 from bend.pipeline import run_recipe
 from bend.recipe import Recipe, Stage
 from stylegan.checkpoint import save_network
@@ -103,3 +104,12 @@ def test_a_run_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
     assert (status, "no finetune stage came before" in stderr) == (1, True)
     (tmp_path / "file").touch()
     assert run("run", recipe, "-o", tmp_path / "file")[0] == 1
+
+
+@pytest.mark.parametrize(("do", "name"), [("render grid", "output"), ("package", "out"), ("finetune", "out")])
+def test_outputs_stay_in_the_folder(do: str, name: str, tmp_path: Path) -> None:
+    first = Stage(do="render grid", options={"output": "grid.png"})
+    recipe = Recipe(title="x", stages=(first, Stage(do=do, options={name: "s3://bucket/x"})))
+    with pytest.raises(RecipeError, match=f"{do}: {name} is an address; a recipe works in its folder"):
+        list(run_recipe(recipe, tmp_path / "out", beside=tmp_path))
+    assert not (tmp_path / "out").exists()

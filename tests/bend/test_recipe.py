@@ -80,7 +80,7 @@ def test_written_and_read_back(tmp_path: Path) -> None:
         ("bend = 1\n[[stage]]\ndo = 'render grid'\noutput = 'a.png'\nseeds = '4-1'", "seeds: .*runs backwards"),
         ("bend = 1\n[[stage]]\ndo = 'render grid'\noutput = 'a.png'\nscale = 'big'", "scale: 'big' is not"),
         ("bend = 1\n[[stage]]\ndo = 'render grid'\noutput = 'a.png'\nscale = {a = 1}", "scale: give a text, a number"),
-        ("bend = 1\n[[stage]]\ndo = 'render grid'", "output: "),
+        ("bend = 1\n[[stage]]\ndo = 'render grid'", "output: is missing"),
         ("bend = 1\n[[stage]]\ndo = 'render latent-walk'\noutput = 'a.mp4'\nseconds = -1", "seconds"),
         ("bend = 1\n[[stage]]\ndo = 'finetune'\ndata = 'a.zip'\nkimg = -3", "kimg"),
     ],

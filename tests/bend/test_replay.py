@@ -1,5 +1,6 @@
 """`bend replay`: the same bytes from the note inside a picture, or the reason why not."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -71,11 +72,14 @@ def test_a_network_that_moved_with_the_picture(
     save_tiny(work / "n.safetensors")
     assert run("render", "grid", "--network", "n.safetensors", "--grid", "1x1", "-o", "a.png")[0] == 0
     monkeypatch.chdir(tmp_path)
-    assert run("replay", "work/a.png", "-o", "b.png", "--check")[0] == 1  # its note names another place now
+    assert run("replay", "work/a.png", "-o", "b.png", "--check")[0] == 0  # as it was made, in its own folder
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "work"]
     assert render.generator_of("work/n.safetensors").img_resolution == 16
     shutil.move("work/n.safetensors", "m.safetensors")
     assert "no such network" in run("replay", "work/a.png", "-o", "c.png")[2]
     assert run("replay", "work/a.png", "-o", "c.png", "--network", "m.safetensors")[0] == 0
+    moved = ("--network", "m.safetensors", "--check", "--force")
+    assert run("replay", "work/a.png", "-o", "c.png", *moved)[0] == 1  # its note names another place now
 
 
 def test_another_network_is_told_before_anything_is_drawn(run: Run, tmp_path: Path) -> None:
@@ -99,3 +103,24 @@ def test_what_has_no_note_is_refused(run: Run, tmp_path: Path) -> None:
     strange = describe("images", RenderConfig(), G, "rm -rf /", seed=0)
     save_picture(tmp_path / "strange.png", next(iter(render.images(G, [0]))), strange)
     assert "this release cannot run" in run("replay", tmp_path / "strange.png")[2]
+
+
+@pytest.mark.parametrize("command", [17, ["render", "grid"], {}])
+def test_a_note_that_is_no_note_is_refused(run: Run, tmp_path: Path, command: object) -> None:
+    picture, G = tmp_path / "a.png", tiny_generator()
+    save_picture(picture, next(iter(render.images(G, [0]))), describe("grid", RenderConfig(), G, command))  # type: ignore[arg-type]
+    status, _, err = run("replay", picture)
+    assert (status, err) == (
+        1,
+        f"Error: {picture}: no note of bend inside; only what `bend render` made can be made again\n",
+    )
+
+
+def test_a_note_whose_work_is_nonsense_is_refused(run: Run, tiny_network: Path, tmp_path: Path) -> None:
+    picture, G = tmp_path / "a.png", tiny_generator()
+    note = describe("grid", RenderConfig(network=str(tiny_network)), G, "bend render grid --seeds 0")
+    note = dataclasses.replace(note, work=note.work | {"render": [1]}, network_sha256="0")
+    save_picture(picture, next(iter(render.images(G, [0]))), note)
+    status, _, err = run("replay", picture)
+    assert status == 1
+    assert "is not the network this was drawn with" in err

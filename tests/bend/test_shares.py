@@ -83,4 +83,4 @@ def test_a_film_drawn_together_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def _member(rank: int, size: int) -> Team:
-    return Team(Launch(rank=rank, size=size, local_rank=rank, name="test", num_restarts=0))
+    return Team(Launch(rank=rank, size=size, local_rank=rank, local_size=size, name="test", num_restarts=0))

@@ -1,14 +1,18 @@
 """What is heard in a track: bands, loudness and strikes, at the right moment; and what is no track."""
 
 import math
+import struct
 import wave
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from bend.automation import Heard, parse
 from bend.errors import SettingsError
+from bend.film.sound_track import SoundTrack
 from bend.sound import RATE, Track, hearing, level, load_track
 
 
@@ -120,3 +124,35 @@ def test_what_is_no_track_is_refused(tmp_path: Path) -> None:
         load_track(save_wav(tmp_path / "b.wav", np.zeros(0)))
     with pytest.raises(FileNotFoundError):
         load_track(tmp_path / "none.wav")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 3e38])
+def test_samples_of_floats_that_are_no_sound_are_refused(tmp_path: Path, value: float) -> None:
+    data = np.full(9000, value, "<f4").tobytes()
+    head = struct.pack("<IHHIIHH", 16, 3, 1, RATE, 4 * RATE, 4, 32)
+    path = tmp_path / "a.wav"
+    path.write_bytes(
+        b"RIFF"
+        + struct.pack("<I", 36 + len(data))
+        + b"WAVEfmt "
+        + head
+        + b"data"
+        + struct.pack("<I", len(data))
+        + data
+    )
+    with pytest.raises(SettingsError, match="samples that are no sound"):
+        load_track(path)
+    playing = SoundTrack(path)
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        playing.join(container)
+        with pytest.raises(SettingsError, match="samples that are no sound"):
+            playing.play_until(Fraction(1))
+
+
+def test_hours_in_a_small_file_are_refused_before_they_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bend.sound._MOST_SECONDS", 100)
+    slow = save_wav(tmp_path / "a.wav", np.zeros(200), rate=1)  # 200 samples, one a second
+    with pytest.raises(SettingsError, match="longer than four hours"):
+        load_track(slow)

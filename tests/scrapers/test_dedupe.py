@@ -38,8 +38,8 @@ def test_stays_fast_at_a_hundred_thousand() -> None:
     index = NearDuplicates(4)
     for number in range(100_000):
         index.add(rng.getrandbits(64), str(number))
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone, whatever else the machine does
     for _ in range(200):
         index.find(rng.getrandbits(64))
-    elapsed_s = time.perf_counter() - began
-    assert elapsed_s / 200 < 0.03  # no more than decoding one picture takes on a busy machine
+    elapsed_s = time.process_time() - began
+    assert elapsed_s / 200 < 0.03  # no more than decoding one picture takes

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -21,7 +22,7 @@ from tests.fakes.commons import FakeCommons
 from tests.fakes.openverse import FakeOpenverse
 from tests.fakes.pictures import jpeg, pixels
 from tests.fakes.server import Answer, FakeServer, Request
-from tests.scrapers.conftest import scrape_config
+from tests.scrapers.conftest import HURRIED, scrape_config
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:
@@ -189,7 +190,7 @@ def test_an_absent_network_stops_the_scrape_and_costs_nothing(tmp_path: Path) ->
     query = listing(tmp_path, *urls)
     with pytest.raises(ScraperError, match="20 pictures in a row could not be reached"):
         gather(of_urls(out, query), environ={})
-    assert lines_of(out) == []
+    assert not out.exists()
     assert gather(of_urls(out, query, keep_going=True), environ={}).refused == {"robots-unknown": 40}
 
 
@@ -216,6 +217,50 @@ def test_all_sources_failing_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=r"openverse: .* answered 403; its network refuses"):
             config = scrape_config(tmp_path / "out", sources=("openverse",))
             gather(config, environ={"BEND_OPENVERSE_URL": openverse.url})
+
+
+@pytest.mark.parametrize("source", ["folder", "urls"])
+def test_a_lone_failure_is_told_once_and_leaves_no_folder(tmp_path: Path, source: str) -> None:
+    said: list[str] = []
+    config = scrape_config(tmp_path / "out", str(tmp_path / "absent"), sources=(source,))
+    with pytest.raises(SourceError, match="absent: no such"):
+        gather(config, environ={}, warn=said.append)
+    with pytest.raises(SourceError, match="absent: no such"):
+        list(preview(config, environ={}, warn=said.append))
+    assert said == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_of_any_name_and_kind_are_recorded(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for seed, name in enumerate(["\udcff\udcfe.jpg", "写真.jpg", "new\nline.jpg", "100%25 a%20b.jpg"]):
+        (folder / name).write_bytes(jpeg(seed))
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "dead.jpg").symlink_to(tmp_path / "absent")
+    out = tmp_path / "out"
+    config = scrape_config(out, str(folder), sources=("folder",), licenses=("unknown",))
+    for _ in range(2):
+        summary = gather(config, environ={})
+        assert (summary.num_kept, summary.refused) == (4, {"not-found": 1, "unreadable": 1})
+    assert {line["title"] for line in lines_of(out) if "file" in line} == {
+        "\\udcff\\udcfe",
+        "写真",
+        "new line",
+        "100%25 a%20b",
+    }
+
+
+def test_half_a_character_in_an_answer_costs_nothing(tmp_path: Path) -> None:
+    class Odd(FakeOpenverse):
+        def _record(self, index: int) -> dict[str, object]:
+            return super()._record(index) | {"title": "rock \ud83d", "creator": "\udc00"}
+
+    with Odd() as openverse:
+        config = scrape_config(tmp_path / "out", sources=("openverse",), count=2)
+        summary = gather(config, environ={"BEND_OPENVERSE_URL": openverse.url})
+    assert summary.num_kept == 2
+    assert {line["title"] for line in lines_of(tmp_path / "out")} == {"rock \\ud83d"}
 
 
 def test_foreign_folders_and_busy_ones_are_left_alone(tmp_path: Path) -> None:
@@ -247,6 +292,17 @@ def test_preview_writes_nothing_and_fetches_no_picture(tmp_path: Path) -> None:
     assert sum(isinstance(item, ImageRef) for item in found) == 6
     assert [item.reason for item in found if isinstance(item, Entry)] == ["licence"]
     assert not (tmp_path / "out").exists()
+
+
+def test_preview_refuses_addresses_that_nobody_may_ask_for(tmp_path: Path) -> None:
+    query = listing(tmp_path, "http://10.0.0.1/a.jpg", "file:///etc/passwd", "http://host.invalid/a.jpg")
+    config = of_urls(tmp_path / "out", query, client=dataclasses.replace(HURRIED, allow_private_hosts=False))
+    found = list(preview(config, warn=lambda _: None, environ={}))
+    assert [item.reason if isinstance(item, Entry) else None for item in found] == [
+        "private-address",
+        "bad-url",
+        None,
+    ]
 
 
 def test_preview_of_nothing_is_an_error(tmp_path: Path) -> None:

@@ -38,6 +38,13 @@ PRIVATE = [
     "2001:0:7f00:1::",
     "2001:db8::1",
     "fec0::1",
+    "192.0.0.8",
+    "::ffff:0:127.0.0.1",
+    "::ffff:0:10.0.0.1",
+    "2606:2800:220:1:0:5efe:10.0.0.1",
+    "2606:2800:220:1:200:5efe:127.0.0.1",
+    "3fff::1",
+    "5f00::1",
 ]
 
 
@@ -47,7 +54,14 @@ def test_private_addresses(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["93.184.216.34", "2606:2800:220:1::1", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+    "address",
+    [
+        "93.184.216.34",
+        "2606:2800:220:1::1",
+        "64:ff9b::808:808",
+        "::ffff:8.8.8.8",
+        "2606:2800:220:1:0:5efe:8.8.8.8",
+    ],
 )
 def test_public_addresses(address: str) -> None:
     assert is_public(address)

@@ -48,6 +48,16 @@ def test_there_and_back(entry: Entry) -> None:
     assert Entry.from_json(entry.to_json()).to_json() == entry.to_json()
 
 
+def test_halves_of_characters_that_a_service_sends_do_not_stop_a_scrape(tmp_path: Path) -> None:
+    strange = ImageRef(
+        source="commons", id="1", image_url="https://a.example/1", title=json.loads('"a\\ud800"')
+    )
+    with Manifest(tmp_path / "manifest.jsonl") as manifest:
+        manifest.append(Entry(ref=strange, reason="not-found"))
+    [entry] = read_manifest(tmp_path / "manifest.jsonl")
+    assert entry.ref.title == "a\\ud800"
+
+
 def test_an_entry_is_kept_or_refused() -> None:
     with pytest.raises(ValueError, match="either kept under a file name or refused"):
         Entry(ref=REF)

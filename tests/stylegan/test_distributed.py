@@ -1,13 +1,14 @@
 """What torchrun says, a team of one, and how failures are put in words."""
 
+import socket
 from pathlib import Path
 
 import pytest
 import torch
 
 from stylegan import distributed
-from stylegan.distributed import ALONE, join, launch_of
-from stylegan.errors import ConfigError, TrainingError
+from stylegan.distributed import ALONE, Team, join, launch_of
+from stylegan.errors import ConfigError, TeamError, TrainingError
 
 SAID = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "TORCHELASTIC_RUN_ID": "bend-7"}
 
@@ -21,6 +22,15 @@ def test_what_torchrun_says_is_understood() -> None:
     assert launch is not None
     assert (launch.rank, launch.size, launch.local_rank) == (1, 2, 0)
     assert (launch.name, launch.num_restarts) == ("bend-7", 3)
+    assert not launch.is_spread
+
+
+def test_hosts_are_told_apart_by_what_each_has_of_the_processes() -> None:
+    launch = launch_of(SAID | {"LOCAL_WORLD_SIZE": "1"})
+    assert launch is not None
+    assert launch.is_spread
+    assert Team(launch).is_first_here
+    assert distributed._of_host("why", launch) == f"host {socket.gethostname()}: why"
 
 
 def test_a_launch_without_a_name_is_known_by_its_launcher() -> None:
@@ -37,7 +47,7 @@ def test_alone_every_exchange_is_free() -> None:
         team.sum_([tensor])
         team.copy_first_([tensor])
         assert (team.largest(4), team.smallest(4), team.first_says("so")) == (4, 4, "so")
-        with team.first_goes_first():
+        with team.one_a_host_first():
             team.wait()
     assert torch.equal(tensor, torch.ones(3))
     assert (ALONE.num_bytes, ALONE.num_exchanges) == (0, 0)
@@ -61,6 +71,22 @@ def test_failures_in_words() -> None:
     full = OSError(28, "No space left on device", str(Path("/runs/log.txt")))
     assert distributed._in_words(full, 1) == "/runs/log.txt: No space left on device, says process 1"
     assert "process 1 failed with KeyError('x')" in distributed._in_words(KeyError("x"), 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("Connection reset by peer", "is lost"), ("Timed out waiting 10000ms for recv", "not been heard of")],
+)
+def test_a_lost_process_is_one_line(said: str, told: str) -> None:
+    with pytest.raises(TeamError, match=told), distributed._losses_told():
+        raise RuntimeError(said)
+
+
+def test_patience_is_seconds() -> None:
+    assert distributed._patience("90").total_seconds() == 90
+    for wrong in ("0", "-1", "2h"):
+        with pytest.raises(ConfigError, match="BEND_PATIENCE is"):
+            distributed._patience(wrong)
 
 
 def test_a_device_that_cannot_be_shared_is_refused() -> None:

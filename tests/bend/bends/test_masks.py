@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from bend.bends.masks import parse_mask
+from bend.errors import SettingsError
 
 
 def hard(text: str, height: int = 20, width: int = 30) -> Tensor:
@@ -48,6 +49,15 @@ def test_numbers_move() -> None:
 
 def test_nothing_is_under_an_ellipse_of_no_size() -> None:
     assert not hard("ellipse:.5,.5,0,.3").any()
+
+
+def test_a_picture_that_claims_to_be_enormous_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (64, 64)).save(tmp_path / "big.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # as Pillow's own bound is to a bomb
+    with pytest.raises(SettingsError, match="no picture that can be read"):
+        parse_mask(f"image:{tmp_path / 'big.png'}")
 
 
 def test_a_picture(tmp_path: Path) -> None:

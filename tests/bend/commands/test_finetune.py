@@ -27,11 +27,15 @@ SIZE = ["--batch", "4", "--channel-base", "256", "--channel-max", "16", "--w-dim
 SMALL = ["--base", "none", *SIZE, "--device", "cpu"]
 MAIN = "from bend.cli import main; main()"
 SLEEPY = """
-import time
+import signal, time
 from stylegan.training import loop
 
 def sleep(*args, **options):
+    heeding = signal.getsignal(signal.SIGTERM)
     print("step", flush=True)
+    while signal.getsignal(signal.SIGTERM) is heeding:
+        time.sleep(0.01)
+    print("noted", flush=True)
     time.sleep(600)
 
 loop.train_step = sleep
@@ -231,7 +235,7 @@ class TestSignals:
 
     @staticmethod
     def wait_for(path: Path, text: str, process: subprocess.Popen[str]) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not path.exists() or text not in path.read_text():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
@@ -259,7 +263,7 @@ class TestSignals:
         with self.finetune(*arguments) as process:
             self.wait_for(run / "log.txt", "snapshot snapshot-000000.004", process)
             process.send_signal(number)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         assert process.returncode == status
         assert f"interrupted, go on with `bend finetune --resume {run}`" in out
         assert err.endswith("interrupted, state saved\n")
@@ -277,10 +281,10 @@ class TestSignals:
             assert process.stdout is not None
             assert process.stdout.readline() == "step\n"
             process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
+            assert process.stdout.readline() == "noted\n"
             assert process.poll() is None  # the step is to end first
             process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=10)
+            _, err = process.communicate(timeout=300)  # the step takes ten minutes
         assert process.returncode == 143
         assert "Traceback" not in err
         assert read_state(tmp_path / "00000-rocks-none")["step"] == 0

@@ -157,7 +157,23 @@ def test_project_and_draw_what_was_found(run: Run, network: Path, tmp_path: Path
     assert note is not None
     assert list(note.work["inputs"]) == [str(found)]
     status, _, err = run("project", target, *typed)
-    assert (status, err) == (1, f"Error: {found} exists; give another -o, or --force to write over it\n")
+    assert (status, err) == (1, f"Error: {found} exists; give another name, or --force to write over it\n")
+
+
+def test_a_projection_that_was_broken_off_is_made_by_the_same_command(
+    run: Run, network: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (40, 30), (200, 30, 60)).save(tmp_path / "red.png")
+    found, film = tmp_path / "red.npz", tmp_path / "way.mp4"
+    typed = ("--network", network, "--steps", "3", "--film", film, "-o", found)
+    assert run("project", tmp_path / "red.png", *typed)[0] == 0
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    found.unlink()  # as a kill, or a full disk, before the last of the three would have it
+    assert (
+        run("project", tmp_path / "red.png", *typed, "--seed", "1")[0] == 1
+    )  # another search's leavings stay
+    assert run("project", tmp_path / "red.png", *typed)[0] == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
 
 
 def test_project_in_w_plus_as_json(run: Run, network: Path, tmp_path: Path) -> None:

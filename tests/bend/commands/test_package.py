@@ -178,7 +178,7 @@ def test_killed_half_way_it_leaves_nothing(tmp_path: Path, signum: int, status: 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         _wait_for_half(process, out.parent)
         process.send_signal(signum)
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=120)
     assert (process.returncode, stdout) == (status, "")
     assert stderr.split() in (["interrupted"], ["terminated"])
     assert list(out.parent.iterdir()) == []
@@ -222,7 +222,7 @@ def test_a_video_interrupted_leaves_no_frames(tmp_path: Path) -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             _wait_for_half(process, out.parent)
             process.terminate()
-            _, stderr = process.communicate(timeout=20)
+            _, stderr = process.communicate(timeout=120)
         assert (process.returncode, stderr.split()) == (143, ["terminated"])
         assert list(out.parent.iterdir()) == []
 

@@ -38,6 +38,19 @@ def test_fills_a_folder(service: FakeOpenverse, tmp_path: Path) -> None:
     assert service.requests[0].query["q"] == "mossy rocks"
 
 
+def test_a_word_may_be_the_name_of_the_folder_that_is_filled(
+    service: FakeOpenverse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for count in (2, 3):  # the second time, the folder is there
+        done = run("rocks", "-o", "rocks", "--source", "openverse", "--count", count, "--allow-private-hosts")
+        assert done.exit_code == 0, done.output
+    assert len(list(Path("rocks").glob("openverse-*.jpg"))) == 3
+    refused = run("./rocks", "-o", "rocks", "--source", "openverse")
+    assert refused.exit_code == 2
+    assert "./rocks is a file or folder" in refused.stderr
+
+
 def test_contact_travels_in_the_user_agent(service: FakeOpenverse, tmp_path: Path) -> None:
     done = run("a", "-o", tmp_path / "a", "--source", "openverse", "--count", 1, "--allow-private-hosts",
                "--contact", "me@example.org", "--json")  # fmt: skip
@@ -74,6 +87,28 @@ def test_dry_run_shows_and_writes_nothing(service: FakeOpenverse, tmp_path: Path
     assert "would fetch 3 pictures" in done.stdout
     assert not (tmp_path / "a").exists()
     assert not service.media_host.hits
+
+
+def test_dry_run_reports_to_programs(service: FakeOpenverse, tmp_path: Path) -> None:
+    done = run("a", "-o", tmp_path / "a", "--source", "openverse", "--count", 3, "--allow-private-hosts",
+               "--dry-run", "--json")  # fmt: skip
+    record = json.loads(done.stdout)
+    assert [picture["source"] for picture in record["pictures"]] == ["openverse"] * 3
+    assert record["pictures"][0]["license"] == "CC-BY-2.0"
+    assert record["refused"] == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("", "-o", "a"), "give at least one, and none empty"),
+        (("rocks", "-o", "a", "--zip", "a.zip", "--resolution", 63), "must be a power of two from 4 to 8192"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(arguments: tuple[str | Path, ...], message: str) -> None:
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
 
 
 def test_private_addresses_are_refused_unless_allowed(tmp_path: Path) -> None:

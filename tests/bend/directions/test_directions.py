@@ -138,6 +138,13 @@ def test_refusals(G: Generator, text: str, message: str) -> None:
         open_directions(RenderConfig(direction=(text,)), G)
 
 
+@pytest.mark.parametrize("shape", [(), (2, 31), (1, 2, 3, 32)])
+def test_files_of_other_shapes_are_refused(G: Generator, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.savez(tmp_path / "a.npz", directions=np.zeros(shape))
+    with pytest.raises(SettingsError, match="holds no directions of this network"):
+        open_directions(RenderConfig(direction=(f"{tmp_path / 'a.npz'}:0*1",)), G)
+
+
 def heard(G: Generator, config: RenderConfig, ws: torch.Tensor, t: float = 0.0) -> torch.Tensor:
     """The ws that the first layers see."""
     seen: list[torch.Tensor] = []

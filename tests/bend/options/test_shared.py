@@ -67,7 +67,7 @@ def test_nonsense_grid(text: str) -> None:
         GRID.convert(text, None, None)
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "x", ""])
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "x", "", "1e300"])
 def test_numbers_are_finite(text: str) -> None:
     with pytest.raises(click.BadParameter):
         FINITE.convert(text, None, None)

@@ -47,7 +47,7 @@ def test_it_stays_quick_among_many() -> None:
     seen._looks._length = 100_000
     seen._names = [str(i) for i in range(100_000)]
     looks = int(seen._looks._hashes[77_777])
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, whatever else the machine does
     for _ in range(10):
         assert seen.twin("x", None, looks ^ 0b1001) == "77777"
-    assert time.perf_counter() - start < 5  # comparing one by one in Python takes a minute
+    assert time.process_time() - start < 5  # comparing one by one in Python takes a minute

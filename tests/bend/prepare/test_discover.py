@@ -59,18 +59,24 @@ def test_videos_are_known_by_their_names(tmp_path: Path) -> None:
     assert [picture.is_video for picture in discover((members,)).pictures] == [True, False]
 
 
-def test_pipes_and_dead_links_are_passed_over(tmp_path: Path) -> None:
+def test_pipes_are_passed_over_and_dead_links_are_not(tmp_path: Path) -> None:
     root = _fill(tmp_path / "r", "a.jpg")
     os.mkfifo(root / "pipe.jpg")
     (root / "dead.jpg").symlink_to(root / "gone.jpg")
     (root / "alive.jpg").symlink_to(root / "a.jpg")
-    assert _names(root) == ["a.jpg", "alive.jpg"]
+    (root / "manifest.jsonl").symlink_to(root / "gone.jsonl")
+    assert _names(root) == ["a.jpg", "alive.jpg", "dead.jpg"]  # to be refused by name
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 def test_names_that_are_no_text_are_shown_somehow(tmp_path: Path) -> None:
     root = _fill(tmp_path / "r", os.fsdecode(b"\xff.jpg"))
     assert _names(root) == ["\\xff.jpg"]
+
+
+def test_names_are_told_in_one_line(tmp_path: Path) -> None:
+    root = _fill(tmp_path / "r", "a\nb.jpg", "c\x1b[2J.jpg", "ü.jpg")
+    assert _names(root) == ["a\\nb.jpg", "c\\x1b[2J.jpg", "ü.jpg"]
 
 
 def test_manifests_of_any_folder_above_are_found(tmp_path: Path) -> None:

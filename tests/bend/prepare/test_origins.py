@@ -32,3 +32,7 @@ def test_bytes_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
 
 def test_only_what_makes_an_attribution_is_kept() -> None:
     assert origin_of({"file": "x", "sha256": "0", "license": "by", "id": 7}) == {"license": "by", "id": "7"}
+
+
+def test_halves_of_characters_are_replaced() -> None:
+    assert origin_of({"creator": "a\ud800b"}) == {"creator": "a?b"}

@@ -75,11 +75,11 @@ def test_only_a_few_items_are_taken_ahead(num_workers: int) -> None:
 
 
 def test_closing_stops_at_once() -> None:
-    start = time.perf_counter()
-    running = map_in_order(_sleep, [0.0, 0.0, *[60.0] * 6], num_workers=2)
+    running = map_in_order(_sleep, [0.0, 0.0, *[600.0] * 6], num_workers=2)
     assert next(running) == 0
+    start = time.monotonic()
     running.close()
-    assert time.perf_counter() - start < 10
+    assert time.monotonic() - start < 120  # the sleepers would take ten minutes
 
 
 def test_a_killed_worker_is_one_line() -> None:
@@ -131,7 +131,7 @@ def test_workers_end_when_their_parent_was_killed(tmp_path: Path) -> None:
         children = _children(parent.pid)
         parent.kill()
     assert len(children) == 2
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while any(Path(f"/proc/{child}/cmdline").exists() and _is_ours(child) for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -97,7 +97,7 @@ def player(client: TestClient) -> Iterator[Player]:
         yield Player(socket)
 
 
-def eventually(claim: Callable[[], bool], seconds: float = 60.0) -> None:
+def eventually(claim: Callable[[], bool], seconds: float = 300.0) -> None:
     """Wait until a claim holds."""
     ends = time.monotonic() + seconds
     while not claim():

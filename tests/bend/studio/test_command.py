@@ -52,5 +52,5 @@ def test_the_page_is_shipped_built_small_and_at_home() -> None:
 
 def test_the_built_page_is_that_of_its_source() -> None:
     style = (FOLDER / "static" / "assets" / "studio.css").read_text("utf-8")
-    source = (FOLDER / "web" / "src" / "style.css").read_text("utf-8")
+    source = "".join(path.read_text("utf-8") for path in (FOLDER / "web" / "src" / "styles").glob("*.css"))
     assert set(re.findall(r"\.([a-z][\w-]+)\s*\{", source)) <= set(re.findall(r"\.([a-z][\w-]+)", style))

@@ -14,6 +14,7 @@ from bend.studio.frames import Pace
 from bend.studio.instrument import Instrument, Message
 from bend.studio.patch import read_patch
 from bend.studio.shelf import Shelf
+from bend.studio.stage import Stage
 from tests.bend.studio.conftest import eventually
 
 BENDS = [
@@ -28,7 +29,7 @@ def test_nothing_is_drawn_that_nobody_looks_at(studio: Studio) -> None:
     heard: list[Message] = []
     studio.instrument._publish = heard.append
     studio.instrument.play(read_patch({"network": studio.shelf.first, "wander": {"on": True}}))
-    assert studio.instrument.ask(lambda stage: stage.resolution).result(timeout=60) == 16
+    assert studio.instrument.ask(lambda stage: stage.resolution).result(timeout=300) == 16
     assert heard == []
     studio.instrument.seat(+1)
     eventually(lambda: bool(heard))
@@ -41,7 +42,7 @@ def test_a_page_that_does_not_answer_gets_few_frames(studio: Studio) -> None:
     studio.instrument.play(read_patch({"network": studio.shelf.first, "wander": {"on": True}}))
     eventually(lambda: len(heard) >= 3)
     studio.instrument.shown(10**9)  # a page cannot have shown what was not sent
-    assert studio.instrument._shown <= studio.instrument._sent
+    assert studio.instrument._flow.shown <= studio.instrument._flow.sent
 
 
 def test_an_end_without_a_beginning_is_no_take(studio: Studio) -> None:
@@ -52,8 +53,38 @@ def test_an_end_without_a_beginning_is_no_take(studio: Studio) -> None:
 def test_a_question_that_fails_harms_nobody_else(studio: Studio) -> None:
     failing = studio.instrument.ask(lambda stage: 1 // 0)
     with pytest.raises(ZeroDivisionError):
-        failing.result(timeout=60)
-    assert studio.instrument.ask(lambda stage: "well").result(timeout=60) == "well"
+        failing.result(timeout=300)
+    assert studio.instrument.ask(lambda stage: "well").result(timeout=300) == "well"
+
+
+def test_what_fails_for_no_known_reason_is_told_and_the_play_goes_on(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[Message] = []
+    studio.instrument._publish = heard.append
+
+    def fail(*args: object, **options: object) -> None:
+        raise RuntimeError("out of luck\nand of much else")
+
+    patch = read_patch({"network": studio.shelf.first, "wander": {"on": True}})
+    with monkeypatch.context() as broken:
+        broken.setattr(Stage, "draw", fail)
+        studio.instrument.seat(+1)
+        eventually(lambda: bool(heard))
+    assert heard[0] == {"kind": "trouble", "text": "this cannot be drawn: RuntimeError: out of luck"}
+    assert "out of luck" in caplog.text
+    studio.instrument.play(patch)
+    eventually(lambda: any(isinstance(message, bytes) for message in heard))
+
+
+def test_a_chore_that_fails_ends_and_the_next_one_is_done(studio: Studio) -> None:
+    heard: list[Message] = []
+    studio.instrument._publish = heard.append
+    studio.instrument.begin("bad", lambda stage, patch: iter(1 // x for x in (1, 0, 1)))  # type: ignore[misc,arg-type]
+    studio.instrument.begin("good", lambda stage, patch: iter([{"kind": "step"}]))
+    eventually(lambda: {"kind": "finished", "what": "good"} in heard)
+    assert heard[1]["kind"] == "trouble"  # type: ignore[call-overload,index]
+    assert {"kind": "finished", "what": "bad"} not in heard
 
 
 def test_previews_shrink_when_drawing_is_slow_and_grow_when_it_is_quick() -> None:
@@ -97,8 +128,8 @@ def test_memory_stays_flat_over_a_scripted_session(studio: Studio) -> None:
         instrument.play(
             read_patch({"network": studio.shelf.first, "place": place, "modules": [module] * (number % 2)})
         )
-        assert drawn.acquire(timeout=60)
-        instrument.shown(instrument._sent)
+        assert drawn.acquire(timeout=300)
+        instrument.shown(instrument._flow.sent)
 
     for number in range(40):
         play(number)
@@ -107,7 +138,7 @@ def test_memory_stays_flat_over_a_scripted_session(studio: Studio) -> None:
         play(number)
     assert _resident_mb() - before < 48
     hooks = instrument.ask(lambda stage: sum(len(module._forward_hooks) for module in stage.G.modules()))
-    assert hooks.result(timeout=60) == 0
+    assert hooks.result(timeout=300) == 0
 
 
 def _resident_mb() -> float:

@@ -167,6 +167,7 @@ def test_presets_are_kept_and_forgotten(client: TestClient, player: Player, patc
     assert player.kind("state")[0]["presets"] == []
 
 
+@pytest.mark.slow
 def test_a_performance_is_recorded_and_rendered(
     client: TestClient, player: Player, patch: dict[str, Any], tmp_path: Path
 ) -> None:

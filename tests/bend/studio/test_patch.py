@@ -43,7 +43,9 @@ def test_a_patch_comes_back_as_it_went() -> None:
     ("facts", "said"),
     [
         ([], "no table"),
-        ({"place": {"x": float("nan")}}, "no number"),
+        ({"place": {"x": float("nan")}}, "out of range"),
+        ({"place": {"x": 10**400}}, "out of range"),
+        ({"place": {"x": "1"}}, "no number"),
         ({"place": {"seeds": [1, 2]}}, "three seeds"),
         ({"place": {"seeds": [1, 2, -1]}}, "out of range"),
         ({"place": {"seeds": [1, 2, 0.5]}}, "not whole"),

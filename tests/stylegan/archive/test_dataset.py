@@ -167,9 +167,9 @@ def test_opening_is_quick_and_reads_one_picture(tmp_path: Path, monkeypatch: pyt
         return real(self, name)
 
     monkeypatch.setattr(Container, "read", counted)
-    start = time.perf_counter()
+    start = time.process_time()
     DatasetZip(path)
-    assert time.perf_counter() - start < 20  # decoding them all takes longer
+    assert time.process_time() - start < 20  # decoding them all takes longer
     assert read == ["00000.png"]
 
 

@@ -38,3 +38,15 @@ def test_buffers_are_copied_and_the_network_is_left_alone() -> None:
         assert torch.equal(mine, theirs)
     for key, value in network.state_dict().items():
         assert torch.equal(value, before[key])
+
+
+def test_a_torch_without_its_private_operation_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network, average = nn.Linear(7, 5), nn.Linear(7, 5)
+    other = nn.Linear(7, 5)
+    other.load_state_dict(average.state_dict())
+    update_ema(average, network, 0.9)
+    monkeypatch.delattr(torch, "_foreach_lerp_")
+    update_ema(other, network, 0.9)
+    assert torch.equal(average.weight, other.weight)
+    assert torch.equal(average.bias, other.bias)

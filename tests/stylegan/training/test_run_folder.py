@@ -1,5 +1,7 @@
 """Names of run folders and of what lies in them."""
 
+import dataclasses
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,11 @@ from stylegan.errors import TrainingError
 from stylegan.training.run_folder import (
     create_run,
     fakes_name,
+    find_elsewhere,
     find_launched,
     find_run,
+    forget_elsewhere,
+    mark_elsewhere,
     mark_launch,
     network_label,
     save_sheet,
@@ -42,6 +47,8 @@ def test_a_long_name_still_fits_a_file_system(tmp_path: Path) -> None:
         ("none", "none"),
         ("faces64", "faces64"),
         ("nets/metfaces.safetensors", "metfaces"),
+        ("nets/ffhq-res256.pkl", "ffhq-res256"),
+        ("550000.pt", "550000"),
         ("runs/00000-rocks-faces64", "00000-rocks-faces64"),
         ("runs/00000-rocks-faces64@0.25", "00000-rocks-faces64@0.25"),
         ("snapshot-000000.250.safetensors", "snapshot-000000.250"),
@@ -111,7 +118,7 @@ def test_sweep_removes_only_what_was_half_written(tmp_path: Path) -> None:
 
 def test_a_launch_finds_the_last_run_it_has_begun(tmp_path: Path) -> None:
     def launch(name: str) -> Launch:
-        return Launch(rank=0, size=2, local_rank=0, name=name, num_restarts=1)
+        return Launch(rank=0, size=2, local_rank=0, local_size=2, name=name, num_restarts=1)
 
     assert find_launched(tmp_path / "nowhere", launch("a")) is None
     for name, by in (("00000-x", "a"), ("00001-x", "a"), ("00002-x", "b"), ("00003-x", "a")):
@@ -124,3 +131,20 @@ def test_a_launch_finds_the_last_run_it_has_begun(tmp_path: Path) -> None:
     assert find_launched(tmp_path, launch("b")) == tmp_path / "00002-x"
     assert find_launched(tmp_path, launch("c")) is None
     assert find_launched(tmp_path, None) is None
+
+
+def test_a_host_knows_where_the_run_of_its_launch_lies(tmp_path: Path) -> None:
+    launch = Launch(rank=1, size=2, local_rank=0, local_size=1, name="rocks", num_restarts=0)
+    other = dataclasses.replace(launch, name="leaves")
+    assert find_elsewhere(tmp_path / "runs", launch) is None
+    mark_elsewhere(tmp_path / "runs", launch, "alpha", Path("runs/00000-x"))
+    assert find_elsewhere(tmp_path / "runs", launch) == "runs/00000-x on alpha"
+    assert find_elsewhere(tmp_path / "runs", other) is None
+    run = tmp_path / "runs" / "00001-x"
+    run.mkdir()
+    (run / LATEST).touch()
+    mark_launch(run, other)
+    assert find_elsewhere(tmp_path / "runs", other) == f"{run} on {socket.gethostname()}"
+    forget_elsewhere(tmp_path / "runs")
+    forget_elsewhere(tmp_path / "runs")
+    assert find_elsewhere(tmp_path / "runs", launch) is None

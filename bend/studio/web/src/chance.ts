@@ -6,6 +6,7 @@ import type { Store } from "./store";
 import type { Module, Patch } from "./types";
 
 interface Chance {
+  seed: number;
   modules: Module[];
   picture: string;
 }
@@ -17,7 +18,8 @@ export class Dice {
   private readonly breedButton: HTMLButtonElement;
   private chances: Chance[] = [];
   private parents = new Set<Chance>();
-  private num = 24;
+  private num = 64;
+  private seed = -1;
   private isRolling = false;
   private readonly rollButton: HTMLButtonElement;
 
@@ -33,6 +35,7 @@ export class Dice {
 
   heard(words: Words): void {
     const chance = words as unknown as Chance;
+    if (chance.seed !== this.seed) this.empty(chance.seed); // another throw, perhaps of another page
     this.chances.push(chance);
     this.tray.append(this.tile(chance, this.chances.length));
     this.state.textContent = `${this.chances.length} of ${this.num}; tap one to take it, mark two to breed them.`;
@@ -44,15 +47,20 @@ export class Dice {
   }
 
   private roll(parents: Patch[] = []): void {
-    this.chances = [];
-    this.parents.clear();
-    this.tray.replaceChildren();
-    this.breedButton.disabled = true;
+    this.empty(Math.floor(Math.random() * 2 ** 31));
     this.isRolling = true;
     this.rollButton.textContent = "Stop";
     this.root.scrollIntoView({ block: "nearest" });
     this.state.textContent = "Throwing; what is blank, noise or unchanged is thrown away.";
-    this.say({ do: "roll", num: this.num, parents });
+    this.say({ do: "roll", num: this.num, seed: this.seed, parents });
+  }
+
+  private empty(seed: number): void {
+    this.seed = seed;
+    this.chances = [];
+    this.parents.clear();
+    this.tray.replaceChildren();
+    this.breedButton.disabled = true;
   }
 
   private stop(): void {

@@ -13,11 +13,16 @@ export interface Ears {
 
 export class Connection {
   private socket: WebSocket | null = null;
-  private gesture = 0;
+  /** Counted from anywhere, so that the pictures of another page's gestures are not taken for this one's. */
+  private gesture = Math.floor(Math.random() * 2 ** 40);
   private wait = 300;
   private readonly sentAt = new Map<number, number>();
   /** Milliseconds from the last gesture to its picture. */
   lag = 0;
+  /** Frames that came so far. */
+  frames = 0;
+  /** Whether the last gesture's picture is shown, whole. */
+  isAtRest = false;
 
   constructor(private readonly ears: Ears) {
     this.open();
@@ -25,9 +30,17 @@ export class Connection {
 
   play(patch: Patch): void {
     this.gesture += 1;
+    this.isAtRest = false;
     this.sentAt.set(this.gesture, performance.now());
     if (this.sentAt.size > 100) this.sentAt.delete(this.gesture - 100);
     this.say({ do: "play", patch, gesture: this.gesture });
+  }
+
+  /** A frame is on the canvas: the server may send another. */
+  shown(frame: Frame): void {
+    this.frames += 1;
+    this.isAtRest = frame.is_whole && frame.gesture === this.gesture;
+    this.say({ do: "shown", number: frame.number });
   }
 
   say(message: { do: string } & Record<string, unknown>): void {

@@ -39,6 +39,8 @@ export class Desk {
       this.timelineBox,
     );
     this.dial.classList.add("dial");
+    const lonely = h("p", { class: "hint" }, "The dial turns between two networks, one bent out of the other: train one, or name it with --also.");
+    this.dial.insertBefore(lonely, this.timelineBox);
 
     const network = choice("network", [], "", (value) => this.open(value));
     const weights = choice(
@@ -53,7 +55,7 @@ export class Desk {
     const noise = choice(
       "noise",
       [
-        ["const", "the network's"],
+        ["const", "its own"],
         ["random", "boiling"],
         ["none", "none"],
       ],
@@ -79,6 +81,8 @@ export class Desk {
       const { standing } = store.shelf;
       fill(network.select, standing.map(({ name, title }) => [name, title]), store.patch.network);
       const others = standing.filter(({ name }) => name !== store.patch.network);
+      lonely.hidden = others.length > 0;
+      base.root.hidden = others.length === 0;
       fill(base.select, [["", "no dial"], ...others.map(({ name, title }): [string, string] => [name, title])], store.patch.dial.base ?? "");
     };
     store.on("shelf", refresh);

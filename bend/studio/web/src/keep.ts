@@ -9,7 +9,7 @@ export class Keep {
   readonly root: HTMLElement;
   private readonly presets = h("ul", { class: "presets", "aria-label": "Presets" });
   private readonly takes = h("ul", { class: "takes", "aria-label": "Takes and films" });
-  private readonly share = h("input", { type: "range", min: 0, max: 1, step: 0.001, value: 0, "aria-label": "Morph from one preset to the other" });
+  private readonly share = h("input", { type: "range", min: 0, max: 1, step: 0.001, value: 0, "aria-label": "Morph from one preset to the other", class: "share" });
   private seconds = 8;
   private filmSeconds = 10;
   private running = 0;
@@ -100,6 +100,7 @@ export class Keep {
 
   private morph(passing = false): void {
     const ends = this.patches();
+    this.share.style.setProperty("--at", `${100 * this.share.valueAsNumber}%`);
     if (!ends) return;
     const patch = between(ends[0], ends[1], this.share.valueAsNumber);
     this.store.change((now) => Object.assign(now, patch), passing);

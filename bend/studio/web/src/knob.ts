@@ -45,7 +45,19 @@ export function knob(label: string, low: number, high: number, rest: number, set
     const [x1, y1] = point(at, 37);
     return `M${x0} ${y0}A37 37 0 ${turn(at) * SWEEP > 180 ? 1 : 0} 1 ${x1} ${y1}`;
   }
-  const put = (next: number): void => set(Number(Math.min(Math.max(next, low), high).toFixed(3)));
+  function show(next: number, isMoved: boolean): void {
+    value = next;
+    root.classList.toggle("is-moved", isMoved);
+    root.setAttribute("aria-valuenow", String(next));
+    arc.setAttribute("d", arcTo(Math.max(next, low + 1e-4)));
+    hand.setAttribute("transform", `rotate(${turn(next) * SWEEP - SWEEP / 2})`);
+  }
+  // It shows the turn at once: the page's next frame would be too late for a key that is struck again before it.
+  const put = (next: number): void => {
+    const bounded = Number(Math.min(Math.max(next, low), high).toFixed(3));
+    show(bounded, false);
+    set(bounded);
+  };
 
   let from: { y: number; x: number; value: number } | null = null;
   root.addEventListener("pointerdown", (event) => {
@@ -76,14 +88,5 @@ export function knob(label: string, low: number, high: number, rest: number, set
     put(next);
   });
 
-  return {
-    root,
-    update(next, isMoved) {
-      value = next;
-      root.classList.toggle("is-moved", isMoved);
-      root.setAttribute("aria-valuenow", String(next));
-      arc.setAttribute("d", arcTo(Math.max(next, low + 1e-4)));
-      hand.setAttribute("transform", `rotate(${turn(next) * SWEEP - SWEEP / 2})`);
-    },
-  };
+  return { root, update: show };
 }

@@ -1,6 +1,6 @@
 // The page: fetches what there is, builds its panels, and joins them to the socket.
 
-import "./style.css";
+import "./styles/index.css";
 import { Dice } from "./chance";
 import { Connection, type Words } from "./connection";
 import { Desk } from "./desk";
@@ -35,7 +35,10 @@ async function begin(): Promise<void> {
 function build(page: HTMLElement, start: Start): void {
   const store = new Store(start);
   let connection: Connection | null = null;
-  const say: Say = (message) => connection?.say(message);
+  const say: Say = (message) => {
+    store.flush();
+    connection?.say(message);
+  };
 
   const picture = new Picture();
   const map = new LatentMap(store, say);
@@ -57,8 +60,8 @@ function build(page: HTMLElement, start: Start): void {
       "main",
       { class: "stage", "data-view": "play" },
       shown(picture.root, "play bends keep"),
-      shown(map.root, "play"),
-      h("div", { class: "column desk" }, shown(desk.dial, "play"), shown(desk.look, "play")),
+      h("div", { class: "column left" }, shown(map.root, "play"), shown(desk.look, "play")),
+      h("div", { class: "column desk" }, shown(desk.dial, "play")),
       shown(graph.root, "bends"),
       h(
         "div",
@@ -77,7 +80,7 @@ function build(page: HTMLElement, start: Start): void {
   const rate = frameRate();
   connection = new Connection({
     frame: (frame, blob) => {
-      void picture.show(frame, blob).then(() => say({ do: "shown", number: frame.number }));
+      void picture.show(frame, blob).then(() => connection?.shown(frame));
       if (store.patch.wander.on) map.at(frame.place);
       record.update(frame.is_recording, frame.seconds);
       meter.textContent = `${frame.size[0]}px ${rate()}/s ${Math.round(connection?.lag ?? 0)}ms`;
@@ -91,6 +94,7 @@ function build(page: HTMLElement, start: Start): void {
       if (!isOpen) return;
       say({ do: "refresh" });
       graph.watch();
+      rack.askAgain();
     },
     words: (words) => hear(words, { store, say, dice, rack, keep: record.kept, trouble: trouble.say }),
   });
@@ -98,7 +102,8 @@ function build(page: HTMLElement, start: Start): void {
     const isBusy = store.shelf.jobs.some(({ state }) => state === "running" || state === "waiting");
     if (isBusy && !document.hidden) say({ do: "refresh" });
   }, REFRESH_MS);
-  Object.assign(window, { bendStudio: { store, sources, lag: () => connection?.lag ?? 0 } });
+  // For whoever plays the page by script: the tests, the benchmark, a curious person at the console.
+  Object.assign(window, { bendStudio: { store, sources, connection } });
 }
 
 /** Which views of a narrow screen a panel is in. */
@@ -132,7 +137,7 @@ function hear(words: Words, { store, say, dice, rack, keep, trouble }: Hearers):
       store.tell("patch");
       break;
     case "opening":
-      trouble(`Opening ${String(words["network"])}…`);
+      trouble(`Opening ${store.shelf.standing.find(({ name }) => name === words["network"])?.title ?? "the network"}…`);
       break;
     case "opened":
       say({ do: "graph" });
@@ -186,8 +191,8 @@ function themeButton(): HTMLElement {
   const kept = localStorage.getItem("bend-theme");
   if (kept) document.documentElement.dataset["theme"] = kept;
   return iconButton("sun", "Dark or light", () => {
-    const isDark = getComputedStyle(document.documentElement).colorScheme.startsWith("dark");
-    const next = isDark ? "light" : "dark";
+    const now = document.documentElement.dataset["theme"] ?? (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
+    const next = now === "dark" ? "light" : "dark";
     document.documentElement.dataset["theme"] = next;
     localStorage.setItem("bend-theme", next);
   });

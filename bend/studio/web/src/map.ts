@@ -76,7 +76,9 @@ export class LatentMap {
     this.root = panel(
       "Map",
       this.pad,
-      h("div", { class: "row" }, mode.root, h("div", { class: "row seeds" }, ...seeds.map((one) => one.root)), h("div", { class: "row axes" }, ...axes.map((one) => one.root)), dice),
+      h("div", { class: "row" }, mode.root, dice),
+      h("div", { class: "row seeds" }, ...seeds.map((one) => one.root)),
+      h("div", { class: "row axes" }, ...axes.map((one) => one.root)),
       h("div", { class: "row" }, path.root),
       speed.root,
       reach.root,
@@ -148,7 +150,8 @@ export class LatentMap {
     this.store.change((patch) => {
       if (path === "off") {
         patch.wander.on = false;
-        patch.place = structuredClone(this.live);
+        // A map that was changed meanwhile stays, of which the server has not heard yet; a journey leaves its map.
+        if (patch.wander.path === "journey" || groundOf(this.live) === groundOf(patch.place)) patch.place = structuredClone(this.live);
       } else {
         patch.wander.on = true;
         patch.wander.path = path as "drift";
@@ -203,11 +206,11 @@ export class LatentMap {
       patch.place.to = null;
       patch.place.share = 0;
     });
+    if (!this.store.patch.wander.on) this.at(this.store.patch.place);
   }
 
   private key(): string {
-    const { place, network } = this.store.patch;
-    return JSON.stringify([network, place.mode, place.seeds, place.axes]);
+    return JSON.stringify([this.store.patch.network, groundOf(this.store.patch.place)]);
   }
 
   private groundSoon(): void {
@@ -215,4 +218,9 @@ export class LatentMap {
     clearTimeout(this.timer);
     this.timer = window.setTimeout(() => this.say({ do: "ground", key: this.key() }), GROUND_WAIT_MS);
   }
+}
+
+/** What a place's map is drawn of: the same for all points on it. */
+function groundOf({ mode, seeds, axes }: Place): string {
+  return JSON.stringify([mode, seeds, axes]);
 }

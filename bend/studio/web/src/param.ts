@@ -42,6 +42,7 @@ export function param(options: ParamOptions): Param {
   const put = (value: number, passing = false): void => {
     const bounded = Math.min(Math.max(value, options.hardLow ?? low), options.hardHigh ?? high);
     options.set(String(Number(bounded.toPrecision(6))), passing);
+    if (!passing) update();
   };
   sources.rebind(id, (value) => put(value, true));
   range.addEventListener("input", () => put(range.valueAsNumber));

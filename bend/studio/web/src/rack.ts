@@ -31,6 +31,7 @@ export class Rack {
   private cards = new Map<string, Param[]>();
   private drawn = "";
   private clusters: Clusters | null = null;
+  private isAsking = false;
 
   constructor(
     private readonly store: Store,
@@ -41,13 +42,23 @@ export class Rack {
     store.on("patch", () => this.update());
     store.on("graph", () => {
       this.clusters = null;
+      this.isAsking = false;
       this.drawn = "";
       this.update();
     });
   }
 
+  /** Ask again for what was asked over a connection that is no more. */
+  askAgain(): void {
+    if (!this.isAsking) return;
+    this.isAsking = false;
+    this.drawn = "";
+    this.update();
+  }
+
   heardClusters(words: Words): void {
     this.clusters = words as unknown as Clusters;
+    this.isAsking = false;
     this.drawn = "";
     this.update();
   }
@@ -257,7 +268,6 @@ export class Rack {
     ];
     if (kind === "list") kinds.push(["list", module.channels]);
     const select = choice("channels", kinds, kind, (value) => {
-      if (value === "cluster" && !this.clusters) this.say({ do: "clusters" });
       set({ all: "all", random: "random:0.3:seed0", top: "top:8", cluster: "cluster=0" }[value] ?? "all");
     });
     const parts = [select.root];
@@ -277,7 +287,8 @@ export class Rack {
     const chosen = /^cluster=([\d,]+)/.exec(module.channels)?.[1];
     if (chosen === undefined) return false;
     if (!this.clusters) {
-      this.say({ do: "clusters" });
+      if (!this.isAsking) this.say({ do: "clusters" });
+      this.isAsking = true;
       return h("p", { class: "hint" }, "Looking for clusters…");
     }
     const layer = this.clusters.layers[module.tap];

@@ -76,6 +76,11 @@ export class Store {
     this.tell("history");
   }
 
+  /** Whether the last change is a step of its own already, so that the next will be another. */
+  get isSettled(): boolean {
+    return JSON.stringify(this.patch) === this.settled;
+  }
+
   get canUndo(): boolean {
     return this.past.length > 0;
   }
@@ -107,13 +112,17 @@ export class Store {
     this.changed();
   }
 
+  /** Send and show what waits for the next frame: whatever is asked of the server now is asked of this state. */
+  flush(): void {
+    if (!this.isQueued) return;
+    this.isQueued = false;
+    this.send(this.patch);
+    this.tell("patch");
+  }
+
   private changed(): void {
     if (this.isQueued) return;
     this.isQueued = true;
-    requestAnimationFrame(() => {
-      this.isQueued = false;
-      this.send(this.patch);
-      this.tell("patch");
-    });
+    requestAnimationFrame(() => this.flush());
   }
 }

@@ -101,7 +101,7 @@ export class Train {
         h("button", { type: "button", disabled: run.moments.length === 0, "aria-label": `Play ${run.name}`, onclick: () => this.play(run) }, "Play it"),
         run.can_resume && h("button", { type: "button", disabled: isBusy, "aria-label": `Go on with ${run.name}`, onclick: () => this.say({ do: "resume", run: run.name, kimg: done >= 1 ? (run.kimg_wanted ?? run.kimg) * 2 : undefined }) }, done >= 1 ? "Go on, twice as far" : "Go on"),
       ),
-      run.score && this.curves(run.score),
+      run.score && run.score.kimg.length > 1 && this.curves(run.score),
       h("div", { class: "run-pictures" }, picture && image(picture, `What ${run.name} draws now`), run.pictures.includes("timeline.png") && image("timeline.png", `The same seeds through ${run.name}`)),
     );
   }

@@ -1,0 +1,86 @@
+"""What stores answer when something is wrong, told in one line.
+
+fsspec turns most answers into the errors of files; what the libraries below it raise themselves is known by the names
+of its classes, since they are imported only where they are used. Nothing of a credential is in any message.
+"""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+from bend.errors import BendError, StoreError
+from bend.stores.address import Address
+
+__all__ = ["told"]
+
+_LINES: tuple[tuple[set[str], str], ...] = (
+    (
+        {"ImportError"},
+        "the library that speaks {scheme}:// is not installed; run pip install 'bend-gan[remote]' (gcsfs for gs://)",
+    ),
+    (
+        {
+            *(
+                "NoCredentialsError",
+                "PartialCredentialsError",
+                "CredentialRetrievalError",
+                "TokenRetrievalError",
+            ),
+            *("DefaultCredentialsError", "RefreshError", "ProfileNotFound", "SSOTokenLoadError"),
+        },
+        "no credentials; set them where the store's own tools look for them, such as AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, or ~/.aws",
+    ),
+    (
+        {
+            *(
+                "HTTPClientError",
+                "ClientConnectionError",
+                "ClientPayloadError",
+                "ConnectionError",
+                "TimeoutError",
+            ),
+            *("FSTimeoutError", "IncompleteRead", "ResponseStreamingError", "TransportError"),
+        },
+        "no connection to the store, or it broke off; run the same command again once it is back",
+    ),
+    ({"FileNotFoundError"}, "no such object, folder or bucket; check the address"),
+    ({"PermissionError"}, "denied; check that these credentials may {wanted} there"),
+    ({"FileExistsError"}, "is there already; pass --force to write over it, or another name"),
+    ({"NotImplementedError"}, "{scheme}:// cannot {wanted}; use another store"),
+)
+_LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "google", "fsspec", "azure", "adlfs")
+
+
+@contextlib.contextmanager
+def told(address: Address, wanted: str) -> Iterator[None]:
+    """Turn whatever a store's library raises into one line.
+
+    Args:
+        address: what is asked for.
+        wanted: what these credentials must be allowed to do: `read`, `write`, `list`.
+
+    Raises:
+        StoreError: what was wrong.
+    """
+    try:
+        yield
+    except BendError:
+        raise
+    except Exception as error:
+        line = _line(error, address, wanted)
+        if line is None:
+            raise
+        raise StoreError(f"{address}: {line}") from None
+
+
+def _line(error: Exception, address: Address, wanted: str) -> str | None:
+    """What to say; None for a defect of ours, or of this machine's disk."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    for known, line in _LINES:  # in order: some libraries' errors are of several kinds
+        if names & known:
+            return line.format(scheme=address.scheme, wanted=wanted)
+    is_theirs = type(error).__module__.partition(".")[0] in _LIBRARIES
+    if is_theirs or (isinstance(error, OSError) and error.errno != errno.ENOSPC and error.filename is None):
+        return f"the store answers: {(' '.join(str(error).split()) or type(error).__name__)[:300]}"
+    return None

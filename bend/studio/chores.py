@@ -1,0 +1,64 @@
+"""Long work on the instrument's own thread, in steps that fit between two frames: chance, and the ground of the map."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Chores", "Message"]
+
+Message = bytes | dict[str, Any]
+"""What every page is told: JSON, or an envelope with a picture."""
+
+
+@dataclass(slots=True)
+class _Chore:
+    name: str
+    steps: Iterator[Message | None]
+
+
+class Chores:
+    """A queue of generators; of each name there is one at most. Whoever calls holds the lock, but for `step`."""
+
+    def __init__(self) -> None:
+        self._chores: deque[_Chore] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._chores)
+
+    def add(self, name: str, steps: Iterator[Message | None]) -> None:
+        """Have something done; the one of that name that is not done yet ends."""
+        self.drop(name)
+        self._chores.append(_Chore(name, steps))
+
+    def drop(self, name: str) -> None:
+        """End the one of that name."""
+        self._chores = deque(chore for chore in self._chores if chore.name != name)
+
+    def clear(self) -> list[str]:
+        """End all; gives their names."""
+        names = [chore.name for chore in self._chores]
+        self._chores.clear()
+        return names
+
+    def step(self) -> Message | None:
+        """One step of the first: what it has to tell, also that it has finished.
+
+        Raises:
+            Exception: whatever the step did; the chore is over.
+        """
+        chore = next(iter(self._chores), None)
+        if chore is None:
+            return None
+        try:
+            return next(chore.steps)
+        except StopIteration:
+            self._remove(chore)
+            return {"kind": "finished", "what": chore.name}
+        except Exception:
+            self._remove(chore)
+            raise
+
+    def _remove(self, chore: _Chore) -> None:
+        if chore in self._chores:
+            self._chores.remove(chore)

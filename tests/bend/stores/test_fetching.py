@@ -1,0 +1,136 @@
+"""Copies in the cache: fetched once, anew when the object changes, and gone on with after a kill."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bend.errors import StoreError
+from bend.stores import fetching
+from bend.stores.address import Address, parse_address
+from bend.stores.fetching import fetch, fetch_file, fetch_folder
+from bend.stores.store import _system, read
+from tests.bend.stores.conftest import Bucket
+
+Asked = list[tuple[str, tuple[int, int]]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What was read of the store, object and range."""
+    seen: Asked = []
+
+    def counted(address: Address, ranges: list[tuple[int, int]]) -> list[bytes]:
+        seen.extend((address.name, part) for part in ranges)
+        return read(address, ranges)
+
+    monkeypatch.setattr(fetching, "read", counted)
+    return seen
+
+
+@pytest.fixture
+def memory(new_cache: Path) -> Iterator[str]:
+    """A folder of fsspec's own store in memory, which knows no ETags."""
+    yield "memory://bucket"
+    _system("memory").store.clear()
+
+
+def test_an_object_is_fetched_once_until_it_changes(bucket: Bucket, asked: Asked) -> None:
+    bucket.set("sets/rocks.zip", b"one")
+    address = parse_address(f"{bucket.url}/sets/rocks.zip")
+    copy = fetch_file(address)
+    assert (copy.name, copy.read_bytes()) == ("rocks.zip", b"one")
+    with copy.open("rb") as opened:
+        assert fetch_file(address) == copy
+        assert asked == [("rocks.zip", (0, 3))]
+        bucket.set("sets/rocks.zip", b"three")
+        assert fetch_file(address).read_bytes() == b"three"
+        assert opened.read() == b"one"  # whoever reads the old copy goes on with it
+    assert [path.name for path in copy.parent.iterdir() if path.suffix == ".part"] == []
+
+
+def test_a_damaged_copy_is_fetched_again(bucket: Bucket) -> None:
+    bucket.set("x", b"whole")
+    copy = fetch_file(parse_address(f"{bucket.url}/x"))
+    copy.write_bytes(b"wh")
+    assert fetch_file(parse_address(f"{bucket.url}/x")).read_bytes() == b"whole"
+
+
+def test_a_broken_fetch_goes_on_where_it_was(
+    bucket: Bucket, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_BLOCK_BYTES", 10)
+    monkeypatch.setattr(fetching, "_BLOCKS_AT_ONCE", 2)
+    data = bytes(range(100))
+    bucket.set("x", data)
+    address = parse_address(f"{bucket.url}/x")
+    whole = fetching.read
+
+    def dying(address: Address, ranges: list[tuple[int, int]]) -> list[bytes]:
+        if ranges[0][0] >= 40:
+            raise StoreError("broke off")
+        return whole(address, ranges)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "read", dying)
+        with pytest.raises(StoreError, match="broke off"):
+            fetch_file(address)
+    assert not (fetching.slot_of("files", address) / "x").exists()
+    asked.clear()
+    assert fetch_file(address).read_bytes() == data
+    assert asked[0] == ("x", (40, 50))
+
+
+def test_a_beginning_is_not_gone_on_with_once_the_object_is_another(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_BLOCK_BYTES", 10)
+    monkeypatch.setattr(fetching, "_BLOCKS_AT_ONCE", 1)
+    bucket.set("x", b"a" * 50)
+    address = parse_address(f"{bucket.url}/x")
+
+    def changing(address: Address, ranges: list[tuple[int, int]]) -> list[bytes]:
+        if ranges[0][0] == 20:
+            bucket.set("x", b"b" * 50)
+        return read(address, ranges)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "read", changing)
+        with pytest.raises(StoreError, match="changed while it was being fetched"):
+            fetch_file(address)
+    assert fetch_file(address).read_bytes() == b"b" * 50
+
+
+def test_a_folder_is_fetched_with_what_is_new_and_without_what_is_gone(memory: str, asked: Asked) -> None:
+    system = _system("memory")
+    system.pipe({"/bucket/set/a.png": b"a", "/bucket/set/sub/b.png": b"b", "/bucket/setting": b"other"})
+    address = parse_address(f"{memory}/set")
+    copy = fetch(address)
+    assert {path.relative_to(copy).as_posix() for path in copy.rglob("*.png")} == {"a.png", "sub/b.png"}
+    system.rm_file("/bucket/set/a.png")
+    system.pipe_file("/bucket/set/c.png", b"c")
+    asked.clear()
+    assert fetch(address) == copy
+    assert [name for name, _ in asked] == ["c.png"]
+    assert {path.name for path in copy.rglob("*.png")} == {"b.png", "c.png"}
+    assert fetch_folder(address, lambda name: name == "c.png") == copy
+    assert (copy / "sub" / "b.png").exists()
+
+
+def test_what_is_not_there_or_cannot_be_had_is_one_line(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreError, match="no such object, folder or bucket"):
+        fetch(parse_address(f"{memory}/x"))
+    _system("memory").pipe_file("/bucket/x", b"1234")
+    monkeypatch.setenv("BEND_MAX_FETCH_GB", "1e-9")
+    with pytest.raises(StoreError, match=r"more than the 0\.0 that are allowed; set BEND_MAX_FETCH_GB"):
+        fetch(parse_address(f"{memory}/x"))
+    monkeypatch.delenv("BEND_MAX_FETCH_GB")
+    monkeypatch.setattr(fetching, "_SPARE_BYTES", 1 << 60)
+    with pytest.raises(StoreError, match="MiB are free; make room, or set BEND_CACHE"):
+        fetch(parse_address(f"{memory}/x"))
+
+
+@pytest.mark.parametrize("name", ["../x", "a//b", "a\\b", "x" * 300])
+def test_a_key_that_leads_elsewhere_is_refused(memory: str, name: str) -> None:
+    with pytest.raises(StoreError, match="can be no file here; rename it"):
+        fetching.safe_name(parse_address(memory), name)

@@ -1,0 +1,46 @@
+"""Long work in steps."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bend.studio.chores import Chores, Message
+
+
+def _steps(name: str) -> Iterator[Message | None]:
+    yield {"kind": name}
+    yield None
+
+
+def test_one_after_the_other_each_with_its_end() -> None:
+    chores = Chores()
+    chores.add("a", _steps("a"))
+    chores.add("b", _steps("b"))
+    told = [chores.step() for _ in range(6)]
+    assert told == [
+        {"kind": "a"},
+        None,
+        {"kind": "finished", "what": "a"},
+        {"kind": "b"},
+        None,
+        {"kind": "finished", "what": "b"},
+    ]
+    assert not chores
+    assert chores.step() is None
+
+
+def test_of_each_name_there_is_one() -> None:
+    chores = Chores()
+    chores.add("a", _steps("old"))
+    chores.add("a", _steps("new"))
+    assert chores.step() == {"kind": "new"}
+    assert chores.clear() == ["a"]
+    assert not chores
+
+
+def test_one_that_fails_is_over() -> None:
+    chores = Chores()
+    chores.add("bad", (1 // x for x in (0,)))  # type: ignore[misc]
+    with pytest.raises(ZeroDivisionError):
+        chores.step()
+    assert not chores
