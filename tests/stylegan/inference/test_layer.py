@@ -91,6 +91,12 @@ def test_the_layer_is_the_plain_one(shape: tuple[int, int, int, int, int], up: i
     torch.testing.assert_close(fast(**given, pieces=pieces).double(), plain(**given), atol=5e-5, rtol=0)
 
 
+@pytest.mark.parametrize("pieces", [0, 2, 3])
+def test_a_large_picture_is_upsampled_in_bands(pieces: int) -> None:
+    given = operands(2, 32, 64, 96, 130, up=2)
+    torch.testing.assert_close(fast(**given, pieces=pieces).double(), plain(**given), atol=5e-5, rtol=0)
+
+
 @pytest.mark.parametrize("up", [1, 2])
 def test_three_pieces_are_as_exact_as_float32(up: int) -> None:
     given = operands(2, 144, 48, 20, 12, up=up)
