@@ -1,12 +1,12 @@
 """How the studio feels: frames a second while the point is dragged, gesture to picture, memory, the page's weight.
 
-    python benchmarks/studio.py [--seconds 20] [--frames 0] [--page 0] [--network faces64]
+    python benchmarks/studio.py [--seconds 20] [--session 0] [--page 0] [--network faces64]
 
 A player without a browser drags the point over the map at 60 gestures a second, over a real socket to a real server on
-loopback, and acknowledges frames as the page does. With `--frames` it then plays a scripted session of so many frames,
-as fast as they come: drags, bends that come and go, rolls; with `--page` a headless Chromium does the same on the page
-itself, undoing what it did. Both say how memory went, as a straight line through what was read after the first fifth.
-Linux only, for the memory.
+loopback, and acknowledges frames as the page does. With `--session` it then plays a script for so many minutes, as fast
+as frames come: drags, bends that come and go, rolls; with `--page` a headless Chromium does the same on the page, and
+undoes what it did. Both say how memory went, as a straight line through what was read after the first fifth. Linux
+only, for the memory.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from websockets.asyncio.client import ClientConnection, connect
 STATIC = Path(__file__).resolve().parent.parent / "bend" / "studio" / "static"
 GESTURES_A_SECOND = 60
 TURN_FRAMES = 30
-CHUNK_FRAMES = 250
+CHUNK_SECONDS = 8
 BENDS = [
     ("rotate", ["25"]),
     ("swirl", ["lfo(sine,0..90,2s)"]),
@@ -40,13 +40,13 @@ BENDS = [
     ("perturb", ["0.2", "1"]),
     ("fold", []),
 ]
-PLAY_PAGE = """async (frames) => {
+PLAY_PAGE = """async (seconds) => {
     const { store, connection } = bendStudio;
     const chips = [...document.querySelectorAll(".palette .chip")];
     const roll = [...document.querySelectorAll("button")].find((button) => button.textContent === "Roll");
     const began = performance.now(), first = connection.frames, lags = [];
     let num = 0;
-    while (connection.frames < first + frames) {
+    while (performance.now() - began < seconds * 1000) {
         await new Promise(requestAnimationFrame);
         const t = performance.now() / 2500;
         store.change((patch) => Object.assign(patch.place, { x: t % 1, y: (t * 0.37) % 1, to: null, share: 0 }));
@@ -57,7 +57,7 @@ PLAY_PAGE = """async (frames) => {
         if (num % 240 === 0) roll?.click();
     }
     lags.sort((a, b) => a - b);
-    return { rate: ((connection.frames - first) * 1000) / (performance.now() - began), lag: lags[lags.length >> 1] };
+    return { frames: connection.frames - first, lag: lags[lags.length >> 1] };
 }"""
 
 
@@ -65,8 +65,8 @@ def main() -> None:
     """Start a studio, play it, and print what came of it."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--seconds", type=float, default=20.0, help="of dragging")
-    options.add_argument("--frames", type=int, default=0, help="of the session over the socket")
-    options.add_argument("--page", type=int, default=0, help="frames of the session on the page")
+    options.add_argument("--session", type=float, default=0.0, help="minutes of a script over the socket")
+    options.add_argument("--page", type=float, default=0.0, help="minutes of a script on the page")
     options.add_argument("--network", default="faces64")
     options.add_argument(
         "--threads", default="", help="OMP_NUM_THREADS of the server; its own choice if left out"
@@ -77,7 +77,7 @@ def main() -> None:
     with studio(asked.network, asked.threads) as (address, pid):
         asyncio.run(play(address, asked, pid))
         if asked.page:
-            play_page(address, asked.page, pid)
+            play_page(address, asked.page * 60, pid)
 
 
 @contextlib.contextmanager
@@ -114,8 +114,8 @@ async def play(address: str, asked: argparse.Namespace, pid: int) -> None:
             f"dragging: {len(lags) / seconds:.1f} frames/s; gesture to picture: "
             f"median {statistics.median(lags):.0f} ms, 95 % under {lags[int(0.95 * len(lags))]:.0f} ms"
         )
-        if asked.frames:
-            await session(socket, patch, asked.frames, pid)
+        if asked.session:
+            await session(socket, patch, asked.session * 60, pid)
 
 
 async def drag(
@@ -152,12 +152,12 @@ async def drag(
     return lags, time.monotonic() - began
 
 
-async def session(socket: ClientConnection, patch: dict[str, Any], frames: int, pid: int) -> None:
+async def session(socket: ClientConnection, patch: dict[str, Any], seconds: float, pid: int) -> None:
     """Play by script, turn by turn, and say how the server's memory went."""
     dice, began = random.Random(0), time.monotonic()
     readings: list[tuple[float, float]] = []
-    turns = max(frames // TURN_FRAMES, 10)
-    for turn in range(turns):
+    turn = 0
+    while time.monotonic() - began < seconds:
         patch["modules"] = [
             {
                 "key": f"{name}-{turn}",
@@ -174,10 +174,11 @@ async def session(socket: ClientConnection, patch: dict[str, Any], frames: int, 
         await drag(socket, patch, 60.0, TURN_FRAMES)
         await socket.send(json.dumps({"do": "roll", "num": 1, "seed": turn}))
         await finished(socket)
-        readings.append(((turn + 1) * TURN_FRAMES, resident_mb(pid)))
+        turn += 1
+        readings.append((turn * TURN_FRAMES, resident_mb(pid)))
     print(
-        f"session over the socket, {time.monotonic() - began:.0f} s: {turns * TURN_FRAMES} frames, {turns} racks, "
-        f"{turns} rolls; the server {trend(readings)}"
+        f"session over the socket, {seconds / 60:g} minutes: {turn * TURN_FRAMES} frames dragged, {turn} racks, "
+        f"{turn} rolls; the server {trend(readings)}"
     )
 
 
@@ -189,7 +190,7 @@ async def finished(socket: ClientConnection) -> None:
             return
 
 
-def play_page(address: str, frames: int, pid: int) -> None:
+def play_page(address: str, seconds: float, pid: int) -> None:
     """Play the page itself in headless Chromium, and say how its memory and the server's went."""
     from playwright.sync_api import sync_playwright
 
@@ -201,18 +202,21 @@ def play_page(address: str, frames: int, pid: int) -> None:
         inside = page.context.new_cdp_session(page)
         heap: list[tuple[float, float]] = []
         resident: list[tuple[float, float]] = []
-        seen: list[dict[str, float]] = []
-        for done in range(CHUNK_FRAMES, frames + 1, CHUNK_FRAMES):
-            seen.append(page.evaluate(PLAY_PAGE, CHUNK_FRAMES))
+        lags: list[float] = []
+        done, began = 0, time.monotonic()
+        while time.monotonic() - began < seconds:
+            seen = page.evaluate(PLAY_PAGE, CHUNK_SECONDS)
+            done += seen["frames"]
+            lags.append(seen["lag"])
             inside.send("HeapProfiler.collectGarbage")
             heap.append((done, inside.send("Runtime.getHeapUsage")["usedSize"] / 2**20))
             resident.append((done, resident_mb(pid)))
         nodes = page.evaluate("document.querySelectorAll('*').length")
         browser.close()
-    rate, lag = (statistics.median(one[name] for one in seen) for name in ("rate", "lag"))
+    lag = statistics.median(lags)
     print(
-        f"session on the page: {frames} frames, {rate:.1f} a second, gesture to picture {lag:.0f} ms; the page's heap "
-        f"{trend(heap)}, {nodes} elements; the server {trend(resident)}"
+        f"session on the page, {seconds / 60:g} minutes: {done} frames, gesture to picture {lag:.0f} ms; "
+        f"the page's heap {trend(heap)}, {nodes} elements; the server {trend(resident)}"
     )
 
 

@@ -8,10 +8,12 @@ unknown licence, are flagged; what follows from that is for a person to judge.
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from bend.errors import BendError
 from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
@@ -58,22 +60,24 @@ def collect(path: Path) -> list[Credit]:
         BendError: nothing there leads to pictures with credits.
         ArchiveError: the zip cannot be read.
     """
-    if not path.exists():
+    from stylegan.archive.shard_names import is_shard_set
+
+    is_data = path.suffix.lower() == ".zip" or is_shard_set(str(path))
+    if not path.exists() and not is_data:
         raise BendError(f"{path}: no such file or folder")
     if (path / MANIFEST_NAME).is_file():
         origins, _ = read_manifest(path / MANIFEST_NAME)
         return _credits(origin for file, origin in origins.items() if (path / file).exists())
     if (path / _OPTIONS_NAME).is_file():
         return collect(_data_of(path))
+    if is_data:
+        return _credits(
+            {**origin_of(source), "parent": str(source.get("parent", ""))} for source in _sources_of(path)
+        )
     if path.is_dir():
         raise BendError(
             f"{path}: holds neither {MANIFEST_NAME} nor {_OPTIONS_NAME}; give a scrape's or a run's folder"
         )
-    if path.suffix.lower() == ".zip":
-        from stylegan.archive import DatasetZip
-
-        sources = DatasetZip(path).sources
-        return _credits({**origin_of(source), "parent": str(source.get("parent", ""))} for source in sources)
     return collect(_network_of(path))
 
 
@@ -165,14 +169,16 @@ def _credit(origin: Mapping[str, str], num_images: int) -> Credit:
 
 
 def _data_of(run: Path) -> Path:
-    """The data-set zip that a run was trained on."""
+    """The data set that a run was trained on."""
+    from stylegan.archive.shard_names import are_there
+
     if address := data_address(run):
         return fetch_file(parse_address(address))
     try:
         options = json.loads((run / _OPTIONS_NAME).read_bytes())
         typed = Path(options["config"]["data"])  # from wherever the training was started
         recorded = Path(options.get("data", {}).get("path") or typed)
-        found = [path for path in (recorded, typed) if path.exists()]
+        found = [path for path in (recorded, typed) if are_there(str(path))]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BendError(f"{run / _OPTIONS_NAME}: does not name the data set; give the zip itself") from None
     if not found:
@@ -199,6 +205,18 @@ def _network_of(path: Path) -> Path:
     if not (run / _OPTIONS_NAME).is_file():
         raise BendError(f"{path}: was rendered from {note.network}, no run folder that is still there")
     return run
+
+
+def _sources_of(path: Path) -> Iterator[dict[str, Any]]:
+    """What a data set says of each of its pictures; empty where it says nothing."""
+    from stylegan.archive import open_dataset
+
+    data = open_dataset(path)
+    num_known = 0
+    for source in data.iterate_sources():
+        num_known += 1
+        yield source
+    yield from itertools.repeat({}, data.num_originals - num_known)
 
 
 def _linked(text: str, address: str) -> str:

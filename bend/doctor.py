@@ -28,6 +28,7 @@ _MODULES_OF_EXTRAS = {
     "tensorboard": ("tensorboard",),
     "metrics": ("lpips",),
     "onnx": ("onnx", "onnxruntime"),
+    "ray": ("ray",),
     "remote": ("fsspec", "s3fs"),
 }
 # As torch names them: vectors, and what makes half precision pay.

@@ -1,6 +1,7 @@
 """What can go wrong in the instrument itself, each told in one line: what, why, mend.
 
     BendError
+    ├── ClusterError    a cluster that cannot be joined, or that cannot do the work
     ├── InfoError       something that cannot be described, or not in that form
     ├── IntakeError     a picture that cannot become a training image; carries its reason
     ├── ModelError      a network that cannot be downloaded, or written in another format
@@ -18,6 +19,10 @@ them into one line on stderr.
 
 class BendError(Exception):
     """Base of the instrument's own errors. The message is one line: what, why, mend."""
+
+
+class ClusterError(BendError):
+    """A cluster that cannot be joined, or that cannot do the work."""
 
 
 class InfoError(BendError):

@@ -14,8 +14,9 @@ from typing import Any
 from tqdm import tqdm
 
 from bend import __version__
+from bend.engines import fetching, package_on_engine
 from bend.errors import PackageError
-from bend.prepare import PackageConfig, package
+from bend.prepare import PackageConfig
 from scrapers.config import ClientConfig, DownloadRules, ScrapeConfig
 from scrapers.errors import ScraperError
 from scrapers.gather import gather, preview
@@ -36,22 +37,36 @@ class Gathered:
     record: dict[str, Any]
 
 
-def run_scrape(config: ScrapeConfig, zip_config: PackageConfig | None = None) -> Gathered:
+def run_scrape(
+    config: ScrapeConfig,
+    zip_config: PackageConfig | None = None,
+    *,
+    engine: str = "local",
+    address: str | None = None,
+) -> Gathered:
     """Fill the folder, showing progress on stderr, and package it if a zip is asked for.
+
+    Args:
+        config: the scrape.
+        zip_config: the packaging that follows.
+        engine: what both run on; see `bend.engines`.
+        address: of a cluster.
 
     Raises:
         ScraperError: no pictures can be had, or the folder is not a scrape's.
         PackageError: no zip can be made of them.
+        SettingsError, ClusterError: the engine is not to be had.
     """
-    with tqdm(total=config.count, unit="picture", disable=None) as bar:
-        summary = gather(config, watch=_progress(bar), warn=_warn)
-    lines, record = summary.lines(), summary.to_json()
-    if not summary.num_kept:
-        raise ScraperError(f"no picture was kept; {'; '.join(line.strip() for line in lines)}")
-    if zip_config is not None:
-        report = package(zip_config)
-        lines += report.lines()
-        record["zip"] = report.to_json()
+    with fetching(engine, address) as fetcher:
+        with tqdm(total=config.count, unit="picture", disable=None) as bar:
+            summary = gather(config, watch=_progress(bar), warn=_warn, engine=fetcher)
+        lines, record = summary.lines(), summary.to_json()
+        if not summary.num_kept:
+            raise ScraperError(f"no picture was kept; {'; '.join(line.strip() for line in lines)}")
+        if zip_config is not None:
+            report = package_on_engine(engine, address, zip_config)
+            lines += report.lines()
+            record["zip"] = report.to_json()
     return Gathered(lines=tuple(lines), record=record)
 
 

@@ -47,6 +47,7 @@ COMMANDS = {
     "scrape": ("bend.commands.scrape", "scrape"),
     "package": ("bend.commands.package", "package"),
     "finetune": ("bend.commands.finetune", "finetune"),
+    "models": ("bend.commands.models", "models"),
     "project": ("bend.commands.project", "project"),
     "render": ("bend.commands.render", "render"),
     "roll": ("bend.commands.roll", "roll"),

@@ -24,12 +24,13 @@ import urllib3
 from scrapers.config import ClientConfig
 from scrapers.deadline import Watch, Watchdog
 from scrapers.errors import DownloadError, PassingError
-from scrapers.gate import Gate, Visit
+from scrapers.gate import Door, Gate, Visit
 from scrapers.guard import AddressGuard, netloc_of
+from scrapers.host import HostRules
 from scrapers.retry import RETRIED_STATUSES, parse_retry_after
 from scrapers.transport import make_session
 
-__all__ = ["PoliteClient", "Reply", "redact", "user_agent"]
+__all__ = ["PoliteClient", "Reply", "host_rules", "redact", "user_agent"]
 
 _SECRETS = re.compile(r"(?i)(?<=[?&;])(key|api_key|apikey|access_token|token|client_secret|cx)=[^&#;]*")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -87,19 +88,14 @@ class PoliteClient:
     Args:
         config: behaviour; hosts get limits of their own through `gate`.
         num_places: requests under way at the same time, over all hosts.
+        gate: the door that all its requests go through, where others go through it as well; else one of its own.
     """
 
-    def __init__(self, config: ClientConfig, num_places: int = 8) -> None:
+    def __init__(self, config: ClientConfig, num_places: int = 8, gate: Door | None = None) -> None:
         self.config = config
         self.stop = threading.Event()
         self.guard = AddressGuard(allow_private=config.allow_private_hosts)
-        self.gate = Gate(
-            default=config.default_limit,
-            stop=self.stop,
-            max_pause_s=config.retry.retry_after_cap_s,
-            breaker_failures=config.breaker_failures,
-            breaker_rest_s=config.breaker_rest_s,
-        )
+        self.gate: Door = gate or Gate(default=config.default_limit, stop=self.stop, rules=host_rules(config))
         self.rng = random.Random()  # spreads waits only; nothing that is written depends on it
         self._places = threading.Semaphore(num_places)
         self._watchdog = Watchdog()
@@ -231,6 +227,15 @@ class PoliteClient:
             session = make_session(self.guard, self._watchdog, user_agent(self.config))
             self._mine.session = session
         return session
+
+
+def host_rules(config: ClientConfig) -> HostRules:
+    """What the settings say of every host."""
+    return HostRules(
+        max_pause_s=config.retry.retry_after_cap_s,
+        breaker_failures=config.breaker_failures,
+        breaker_rest_s=config.breaker_rest_s,
+    )
 
 
 def user_agent(config: ClientConfig) -> str:

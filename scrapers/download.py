@@ -42,26 +42,25 @@ class _Note:
     length: int | None
 
 
-def download(client: PoliteClient, url: str, target: Path, rules: DownloadRules) -> None:
-    """Fetch `url` into `target`, going on from an earlier attempt where there was one.
+def download(client: PoliteClient, url: str, target: Path, part: Path, rules: DownloadRules) -> None:
+    """Fetch `url` into `target`, going on from an earlier attempt where there was one, whose bytes lie in `part`.
 
     Raises:
         DownloadError: for good; its reason says why.
         PassingError: the tries are used up; a `.part` file may be left to go on from.
         OSError: the disk is full.
     """
-    transfer = _Transfer(client, url, target.with_suffix(".part"), rules)
+    transfer = _Transfer(client, url, part, rules)
     client.config.retry.run(transfer.attempt, client.sleep, client.rng)
     transfer.finish(target)
 
 
-def copy_local(source: Path, target: Path, rules: DownloadRules) -> None:
-    """Copy a local file to `target`, whole or not at all.
+def copy_local(source: Path, target: Path, part: Path, rules: DownloadRules) -> None:
+    """Copy a local file to `target`, growing as `part`: whole or not at all.
 
     Raises:
         DownloadError: `not-found`, `unreadable` or `too-many-bytes`.
     """
-    part = target.with_suffix(".part")
     try:
         facts = source.stat()
         if not stat.S_ISREG(facts.st_mode):  # reading a pipe would wait for whoever writes into it

@@ -9,7 +9,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
@@ -17,12 +17,12 @@ from scrapers.client import PoliteClient
 from scrapers.config import DownloadRules
 from scrapers.download import copy_local, download
 from scrapers.errors import DownloadError, PassingError
-from scrapers.folder import ScrapeFolder, key_of
+from scrapers.folder import key_of
 from scrapers.picture import Picture, inspect
-from scrapers.robots import Robots
+from scrapers.robots import Memory, Robots
 from scrapers.source import ImageRef
 
-__all__ = ["Fetcher", "Outcome"]
+__all__ = ["Fetcher", "Outcome", "Store"]
 
 # An owner's or operator's no; the copy behind `fallback_url` is covered by it.
 _NO_FALLBACK = frozenset({"opt-out", "robots", "legal-reasons", "private-address", "bad-url", "stopped"})
@@ -47,39 +47,68 @@ class Outcome:
     may_pass: bool = False
 
     def to_json(self) -> str:
-        """For the journal."""
+        """For the journal, or the way home from another machine."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """From the journal."""
-        return cls(**json.loads(text))
+        """From such a text."""
+        record = json.loads(text)
+        if record["picture"] is not None:
+            record["picture"] = Picture(**record["picture"])
+        return cls(**record)
+
+
+class Store(Protocol):
+    """Where files and outcomes wait for their turn: a scrape's folder, or a shard of it."""
+
+    def staged(self, ref: ImageRef, url: str) -> Path:
+        """Where the file fetched from `url` waits."""
+        ...
+
+    def part(self, staged: Path) -> Path:
+        """Where it grows."""
+        ...
+
+    def recover(self, ref: ImageRef, staged: Path) -> bool:
+        """Whether it has been fetched before, and is then at `staged`."""
+        ...
+
+    def outcome(self, key: str) -> str | None:
+        """What is known to have come of a fetch."""
+        ...
+
+    def keep_outcome(self, key: str, facts: str) -> None:
+        """Note what came of a fetch."""
+        ...
 
 
 class Fetcher:
-    """Fetches references into a scrape's folder. Safe to use from many threads.
+    """Fetches references into a store. Safe to use from many threads.
 
     Args:
         client: the network.
-        folder: where files wait for their turn.
+        store: where files wait for their turn.
         rules: what a download must keep to.
         obedient: sources for which robots.txt is asked.
         is_measured: measure the quality of pictures.
+        memory: where robots.txt of a host may be known already.
     """
 
     def __init__(
         self,
         client: PoliteClient,
-        folder: ScrapeFolder,
+        store: Store,
         rules: DownloadRules,
         *,
         obedient: frozenset[str],
         is_measured: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         self._client = client
-        self._folder = folder
+        self._store = store
         self._rules = rules
-        self._robots = Robots(client, rules.agent)
+        self._robots = Robots(client, rules.agent, memory)
         self._obedient = obedient
         self._is_measured = is_measured
 
@@ -102,17 +131,17 @@ class Fetcher:
 
     def _outcome(self, ref: ImageRef, url: str) -> Outcome:
         key = key_of(ref, url)
-        if (noted := self._folder.journal.outcome(key)) is not None:
+        if (noted := self._store.outcome(key)) is not None:
             return Outcome.from_json(noted)
         outcome = self._fresh(ref, url)
         if outcome.picture is None and not outcome.may_pass:
-            self._folder.journal.keep_outcome(key, outcome.to_json())
+            self._store.keep_outcome(key, outcome.to_json())
         return outcome
 
     def _fresh(self, ref: ImageRef, url: str) -> Outcome:
-        staged = self._folder.staged(ref, url)
+        staged = self._store.staged(ref, url)
         try:
-            if not self._folder.recover(ref, staged):
+            if not self._store.recover(ref, staged):
                 self._get(ref, url, staged)
             return Outcome(url=url, picture=inspect(staged, is_measured=self._is_measured))
         except PassingError as error:
@@ -125,12 +154,12 @@ class Fetcher:
 
     def _get(self, ref: ImageRef, url: str, staged: Path) -> None:
         if ref.source == "folder":
-            copy_local(_local_path(url), staged, self._rules)
+            copy_local(_local_path(url), staged, self._store.part(staged), self._rules)
             return
         self._client.guard.check_url(url)
         if ref.source in self._obedient and not self._robots.allows(url):
             raise DownloadError("robots", f"{url}: robots.txt of its host says no")
-        download(self._client, url, staged, self._rules)
+        download(self._client, url, staged, self._store.part(staged), self._rules)
 
 
 def _local_path(url: str) -> Path:

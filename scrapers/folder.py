@@ -20,9 +20,10 @@ from scrapers.manifest import Entry, Manifest
 from scrapers.picture import FORMATS, Picture, thumbnail
 from scrapers.source import ImageRef
 
-__all__ = ["STATE", "ScrapeFolder", "file_name", "key_of", "open_folder"]
+__all__ = ["FETCHED", "STATE", "ScrapeFolder", "file_name", "key_of", "open_folder"]
 
 STATE = ".scrape"
+FETCHED = "fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,19 @@ class ScrapeFolder:
 
     def staged(self, ref: ImageRef, url: str) -> Path:
         """Where the file fetched from `url` waits for its turn."""
-        return self.path / STATE / "fetched" / f"{key_of(ref, url)}.bin"
+        return self.path / STATE / FETCHED / f"{key_of(ref, url)}.bin"
+
+    def part(self, staged: Path) -> Path:
+        """Where a file grows until it is whole."""
+        return staged.with_suffix(".part")
+
+    def outcome(self, key: str) -> str | None:
+        """What an earlier run noted of a fetch whose turn had not come."""
+        return self.journal.outcome(key)
+
+    def keep_outcome(self, key: str, facts: str) -> None:
+        """Note what came of a fetch."""
+        self.journal.keep_outcome(key, facts)
 
     def final(self, ref: ImageRef, picture: Picture) -> Path:
         """Where a kept picture goes."""
@@ -104,7 +117,7 @@ def open_folder(path: Path) -> Iterator[ScrapeFolder]:
             f"{path}: holds files, but no scrape to go on with; choose an empty or a new folder"
         )
     is_new, is_for_nothing = not path.exists(), False
-    fetched = path / STATE / "fetched"
+    fetched = path / STATE / FETCHED
     fetched.mkdir(parents=True, exist_ok=True)
     try:
         with Journal(path / STATE / "journal.sqlite") as journal, Manifest(manifest_path) as lines:
@@ -117,8 +130,9 @@ def open_folder(path: Path) -> Iterator[ScrapeFolder]:
                     strays=_strays(path),
                 )
             finally:
-                has_files = any(fetched.iterdir()) or manifest_path.stat().st_size > 0
-                is_for_nothing = is_new and not has_files and journal.is_empty
+                with contextlib.suppress(OSError, FolderError):  # what ended the scrape is told, not this
+                    has_files = any(fetched.iterdir()) or manifest_path.stat().st_size > 0
+                    is_for_nothing = is_new and not has_files and journal.is_empty
     finally:
         if is_for_nothing:
             shutil.rmtree(path)

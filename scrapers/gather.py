@@ -1,9 +1,9 @@
 """A whole scrape: search, fetch, judge, record; taken up again wherever it was cut off.
 
-References are taken from the streams in turns, fetched by many threads, and judged one by one in the order in which
-they were found, whichever download ended first. So the folder depends on what the services said, not on timing, and
-a scrape that was killed goes on to the very folder that it would have made unbroken: the manifest says what is
-done, the journal what was fetched or answered beyond that.
+References are taken from the streams in turns, fetched many at a time (`scrapers.crew`), and judged one by one in the
+order in which they were found, whichever download ended first. So the folder depends on what the services said, not on
+timing, and a scrape that was killed goes on to the very folder that it would have made unbroken: the manifest says what
+is done, the journal what was fetched or answered beyond that.
 
 At no time are more pictures under way than are still wanted, so that none is fetched for nothing; and at most a
 window of them, so that memory stays flat however many there are.
@@ -11,22 +11,20 @@ window of them, so that memory stays flat however many there are.
 
 import contextlib
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-
-from PIL import Image
 
 from scrapers.client import PoliteClient
 from scrapers.config import ScrapeConfig
+from scrapers.crew import Crew, Engine, Promise, Threads
 from scrapers.errors import DownloadError, ScraperError, SourceError
-from scrapers.fetch import Fetcher, Outcome
+from scrapers.fetch import Outcome
 from scrapers.folder import ScrapeFolder, open_folder
 from scrapers.history import History
 from scrapers.judge import Judge, Refusal
 from scrapers.keys import with_config
 from scrapers.manifest import Entry
+from scrapers.picture import quiet_pillow
 from scrapers.plan import Stream, streams_of, take_turns
 from scrapers.review import write_review
 from scrapers.source import ImageRef
@@ -35,8 +33,6 @@ from scrapers.summary import Summary
 
 __all__ = ["gather", "preview"]
 
-_WINDOW_PER_WORKER = 4
-_LOOKING = 1.0  # threads beyond those that download, for each of them; they flush and decode meanwhile
 _UNREACHABLE_IN_A_ROW = 20
 _NO_NETWORK = frozenset({"connection", "timeout", "dns", "host-down", "robots-unknown"})
 
@@ -50,6 +46,7 @@ def gather(
     watch: Watcher | None = None,
     warn: Warn | None = None,
     environ: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """Fill `config.out` with `config.count` pictures, or with as many as there are.
 
@@ -58,30 +55,27 @@ def gather(
         watch: called with each manifest line, those of earlier runs first.
         warn: called with what a person should know at once.
         environ: where keys are looked for; the process's own and the config file by default.
+        engine: who fetches; threads of this process by default. Searching is always this process's own.
 
     Raises:
         ScraperError: the folder is not ours, no source answers, nothing can be reached, or the config file is broken.
         OSError: the disk is full; the same command goes on.
     """
     warn = warn or (lambda message: None)
-    client = PoliteClient(config.client, config.workers)
     environ = with_config(os.environ, warn) if environ is None else environ
     _check_sources(config, environ)
-    with _quiet_pillow(), contextlib.closing(client), open_folder(config.out) as folder:
+    engine = engine or Threads()
+    client = engine.client(config)
+    with quiet_pillow(), contextlib.closing(client), open_folder(config.out) as folder:
         sources = [
             make_source(name, client, folder.journal, environ) for name in dict.fromkeys(config.sources)
         ]
         _warn_of(config, warn)
-        fetcher = Fetcher(
-            client,
-            folder,
-            config.rules,
-            obedient=frozenset(source.info.name for source in sources if source.info.obeys_robots),
-            is_measured=bool(config.filters),
-        )
+        obedient = frozenset(source.info.name for source in sources if source.info.obeys_robots)
+        crew = engine.crew(config, client, folder, obedient)
         streams = streams_of(sources, config.queries, config.wanted)
         try:
-            summary = _Scrape(config, folder, fetcher, watch, warn).run(streams)
+            summary = _Scrape(config, folder, crew, watch, warn).run(streams)
         except OSError as error:
             error.filename = error.filename or str(config.out)  # a write that fails does not say where
             raise
@@ -133,11 +127,11 @@ class _Scrape:
     """One run of `gather`: the state of its loop. Lives on the calling thread; only fetching is elsewhere."""
 
     def __init__(
-        self, config: ScrapeConfig, folder: ScrapeFolder, fetcher: Fetcher, watch: Watcher | None, warn: Warn
+        self, config: ScrapeConfig, folder: ScrapeFolder, crew: Crew, watch: Watcher | None, warn: Warn
     ) -> None:
         self.config = config
         self.folder = folder
-        self.fetcher = fetcher
+        self.crew = crew
         self.watch = watch or (lambda entry: None)
         self.warn = warn
         self.judge = _judge(config)
@@ -156,13 +150,10 @@ class _Scrape:
         self.num_streams = len(streams)
         self._recall()
         refs = self.history.new_ones(take_turns(streams, self._lost))
-        pool = ThreadPoolExecutor(int(self.config.workers * (1 + _LOOKING)) + 1, thread_name_prefix="scrape")
         try:
-            self._work(refs, pool)
+            self._work(refs)
         finally:
-            # Workers stuck in a wait or a read are woken by the client's end.
-            self.fetcher.close()
-            pool.shutdown(wait=True, cancel_futures=True)
+            self.crew.close()
         if self.failures and not self.summary.num_kept:
             raise self.failures[0]
         self.summary.failures = [str(failure) for failure in self.failures]
@@ -178,27 +169,29 @@ class _Scrape:
                 self.judge.remember(entry)
             self.watch(entry)
 
-    def _work(self, refs: Iterator[ImageRef], pool: ThreadPoolExecutor) -> None:
-        window = _WINDOW_PER_WORKER * self.config.workers
-        pending: deque[tuple[ImageRef, Refusal | Future[Outcome]]] = deque()
+    def _work(self, refs: Iterator[ImageRef]) -> None:
+        pending: deque[tuple[ImageRef, Refusal | Promise]] = deque()
         while True:
-            while len(pending) < window and self.num_fetching < self.config.count - self.summary.num_kept:
+            while (
+                len(pending) < self.crew.window
+                and self.num_fetching < self.config.count - self.summary.num_kept
+            ):
                 ref = next(refs, None)
                 if ref is None:
                     break
-                pending.append((ref, self._begin(ref, pool)))
+                pending.append((ref, self._begin(ref)))
             if not pending:
                 break
             self._settle(*pending.popleft())
         self._write_unreached()
 
-    def _begin(self, ref: ImageRef, pool: ThreadPoolExecutor) -> Refusal | Future[Outcome]:
+    def _begin(self, ref: ImageRef) -> Refusal | Promise:
         if refusal := self.judge.reference(ref):
             return refusal
         self.num_fetching += 1
-        return pool.submit(self.fetcher.fetch, ref)
+        return self.crew.begin(ref)
 
-    def _settle(self, ref: ImageRef, verdict: Refusal | Future[Outcome]) -> None:
+    def _settle(self, ref: ImageRef, verdict: Refusal | Promise) -> None:
         """Write the line of the picture whose turn it is."""
         if isinstance(verdict, Refusal):
             entry = Entry(ref=ref, reason=verdict.reason, detail=verdict.detail)
@@ -309,12 +302,3 @@ def _warn_of(config: ScrapeConfig, warn: Warn) -> None:
         warn(
             "--ignore-opt-out: taking pictures whose owners ask by X-Robots-Tag that programs leave them alone"
         )
-
-
-@contextlib.contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Pillow's remarks on odd files are not for the person's eyes, but a decompression bomb is an error."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield

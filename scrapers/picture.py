@@ -8,10 +8,13 @@ libjpeg still reads every byte, so that truncation shows, at a quarter of the ti
 What the picture becomes for training (orientation, colour, depth) is for `bend package`; the file stays as it came.
 """
 
+import contextlib
 import hashlib
 import io
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +26,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from scrapers.errors import DownloadError
 from scrapers.quality import SIDE, measure
 
-__all__ = ["FORMATS", "Picture", "inspect", "thumbnail"]
+__all__ = ["FORMATS", "Picture", "inspect", "quiet_pillow", "thumbnail"]
 
 # Pillow's name -> the ending that files get
 FORMATS = {
@@ -156,6 +159,15 @@ def thumbnail(path: Path, side: int = 160) -> bytes:
         buffer = io.BytesIO()
         upright.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Pillow's remarks on odd files are not for the person's eyes, but a decompression bomb is an error."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def _check_magic(head: bytes) -> None:

@@ -6,6 +6,7 @@ the host's pace.
 """
 
 import threading
+from typing import Protocol
 from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
@@ -14,11 +15,23 @@ from scrapers.errors import DownloadError, PassingError
 from scrapers.guard import netloc_of
 from scrapers.source import HostLimit
 
-__all__ = ["Robots"]
+__all__ = ["Memory", "Robots"]
 
 _MAX_BYTES = 500 << 10  # what the RFC obliges a reader to read
 _MAX_HOSTS = 500
 _NO_SUCH_FILE = frozenset(range(400, 500)) - {429}
+
+
+class Memory(Protocol):
+    """What several processes remember together."""
+
+    def recall(self, key: str) -> str | None:
+        """What any of them found out."""
+        ...
+
+    def remember(self, key: str, text: str) -> None:
+        """Tell all of them."""
+        ...
 
 
 class Robots:
@@ -27,11 +40,13 @@ class Robots:
     Args:
         client: the network.
         agent: the name by which robots.txt may address us.
+        memory: where others that work with us look first, too.
     """
 
-    def __init__(self, client: PoliteClient, agent: str = "bend") -> None:
+    def __init__(self, client: PoliteClient, agent: str = "bend", memory: Memory | None = None) -> None:
         self._client = client
         self._agent = agent
+        self._memory = memory
         self._parsers: dict[str, RobotFileParser] = {}
         self._lock = threading.Lock()
         self._host_locks: dict[str, threading.Lock] = {}
@@ -56,18 +71,27 @@ class Robots:
         return parser.can_fetch(self._agent, url)
 
     def _read(self, origin: str) -> RobotFileParser:
+        address = f"{origin}/robots.txt"
+        text = self._memory.recall(address) if self._memory else None
+        if text is None:
+            text = self._ask(address)
+            if self._memory:
+                self._memory.remember(address, text)
         parser = RobotFileParser()
-        try:
-            parser.parse(self._text(f"{origin}/robots.txt").splitlines())
-        except PassingError as error:
-            raise PassingError("robots-unknown", f"{origin}/robots.txt: {error.reason}") from None
-        except DownloadError:
-            parser.parse([])
+        parser.parse(text.splitlines())
         delay_s = parser.crawl_delay(self._agent)
         if delay_s:
             limit = HostLimit(per_second=1 / float(delay_s), burst=1, concurrency=1)
             self._client.gate.set_limit(netloc_of(origin), limit)
         return parser
+
+    def _ask(self, address: str) -> str:
+        try:
+            return self._text(address)
+        except PassingError as error:
+            raise PassingError("robots-unknown", f"{address}: {error.reason}") from None
+        except DownloadError:
+            return ""
 
     def _text(self, url: str) -> str:
         def ask() -> str:

@@ -8,20 +8,30 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stylegan.archive import DatasetZip
+    from stylegan.archive import DatasetShards, DatasetZip, open_dataset
     from stylegan.augment import AugmentPipe
     from stylegan.checkpoint import load_network
     from stylegan.discriminator import Discriminator
     from stylegan.generator import Generator
 
-__all__ = ["AugmentPipe", "DatasetZip", "Discriminator", "Generator", "load_network"]
+__all__ = [
+    "AugmentPipe",
+    "DatasetShards",
+    "DatasetZip",
+    "Discriminator",
+    "Generator",
+    "load_network",
+    "open_dataset",
+]
 
 _MODULES = {
     "AugmentPipe": "stylegan.augment",
+    "DatasetShards": "stylegan.archive",
     "DatasetZip": "stylegan.archive",
     "Discriminator": "stylegan.discriminator",
     "Generator": "stylegan.generator",
     "load_network": "stylegan.checkpoint",
+    "open_dataset": "stylegan.archive",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bend.options.cluster import engine_options
 from bend.options.records import default_of, usage_errors
 from bend.options.shared import force_option, json_option
 from bend.options.stored import StoreCommand
@@ -35,6 +36,7 @@ def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
 @_option("every", float, "Seconds from one frame of a video to the next.", metavar="SECONDS")
 @_option("max_frames", int, "Frames of a video at most, spread over its length.", metavar="N")
 @_option("split", str, "A second zip, OUT-NAME.zip, of that share.", metavar="NAME:SHARE", multiple=True)
+@_option("shard_size", int, "Several zips, OUT-00000-of-00004.zip and so on, of N images each.", metavar="N")
 @_option("seed", int, "Seed of the tiles' places, of the draw and of the split.")
 @_option("workers", int, "Processes; one a core if left out.", metavar="N")
 @_option("background", str, "Colour behind transparency and around fit.")
@@ -44,6 +46,7 @@ def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
 @_option("min_size", int, "Refuse smaller pictures; half the resolution if left out.", metavar="PX")
 @_option("min_aspect", float, "Refuse pictures that are narrower: width over height.", metavar="RATIO")
 @_option("max_aspect", float, "Refuse pictures that are wider: width over height.", metavar="RATIO")
+@engine_options
 @force_option
 @click.option("--check", is_flag=True, help="Read zips as a trainer would, and name every fault.")
 @json_option
@@ -55,6 +58,8 @@ def package(
     out: Path | None,
     resolution: int | None,
     animated: str | None,
+    engine: str,
+    address: str | None,
     check: bool,
     as_json: bool,
     **settings: Any,
@@ -69,21 +74,25 @@ def package(
         ctx.exit(_check(sources, as_json))
     if out is None or resolution is None:
         raise click.UsageError("-o OUT.zip and --resolution PX are needed (or --check to check a zip).")
-    from bend import prepare
+    from bend.engines import package_on_engine
 
     with usage_errors():
         config = PackageConfig(
             sources=sources, out=out, resolution=resolution, animated=animated == "first", **settings
         )
-    report = prepare.package(config)
+    report = package_on_engine(engine, address, config)
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(report.lines()))
 
 
 def _check(paths: tuple[Path, ...], as_json: bool) -> int:
     from bend.prepare.progress import reading_bar
-    from stylegan.archive import check_archive
+    from stylegan.archive import check_dataset
 
-    faults = {str(path): check_archive(path, progress=reading_bar("checking")) for path in paths}
+    faults = {
+        str(shard): found
+        for path in paths
+        for shard, found in check_dataset(str(path), progress=reading_bar("checking")).items()
+    }
     if as_json:
         click.echo(json.dumps({path: list(map(dataclasses.asdict, found)) for path, found in faults.items()}))
     else:

@@ -1,7 +1,9 @@
 """`bend run`: the whole chain from one file."""
 
+import contextlib
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -38,10 +40,9 @@ def run(recipe: Path, *, out: Path | None, dry_run: bool, force: bool, as_json: 
         return
     folder = out or Path(recipe.stem)
 
-    def say(line: str) -> None:
-        click.echo(line, err=as_json)
-
-    done = list(run_recipe(read, folder, beside=recipe.parent, force=force, say=say))
+    # What the stages say of themselves goes where progress goes, if the result is for programs.
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        done = list(run_recipe(read, folder, beside=recipe.parent, force=force, say=click.echo))
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in done], default=str))
     else:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from bend.options.cluster import engine_options
 from bend.options.scrape import network_options, output_options, picture_options, run_options
 
 __all__ = ["scrape"]
@@ -16,6 +17,7 @@ __all__ = ["scrape"]
 @output_options
 @picture_options
 @network_options
+@engine_options
 @run_options
 def scrape(
     queries: tuple[str, ...],
@@ -24,6 +26,8 @@ def scrape(
     zip_path: Path | None,
     resolution: int | None,
     force: bool,
+    engine: str,
+    address: str | None,
     dry_run: bool,
     list_sources: bool,
     as_json: bool,
@@ -57,5 +61,5 @@ def scrape(
         for line in gather.run_dry(config):
             click.echo(line)
         return
-    done = gather.run_scrape(config, zip_config)
+    done = gather.run_scrape(config, zip_config, engine=engine, address=address)
     click.echo(json.dumps(done.record, indent=2) if as_json else "\n".join(done.lines))

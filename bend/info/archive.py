@@ -1,7 +1,6 @@
-"""A data-set zip: how many pictures of which size, their labels, whose they are, under which licence; a sheet."""
+"""A data set, one zip or shards: pictures and size, labels, whose they are, under which licence; a contact sheet."""
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -12,7 +11,7 @@ from bend.info.figures import table, with_unit
 from bend.info.report import Information
 from bend.picture import Pixels
 from scrapers.licences import family_of
-from stylegan.archive import DatasetZip
+from stylegan.archive import PictureSet, open_dataset
 
 __all__ = ["contact_sheet", "describe_archive"]
 
@@ -21,26 +20,31 @@ _MOST_PICTURES = 100
 _CELL = 96  # pixels of a picture on the sheet
 
 
-def describe_archive(path: Path) -> Information:
+def describe_archive(path: str) -> Information:
     """Everything about a data set that can be had without looking at its pictures.
 
     Raises:
         ArchiveError: no data set that can be trained on.
     """
-    data = DatasetZip(path)
-    sources = data.sources
-    licences = Counter(str(source.get("license") or "unknown") for source in sources)
-    creators = Counter(str(source.get("creator") or "unknown") for source in sources)
-    services = Counter(str(source.get("source") or "unknown") for source in sources)
+    data = open_dataset(path)
+    licences, creators, services = Counter[str](), Counter[str](), Counter[str]()
+    parents = set()
+    for source in data.iterate_sources():
+        parents.add(source.get("parent"))
+        for counter, key in zip(
+            (licences, creators, services), ("license", "creator", "source"), strict=True
+        ):
+            counter[str(source.get(key) or "unknown")] += 1
+    for counter in (licences, creators, services):
+        if (rest := len(data) - counter.total()) > 0:
+            counter["unknown"] += rest
     labels = _label_counts(data)
     channels = {1: "grey", 3: "RGB"}.get(data.num_channels, f"{data.num_channels} channels")
-    num_bytes, num_parents = (
-        path.stat().st_size,
-        len({source.get("parent") for source in sources} - {None, ""}),
-    )
+    num_bytes, num_parents = data.num_bytes, len(parents - {None, ""})
     lines = [
         f"data set: {path}",
         f"pictures: {len(data):,} of {data.resolution}×{data.resolution}, {channels}, {with_unit(num_bytes)}"
+        + (f" in {data.num_shards:,} shards" if data.num_shards > 1 else "")
         + (f", cut from {num_parents:,} originals" if num_parents else ""),
         f"fingerprint: {data.fingerprint()}",
         f"labels: {_label_text(data, labels)}",
@@ -54,6 +58,7 @@ def describe_archive(path: Path) -> Information:
         "resolution": data.resolution,
         "num_channels": data.num_channels,
         "num_bytes": num_bytes,
+        "num_shards": data.num_shards,
         "num_originals": num_parents,
         "sha256": data.fingerprint(),
         "label_dim": data.label_dim,
@@ -66,37 +71,34 @@ def describe_archive(path: Path) -> Information:
     return Information(lines=tuple(lines), record=record)
 
 
-def contact_sheet(path: Path) -> Pixels:
+def contact_sheet(path: str) -> Pixels:
     """Up to a hundred pictures, spread evenly over the data set, on one surface, uint8 `[H, W, 3]`.
 
     Raises:
         ArchiveError: no data set, or a picture in it is damaged.
     """
-    data = DatasetZip(path, max_images=_MOST_PICTURES)
+    data = open_dataset(path, max_images=_MOST_PICTURES)
     if not len(data):
         raise BendError(f"{path}: holds no pictures")
     return sheet((_cell(data, i) for i in range(len(data))), *square(len(data)))
 
 
-def _cell(data: DatasetZip, index: int) -> Pixels:
+def _cell(data: PictureSet, index: int) -> Pixels:
     pixels = data.image(index).transpose(1, 2, 0)  # [H, W, C]
     rgb = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     method = Image.Resampling.NEAREST if data.resolution < _CELL else Image.Resampling.LANCZOS
     return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).resize((_CELL, _CELL), method))
 
 
-def _label_counts(data: DatasetZip) -> dict[str, int] | None:
+def _label_counts(data: PictureSet) -> dict[str, int] | None:
     """Pictures a class; None for none, and for labels that are no classes."""
     if not data.has_labels:
         return None
-    labels = [data.label(i) for i in range(len(data))]
-    if not all(np.count_nonzero(label) == 1 and label.max() == 1 for label in labels):
-        return None
-    counts = Counter(int(label.argmax()) for label in labels)
-    return {str(number): counts[number] for number in sorted(counts)}
+    counts = data.label_counts()
+    return None if counts is None else {str(number): count for number, count in counts.items()}
 
 
-def _label_text(data: DatasetZip, counts: dict[str, int] | None) -> str:
+def _label_text(data: PictureSet, counts: dict[str, int] | None) -> str:
     if not data.has_labels:
         return "none"
     if counts is None:

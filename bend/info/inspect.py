@@ -11,6 +11,7 @@ from PIL import Image
 from bend.errors import InfoError
 from bend.info.report import Information
 from bend.picture import refuse_existing
+from stylegan.archive.shard_names import is_shard_set
 from stylegan.atomic import atomic_path, write_atomic
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Request:
     """What the command line asked for."""
 
     path: str
-    """A network (name, file, `RUN@KIMG`), a data-set zip, or a run folder."""
+    """A network (name, file, `RUN@KIMG`), a data-set zip or its shards, or a run folder."""
     part: str | None = None
     """Only the generator (`G`) or the discriminator (`D`) of a network."""
     graph: Path | None = None
@@ -59,7 +60,7 @@ def inspect(request: Request) -> Information:
     if request.sheet is not None:
         from bend.info.archive import contact_sheet
 
-        surface = Image.fromarray(contact_sheet(Path(request.path).expanduser()))
+        surface = Image.fromarray(contact_sheet(_expanded(request.path)))
         with atomic_path(request.sheet) as temporary:
             surface.save(temporary)
     return found
@@ -71,10 +72,17 @@ def _kind(text: str) -> str:
     if path.is_dir():
         from bend.info.run import is_run
 
-        return "run" if is_run(path) else "network"
+        if is_run(path):
+            return "run"
+    if is_shard_set(str(path)):
+        return "data set"
     if path.is_file() and zipfile.is_zipfile(path) and not _is_torch_file(path):
         return "data set"
     return "network"
+
+
+def _expanded(text: str) -> str:
+    return str(Path(text).expanduser())
 
 
 def _is_torch_file(path: Path) -> bool:
@@ -94,7 +102,7 @@ def _describe(kind: str, request: Request) -> Information:
     if kind == "data set":
         from bend.info.archive import describe_archive
 
-        return describe_archive(path.expanduser())
+        return describe_archive(_expanded(request.path))
     from bend.info.network import describe_network
 
     return describe_network(request.path, request.part)

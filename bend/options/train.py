@@ -22,7 +22,11 @@ _CHOICES = {
 }
 # field, type, help; shown in this order
 _OPTIONS: tuple[tuple[str, type, str], ...] = (
-    ("data", str, "Data-set zip, as `bend package` writes it."),
+    (
+        "data",
+        str,
+        "Data-set zip, as `bend package` writes it; or shards: a pattern in quotes, a folder, a list.",
+    ),
     ("base", str, "Network to start from: name, file, run folder or RUN@KIMG; none for random weights."),
     ("kimg", float, "Length in thousands of pictures seen; fractions allowed."),
     ("snapshots", str, "log, every:K, or a list of kimg such as 0.5,1,2."),

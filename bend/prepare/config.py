@@ -56,6 +56,8 @@ class PackageConfig:
     """Frames taken of one video at most, spread over its length."""
     split: tuple[str, ...] = ()
     """Zips beside `out`, each `NAME:SHARE`: that share of the pictures, tiles and lookalikes together."""
+    shard_size: int | None = None
+    """Images a zip, of as many zips as it takes; None for one zip."""
     seed: int = 0
     """Seed of the tiles' places, of the draw and of the split."""
     workers: int | None = None
@@ -159,6 +161,7 @@ class PackageConfig:
             ("max-images", self.max_images, 1),
             ("max-frames", self.max_frames, 1),
             ("workers", self.workers, 1),
+            ("shard-size", self.shard_size, 1),
             ("min-size", self.min_size, 1),
             ("seed", self.seed, 0),
         ):
@@ -179,6 +182,10 @@ class PackageConfig:
             )
 
     def _refuse_splits(self) -> None:
+        if self.split and self.shard_size is not None:
+            raise SettingsError(
+                "--shard-size and --split do not go together; split first, then package each part"
+            )
         if len(set(self.outs)) < len(self.outs):
             raise SettingsError(f"--split {' --split '.join(self.split)}: give each a name of its own")
         if sum(split.share for split in self.splits) >= 1:

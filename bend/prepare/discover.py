@@ -10,12 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from bend.errors import PackageError
 from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
 from bend.prepare.video import VIDEO_SUFFIXES
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
 from stylegan.archive.metadata import METADATA_NAME, Label, read_labels, read_sources
+from stylegan.archive.tar_shard import TarShard, is_tar
 
 __all__ = ["Plan", "SourcePicture", "discover"]
 
@@ -30,9 +33,9 @@ class SourcePicture:
     name: str
     """How it is told of: its path below the source, with forward slashes."""
     path: Path
-    """The file, or the zip it lies in."""
+    """The file, or the zip or tar it lies in."""
     member: str | None = None
-    """Its name in the zip; None for a file of its own."""
+    """Its name in the zip or tar; None for a file of its own."""
     folder: str | None = None
     """The class folder it lies in, None where there is none."""
     label: Label | None = None
@@ -56,7 +59,7 @@ class Plan:
 
 
 def discover(sources: Sequence[Path]) -> Plan:
-    """List the pictures in `sources`: folders, zips and files.
+    """List the pictures in `sources`: folders, zips, tars and files.
 
     Raises:
         PackageError: a source is missing, damaged, or there is nothing in any of them.
@@ -71,6 +74,8 @@ def discover(sources: Sequence[Path]) -> Plan:
         if source.is_dir():
             found, faults = _from_folder(source, prefix)
             num_faults += faults
+        elif is_tar(source):
+            found = _from_tar(source, prefix)
         elif _is_zip(source):
             found = _from_zip(source, prefix)
         else:
@@ -130,7 +135,8 @@ def _from_zip(path: Path, prefix: str) -> list[SourcePicture]:
     try:
         container = Container(path)
         names = sorted(name for name in container.members if _is_wanted(name))
-        labels = read_labels(container, names) if names else None
+        rows = np.array([container.members.find(name.encode()) for name in names], np.int32)
+        labels = read_labels(container, rows) if names else None
         sources = read_sources(container, names)
         container.close()
     except FaultError as error:
@@ -151,6 +157,23 @@ def _from_zip(path: Path, prefix: str) -> list[SourcePicture]:
                 origin=origin,
             )
         )
+    return found
+
+
+def _from_tar(path: Path, prefix: str) -> list[SourcePicture]:
+    """The pictures of a WebDataset shard; of its other members only labels are looked at."""
+    try:
+        shard = TarShard(path)
+    except FaultError as error:
+        raise PackageError(f"{path}: {error.fault}") from None
+    labels = [None] * len(shard) if shard.labels is None else shard.labels.tolist()
+    names = map(shard.name, range(len(shard)))
+    found = []
+    for name, label in zip(names, labels, strict=True):
+        parts = PurePosixPath(name).parts
+        folder = parts[0] if len(parts) > 1 else path.name.partition(".")[0]
+        found.append(SourcePicture(name=prefix + name, path=path, member=name, folder=folder, label=label))
+    shard.close()
     return found
 
 

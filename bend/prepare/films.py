@@ -6,9 +6,7 @@ that turns out broken near its end leaves none of them in the data set.
 """
 
 import hashlib
-import pickle
 import tempfile
-from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import IO
@@ -17,10 +15,11 @@ from bend.errors import IntakeError
 from bend.prepare.config import PackageConfig
 from bend.prepare.dedupe import content_digest, difference_hash
 from bend.prepare.discover import SourcePicture
-from bend.prepare.pieces import Prepared, make_pieces, prepare
+from bend.prepare.pieces import FrameFile, Prepared, make_pieces, prepare
+from bend.prepare.records import encoded
 from bend.prepare.video import Shot, shots
 
-__all__ = ["prepare_source", "read_frames"]
+__all__ = ["prepare_source"]
 
 
 def prepare_source(
@@ -45,16 +44,6 @@ def prepare_source(
         return Prepared(reason="unreadable", message=error.strerror or str(error))
 
 
-def read_frames(path: Path) -> Generator[Prepared, None, None]:
-    """The frames of a video one by one; the file is gone afterwards."""
-    try:
-        with path.open("rb") as file:
-            while file.peek(1):
-                yield pickle.load(file)
-    finally:
-        path.unlink()
-
-
 def _prepare_video(source: SourcePicture, config: PackageConfig, scratch: Path, num_threads: int) -> Prepared:
     if source.member is not None:
         raise IntakeError("video-in-zip", "a video inside a zip; unpack the zip and name its folder")
@@ -64,7 +53,7 @@ def _prepare_video(source: SourcePicture, config: PackageConfig, scratch: Path, 
         path = Path(spool.name)
         try:
             looks, notes = _spool(spool, source, config, num_threads)
-            return Prepared(frames=path, digest=digest, all_looks=looks, notes=notes)
+            return Prepared(frames=FrameFile(path=path), digest=digest, all_looks=looks, notes=notes)
         except _SpoolError as error:
             path.unlink()
             return Prepared(failure=error.reason)
@@ -124,7 +113,7 @@ def _prepare_frame(shot: Shot, source: SourcePicture, config: PackageConfig) -> 
 
 def _write(spool: IO[bytes], frame: Prepared) -> None:
     try:
-        pickle.dump(frame, spool)
+        spool.write(encoded(frame))
         spool.flush()
     except OSError as error:
         raise _SpoolError(error) from error

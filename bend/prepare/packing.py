@@ -1,15 +1,17 @@
 """Pictures in, data-set zip out: the stages of `bend package`.
 
-Worker processes turn pictures into encoded images (`bend.prepare.films`); this process alone decides, in the
+Worker processes, here or on other machines (`bend.cluster.preparing`), turn pictures into encoded images
+(`bend.prepare.films`); this process alone decides, in the
 pictures' order, what is kept and where (`bend.prepare.shelves`), and writes it. So the zips' bytes do not
 depend on how many workers there were.
 """
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from tqdm import tqdm
@@ -20,41 +22,53 @@ from bend.prepare.discover import Plan, discover
 from bend.prepare.films import prepare_source
 from bend.prepare.labels import Labels, label_pictures
 from bend.prepare.parallel import map_in_order
+from bend.prepare.pieces import Prepared
 from bend.prepare.report import PackageReport
+from bend.prepare.shard_writer import shards_there
 from bend.prepare.shelves import Job, Shelves
 from stylegan.atomic import temporary_name
 
-__all__ = ["package"]
+__all__ = ["Preparer", "package", "prepare_here"]
 
 _FEW_PICTURES = 8  # with fewer, a second process takes longer to start than it saves
 _MOST_THREADS = 16  # FFmpeg advises against more
 
 
-def package(config: PackageConfig) -> PackageReport:
+Preparer: TypeAlias = Callable[[Sequence[Job], PackageConfig], Generator[Prepared]]
+"""Prepares pictures and videos and yields what became of each, in their order; closing it stops the work."""
+
+
+def package(config: PackageConfig, preparer: Preparer | None = None) -> PackageReport:
     """Make the data-set zip `config.out`, and those split off, of what is in `config.sources`.
 
     Progress goes to stderr where that is a terminal. Whatever happens, the zips are all whole, or as they were.
+
+    Args:
+        config: what is wanted.
+        preparer: who prepares the pictures; processes of this machine by default.
 
     Raises:
         PackageError: a source is missing or damaged, a zip exists, or no picture can be used.
         ArchiveError, OSError: a zip cannot be written.
     """
     for out in config.outs:
-        _refuse_out(out, force=config.force)
+        _refuse_out(out, config)
     plan = discover(config.sources)
     labels = label_pictures(plan.pictures, from_folders=config.labels_from_folders)
     report = _open_report(config, plan, labels)
     queue = _queue(plan, labels, config)
-    with Shelves(config, report) as shelves, _scratch(config, queue) as scratch:
-        _fill(shelves, queue, config, scratch)
+    with Shelves(config, report) as shelves:
+        _fill(shelves, queue, (preparer or prepare_here)(queue, config))
     return report
 
 
-def _refuse_out(out: Path, *, force: bool) -> None:
+def _refuse_out(out: Path, config: PackageConfig) -> None:
     if out.is_dir():
         raise PackageError(f"{out}: is a folder; give the zip a name, such as {out / 'data.zip'}")
-    if out.exists() and not force:
-        raise PackageError(f"{out}: exists already; use --force to replace it")
+    is_sharded = config.shard_size is not None
+    there = shards_there(out) if is_sharded else [out] if out.exists() else []
+    if there and not config.force:
+        raise PackageError(f"{there[0]}: exists already; use --force to replace it")
 
 
 def _open_report(config: PackageConfig, plan: Plan, labels: Labels) -> PackageReport:
@@ -94,17 +108,24 @@ def _scratch(config: PackageConfig, queue: Sequence[Job]) -> Iterator[Path | Non
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(shelves: Shelves, queue: Sequence[Job], config: PackageConfig, scratch: Path | None) -> None:
-    """Prepare the queued pictures and put up what is kept, in order, until there is enough."""
+def prepare_here(queue: Sequence[Job], config: PackageConfig) -> Generator[Prepared]:
+    """A `Preparer`: `config.workers` processes of this machine."""
     num_videos = sum(job.picture.is_video for job in queue)
     num_workers = min(config.num_workers, max(1, num_videos + (len(queue) - num_videos) // _FEW_PICTURES))
-    work = partial(
-        prepare_source,
-        config=config,
-        scratch=scratch,
-        num_threads=min(_MOST_THREADS, max(1, config.num_workers // num_workers)),
-    )
-    results = map_in_order(work, (job.picture for job in queue), num_workers=num_workers)
+    with _scratch(config, queue) as scratch:
+        work = partial(
+            prepare_source,
+            config=config,
+            scratch=scratch,
+            num_threads=min(_MOST_THREADS, max(1, config.num_workers // num_workers)),
+        )
+        results = map_in_order(work, (job.picture for job in queue), num_workers=num_workers)
+        with contextlib.closing(results):
+            yield from results
+
+
+def _fill(shelves: Shelves, queue: Sequence[Job], results: Generator[Prepared]) -> None:
+    """Put up what is kept of the queued pictures, in order, until there is enough."""
     bar = tqdm(total=len(queue), desc="packaging", unit="picture", disable=None)
     with contextlib.closing(results), bar:
         for done, job in enumerate(queue):

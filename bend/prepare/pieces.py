@@ -26,8 +26,9 @@ from bend.prepare.tiles import choose_tiles, side_range
 from stylegan.archive import encode_png
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
+from stylegan.archive.tar_shard import TarMembers, is_tar
 
-__all__ = ["Piece", "Prepared", "make_pieces", "prepare"]
+__all__ = ["FrameFile", "Piece", "Prepared", "make_pieces", "prepare"]
 
 MAX_FILE_BYTES = 512 * 2**20
 
@@ -40,6 +41,17 @@ class Piece:
     """Uncompressed PNG, as `stylegan.archive.encode_png` makes them."""
     box: Box
     """What it shows: left, top, right, bottom in pixels of the upright source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameFile:
+    """Where the frames of a video lie; see `bend.prepare.records`."""
+
+    path: Path
+    start: int = 0
+    """Offset of the first, in bytes; the last ends with the file."""
+    is_passing: bool = True
+    """The file is only for them, and goes once they are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +71,8 @@ class Prepared:
     """Difference hash; None where nobody asks."""
     time_s: float | None = None
     """Of a frame: seconds after the video's first."""
-    frames: Path | None = None
-    """Of a video: where its frames lie, to be read by `bend.prepare.films.read_frames`."""
+    frames: FrameFile | None = None
+    """Of a video: where its frames lie, to be read by `bend.prepare.records.read_frames`."""
     all_looks: tuple[int, ...] = ()
     """Of a video: its frames' `looks`."""
     failure: OSError | None = None
@@ -116,9 +128,9 @@ def _open(source: SourcePicture) -> BinaryIO:
 
 
 @lru_cache(maxsize=4)
-def _container(path: Path, mtime_ns: int) -> Container:
-    """The open zip; the time of its last change is part of the key, so that a new file is opened anew."""
-    return Container(path)
+def _container(path: Path, mtime_ns: int) -> Container | TarMembers:
+    """The open zip or tar; the time of its last change is part of the key, so that a new file is opened anew."""
+    return TarMembers(path) if is_tar(path) else Container(path)
 
 
 def _scale_for(config: PackageConfig) -> Callable[[tuple[int, int]], float]:

@@ -7,6 +7,7 @@ repeats, the split, the end of what is wanted. The zips get their names only whe
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,10 +15,11 @@ from bend.errors import PackageError
 from bend.prepare.config import PackageConfig
 from bend.prepare.dedupe import Seen
 from bend.prepare.discover import SourcePicture
-from bend.prepare.films import read_frames
 from bend.prepare.pieces import Piece, Prepared
 from bend.prepare.progress import reading_bar
+from bend.prepare.records import read_frames
 from bend.prepare.report import PackageReport, SplitOff
+from bend.prepare.shard_writer import ShardWriter
 from bend.prepare.split import Splitter
 from stylegan.archive import ArchiveWriter, DatasetZip
 from stylegan.archive.metadata import Label
@@ -56,12 +58,11 @@ class Shelves:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._archives = [
-                stack.enter_context(
-                    ArchiveWriter(out, replace=self._config.force, progress=reading_bar("verifying"))
-                )
-                for out in self._config.outs
-            ]
+            self._archives: list[ArchiveWriter | ShardWriter] = []
+            for out in self._config.outs:
+                writer = _open_writer(out, self._config)
+                stack.enter_context(writer)
+                self._archives.append(writer)
             self._stack = stack.pop_all()
         return self
 
@@ -71,7 +72,7 @@ class Shelves:
         if error is not None:
             self._stack.__exit__(kind, error, trace)
             return
-        fresh: list[ArchiveWriter] = []
+        fresh: list[ArchiveWriter | ShardWriter] = []
         try:
             with self._stack:  # leaving it names the zips, the main one last: with it, all are there
                 self._refuse_empty()
@@ -183,7 +184,13 @@ class Shelves:
     def _count(self) -> None:
         report = self.report
         report.num_used = sum(self._num_used)
-        sizes = [archive.path.stat().st_size for archive in self._archives]
+        sizes = [sum(path.stat().st_size for path in archive.paths) for archive in self._archives]
+        if self._config.shard_size is not None:
+            num_shards = len(self._archives[0].paths)
+            stem, suffix = report.out.stem, report.out.suffix
+            report.out = report.out.with_name(
+                f"{stem}-{{00000..{num_shards - 1:05d}}}-of-{num_shards:05d}{suffix}"
+            )
         report.num_images, report.num_bytes = len(self._archives[0]), sizes[0]
         for i, split in enumerate(self._config.splits, start=1):
             report.splits[split.name] = SplitOff(
@@ -196,6 +203,13 @@ class Shelves:
             dims = [DatasetZip(archive.path).label_dim for archive in self._archives]
             if fewer := sum(dim < max(dims) for dim in dims):
                 report.notes["split-classes"] = fewer
+
+
+def _open_writer(out: Path, config: PackageConfig) -> ArchiveWriter | ShardWriter:
+    progress = reading_bar("verifying")
+    if config.shard_size is None:
+        return ArchiveWriter(out, replace=config.force, progress=progress)
+    return ShardWriter(out, shard_size=config.shard_size, replace=config.force, progress=progress)
 
 
 def _source(picture: SourcePicture, piece: Piece, time_s: float | None) -> dict[str, Any]:

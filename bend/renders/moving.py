@@ -45,8 +45,8 @@ def moving_frames(
     Raises:
         SettingsError: the grid does not hold the seeds.
     """
-    columns, rows = grid or square(len(seeds))
-    if columns * rows != len(seeds):
+    columns, rows = grid or square(len(seeds))  # places that stay empty are black
+    if grid is not None and columns * rows != len(seeds):
         raise SettingsError(
             f"--grid {columns}x{rows} holds {columns * rows} pictures, --seeds names {len(seeds)}; make them agree"
         )

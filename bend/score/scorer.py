@@ -27,12 +27,14 @@ from bend.score.features import Ruler, feature_maps
 from bend.score.measures import diversity, kernel_distance, paired_distance
 from bend.score.metrics import Metric, Pictures, found_metrics
 from bend.score.plot import PLOT, draw_plot
-from stylegan.archive import DatasetZip
+from stylegan.archive import PictureSet, open_dataset
+from stylegan.archive.shard_names import are_there
 from stylegan.checkpoint import Network, list_snapshots, load_network
 from stylegan.device import choose_device
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
 from stylegan.training.config import parse_snapshots, read_config
+from stylegan.training.plan import recorded_data
 
 __all__ = ["RunScorer", "score_run", "seeds_for"]
 
@@ -79,11 +81,11 @@ def score_run(run: Path, *, device: str = "auto") -> ScoreCard:
         StyleganError: no run folder, or files of it cannot be read.
     """
     config = read_config(run)
-    recorded = Path(json.loads((run / "training_options.json").read_text()).get("data", {}).get("path", ""))
-    path = recorded if recorded.is_file() else Path(config.data)
-    if not path.is_file():
+    options = json.loads((run / "training_options.json").read_text())
+    path = recorded_data(options, config.data)
+    if not are_there(path):
         raise ScoreError(f"{run}: its data set {path} is not there any more; put it back to score the run")
-    data = DatasetZip(path, max_images=config.max_images, xflip=config.mirror)
+    data = open_dataset(path, max_images=config.max_images, xflip=config.mirror)
     kept = read_card(run)
     if kept is not None:
         num_seeds = kept.settings.num_seeds
@@ -109,7 +111,7 @@ class RunScorer:
     def __init__(
         self,
         run: Path,
-        data: DatasetZip,
+        data: PictureSet,
         *,
         device: str | torch.device = "cpu",
         num_seeds: int = _FEWEST_SEEDS,

@@ -1,38 +1,95 @@
-"""Every fault of a data-set zip, found by reading it as a trainer would: all of it."""
+"""Every fault of a data-set zip or shard, found by reading it as a trainer would: all of it."""
 
 import os
 from collections.abc import Callable
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from stylegan.archive.container import Container
-from stylegan.archive.dataset import image_names, refuse_shape
 from stylegan.archive.faults import Fault, FaultError
 from stylegan.archive.metadata import read_labels
-from stylegan.archive.picture import PictureShape, decode_picture
+from stylegan.archive.picture import PictureShape, decode_picture, read_shape
+from stylegan.archive.picture_set import labels_unlike, shape_unlike
+from stylegan.archive.shard import image_rows, refuse_shape
+from stylegan.archive.shard_names import find_shards
+from stylegan.archive.shards import open_shard
+from stylegan.archive.tar_shard import TarShard, is_tar
 
-__all__ = ["check_archive"]
+__all__ = ["check_archive", "check_dataset"]
 
 Progress = Callable[[int, int], None]
 
 
+def check_dataset(text: str, *, progress: Progress | None = None) -> dict[Path, list[Fault]]:
+    """Check every shard of what `text` means (a zip, a pattern, a folder, a list), and whether they belong together.
+
+    Raises:
+        OSError: a file cannot be opened.
+    """
+    try:
+        paths = find_shards(text)
+    except FaultError as error:
+        return {Path(text): [error.fault]}
+    found = {path: check_archive(path, progress=progress) for path in paths}
+    if len(paths) > 1 and not any(found.values()):
+        first = open_shard(paths[0])
+        first_shape = read_shape(first.read(0), first.name(0))
+        for path in paths[1:]:
+            shard = open_shard(path)
+            shape = shape_unlike(read_shape(shard.read(0), shard.name(0)), shard.name(0), first, first_shape)
+            unlike = (shape, labels_unlike(shard.labels, first, first.labels))
+            found[path] += [error.fault for error in unlike if error is not None]
+    return found
+
+
 def check_archive(path: str | os.PathLike[str], *, progress: Progress | None = None) -> list[Fault]:
-    """Read every picture and label of the zip at `path`, and list what is wrong; empty when all is well.
+    """Read every picture and label of the zip or tar at `path`, and list what is wrong; empty when all is well.
 
     Args:
-        path: the zip file.
+        path: the file.
         progress: called with (pictures read, pictures in all) after each.
 
     Raises:
         OSError: the file cannot be opened.
     """
+    if is_tar(Path(path)):
+        return _check_tar(Path(path), progress)
     try:
         container = Container(path)
     except FaultError as error:
         return [error.fault]
     try:
-        return _check_names(container) + _check_images(container, progress)
+        return _check_names(container) + _check_zip(container, progress)
     finally:
         container.close()
+
+
+def _check_tar(path: Path, progress: Progress | None) -> list[Fault]:
+    try:
+        shard = TarShard(path)
+    except FaultError as error:
+        return [error.fault]
+    try:
+        return _check_images(len(shard), shard.name, shard.read, progress)
+    finally:
+        shard.close()
+
+
+def _check_zip(container: Container, progress: Progress | None) -> list[Fault]:
+    try:
+        rows = image_rows(container)
+    except FaultError as error:
+        return [error.fault]
+    faults = _check_images(
+        len(rows),
+        lambda place: container.members.names.text(int(rows[place])),
+        lambda place: container.read_row(int(rows[place])),
+        progress,
+    )
+    try:
+        read_labels(container, rows)
+    except FaultError as error:
+        faults.append(error.fault)
+    return faults
 
 
 def _check_names(container: Container) -> list[Fault]:
@@ -47,32 +104,23 @@ def _check_names(container: Container) -> list[Fault]:
     return faults
 
 
-def _check_images(container: Container, progress: Progress | None) -> list[Fault]:
-    try:
-        names = image_names(container)
-    except FaultError as error:
-        return [error.fault]
+def _check_images(
+    length: int, name_of: Callable[[int], str], read: Callable[[int], bytes], progress: Progress | None
+) -> list[Fault]:
     faults = []
     first: tuple[str, PictureShape] | None = None
-    for done, name in enumerate(names, 1):
+    for place in range(length):
+        name = name_of(place)
         try:
-            shape = _read(container, name)
+            num_channels, height, width = decode_picture(read(place), name).shape
+            shape = PictureShape(num_channels=num_channels, height=height, width=width)
             first = first or (name, shape)
             _refuse_unlike(shape, name, first)
         except FaultError as error:
             faults.append(error.fault)
         if progress is not None:
-            progress(done, len(names))
-    try:
-        read_labels(container, names)
-    except FaultError as error:
-        faults.append(error.fault)
+            progress(place + 1, length)
     return faults
-
-
-def _read(container: Container, name: str) -> PictureShape:
-    num_channels, height, width = decode_picture(container.read(name), name).shape
-    return PictureShape(num_channels=num_channels, height=height, width=width)
 
 
 def _refuse_unlike(shape: PictureShape, name: str, first: tuple[str, PictureShape]) -> None:

@@ -2,12 +2,13 @@
 
 `{"labels": [["00000/img00000000.png", 6], …], "sources": {"00000/img00000000.png": {…}, …}}`. Labels are
 whole numbers (class indices, given to the network as one-hot vectors) or vectors of numbers, or null for
-none. The official loader reads `labels` alone, so `sources` rides along unseen.
+none. The official loader reads `labels` alone, so `sources` rides along unseen. It is read piece by piece,
+straight into arrays, since that of a million pictures is half a gigabyte.
 """
 
+import contextlib
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,33 +16,51 @@ import numpy.typing as npt
 
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError, show_name
+from stylegan.archive.json_reader import JsonReader
+from stylegan.archive.labels import MAX_CLASSES, Label, LabelColumn, Labels, stack
 
-__all__ = ["MAX_CLASSES", "METADATA_NAME", "compose_metadata", "read_labels", "read_sources"]
+__all__ = [
+    "MAX_CLASSES",
+    "METADATA_NAME",
+    "Label",
+    "Places",
+    "compose_metadata",
+    "iterate_sources",
+    "read_labels",
+    "read_sources",
+]
 
 METADATA_NAME = "dataset.json"
-MAX_CLASSES = 65536
-
-Label = int | Sequence[float]
-Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 
 
-def read_labels(container: Container, names: Sequence[str]) -> Labels | None:
-    """Labels of the pictures `names`: int64 [N] class indices or float32 [N, D] vectors, None without.
+def read_labels(container: Container, rows: npt.NDArray[np.int32]) -> Labels | None:
+    """Labels of the pictures that are members `rows`: int64 [N] class indices or float32 [N, D] vectors, None without.
 
     Raises:
         FaultError: `dataset.json` is malformed, or labels are missing or unlike one another.
     """
-    entries = _load(container).get("labels")
-    if entries is None:
+    column = None
+    with _reading(container) as reader:
+        for key in reader.fields():
+            if key != "labels":
+                reader.skip()
+            elif (kind := reader.peek()) == "n":
+                column = reader.value()
+            elif kind == "[":
+                column = LabelColumn(len(rows), METADATA_NAME)
+                _fill(column, reader.items(), Places(container, rows))
+            else:
+                raise _malformed("`labels` must be null or a list of [name, label] pairs")
+    if column is None:
         return None
-    table = _label_table(entries)
-    missing = [name for name in names if name.replace("\\", "/") not in table]
-    if missing:
-        shown = ", ".join(show_name(name) for name in missing[:3]) + (", …" if len(missing) > 3 else "")
+    missing = np.flatnonzero(~column.has_label)
+    if len(missing):
+        names = [show_name(container.members.names.text(row)) for row in rows[missing[:3]].tolist()]
+        shown = ", ".join(names) + (", …" if len(missing) > 3 else "")
         raise FaultError(
-            "labels-missing", f"no label for {len(missing)} of {len(names)} images: {shown}", METADATA_NAME
+            "labels-missing", f"no label for {len(missing)} of {len(rows)} images: {shown}", METADATA_NAME
         )
-    return _stack([table[name.replace("\\", "/")] for name in names])
+    return column.finish()
 
 
 def read_sources(container: Container, names: Sequence[str]) -> tuple[dict[str, Any], ...]:
@@ -50,10 +69,26 @@ def read_sources(container: Container, names: Sequence[str]) -> tuple[dict[str, 
     Raises:
         FaultError: `dataset.json` is malformed.
     """
-    entries = _load(container).get("sources")
-    table = entries if isinstance(entries, dict) else {}
-    found = (table.get(name) for name in names)
-    return tuple(dict(entry) if isinstance(entry, dict) else {} for entry in found)
+    wanted = frozenset(names)
+    table = {name: entry for name, entry in iterate_sources(container) if name in wanted}
+    return tuple(table.get(name, {}) for name in names)
+
+
+def iterate_sources(container: Container) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Names and what is known of their origin, one after the other, in the file's order.
+
+    Raises:
+        FaultError: `dataset.json` is malformed.
+    """
+    with _reading(container) as reader:
+        for key in reader.fields():
+            if key != "sources" or reader.peek() != "{":
+                reader.skip()
+                continue
+            for name in reader.fields():
+                entry = reader.value()
+                if isinstance(entry, dict):
+                    yield name, entry
 
 
 def compose_metadata(
@@ -74,7 +109,7 @@ def compose_metadata(
         content["sources"] = known
     try:
         if pairs:
-            _stack([label for label in labels if label is not None])
+            stack(labels, METADATA_NAME)
     except FaultError as error:
         raise ValueError(error.fault.message) from None
     return json.dumps(content, ensure_ascii=False, indent=None, separators=(", ", ": ")).encode(
@@ -82,49 +117,68 @@ def compose_metadata(
     )
 
 
-def _load(container: Container) -> dict[str, Any]:
-    if METADATA_NAME not in container.members:
-        return {}
+class Places:
+    """Which picture a name in `dataset.json` means. Names that come in order are found at once.
+
+    Args:
+        container: the zip.
+        rows: the members that are pictures.
+        has_backslashes: whether backslashes in names, there and here, stand for slashes.
+    """
+
+    def __init__(
+        self, container: Container, rows: npt.NDArray[np.int32], *, has_backslashes: bool = True
+    ) -> None:
+        self._members, self._rows = container.members, rows
+        self._has_backslashes = has_backslashes
+        self._next = 0
+        self._place_of_row: npt.NDArray[np.int32] | None = None
+        self._by_slashes: dict[bytes, int] | None = None
+        if has_backslashes and b"\\" in self._members.names.blob:
+            named = enumerate(self._members.names[row] for row in rows.tolist())
+            self._by_slashes = {name.replace(b"\\", b"/"): place for place, name in named}
+
+    def find(self, name: str) -> int | None:
+        """Its place in `rows`; None where it is none of them."""
+        key = (name.replace("\\", "/") if self._has_backslashes else name).encode(errors="surrogatepass")
+        if self._by_slashes is not None:
+            return self._by_slashes.get(key)
+        place = self._next
+        if place < len(self._rows) and self._members.names[int(self._rows[place])] == key:
+            self._next = place + 1
+            return place
+        if (row := self._members.find(key)) is None:
+            return None
+        if self._place_of_row is None:
+            self._place_of_row = np.full(len(self._members), -1, np.int32)
+            self._place_of_row[self._rows] = np.arange(len(self._rows), dtype=np.int32)
+        place = int(self._place_of_row[row])
+        self._next = place + 1
+        return place if place >= 0 else None
+
+
+@contextlib.contextmanager
+def _reading(container: Container) -> Iterator[JsonReader]:
+    """A reader of `dataset.json`, to be read to its end; its errors become faults. A missing one is empty."""
+    is_there = METADATA_NAME in container.members
+    reader = JsonReader(container.stream(METADATA_NAME) if is_there else [b"{}"])
     try:
-        content = json.loads(container.read(METADATA_NAME))
+        if reader.peek() not in "{":
+            reader.value()
+            raise _malformed("must hold an object with the key `labels`")
+        yield reader
+        reader.end()
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise FaultError("metadata", f"not valid JSON ({error})", METADATA_NAME) from None
-    if not isinstance(content, dict):
-        raise FaultError("metadata", "must hold an object with the key `labels`", METADATA_NAME)
-    return content
+        raise _malformed(f"not valid JSON ({error})") from None
 
 
-def _label_table(entries: Any) -> dict[str, Any]:
-    if not isinstance(entries, list):
-        raise FaultError("metadata", "`labels` must be null or a list of [name, label] pairs", METADATA_NAME)
-    table = {}
+def _malformed(message: str) -> FaultError:
+    return FaultError("metadata", message, METADATA_NAME)
+
+
+def _fill(column: LabelColumn, entries: Iterable[Any], places: "Places") -> None:
     for entry in entries:
         if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str)):
-            raise FaultError(
-                "metadata", f"{str(entry)[:60]} in `labels` is not a [name, label] pair", METADATA_NAME
-            )
-        table[entry[0].replace("\\", "/")] = entry[1]
-    return table
-
-
-def _stack(values: Sequence[Any]) -> Labels:
-    if all(_is_index(value) for value in values):
-        if max(values) >= MAX_CLASSES or min(values) < 0:
-            raise FaultError("labels", f"class labels must lie in 0..{MAX_CLASSES - 1}", METADATA_NAME)
-        return np.array(values, np.int64)
-    lengths = {len(value) if isinstance(value, (list, tuple)) else -1 for value in values}
-    if len(lengths) != 1 or not lengths.isdisjoint({-1, 0}) or not all(map(_is_vector, values)):
-        raise FaultError(
-            "labels",
-            "labels must be all whole numbers, or all vectors of as many finite numbers",
-            METADATA_NAME,
-        )
-    return np.array(values, np.float32)
-
-
-def _is_index(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_vector(value: Sequence[Any]) -> bool:
-    return all(isinstance(number, (int, float)) and math.isfinite(number) for number in value)
+            raise _malformed(f"{str(entry)[:60]} in `labels` is not a [name, label] pair")
+        if (place := places.find(entry[0])) is not None:
+            column.put(place, entry[1])

@@ -82,6 +82,11 @@ class ArchiveWriter:
             self.finish()
         self.is_named = True
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The zip."""
+        return (self.path,)
+
     def __len__(self) -> int:
         return len(self._names)
 

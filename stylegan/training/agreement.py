@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from stylegan.archive import DatasetZip
+from stylegan.archive import PictureSet
 from stylegan.checkpoint import Network, NetworkMeta
 from stylegan.distributed import Team
 from stylegan.errors import TrainingError
@@ -17,7 +17,7 @@ from stylegan.training.setup import rebuild_base
 __all__ = ["agreed_base", "refuse_other_data"]
 
 
-def refuse_other_data(data: DatasetZip, team: Team) -> None:
+def refuse_other_data(data: PictureSet, team: Team) -> None:
     """See to it that all processes have the same pictures, and compute alike.
 
     Raises:

@@ -2,8 +2,13 @@
 
 The order is a function of the seed and of the number of images seen: epoch e shows a permutation drawn from
 (seed, e). A resumed run therefore needs no other state than its image count.
+
+Where pictures lie in blocks that are dear to open (tars packed by gzip), the permutation is one that a shuffle buffer
+would give: blocks come in random order, and pictures are shuffled within every `_TOGETHER` of them. It too is a
+function of (seed, e).
 """
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Protocol
@@ -11,11 +16,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BatchStream", "PictureSet", "sample_index"]
+__all__ = ["BatchStream", "Pictures", "sample_index"]
+
+_TOGETHER = (
+    3  # blocks; twice as many are kept open (`stylegan.archive.random_file`), for the change to the next
+)
+_BATCHES_AHEAD = 4
 
 
-class PictureSet(Protocol):
-    """What the training needs of a data set; `stylegan.archive.DatasetZip` is one."""
+class Pictures(Protocol):
+    """What a stream needs of a data set; `stylegan.archive.PictureSet` is one."""
+
+    @property
+    def blocks(self) -> tuple[int, ...] | None:
+        """How many pictures lie together, block after block; None where every place is as near as the next."""
 
     def __len__(self) -> int: ...
 
@@ -23,14 +37,21 @@ class PictureSet(Protocol):
         """Picture `[C, H, W]` and label `[label_dim]`."""
 
 
-def sample_index(position: int, length: int, seed: int) -> int:
-    """Which of `length` pictures is the `position`-th one seen."""
+def sample_index(position: int, length: int, seed: int, blocks: tuple[int, ...] | None = None) -> int:
+    """Which of `length` pictures is the `position`-th one seen.
+
+    Args:
+        position: how many were seen before.
+        length: pictures in all.
+        seed: of the order.
+        blocks: how many pictures lie together, block after block; None where every place is as near as the next.
+    """
     epoch, offset = divmod(position, length)
-    return int(_permutation(seed, epoch, length)[offset])
+    return int(_permutation(seed, epoch, length, blocks)[offset])
 
 
 class BatchStream:
-    """Batches in training order, fetched one step ahead.
+    """Batches in training order, fetched ahead: one, or several where a picture may take long.
 
     Args:
         pictures: the data set; read from several threads.
@@ -43,7 +64,7 @@ class BatchStream:
 
     def __init__(
         self,
-        pictures: PictureSet,
+        pictures: Pictures,
         *,
         batch: int,
         position: int,
@@ -57,12 +78,13 @@ class BatchStream:
         self._position = position
         self._seed = seed
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
-        self._ahead = self._fetch()
+        num_ahead = 1 if pictures.blocks is None else _BATCHES_AHEAD
+        self._ahead = deque(self._fetch() for _ in range(num_ahead))
 
     def next(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The next batch, or the share of it: pictures `[N, C, H, W]` and labels `[N, label_dim]`."""
-        futures = self._ahead
-        self._ahead = self._fetch()
+        futures = self._ahead.popleft()
+        self._ahead.append(self._fetch())
         items = [future.result() for future in futures]
         return np.stack([item[0] for item in items]), np.stack([item[1] for item in items])
 
@@ -73,10 +95,23 @@ class BatchStream:
     def _fetch(self) -> list[Future[tuple[NDArray[np.uint8], NDArray[np.float32]]]]:
         positions = [self._position + place for place in self._share]
         self._position += self._batch
-        indices = [sample_index(position, len(self._pictures), self._seed) for position in positions]
+        length, blocks = len(self._pictures), self._pictures.blocks
+        indices = [sample_index(position, length, self._seed, blocks) for position in positions]
         return [self._pool.submit(self._pictures.__getitem__, index) for index in indices]
 
 
 @lru_cache(maxsize=2)
-def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch]).permutation(length)
+def _permutation(
+    seed: int, epoch: int, length: int, blocks: tuple[int, ...] | None
+) -> NDArray[np.int32] | NDArray[np.int64]:
+    rng = np.random.default_rng([seed, epoch])
+    if blocks is None:
+        return _narrow(rng.permutation(length))
+    starts = np.cumsum([0, *blocks])
+    runs = [np.arange(starts[i], starts[i + 1]) for i in rng.permutation(len(blocks))]
+    groups = [np.concatenate(runs[i : i + _TOGETHER]) for i in range(0, len(runs), _TOGETHER)]
+    return _narrow(np.concatenate([rng.permutation(group) for group in groups]))
+
+
+def _narrow(order: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64]:
+    return order.astype(np.int32) if len(order) < 2**31 else order

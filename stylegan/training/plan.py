@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from stylegan.archive import DatasetZip
+from stylegan.archive import PictureSet, open_dataset
+from stylegan.archive.shard_names import are_there
 from stylegan.checkpoint import Network, NetworkMeta
 from stylegan.device import choose_device
 from stylegan.distributed import ALONE, Team
@@ -25,7 +26,7 @@ from stylegan.training.sharing import share_state
 from stylegan.training.state_file import load_state
 from stylegan.training.step import TrainState
 
-__all__ = ["Plan", "make_plan", "plan_resume"]
+__all__ = ["Plan", "make_plan", "plan_resume", "recorded_data"]
 
 _DTYPES = {"fp32": None, "fp16": torch.float16}
 
@@ -36,7 +37,7 @@ class Plan:
 
     config: TrainConfig
     hyper: Hyperparameters
-    data: DatasetZip
+    data: PictureSet
     device: torch.device
     micro_batch: int
     state: TrainState
@@ -114,9 +115,7 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
     saved = team.first_says(_read_run(run, overrides) if team.is_first else None)
     assert saved is not None
     config, options = saved
-    recorded = options["data"].get("path")  # holds from every working directory
-    is_recorded = "data" not in overrides and recorded is not None and Path(recorded).exists()
-    data = _open_data(config, recorded if is_recorded else config.data)
+    data = _open_data(config, config.data if "data" in overrides else recorded_data(options, config.data))
     if options["data"].get("hash") != data.fingerprint():
         raise TrainingError(
             f"{config.data}: not the data set that {run.name} was started with; restore it, or start a new run "
@@ -134,6 +133,17 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
     share_state(plan.state, team)
     plan.notes = [note] if note else []
     return plan, extra
+
+
+def recorded_data(options: dict[str, Any], asked: str) -> str:
+    """What to open as the data of a run: the path recorded, which holds from every working directory, if it does.
+
+    Args:
+        options: the content of its `training_options.json`.
+        asked: what the training was told.
+    """
+    recorded = options.get("data", {}).get("path")
+    return recorded if recorded is not None and are_there(recorded) else asked
 
 
 def _read_run(run: Path, overrides: dict[str, Any]) -> tuple[TrainConfig, dict[str, Any]]:
@@ -160,14 +170,14 @@ def _rebuild_base(run: Path, options: dict[str, Any]) -> Network:
         ) from None
 
 
-def _open_data(config: TrainConfig, path: str) -> DatasetZip:
-    return DatasetZip(path, max_images=config.max_images, xflip=config.mirror)
+def _open_data(config: TrainConfig, path: str) -> PictureSet:
+    return open_dataset(path, max_images=config.max_images, xflip=config.mirror)
 
 
 def _plan(
     config: TrainConfig,
     hyper: Hyperparameters,
-    data: DatasetZip,
+    data: PictureSet,
     base: Network,
     team: Team,
     micro_batch: int | None = None,

@@ -103,7 +103,8 @@ class Session:
     def save_reals(self) -> None:
         """Write the first pictures in training order as `reals.png`."""
         data, seed = self.plan.data, self.plan.config.seed
-        pictures = [data.image(sample_index(i, len(data), seed)) for i in range(_NUM_FAKES)]
+        places = [sample_index(i, len(data), seed, data.blocks) for i in range(_NUM_FAKES)]
+        pictures = [data.image(place) for place in places]
         save_sheet(self.run / "reals.png", pictures)
 
     def save_state(self, seconds: float) -> None:

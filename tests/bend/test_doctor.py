@@ -26,6 +26,7 @@ def test_looks_at_everything_and_changes_nothing(own_cache: Path, monkeypatch: p
     assert {
         "native ops, cpu",
         "extra onnx",
+        "extra ray",
         "extra remote",
         "cache",
         "working folder",

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bend.errors import RecipeError
 from bend.pipeline import run_recipe
@@ -113,3 +114,29 @@ def test_outputs_stay_in_the_folder(do: str, name: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=f"{do}: {name} is an address; a recipe works in its folder"):
         list(run_recipe(recipe, tmp_path / "out", beside=tmp_path))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_is_grown_within_a_chain(run: Run, tmp_path: Path, base: Path) -> None:
+    recipe, out = tmp_path / "r.toml", tmp_path / "out"
+    recipe.write_text(f"""
+        bend = 1
+        [[stage]]
+        do = "models grow"
+        source = "{base}"
+        resolution = 32
+        output = "grown.safetensors"
+        [[stage]]
+        do = "render grid"
+        network = "grown.safetensors"
+        grid = "2x1"
+        output = "grid.png"
+    """)
+    status, stdout, stderr = run("run", recipe, "-o", out, "--json")
+    assert status == 0, stderr
+    assert [stage["skipped"] for stage in json.loads(stdout)] == [False, False]
+    with Image.open(out / "grid.png") as sheet:
+        assert sheet.size == (64, 32)
+    assert [stage["skipped"] for stage in json.loads(run("run", recipe, "-o", out, "--json")[1])] == [
+        True,
+        True,
+    ]

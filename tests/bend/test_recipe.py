@@ -101,3 +101,15 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         read_recipe(path)
     with pytest.raises(RecipeError, match="is a folder"):
         read_recipe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "datasets").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_the_recipes_of_the_embedded_networks_are_valid(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.title.startswith(path.stem)
+    assert recipe.stages[-1].do == "finetune"
+    assert (
+        "models grow" in {stage.do for stage in recipe.stages} or recipe.stages[-1].options["base"] == "none"
+    )

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from scrapers.errors import PassingError
-from scrapers.gate import Gate, TokenBucket
+from scrapers.gate import Gate
+from scrapers.host import HostRules, TokenBucket
 from scrapers.source import HostLimit
 
 
@@ -24,7 +25,12 @@ def clock() -> Clock:
 
 def make(clock: Clock | None = None, **settings: float) -> Gate:
     limit = HostLimit(per_second=1000, burst=1000, concurrency=2)
-    return Gate(default=limit, stop=threading.Event(), clock=clock or time.monotonic, **settings)  # type: ignore[arg-type]
+    return Gate(
+        default=limit,
+        stop=threading.Event(),
+        clock=clock or time.monotonic,
+        rules=HostRules(**settings),  # type: ignore[arg-type]
+    )
 
 
 def fail(gate: Gate, times: int) -> None:
@@ -154,4 +160,4 @@ def test_idle_hosts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(100):
         with gate.visit(f"host{number}"):
             pass
-    assert len(gate._hosts) <= 11
+    assert len(gate._rooms) <= 11

@@ -10,11 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from bend.cli import bend
-from stylegan.archive import DatasetZip, check_archive
+from stylegan.archive import DatasetZip, check_archive, open_dataset
 from tests.bend.conftest import Run
 from tests.bend.prepare.pictures import photos
 from tests.bend.prepare.videos import film
@@ -34,6 +35,55 @@ def test_photos_become_a_data_set(tmp_path: Path) -> None:
     assert done.stderr == ""
     data = DatasetZip(out)
     assert (len(data), data.resolution) == (12, 32)
+
+
+def test_several_zips_of_a_size(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    for name in ("a", "b"):
+        folder = photos(root / name, 4)
+        for path in folder.iterdir():
+            path.write_bytes(path.read_bytes() + name.encode())
+    line = [
+        "package",
+        str(root),
+        "-o",
+        str(tmp_path / "s" / "r.zip"),
+        "--resolution",
+        "16",
+        "--labels-from-folders",
+    ]
+    done = CliRunner().invoke(bend, [*line, "--shard-size", "3"])
+    assert done.exit_code == 0, done.output
+    told = done.stdout.split(": ")[0]
+    assert told.endswith("r-{00000..00002}-of-00003.zip")
+    names = [f"r-0000{i}-of-00003.zip" for i in range(3)]
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == names
+    whole = CliRunner().invoke(bend, [*line[:3], str(tmp_path / "one.zip"), *line[4:]])
+    assert whole.exit_code == 0, whole.output
+    shards, one = open_dataset(told), DatasetZip(tmp_path / "one.zip")
+    assert [len(DatasetZip(tmp_path / "s" / name)) for name in names] == [3, 3, 2]
+    for i in range(8):
+        assert all(map(np.array_equal, shards[i], one[i]))
+    assert shards.sources == one.sources
+    checked = CliRunner().invoke(bend, ["package", "--check", told])
+    assert (checked.exit_code, checked.stdout.count(": sound")) == (0, 3)
+    known = CliRunner().invoke(bend, ["info", str(tmp_path / "s"), "--json"])
+    facts = json.loads(known.stdout)
+    assert (facts["num_images"], facts["num_shards"], facts["labels"]) == (8, 3, {"0": 4, "1": 4})
+
+    remote = [*line[:3], "memory://bucket/r.zip", *line[4:], "--shard-size", "5"]
+    stored = CliRunner().invoke(bend, remote)
+    assert stored.exit_code == 0, stored.output
+    assert stored.stdout.startswith("memory://bucket/r-{00000..00001}-of-00002.zip: 8 images")
+    again = CliRunner().invoke(bend, [*line, "--shard-size", "5"])
+    assert again.exit_code == 1
+    assert "exists already; use --force" in str(again.exception) + again.output
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == names
+    again = CliRunner().invoke(bend, [*line, "--shard-size", "5", "--force"])
+    assert again.exit_code == 0, again.output
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == [
+        f"r-0000{i}-of-00002.zip" for i in range(2)
+    ]
 
 
 def test_every_option_arrives(tmp_path: Path) -> None:

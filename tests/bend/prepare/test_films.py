@@ -10,8 +10,9 @@ from PIL import Image
 
 from bend.prepare import PackageConfig
 from bend.prepare.discover import SourcePicture
-from bend.prepare.films import prepare_source, read_frames
+from bend.prepare.films import prepare_source
 from bend.prepare.pieces import Prepared
+from bend.prepare.records import read_frames
 from tests.bend.prepare.pictures import quadrants
 from tests.bend.prepare.videos import cut, film, scene, write_video
 from tests.stylegan.archive.zips import encoded
@@ -103,7 +104,7 @@ def test_a_full_disk_is_no_fault_of_the_video_s(tmp_path: Path, monkeypatch: pyt
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bend.prepare.films.pickle.dump", fail)
+    monkeypatch.setattr("bend.prepare.films.encoded", fail)
     prepared = _prepare(film(tmp_path / "a.mp4", 1), tmp_path / "scratch")
     assert prepared.failure is not None
     assert prepared.failure.errno == 28

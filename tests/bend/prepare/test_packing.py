@@ -17,6 +17,7 @@ from bend.prepare import PackageConfig, PackageReport, package
 from stylegan.archive import DatasetZip, check_archive, write_archive
 from tests.bend.prepare.pictures import photo, photos, quadrants
 from tests.bend.prepare.videos import film
+from tests.stylegan.archive.tars import samples, write_tar
 from tests.stylegan.archive.zips import encoded, noise, write_zip
 
 
@@ -290,3 +291,17 @@ def test_memory_stays_flat_however_long_a_video_is(tmp_path: Path) -> None:
         assert out.stat().st_size > 2 * 10 * num_seconds * 128 * 128 * 3
     assert peaks[1][0] - peaks[0][0] < 40  # what the zip's directory and `dataset.json` need
     assert peaks[1][1] - peaks[0][1] < 10
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz"])
+def test_a_webdataset_shard_becomes_a_data_set(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEND_CACHE", str(tmp_path / "cache"))
+    members = samples(0, 5, classes=2, resolution=24)
+    path = write_tar(tmp_path / f"a.{ending}", members, mode="w:gz" if ending == "tar.gz" else "w")
+    package(PackageConfig(sources=(path,), out=tmp_path / "a.zip", resolution=16))
+    data = DatasetZip(tmp_path / "a.zip")
+    assert (len(data), data.resolution) == (5, 16)
+    assert [int(data.label(i).argmax()) for i in range(5)] == [0, 1, 0, 1, 0]
+    assert [source["parent"] for source in data.sources] == [f"{i:06d}.png" for i in range(5)]

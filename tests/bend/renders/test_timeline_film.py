@@ -68,6 +68,15 @@ def test_a_film_by_the_clock_that_was_asked_for(folder: Path, tmp_path: Path) ->
         assert np.abs(frame(tmp_path / "film", index) - at(share, 3)).max() <= 1
 
 
+def test_any_number_of_seeds_has_a_film(folder: Path, tmp_path: Path) -> None:
+    config = RenderConfig(network=str(folder), weights="raw", device="cpu")
+    render_timeline_film(config, FilmConfig(seconds=1.0, fps=1.0), (3, 4, 5), tmp_path / "film")
+    picture = frame(tmp_path / "film", 0)
+    assert picture.shape == (2 * SIDE, 2 * SIDE, 3)
+    assert np.abs(picture[SIDE:, :SIDE] - at(0, 5)).max() <= 1
+    assert not picture[SIDE:, SIDE:].any()
+
+
 def test_there_and_back_and_both_side_by_side(folder: Path, tmp_path: Path) -> None:
     config = RenderConfig(network=str(folder), device="cpu")
     film = FilmConfig(seconds=1.0, fps=4.0)

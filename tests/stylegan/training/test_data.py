@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stylegan.errors import ArchiveError
-from stylegan.training.data import BatchStream, PictureSet, sample_index
+from stylegan.training.data import BatchStream, Pictures, sample_index
 
 Item = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
@@ -19,6 +19,7 @@ class Numbered:
     def __init__(self, length: int, slow: bool = False) -> None:
         self.length = length
         self.slow = slow
+        self.blocks: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return self.length
@@ -30,7 +31,7 @@ class Numbered:
 
 
 def read(
-    pictures: PictureSet, num: int, *, batch: int = 4, position: int = 0, workers: int = 2, seed: int = 7
+    pictures: Pictures, num: int, *, batch: int = 4, position: int = 0, workers: int = 2, seed: int = 7
 ) -> list[int]:
     """Indices of the first `num` batches, and that pictures and labels belong together."""
     stream = BatchStream(pictures, batch=batch, position=position, seed=seed, workers=workers)
@@ -82,6 +83,21 @@ def test_one_picture_is_enough() -> None:
 
 def test_sample_index_is_the_streams_order() -> None:
     assert [sample_index(i, 10, 7) for i in range(24)] == read(Numbered(10), 6)
+
+
+def test_pictures_in_blocks_are_read_from_few_of_them_at_a_time() -> None:
+    blocks = (20,) * 10
+    order = [sample_index(i, 200, 3, blocks) for i in range(400)]
+    assert sorted(order[:200]) == sorted(order[200:]) == list(range(200))
+    assert order[:200] != order[200:]
+    for epoch in (order[:200], order[200:]):
+        for start in range(0, 200, 60):
+            assert len({index // 20 for index in epoch[start : start + 60]}) <= 3
+        assert len({index // 20 for index in epoch[:20]}) > 1
+    numbered = Numbered(200)
+    numbered.blocks = blocks
+    assert read(numbered, 100, seed=3) == order
+    assert read(numbered, 63, seed=3, position=148) == order[148:]  # a resume, in the middle of blocks
 
 
 def test_a_picture_that_cannot_be_read_stops_the_stream() -> None:

@@ -20,6 +20,7 @@ from stylegan.training.config import TrainConfig
 from stylegan.training.loop import TrainSummary, train
 from stylegan.training.plan import make_plan
 from stylegan.training.session import open_run, resume_run
+from tests.stylegan.archive.tars import samples, write_tar
 from tests.stylegan.training import tiny
 from tests.stylegan.training.conftest import Crash, crashed
 from tests.stylegan.training.tiny import assert_equal, read_state, write_zip
@@ -68,6 +69,38 @@ def test_a_crash_and_a_resume_change_nothing(
     crash_before(-1)
     train(resume_run(session.run, {}))
     assert_same_run(session.run, unbroken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_shards_are_gone_on_with_as_one_zip_is(
+    tmp_path: Path, crash_before: Crash, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEND_CACHE", str(tmp_path / "cache"))
+    for i in range(3):
+        path = tmp_path / f"rocks-{i:05d}.{kind}"
+        if kind == "zip":
+            write_zip(path, num=7, classes=2, seed=i)
+        else:
+            write_tar(
+                path,
+                samples(i * 7, i * 7 + 7, classes=2, resolution=16),
+                mode="w:gz" if "gz" in kind else "w",
+            )
+    config = tiny_config(tmp_path / f"rocks-*.{kind}", kimg=KIMG, snapshots="0.016")
+    whole = open_run(make_plan(config), tmp_path / "whole")
+    assert whole.run.name == "00000-rocks-none"
+    train(whole)
+    crash_before(5)
+    session = open_run(make_plan(config), tmp_path / "part")
+    crashed(session)
+    crash_before(-1)
+    train(resume_run(session.run, {}))
+    assert_same_run(session.run, whole.run)
+    if kind == "zip":
+        write_zip(tmp_path / "rocks-00002.zip", num=7, classes=2, seed=9)
+        with pytest.raises(TrainingError, match="not the data set"):
+            resume_run(session.run, {})
 
 
 @pytest.mark.slow

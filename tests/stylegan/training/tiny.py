@@ -80,7 +80,8 @@ def assert_equal(first: Any, second: Any, path: str = "") -> None:
     """Nested containers of tensors and plain values are the same, bit for bit."""
     assert type(first) is type(second), path
     if isinstance(first, Tensor):
-        assert torch.equal(first, second), path
+        assert first.shape == second.shape, path
+        assert torch.equal(first, second), f"{path} differs by {(first - second).abs().max():.3g}"
     elif isinstance(first, dict):
         assert first.keys() == second.keys(), path
         for key, value in first.items():

@@ -1,0 +1,115 @@
+"""Labels of many pictures in one array: class indices or vectors, whichever the first one is."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stylegan.archive.faults import FaultError
+
+__all__ = ["MAX_CLASSES", "Label", "LabelColumn", "Labels", "label_dim", "stack"]
+
+MAX_CLASSES = 65536
+
+Label = int | Sequence[float]
+Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
+
+
+class LabelColumn:
+    """Labels put in one by one, in any order; `finish` tells what was wrong with them.
+
+    Args:
+        length: how many there may be.
+        member: the member that faults are put down to.
+    """
+
+    def __init__(self, length: int, member: str | None = None) -> None:
+        self.has_label = np.zeros(length, bool)
+        """For which places one was put in."""
+        self._member = member
+        self._values: Labels | None = None
+        self._is_mixed = False
+        self._is_out_of_range = False
+
+    def put(self, place: int, value: Any) -> None:
+        """Label `place`; a later one replaces it."""
+        self.has_label[place] = True
+        width = _width(value)
+        if self._values is None and width is not None:
+            length = len(self.has_label)
+            self._values = np.zeros(length, np.int64) if width == 0 else np.zeros([length, width], np.float32)
+        if width is None or self._values is None or width != _width_of(self._values):
+            self._is_mixed = True
+        elif width == 0 and not 0 <= value < MAX_CLASSES:
+            self._is_out_of_range = True
+        else:
+            self._values[place] = value
+
+    def reserve(self, length: int) -> None:
+        """Have room for so many, and more to come."""
+        short = length - len(self.has_label)
+        if short <= 0:
+            return
+        num_more = max(short, len(self.has_label))
+        self.has_label = np.concatenate([self.has_label, np.zeros(num_more, bool)])
+        if self._values is not None:
+            more = np.zeros([num_more, *self._values.shape[1:]], self._values.dtype)
+            self._values = np.concatenate([self._values, more])
+
+    def finish(self) -> Labels:
+        """Int64 [N] class indices or float32 [N, D] vectors.
+
+        Raises:
+            FaultError: they are unlike one another, or no labels.
+        """
+        if self._is_mixed or self._values is None:
+            raise FaultError(
+                "labels",
+                "labels must be all whole numbers, or all vectors of as many finite numbers",
+                self._member,
+            )
+        if self._is_out_of_range:
+            raise FaultError("labels", f"class labels must lie in 0..{MAX_CLASSES - 1}", self._member)
+        return self._values
+
+
+def stack(values: Sequence[Any], member: str | None = None) -> Labels:
+    """All `values` as one array.
+
+    Raises:
+        FaultError: as `LabelColumn.finish`.
+    """
+    column = LabelColumn(len(values), member)
+    for place, value in enumerate(values):
+        column.put(place, value)
+    return column.finish()
+
+
+def label_dim(all_labels: Iterable[Labels | None]) -> int:
+    """Width of the labels that a network is given for these: the highest class plus one, or the vectors' length."""
+    return max(
+        (
+            0 if labels is None else int(labels.max()) + 1 if labels.ndim == 1 else labels.shape[1]
+            for labels in all_labels
+        ),
+        default=0,
+    )
+
+
+def _width(value: Any) -> int | None:
+    """0 for a class, the length of a vector, None for what is no label."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return 0
+    if isinstance(value, (list, tuple)) and 0 < len(value) <= MAX_CLASSES and all(map(_is_number, value)):
+        return len(value)
+    return None
+
+
+def _width_of(values: Labels) -> int:
+    return 0 if values.ndim == 1 else values.shape[1]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
