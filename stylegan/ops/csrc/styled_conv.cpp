@@ -20,6 +20,7 @@ namespace {
 
 constexpr int64_t kFewTiles = 96;
 constexpr int64_t kDirectPixels = 64;    // of a picture, up to which the direct sum is faster
+constexpr int64_t kLargePixels = 1024;   // of a picture, from which Winograd's products are the faster exact ones
 constexpr int64_t kBandBytes = 4 << 20;  // of an upsampled picture's rows between convolution and FIR
 
 template <typename Axis>
@@ -231,7 +232,9 @@ Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, 
   static thread_local Scratch demodulation, prepared;
   layer.demodulation = demodulation.take(x.size(0) * layer.padded());
 #if defined(BEND_AMX)
-  if (pieces > 0 && has_amx()) {
+  // Six products of pieces take longer than Winograd's one where a picture is large and needs no FIR.
+  const bool is_direct_faster = taps || height * width < kLargePixels;
+  if (has_amx() && (pieces == 2 || (pieces == 3 && is_direct_faster))) {
     const float* along = taps ? taps->const_data_ptr<float>() : nullptr;
     pieces == 2 ? run_pieces<2>(layer, along) : run_pieces<3>(layer, along);
     return out;
