@@ -1,7 +1,7 @@
-// Products of float32 on the matrix unit of newer Intel processors (AMX), which multiplies bfloat16 alone: each number is
-// the sum of pieces of 8 bits, and the products of pieces add up in float32 (Henry, Tang & Heinecke, arXiv 1904.06376).
-// Of three pieces the six largest products err by 1.3e-7 of a sum's own size, less than Winograd's transforms do (7e-7);
-// of two pieces the three largest err by 2.6e-6, at twice the speed. The vector units take 12 times as long a product.
+// Products of float32 on the matrix unit of newer Intel processors (AMX), which multiplies bfloat16 alone: each number
+// is the sum of pieces of 8 bits, and the products of pieces add up in float32 (Henry, Tang & Heinecke, arXiv
+// 1904.06376). Of three pieces the six largest products err by 1.3e-7 of a sum's own size, less than Winograd's
+// transforms do (7e-7); of two pieces the three largest err by 2.6e-6, at twice the speed.
 #pragma once
 
 #include <cstdint>
