@@ -2,15 +2,17 @@
 
     python benchmarks/render.py                              every shape, batch 1 and 8
     python benchmarks/render.py --shapes 256:16384 --batches 1 --repeats 10
+    python benchmarks/render.py --twin fp16                  against the published half-precision configuration
     python benchmarks/render.py --json | --report benchmarks/reports/render.md
 
 A shape is `faces64` (the embedded base) or resolution:channel_base. The twin (`benchmarks/twin.py`) computes what the
-papers say in the plainest torch, in float32. Each implementation has a process of its own, with its own allocator, and
-the two take turns; a time is the best of the repeats, memory the most that the process held while drawing, Python and
-torch included, and pictures are compared. The roofline is the larger of two bounds: the multiply-adds of the direct
-sums over the fastest matrix product or convolution measured here, and the bytes of weights and feature maps, each moved
-once, over the copy bandwidth. Fewer multiplications than the direct sum takes (Winograd's) can bring the share beyond
-100 %.
+papers say in the plainest torch, in float32; or, of a network with `num_fp16_res=4` and `conv_clamp=256`, the four
+highest resolutions in float16. Each implementation has a process of its own, with its own allocator, and the two take
+turns; a time is the best of the repeats, memory the most that the process held while drawing, Python and torch
+included, and pictures are compared, also as levels of 8 bits. The roofline is the larger of two bounds: the
+multiply-adds of the direct sums over the fastest float32 product or convolution measured here, and the bytes of weights
+and feature maps, each moved once, over the copy bandwidth. Fewer multiplications than the direct sum's (Winograd), or
+bfloat16's (AMX: six of them a product, or three), can bring the share beyond 100 %.
 """
 
 import argparse
@@ -33,7 +35,7 @@ from twin import twin_of
 from stylegan import Generator, load_network
 from stylegan.allocator import keep_freed_memory
 from stylegan.ops import native
-from stylegan.precision import set_precision
+from stylegan.precision import PRECISIONS, set_precision
 
 SHAPES = "faces64,256:16384,512:32768,1024:32768"
 CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -48,6 +50,8 @@ COLUMNS = (
     "twin MB",
     "bend MB",
     "deviation",
+    "levels, 99 %",
+    "levels, most",
 )
 
 
@@ -57,16 +61,17 @@ def main() -> None:
     parser.add_argument("--batches", default="1,8")
     parser.add_argument("--repeats", type=int, default=5, help="fewer where a picture takes seconds")
     parser.add_argument("--precision", default="fp32", help="of bend's side: fp32, fp16 or bf16")
+    parser.add_argument("--twin", choices=["fp32", "fp16"], default="fp32", help="what the twin computes in")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--report", type=Path)
     parser.add_argument("--serve", help=argparse.SUPPRESS)  # a process that measures: twin or bend
     args = parser.parse_args()
     if args.serve:
-        serve(args.serve, args.shapes, int(args.batches), args.precision)
+        serve(args.serve, args.shapes, int(args.batches), args.precision, args.twin)
         return
     rates = measure_rates()
     rows = [
-        compare(shape, int(batch), args.repeats, args.precision, rates)
+        compare(shape, int(batch), args.repeats, (args.precision, args.twin), rates)
         for shape in args.shapes.split(",")
         for batch in args.batches.split(",")
     ]
@@ -79,10 +84,12 @@ def main() -> None:
         args.report.write_text(report(rows, rates), encoding="utf-8")
 
 
-def compare(shape: str, batch: int, repeats: int, precision: str, rates: dict[str, float]) -> dict[str, Any]:
-    """One row: the two implementations in turns, in processes of their own."""
+def compare(
+    shape: str, batch: int, repeats: int, precisions: tuple[str, str], rates: dict[str, float]
+) -> dict[str, Any]:
+    """One row: the two implementations in turns, each in a process of its own; bend's precision, then the twin's."""
     with tempfile.TemporaryDirectory() as folder:
-        sides = {name: Side(name, shape, batch, precision, Path(folder)) for name in ("twin", "bend")}
+        sides = {name: Side(name, shape, batch, precisions, Path(folder)) for name in ("twin", "bend")}
         times: dict[str, list[float]] = {name: [] for name in sides}
         first = {name: side.draw() for name, side in sides.items()}
         for _ in range(repeats if first["twin"] < 2 else min(repeats, 2)):
@@ -90,6 +97,7 @@ def compare(shape: str, batch: int, repeats: int, precision: str, rates: dict[st
                 times[name].append(side.draw())
         peaks = {name: side.finish() for name, side in sides.items()}
         twin, ours = (np.load(Path(folder) / f"{name}.npy") for name in sides)
+    levels = np.abs(np.clip(twin, -1, 1) - np.clip(ours, -1, 1)) * 127.5
     best = {name: min(values) for name, values in times.items()}
     work = work_of(shape, batch)
     bound = max(work["macs"] / rates["macs_per_s"], work["bytes"] / rates["bytes_per_s"])
@@ -104,6 +112,8 @@ def compare(shape: str, batch: int, repeats: int, precision: str, rates: dict[st
         "twin_mb": peaks["twin"],
         "bend_mb": peaks["bend"],
         "deviation": float(np.abs(twin - ours).max()),
+        "levels_99": float(np.quantile(levels, 0.99)),
+        "levels_most": float(levels.max()),
         **work,
     }
 
@@ -111,10 +121,10 @@ def compare(shape: str, batch: int, repeats: int, precision: str, rates: dict[st
 class Side:
     """A process that draws one batch each time it is told to."""
 
-    def __init__(self, name: str, shape: str, batch: int, precision: str, folder: Path) -> None:
+    def __init__(self, name: str, shape: str, batch: int, precisions: tuple[str, str], folder: Path) -> None:
         command = [sys.executable, __file__, "--serve", name, "--shapes", shape, "--batches", str(batch)]
         self._process = subprocess.Popen(
-            [*command, "--precision", precision],
+            [*command, "--precision", precisions[0], "--twin", precisions[1]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -139,9 +149,9 @@ class Side:
         return float(self._process.stdout.readline())
 
 
-def serve(name: str, shape: str, batch: int, precision: str) -> None:
+def serve(name: str, shape: str, batch: int, precision: str, twin: str) -> None:
     """Draw when told to, and say how long it took."""
-    synthesize, num_ws, w_dim = prepare(name, shape, precision)
+    synthesize, num_ws, w_dim = prepare(name, shape, precision, twin)
     ws = torch.randn([batch, num_ws, w_dim], generator=torch.Generator().manual_seed(1))
     image = torch.empty(0)
     gc.collect()
@@ -158,23 +168,24 @@ def serve(name: str, shape: str, batch: int, precision: str) -> None:
             return
 
 
-def prepare(name: str, shape: str, precision: str) -> tuple[Callable[..., torch.Tensor], int, int]:
+def prepare(name: str, shape: str, precision: str, twin: str) -> tuple[Callable[..., torch.Tensor], int, int]:
     """The synthesis of one implementation, and the shape of its ws."""
-    G = network(shape)
+    G = network(shape, is_half=twin == "fp16")
     if name == "twin":
-        synthesis = twin_of(G).synthesis
+        synthesis = twin_of(G, PRECISIONS[twin] if twin != "fp32" else None).synthesis
     else:
         set_precision(G, precision)
         synthesis = G.synthesis
     return lambda ws: synthesis(ws, noise_mode="const"), G.num_ws, G.w_dim
 
 
-def network(shape: str) -> Generator:
+def network(shape: str, *, is_half: bool = False) -> Generator:
     if shape == "faces64":
         return load_network("faces64").generator("ema")
     resolution, channel_base = map(int, shape.split(":"))
     torch.manual_seed(0)
-    G = Generator(512, 0, 512, resolution, 3, synthesis_kwargs={"channel_base": channel_base})
+    options: dict[str, Any] = {"num_fp16_res": 4, "conv_clamp": 256} if is_half else {}
+    G = Generator(512, 0, 512, resolution, 3, synthesis_kwargs={"channel_base": channel_base, **options})
     for block in G.synthesis.blocks():
         block.conv1.noise_strength.data.fill_(0.1)
     return G.eval().requires_grad_(False)
@@ -206,7 +217,9 @@ def measure_rates() -> dict[str, float]:
     source, target = torch.rand(2**26), torch.rand(2**26)
     product = 1024**3 / best_of(lambda: a @ b)
     convolution = 9 * 256 * 256 * 64 * 64 / best_of(lambda: F.conv2d(x, w, padding=1))
+    half = a.bfloat16()
     return {
+        "bf16_macs_per_s": 1024**3 / best_of(lambda: half @ half),
         "macs_per_s": max(product, convolution),
         "bytes_per_s": 2 * 4 * 2**26 / best_of(lambda: target.copy_(source)),
     }
@@ -257,7 +270,8 @@ def report(rows: list[dict[str, Any]], rates: dict[str, float]) -> str:
         "",
         f"`python {' '.join(['benchmarks/render.py', *sys.argv[1:]])}` at commit {told['commit']}: {told['cpu']}, "
         f"{told['threads']} threads, torch {told['torch']}, {told['native']}.",
-        f"Measured here: {rates['macs_per_s'] / 1e9:.0f} G multiply-adds/s, {rates['bytes_per_s'] / 1e9:.0f} GB/s.",
+        f"Measured here: {rates['macs_per_s'] / 1e9:.0f} G multiply-adds/s in float32, "
+        f"{rates['bf16_macs_per_s'] / 1e9:.0f} G in bfloat16, {rates['bytes_per_s'] / 1e9:.0f} GB/s.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),
@@ -266,7 +280,7 @@ def report(rows: list[dict[str, Any]], rates: dict[str, float]) -> str:
         lines.append(
             f"| {row['shape']} | {row['batch']} | {row['twin_s']:.4f} | {row['bend_s']:.4f} | {row['ratio']:.1f} | "
             f"{row['bound_s']:.4f} | {row['share']:.0%} | {row['twin_mb']:.0f} | {row['bend_mb']:.0f} | "
-            f"{row['deviation']:.1e} |"
+            f"{row['deviation']:.1e} | {row['levels_99']:.2f} | {row['levels_most']:.2f} |"
         )
     return "\n".join([*lines, ""])
 

@@ -1,8 +1,9 @@
 """What a process does before it draws: native operations loaded, or compiled where the work ahead is long.
 
 A cached build is loaded at the first picture whatever the work (`stylegan.ops.native`). Compiling one takes half a
-minute, so that it is left alone until plain drawing would take minutes: a few pictures, or a short film of a small
-network, are there sooner without. It comes before the first picture, never between two: all are drawn alike.
+minute, so that it is left alone until plain drawing would take about as long: a few pictures, or a short film of a
+small network, are there sooner without. It comes before the first picture, never between two: all are drawn alike.
+Where nobody says here how many pictures there will be, `stylegan.inference.readiness` decides at the first heavy one.
 """
 
 import sys
@@ -12,12 +13,12 @@ from tqdm import tqdm
 
 from bend.latents import device_of
 from stylegan.generator import Generator
+from stylegan.inference.readiness import plain_seconds
 from stylegan.ops import native
 
-__all__ = ["make_ready", "plain_seconds"]
+__all__ = ["make_ready"]
 
-_PLAIN_MACS_PER_S = 40e9  # multiply-adds that plain drawing makes on two cores
-_LONG_S = 90
+_LONG_S = 20
 
 
 def make_ready(G: Generator, num_pictures: int, say: Callable[[str], None] | None = None) -> None:
@@ -32,21 +33,13 @@ def make_ready(G: Generator, num_pictures: int, say: Callable[[str], None] | Non
         BuildError: `BEND_NATIVE=1`, and they cannot be built.
         ConfigError: `BEND_NATIVE` is something else.
     """
-    if device_of(G).type == "cpu" and num_pictures * plain_seconds(G) > _LONG_S:
-        native.prepare("cpu", say=say or _say)
-
-
-def plain_seconds(G: Generator) -> float:
-    """About how long two cores take for one picture with plain operations."""
-    macs = 0.0
-    for block in G.synthesis.blocks():
-        for name, share in (
-            ("conv0", 1 / 4),
-            ("conv1", 1),
-        ):  # an upsampling kernel runs at the lower resolution
-            if layer := getattr(block, name, None):
-                macs += layer.weight.numel() * block.resolution**2 * share
-    return macs / _PLAIN_MACS_PER_S
+    device = device_of(G).type
+    if device != "cpu":
+        return
+    if num_pictures * plain_seconds(G.synthesis.blocks()) > _LONG_S:
+        native.prepare(device, say=say or _say)
+    else:
+        native.settle(device)
 
 
 def _say(line: str) -> None:

@@ -6,10 +6,12 @@ inside the layer's own `forward`, after its `affine` and its noise, so that forw
 always see; and weights are read anew at each call, so that whatever changes them is heard at once. Where it does not
 serve (gradients on, a compiler tracing, no native kernels, odd channels) it says None and the plain layer computes.
 
-`layer` and `rgb` decide and call, `kernels` are the native operations, `choice` picks the precision of a machine.
+`layer` and `rgb` decide and call, `kernels` are the native operations, `readiness` has them compiled at the first heavy
+use, `choice` picks the precision of a machine.
 """
 
 from stylegan.inference.layer import synthesis_layer
+from stylegan.inference.readiness import make_ready
 from stylegan.inference.rgb import rgb_layer
 
-__all__ = ["rgb_layer", "synthesis_layer"]
+__all__ = ["make_ready", "rgb_layer", "synthesis_layer"]

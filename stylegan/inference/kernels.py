@@ -19,7 +19,8 @@ LANE = 16
 _SETTINGS = "float slope, float gain, float clamp"
 torch.library.define(
     "bend::styled_conv",
-    f"(Tensor x, Tensor weight, Tensor styles, Tensor? noise, Tensor bias, Tensor? taps, {_SETTINGS}) -> Tensor",
+    f"(Tensor x, Tensor weight, Tensor styles, Tensor? noise, Tensor bias, Tensor? taps, {_SETTINGS}, int pieces)"
+    " -> Tensor",
     tags=torch.Tag.pt2_compliant_tag,
 )
 torch.library.define(
@@ -61,6 +62,7 @@ def styled_conv(
     slope: float,
     gain: float,
     clamp: float,
+    pieces: int = 3,
 ) -> Tensor:
     """A whole synthesis layer.
 
@@ -74,12 +76,14 @@ def styled_conv(
         slope: of the activation left of zero, 0 to 1.
         gain: after the activation, positive.
         clamp: symmetric bound, negative for none.
+        pieces: into how many bfloat16 numbers each is split on a processor that multiplies those fast (AMX), see
+            `csrc/amx.h`: 3, or 2 for half the time and a relative error of 3e-6; 0 splits none.
 
     Returns:
         `[N, O, H*up, W*up]`, channels last.
     """
     result: Tensor = torch.ops.bend.styled_conv.default(
-        x, weight, styles, noise, bias, taps, slope, gain, clamp
+        x, weight, styles, noise, bias, taps, slope, gain, clamp, pieces
     )
     return result.permute(0, 3, 1, 2)
 
@@ -145,6 +149,7 @@ def _(
     slope: float,
     gain: float,
     clamp: float,
+    pieces: int,
 ) -> Tensor:
     up = 1 if taps is None else 2
     return x.new_empty([x.shape[0], x.shape[2] * up, x.shape[3] * up, weight.shape[0]])

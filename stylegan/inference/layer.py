@@ -34,6 +34,7 @@ def synthesis_layer(
     activation: str,
     gain: float,
     clamp: float | None,
+    pieces: int = 3,
 ) -> Tensor | None:
     """Compute a synthesis layer, or say that the plain one must.
 
@@ -48,6 +49,7 @@ def synthesis_layer(
         activation: a name in `stylegan.ops.bias_act.ACTIVATIONS`.
         gain: after the activation.
         clamp: symmetric bound, None for none.
+        pieces: how exact float32 is on processors with AMX, see `stylegan.inference.kernels.styled_conv`.
 
     Returns:
         `[N, O, H*up, W*up]` in `x`'s dtype, channels last; None where this path does not serve.
@@ -68,7 +70,7 @@ def synthesis_layer(
     keep_freed_memory()
     settings = (noise, bias.contiguous(), taps, _SLOPES[activation], gain, -1.0 if clamp is None else clamp)
     if x.dtype == torch.float32:
-        return kernels.styled_conv(x, weight.contiguous(), styles.contiguous(), *settings)
+        return kernels.styled_conv(x, weight.contiguous(), styles.contiguous(), *settings, pieces)
     y, demodulation = _half_conv(x, weight, styles, up)
     return kernels.finish_layer(y, demodulation, *settings)
 

@@ -1,9 +1,10 @@
 """Whether native operations serve, and why not: finds, loads and, when told to, builds them; once a process.
 
 The policy, which `BEND_NATIVE` overrides: with `auto` (the default) a cached build is loaded at once, and one is
-compiled only where the work ahead is long (`prepare`, which training and films call) or by `bend ops build`, never in
-the middle of a short command. `0` uses none. `1` compiles on first use whatever the work, and a failure is an error.
-With `auto` a failure costs one line on stderr, and the plain operations serve. Every fast path asks `available`.
+compiled only where the work is long (`prepare`, which training, films and heavy drawing call) or by `bend ops build`,
+never in the middle of a short command, which says so (`settle`). `0` uses none. `1` compiles on first use whatever the
+work, and a failure is an error. With `auto` a failure costs one line on stderr, and the plain operations serve. Every
+fast path asks `available`.
 """
 
 import contextlib
@@ -18,10 +19,23 @@ from stylegan.errors import BuildError, ConfigError
 from stylegan.ops.build import build, built
 from stylegan.ops.toolchain import TARGETS, Target
 
-__all__ = ["NativeState", "available", "forget", "is_traced", "paused", "prepare", "state", "use"]
+__all__ = [
+    "NativeState",
+    "available",
+    "forget",
+    "is_traced",
+    "may_build",
+    "paused",
+    "prepare",
+    "settle",
+    "state",
+    "tell",
+    "use",
+]
 
 _log = logging.getLogger("stylegan.ops")  # unconfigured logging writes warnings to stderr, bare
 _states: dict[Target, "NativeState"] = {}
+_settled: set[Target] = set()
 _deciding = threading.RLock()
 _num_paused = 0
 
@@ -86,6 +100,31 @@ def prepare(device_type: str = "cpu", *, say: Callable[[str], None] | None = Non
         return found.is_loaded
 
 
+def may_build(device_type: str = "cpu") -> bool:
+    """Whether `prepare` would compile something that nobody has decided to do without; cheap enough for every call.
+
+    Raises:
+        BuildError: `BEND_NATIVE=1`, and they cannot be built.
+        ConfigError: `BEND_NATIVE` is something else.
+    """
+    target = TARGETS.get(device_type)
+    if target is None or target in _settled or _num_paused:
+        return False
+    found = _states.get(target)
+    return (state(target) if found is None else found).why == _NOT_BUILT
+
+
+def settle(device_type: str = "cpu") -> None:
+    """Do with what is built already, in this process: its work is too short to compile for."""
+    if device_type in TARGETS:
+        _settled.add(TARGETS[device_type])
+
+
+def tell(line: str) -> None:
+    """Say something on stderr, or where else this package's log goes."""
+    _log.warning(line)
+
+
 def state(target: Target) -> NativeState:
     """How it stands with a target's native operations, loading a cached build if nobody has yet.
 
@@ -138,6 +177,7 @@ def forget() -> None:
     """Decide anew at the next call, as `BEND_NATIVE` or the cache changed. What is loaded stays loaded."""
     with _deciding:
         _states.clear()
+        _settled.clear()
 
 
 _NOT_BUILT = "not built yet: run `bend ops build`"

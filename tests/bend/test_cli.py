@@ -181,6 +181,18 @@ def test_a_command_chooses_its_own_status(status_of: Status) -> None:
     assert status_of(body) == 3
 
 
+def test_waiting_threads_leave_the_processor_unless_told_otherwise(
+    status_of: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = []
+    for chosen in ("ACTIVE", None):
+        monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
+        if chosen is None:
+            monkeypatch.delenv("OMP_WAIT_POLICY")
+        assert status_of(lambda: policies.append(os.environ["OMP_WAIT_POLICY"])) == 0
+    assert policies == ["ACTIVE", "PASSIVE"]
+
+
 def test_our_own_defects_keep_their_traceback(main_with: Main) -> None:
     with pytest.raises(RuntimeError, match="a defect"):
         main_with(raising(RuntimeError("a defect")))

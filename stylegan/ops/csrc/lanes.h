@@ -15,6 +15,14 @@ namespace bend {
 typedef float Floats __attribute__((vector_size(64)));
 typedef double Doubles __attribute__((vector_size(64)));
 
+// Lanes of two vectors in any order.
+#if defined(__clang__)
+#define BEND_SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+typedef int Places __attribute__((vector_size(64)));
+#define BEND_SHUFFLE(x, y, ...) __builtin_shuffle(x, y, Places{__VA_ARGS__})
+#endif
+
 template <typename A>
 struct Vector;
 template <>

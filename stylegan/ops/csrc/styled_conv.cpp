@@ -3,13 +3,15 @@
 //
 // Weights are prepared anew at each call, which costs little more than reading prepared ones would and needs no memory
 // for them, and no notice of their changes. Where a layer has few tiles the threads share out the outputs, else the
-// tiles; either way each output is the same chain of operations, whatever the batch and the number of threads.
+// tiles; either way each output is the same chain of operations, whatever the batch and the number of threads. A processor
+// with AMX takes `pieces_conv.h` instead, unless told not to.
 #include <algorithm>
 #include <cstring>
 #include <optional>
 
 #include "epilogue_tensors.h"
 #include "fir_rows.h"
+#include "pieces_conv.h"
 #include "tensors.h"
 #include "tiles.h"
 
@@ -18,27 +20,8 @@ namespace {
 
 constexpr int64_t kFewTiles = 96;
 constexpr int64_t kDirectPixels = 64;    // of a picture, up to which the direct sum is faster
+constexpr int64_t kLargePixels = 1024;   // of a picture, from which Winograd's products are the faster exact ones
 constexpr int64_t kBandBytes = 4 << 20;  // of an upsampled picture's rows between convolution and FIR
-
-template <typename F>
-void parallel(int64_t count, const F& work) {
-  torch::stable::parallel_for(0, count, 1, work);
-}
-
-// A layer's operands, checked.
-struct Layer {
-  Picture x;
-  Weights weights;
-  Epilogue e;
-  int64_t panels;
-  float* demodulation;  // [N, padded outputs]
-  float* prepared;      // all panels; none where there are few tiles
-  float* out;
-
-  int64_t padded() const { return panels * kPanel; }
-  const float* demodulation_of(int64_t n) const { return demodulation + n * padded(); }
-  const float* noise_of(int64_t n) const { return e.noise ? e.noise + n * e.noise_step : nullptr; }
-};
 
 template <typename Axis>
 void prepare(const Layer& layer, int64_t panel, float* to) {
@@ -221,9 +204,18 @@ float* take_weights(const Layer& layer, Scratch& scratch) {
   return scratch.take(panel_offset<Axis>(layer.weights.inputs, layer.panels, 0));
 }
 
+#if defined(BEND_AMX)
+template <int pieces>
+void run_pieces(const Layer& layer, const float* taps) {
+  taps ? UpPieces<pieces>(layer, taps).run() : SamePieces<pieces>(layer).run();
+}
+#endif
+
 Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
-                   const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp) {
+                   const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp,
+                   int64_t pieces) {
   check(x, weight, styles, bias);
+  STD_TORCH_CHECK(pieces == 0 || pieces == 2 || pieces == 3, "pieces are 2 or 3, or 0 for none");
   const int64_t factor = taps ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
   check_taps(taps);
   // [N, H, W, O] in memory, which is channels last once permuted.
@@ -239,6 +231,15 @@ Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, 
       out.mutable_data_ptr<float>()};
   static thread_local Scratch demodulation, prepared;
   layer.demodulation = demodulation.take(x.size(0) * layer.padded());
+#if defined(BEND_AMX)
+  // Six products of pieces take longer than Winograd's one where a picture is large and needs no FIR.
+  const bool is_direct_faster = taps || height * width < kLargePixels;
+  if (has_amx() && (pieces == 2 || (pieces == 3 && is_direct_faster))) {
+    const float* along = taps ? taps->const_data_ptr<float>() : nullptr;
+    pieces == 2 ? run_pieces<2>(layer, along) : run_pieces<3>(layer, along);
+    return out;
+  }
+#endif
   if (taps) {
     layer.prepared = take_weights<UpAxis>(layer, prepared);
     Upsampling(layer, taps->const_data_ptr<float>()).run();

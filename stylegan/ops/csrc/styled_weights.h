@@ -29,13 +29,6 @@ inline int64_t panel_offset(int64_t inputs, int64_t panel, int64_t point) {
 
 constexpr int64_t kTaps = 9;
 
-#if defined(__clang__)
-#define BEND_SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
-#else
-typedef int Places __attribute__((vector_size(64)));
-#define BEND_SHUFFLE(x, y, ...) __builtin_shuffle(x, y, Places{__VA_ARGS__})
-#endif
-
 // Transposes 16 rows of 16 floats: four rounds of shuffling two halves together, as one shuffles cards.
 inline void transpose(Floats rows[16]) {
   for (int round = 0; round < 4; ++round) {
@@ -84,6 +77,24 @@ inline void transform_taps(const float* taps, Floats* points) {
   }
 }
 
+// Adds the squares of 16 inputs' weights from `input` on, [inputs][outputs], to each sample's sums of 16 outputs.
+inline void add_squares(const Weights& w, int64_t input, const Floats* squares, float* sums) {
+  for (int64_t n = 0; n < w.samples; ++n) {
+    Floats sum = {};
+    for (int64_t i = 0; i < kLane; ++i) {
+      const float style = w.styles[n * w.inputs + input + i];
+      sum += squares[i] * (style * style);
+    }
+    store(sums + n * kLane, load(sums + n * kLane) + sum);
+  }
+}
+
+inline void store_demodulation(const Weights& w, const float* sums, float* demodulation, int64_t step) {
+  for (int64_t n = 0; n < w.samples; ++n) {
+    for (int64_t o = 0; o < kLane; ++o) demodulation[n * step + o] = 1.0f / std::sqrt(sums[n * kLane + o] + 1e-8f);
+  }
+}
+
 // Transforms 16 output channels, from `first` on, into their lane `to` of a panel, and writes their demodulation
 // factors for each sample, `step` apart.
 template <typename Axis>
@@ -106,18 +117,9 @@ inline void prepare_lane(const Weights& w, int64_t first, float* to, float* demo
 #pragma GCC unroll 9
       for (int k = 0; k < kTaps; ++k) squares[i] += load(own + k * kLane) * load(own + k * kLane);
     }
-    for (int64_t n = 0; n < w.samples; ++n) {
-      Floats sum = {};
-      for (int64_t i = 0; i < kLane; ++i) {
-        const float style = w.styles[n * w.inputs + i0 + i];
-        sum += squares[i] * (style * style);
-      }
-      store(sums + n * kLane, load(sums + n * kLane) + sum);
-    }
+    add_squares(w, i0, squares, sums);
   }
-  for (int64_t n = 0; n < w.samples; ++n) {
-    for (int64_t o = 0; o < kLane; ++o) demodulation[n * step + o] = 1.0f / std::sqrt(sums[n * kLane + o] + 1e-8f);
-  }
+  store_demodulation(w, sums, demodulation, step);
 }
 
 // Prepares one panel's points at `to`; of the last panel half may be missing.

@@ -6,17 +6,10 @@
 
 #include "gemm.h"
 #include "scratch.h"
-#include "styled_weights.h"
+#include "styled_layer.h"
 #include "winograd_axes.h"
 
 namespace bend {
-
-// The picture a convolution reads: float32, N, H, W, C in memory.
-struct Picture {
-  const float* data;
-  const float* styles;  // [N, C], factors of the channels
-  int64_t samples, height, width, channels;
-};
 
 template <typename Axis>
 class Tiles {

@@ -82,11 +82,27 @@ SHAPES = [
 ]
 
 
+@pytest.mark.parametrize("pieces", [0, 2, 3])
 @pytest.mark.parametrize("up", [1, 2])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_layer_is_the_plain_one(shape: tuple[int, int, int, int, int], up: int) -> None:
+def test_the_layer_is_the_plain_one(shape: tuple[int, int, int, int, int], up: int, pieces: int) -> None:
+    """With numbers split for AMX or not; without that unit all three are the same."""
     given = operands(*shape, up=up)
-    torch.testing.assert_close(fast(**given).double(), plain(**given), atol=5e-5, rtol=0)
+    torch.testing.assert_close(fast(**given, pieces=pieces).double(), plain(**given), atol=5e-5, rtol=0)
+
+
+@pytest.mark.parametrize("pieces", [0, 2, 3])
+def test_a_large_picture_is_upsampled_in_bands(pieces: int) -> None:
+    given = operands(2, 32, 64, 96, 130, up=2)
+    torch.testing.assert_close(fast(**given, pieces=pieces).double(), plain(**given), atol=5e-5, rtol=0)
+
+
+@pytest.mark.parametrize("up", [1, 2])
+def test_three_pieces_are_as_exact_as_float32(up: int) -> None:
+    given = operands(2, 144, 48, 20, 12, up=up)
+    expected = plain(**given)
+    error = (fast(**given).double() - expected).square().mean().sqrt() / expected.square().mean().sqrt()
+    assert error < 1.5e-6
 
 
 @pytest.mark.parametrize("up", [1, 2])
@@ -121,19 +137,21 @@ def test_a_filter_that_is_no_product_takes_the_plain_path() -> None:
         assert inference.synthesis_layer(**given, resample_filter=cross, **options) is None
 
 
+@pytest.mark.parametrize("pieces", [0, 2, 3])
 @pytest.mark.parametrize("up", [1, 2])
 @pytest.mark.parametrize("size", [4, 8, 16, 32, 64])
-def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(size: int, up: int) -> None:
+def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(size: int, up: int, pieces: int) -> None:
     given = operands(5, 32, 32, size, size, up=up, noise="own")
-    together = fast(**given)
+    together = fast(**given, pieces=pieces)
     for i in range(5):
         alone = {**given, **{key: given[key][i : i + 1] for key in ("x", "styles", "noise")}}
-        assert torch.equal(fast(**alone)[0], together[i])
+        assert torch.equal(fast(**alone, pieces=pieces)[0], together[i])
 
 
+@pytest.mark.parametrize("pieces", [0, 2, 3])
 @pytest.mark.parametrize("up", [1, 2])
-def test_the_number_of_threads_changes_nothing(up: int) -> None:
-    given = operands(1, 32, 64, 48, 48, up=up)
+def test_the_number_of_threads_changes_nothing(up: int, pieces: int) -> None:
+    given = {**operands(1, 32, 64, 48, 48, up=up), "pieces": pieces}
     threads = torch.get_num_threads()
     results = []
     try:
@@ -204,7 +222,7 @@ def test_to_rgb_is_the_plain_one(dtype: torch.dtype, colours: int) -> None:
 def test_operators_are_declared_as_they_are(up: int) -> None:
     given = operands(2, 16, 32, 8, 8, up=up, noise="own")
     taps = None if up == 1 else torch.full([2, 4], 0.5)
-    arguments = (*(given[key] for key in ("x", "weight", "styles", "noise", "bias")), taps, 0.2, 1.5, -1.0)
+    arguments = (*(given[key] for key in ("x", "weight", "styles", "noise", "bias")), taps, 0.2, 1.5, -1.0, 3)
     checks = ("test_schema", "test_faketensor")
     torch.library.opcheck(torch.ops.bend.styled_conv.default, arguments, test_utils=checks)
     x, demodulation, bias = given["x"], torch.rand(2, 16), torch.rand(16)
@@ -221,6 +239,8 @@ def test_kernels_refuse_what_they_cannot_compute() -> None:
     good[3] = good[3][None, None]
     settings = (None, 0.2, 1.0, -1.0)
     kernels.styled_conv(*good, *settings)
+    with pytest.raises(RuntimeError, match="pieces"):
+        kernels.styled_conv(*good, *settings, 4)
     for place, bad in (
         (0, good[0].contiguous()),
         (1, good[1][:8]),

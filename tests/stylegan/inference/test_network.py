@@ -80,6 +80,14 @@ def test_pictures_are_the_plain_ones(name: str, noise_mode: str) -> None:
     torch.testing.assert_close(draw(G, noise_mode=noise_mode), expected, atol=1e-4, rtol=0)
 
 
+def test_networks_of_half_precision_are_drawn_within_a_level_and_exactly_if_told() -> None:
+    G = generator(num_fp16_res=3, conv_clamp=256)
+    expected = draw_plainly(G, noise_mode="const")
+    exact = draw(G, noise_mode="const", force_fp32=True)
+    torch.testing.assert_close(exact, expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(draw(G, noise_mode="const"), expected, atol=1 / 255, rtol=0)
+
+
 def test_random_noise_is_drawn_as_the_plain_path_draws_it() -> None:
     G = generator()
     pictures = [

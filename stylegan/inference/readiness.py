@@ -1,0 +1,51 @@
+"""Native operations at the first heavy use: what a program that only calls a `Generator` gets without asking.
+
+Compiling takes about half a minute, once a machine; plain drawing takes that long for a hundred pictures of 256
+pixels. So a call that is heavy compiles before it draws, and so does the call by which light ones add up. A program
+that knows its work beforehand decides for itself (`native.prepare` or `native.settle`), as the command line does.
+"""
+
+from typing import Any
+
+from torch import Tensor
+
+from stylegan.inference.kernels import has_wide_vectors
+from stylegan.inference.serving import may_serve
+from stylegan.ops import native
+
+__all__ = ["make_ready", "plain_seconds"]
+
+_PLAIN_MACS_PER_S = 40e9  # multiply-adds that plain drawing makes on two cores
+_HEAVY_S = 0.2
+_LONG_S = 15.0
+_drawn_s = 0.0  # plainly so far
+
+
+def make_ready(blocks: list[Any], ws: Tensor) -> None:
+    """Compile native operations if this drawing makes that worth it and nobody has decided; at most once a process.
+
+    Args:
+        blocks: of a synthesis network, which is about to draw.
+        ws: `[N, num_ws, w_dim]`.
+
+    Raises:
+        ConfigError: `BEND_NATIVE` is none of its values.
+    """
+    global _drawn_s  # noqa: PLW0603 - light calls add up over a process
+    if ws.device.type != "cpu" or not native.may_build("cpu") or not may_serve(ws) or not has_wide_vectors():
+        return
+    seconds = len(ws) * plain_seconds(blocks)
+    _drawn_s += seconds
+    if seconds > _HEAVY_S or _drawn_s > _LONG_S:
+        native.prepare("cpu", say=native.tell)
+
+
+def plain_seconds(blocks: list[Any]) -> float:
+    """About how long two cores take for one picture with plain operations."""
+    macs = 0.0
+    for block in blocks:
+        # An upsampling kernel runs at the lower resolution.
+        for name, share in (("conv0", 1 / 4), ("conv1", 1)):
+            if layer := getattr(block, name, None):
+                macs += layer.weight.numel() * block.resolution**2 * share
+    return macs / _PLAIN_MACS_PER_S
