@@ -67,7 +67,7 @@ class LabelColumn:
         if self._is_mixed or self._values is None:
             raise FaultError(
                 "labels",
-                "labels must be all whole numbers, or all vectors of as many finite numbers",
+                f"labels must be all whole numbers, or all vectors of as many finite numbers, {MAX_CLASSES} at most",
                 self._member,
             )
         if self._is_out_of_range:

@@ -4,6 +4,7 @@ Names lie end to end in one run of bytes, the rest in a numpy array a field. A `
 """
 
 import bisect
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -88,7 +89,7 @@ class NameTable:
         keys = np.zeros(len(self), f"S{width}")
         names = iter(self)
         for first in range(0, len(self), _BLOCK):
-            keys[first : first + _BLOCK] = [name for name, _ in zip(names, range(_BLOCK), strict=False)]
+            keys[first : first + _BLOCK] = list(itertools.islice(names, _BLOCK))
         return keys.argsort(kind="stable").astype(np.int32)
 
 

@@ -52,6 +52,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_zip(folder / "grey.zip", num=2, channels=1)
     (folder / "text.zip").write_text("these are no pictures\n")
     (folder / "empty.zip").touch()
+    (folder / "photos").mkdir()
+    (folder / "photos" / "a.png").touch()
     (folder / "cut.zip").write_bytes((folder / "rocks.zip").read_bytes()[:5000])
     (folder / "pointer.pkl").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     (folder / "damaged.safetensors").write_bytes(b"\x00" * 100)
@@ -150,7 +152,8 @@ BAD = {
     "a text file": ("--data text.zip", "text.zip: a text file, not a zip"),
     "an empty file": ("--data empty.zip", "empty.zip: an empty file"),
     "half a zip": ("--data cut.zip", "cut.zip: a truncated or damaged zip"),
-    "a folder": ("--data .", "not a file"),
+    "a folder of pictures": ("--data photos", "photos: not a file; make a zip of a folder with"),
+    "a folder with half a zip": ("--data .", "cut.zip: a truncated or damaged zip"),
     "no base": ("--base missing.safetensors", "missing.safetensors: no such network"),
     "a pointer as base": ("--base pointer.pkl", "pointer.pkl: a git-lfs pointer"),
     "a damaged base": ("--base damaged.safetensors", "damaged.safetensors: "),

@@ -65,7 +65,7 @@ def finetune(run: Run, folder: Path, base: Path, data: Path, *extra: Any) -> tup
         *("finetune", "--data", data, "--base", base, "--kimg", 0.004, "--batch", 4, "--micro-batch", 4),
         *("--device", "cpu", "-o", folder / "runs", *extra),
     )
-    return status, err, folder / "runs" / f"00000-rocks-{base.name}"
+    return status, err, folder / "runs" / f"00000-rocks-{base.stem}"
 
 
 @pytest.mark.parametrize("kind", BASES)
