@@ -27,7 +27,7 @@ TORCH_NOTE := no GPU seen and no CPU build of torch at hand: on Linux the usual 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-slow test-all lint format bench scoreboard audit docs clean distclean FORCE
+.PHONY: help install install-dev demo test test-slow test-all test-again lint format bench scoreboard audit docs clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -53,6 +53,9 @@ test-slow: $(VENV)/.installed-dev  ## only the slow tests (and the GPU's, where 
 	$(PYTEST) -m "$(SLOW_MARKS)" --durations 5
 
 test-all: test test-slow  ## the quick tests, then the slow ones
+
+test-again: $(VENV)/.installed-dev  ## only the tests that failed the last time, one at a time
+	OMP_NUM_THREADS=1 $(BIN)/pytest --last-failed --last-failed-no-failures none -m "not network and not soak"
 
 lint: $(VENV)/.installed-dev  ## style, types, and who may import whom
 	$(BIN)/ruff check .

@@ -51,7 +51,10 @@ def choose_precision(
     share = _read(path)
     if share is None:
         share = (measure or _measure)()
-        _keep(path, share)
+        told = _read(path)  # whoever was first is believed, so that all processes draw alike
+        share = share if told is None else told
+        if told is None:
+            _keep(path, share)
     return "fp16" if share < _WORTH else "fp32"
 
 
@@ -86,12 +89,20 @@ def _keep(path: Path, share: float) -> None:
 
 @torch.no_grad()
 def _measure() -> float:
-    full, half = (_seconds(dtype) for dtype in (torch.float32, torch.float16))
+    """The best times of both, taken in turns so that other work on the machine meets them alike."""
+    layers = [_layer(dtype) for dtype in (torch.float32, torch.float16)]
+    times: list[list[float]] = [[], []]
+    for _ in range(1 + _REPEATS):  # the first time gets ready
+        for layer, taken in zip(layers, times, strict=True):
+            started = time.perf_counter()
+            layer()
+            taken.append(time.perf_counter() - started)
+    full, half = (min(taken[1:]) for taken in times)
     return half / full
 
 
-def _seconds(dtype: torch.dtype) -> float:
-    """The best time of one layer, native where that serves."""
+def _layer(dtype: torch.dtype) -> Callable[[], Tensor]:
+    """One layer to be timed, native where that serves."""
     x = torch.ones([1, _CHANNELS, _SIZE, _SIZE], dtype=dtype).contiguous(memory_format=torch.channels_last)
     weight, styles = torch.ones([_CHANNELS, _CHANNELS, 3, 3]), torch.ones([1, _CHANNELS])
     bias, resample_filter = torch.zeros([_CHANNELS]), setup_filter([1, 3, 3, 1])
@@ -111,10 +122,4 @@ def _seconds(dtype: torch.dtype) -> float:
         )
         return F.conv2d(x, weight.to(dtype), padding=1) if y is None else y
 
-    layer()
-    times = []
-    for _ in range(_REPEATS):
-        started = time.perf_counter()
-        layer()
-        times.append(time.perf_counter() - started)
-    return min(times)
+    return layer
