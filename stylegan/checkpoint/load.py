@@ -16,7 +16,7 @@ from stylegan.errors import CheckpointError
 __all__ = ["EMBEDDED", "find_network", "list_snapshots", "load_network", "outline_network"]
 
 _PRETRAINED = Path(__file__).parents[1] / "pretrained"
-EMBEDDED = {"faces64": _PRETRAINED / "faces64.safetensors"}
+EMBEDDED = {name: _PRETRAINED / f"{name}.safetensors" for name in ("faces64", "faces128")}
 """Networks that travel with the package, by name."""
 _SNAPSHOT = re.compile(r"snapshot-(\d+\.\d{3})\.safetensors")
 
