@@ -66,8 +66,9 @@ def bend() -> None:
 def main() -> None:
     """Run the command line; the console script's entry point."""
     signal.signal(signal.SIGTERM, _on_sigterm)
-    # Before torch is there: threads that spin while they wait made two of them ten times slower on a loaded machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Before torch is there: threads that spin for long while they wait are slow on a loaded machine, threads that never
+    # do are slow on an idle one.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         ranks.begin(sys.argv[1:])
         if failpoint := os.environ.get("BEND_FAILPOINT"):

@@ -185,12 +185,12 @@ def test_waiting_threads_leave_the_processor_unless_told_otherwise(
     status_of: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policies = []
-    for chosen in ("ACTIVE", None):
-        monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
+    for chosen in ("7", None):
+        monkeypatch.setenv("GOMP_SPINCOUNT", chosen or "")
         if chosen is None:
-            monkeypatch.delenv("OMP_WAIT_POLICY")
-        assert status_of(lambda: policies.append(os.environ["OMP_WAIT_POLICY"])) == 0
-    assert policies == ["ACTIVE", "PASSIVE"]
+            monkeypatch.delenv("GOMP_SPINCOUNT")
+        assert status_of(lambda: policies.append(os.environ["GOMP_SPINCOUNT"])) == 0
+    assert policies == ["7", "10000"]
 
 
 def test_our_own_defects_keep_their_traceback(main_with: Main) -> None:
