@@ -21,7 +21,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_list(run: Run) -> None:
     status, out, _ = run("models", "list")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["NAME", "faces64", *known.KNOWN]
+    assert [line.split()[0] for line in out.splitlines()] == ["NAME", "faces64", "faces128", *known.KNOWN]
     status, out, _ = run("models", "list", "--json")
     assert json.loads(out)[0]["resolution"] == 64
 

@@ -18,7 +18,7 @@ def test_embedded_known_and_downloaded(tmp_path: Path, monkeypatch: pytest.Monke
     )
     record.save("ffhq256")
     found = {row.name: row for row in rows()}
-    assert list(found) == ["faces64", *KNOWN]
+    assert list(found) == ["faces64", "faces128", *KNOWN]
     faces = found["faces64"]
     assert (faces.resolution, faces.licence, faces.state) == (64, "MIT", "embedded")
     assert faces.num_bytes is not None
