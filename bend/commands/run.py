@@ -46,9 +46,9 @@ def run(recipe: Path, *, out: Path | None, dry_run: bool, force: bool, as_json: 
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in done], default=str))
     else:
-        click.echo(
-            f"{folder}: {len(done)} stages done, {sum(outcome.skipped for outcome in done)} of them before"
-        )
+        noun = "stage" if len(done) == 1 else "stages"
+        before = sum(outcome.skipped for outcome in done)
+        click.echo(f"{folder}: {len(done)} {noun} done, {before} of them before")
 
 
 def _line(stage: dict[str, object]) -> str:
