@@ -6,7 +6,13 @@ from pathlib import Path
 if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
     del sys.path[0]  # `torchrun bend …` runs this folder as a script, and its modules are no top-level ones
 
+from bend import ranks
 from bend.cli import main
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        if ranks.is_launched():
+            ranks.leave(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        raise

@@ -5,11 +5,14 @@ one file, the first process does all, and the others end well. Only the first pr
 tells the first (`stylegan.distributed.join`).
 """
 
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
-__all__ = ["begin", "is_first", "is_launched", "leave_to_first", "leave_word"]
+__all__ = ["begin", "is_first", "is_launched", "leave", "leave_to_first", "leave_word"]
 
 _SHARED = ("finetune", "render")  # commands whose work several processes share
 
@@ -50,6 +53,19 @@ def leave_to_first() -> None:
     """
     if not is_first():
         sys.exit(0)
+
+
+def leave(status: int) -> NoReturn:
+    """End one of several processes at once.
+
+    Its peers may be gone and the launcher may be ending it already: torch's threads, torn down in such a moment, abort
+    the process, and a signal during Python's own end prints a traceback. Everything is saved by now.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody listens any more
+            stream.flush()
+    os._exit(status)
 
 
 def leave_word(line: str) -> None:
