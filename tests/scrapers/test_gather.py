@@ -396,6 +396,7 @@ def kill_and_compare(tmp_path: Path, num_kills: int, seed: int) -> None:
             assert extra <= 6 * kills, f"{extra} more requests over {kills} kills"
 
 
+@pytest.mark.slow
 def test_killed_once_and_started_again(tmp_path: Path) -> None:
     kill_and_compare(tmp_path, num_kills=1, seed=0)
 

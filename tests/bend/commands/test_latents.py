@@ -138,6 +138,7 @@ def test_images_report_their_size(run: Run, network: Path, tmp_path: Path) -> No
     assert pixels(tmp_path / "out" / "seed0001.png").shape == (32, 64, 3)
 
 
+@pytest.mark.slow
 def test_project_and_draw_what_was_found(run: Run, network: Path, tmp_path: Path) -> None:
     run("render", "images", "--network", network, "--seeds", "5", "-o", tmp_path / "one")
     target = tmp_path / "one" / "seed0005.png"

@@ -37,6 +37,7 @@ def test_build_fails_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "'no-such-compiler' that CXX names was not found; mend or unset CXX" in str(done.exception)
 
 
+@pytest.mark.slow
 def test_bench_times_every_case(loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(op_timing, "_FEW_S", 0.0)
     monkeypatch.setattr(op_timing, "keep_freed_memory", lambda: True)

@@ -53,6 +53,7 @@ def test_autocorrelation_against_loops() -> None:
 
 
 @pytest.mark.parametrize(("space", "num_steps", "factor"), [("w", 150, 20), ("w+", 60, 4)])
+@pytest.mark.slow
 def test_a_generated_picture_is_found_again(space: str, num_steps: int, factor: float) -> None:
     G = tiny_generator(noise_strength=0.02)
     perception = by_discriminator(tiny_discriminator())

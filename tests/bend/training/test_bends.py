@@ -67,6 +67,7 @@ def test_the_run_s_own_pictures_are_bent(run_folder: Path) -> None:
     assert np.abs(sheet.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_it_bit_for_bit(run_folder: Path, data: Path, tmp_path: Path) -> None:
     whole = Path(
         finetune(tmp_path / "a", data=str(data), **SMALL | {"kimg": 0.012}, bend=(BEND,)).facts["run"]

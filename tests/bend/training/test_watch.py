@@ -139,6 +139,7 @@ def test_the_loop_stops_where_it_is_told_to_and_goes_on_from_there(tmp_path: Pat
     assert (further.kimg, further.stopped_at) == (0.016, None)
 
 
+@pytest.mark.slow
 def test_finetune_until_stops_short_of_kimg(
     tmp_path: Path, data: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +162,7 @@ def test_finetune_until_stops_short_of_kimg(
     assert ": 0.04 kimg in " in out
 
 
+@pytest.mark.slow
 def test_delta_snapshots_are_half_as_large_and_draw_the_same(tmp_path: Path, data: Path, run: Run) -> None:
     for form in ("full", "delta"):
         status, _, err = run(

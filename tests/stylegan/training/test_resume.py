@@ -150,6 +150,7 @@ def test_the_same_pictures_are_seen_in_the_same_order(
     assert original is not loop.train_step
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on(tmp_path: Path, labelled: Path, unbroken: Path) -> None:
     run = begin(labelled, tmp_path, kimg=0.04)
     summary = train(resume_run(run, {"kimg": KIMG}))
