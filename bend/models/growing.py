@@ -57,16 +57,15 @@ def grow_network(
         )
     network = load_network(source)
     grown = {}
-    for name, G in (("G", network.G), ("G_ema", network.G_ema)):
-        if G is not None:
-            with torch.random.fork_rng(devices=[]):  # both averages and raw weights get the same new ones
-                torch.manual_seed(seed)
+    D = network.D
+    with torch.random.fork_rng(devices=[]):
+        for name, G in (("G", network.G), ("G_ema", network.G_ema)):
+            if G is not None:
+                torch.manual_seed(seed)  # both averages and raw weights get the same new ones
                 grown[name] = grow_generator(G, img_resolution, channel_base=channel_base)
-    D = None
-    if network.D is not None:
-        with torch.random.fork_rng(devices=[]):
+        if D is not None:
             torch.manual_seed(seed)
-            D = grow_discriminator(network.D, img_resolution, channel_base=channel_base)
+            D = grow_discriminator(D, img_resolution, channel_base=channel_base)
     meta = dataclasses.replace(network.meta, base=Path(source).name)
     save_network(output, G=grown.get("G"), D=D, G_ema=grown.get("G_ema"), meta=meta)
     held = tuple(name for name in ("G", "D", "G_ema") if name in grown or (name == "D" and D is not None))

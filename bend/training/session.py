@@ -95,7 +95,9 @@ def run_finetune(request: Request) -> Report:
         config = team.first_says(given)
         assert config is not None
         request = dataclasses.replace(request, out=Path(team.first_says(request.out)))
-        fetched_inputs({"data": team.first_says(None if place is None else place.data)})  # to every host
+        data = team.first_says(None if place is None else place.data)
+        if not team.is_first:  # which has it; to every other host
+            fetched_inputs({"data": data})
         run = team.first_says(_run_to_resume(request, config, team) if team.is_first else None)
         if run is None:
             _refuse_elsewhere(request, team)
