@@ -19,7 +19,7 @@ namespace bend {
 
 constexpr int64_t kDepth = 32;            // numbers of a tile's row: what one step multiplies
 constexpr int64_t kTileBytes = 1 << 10;   // 16 rows of 64 bytes
-constexpr int64_t kPixels = 32;           // that `tile_products` computes at once, for kPanel outputs
+constexpr int64_t kTileSums = 32;         // rows that `tile_products` computes at once, of kPanel columns
 
 // Whether the kernel lets this process use the unit; asked for once, for all threads.
 inline bool has_amx() {
@@ -44,43 +44,29 @@ class TileSetting {
   TileSetting& operator=(const TileSetting&) = delete;
 };
 
-// Two vectors as sums of bfloat16 pieces, the largest first; `second` after `first` in each.
+// Two vectors as sums of bfloat16 pieces, the largest first, lanes of `first` and `second` in turns. Each piece holds the
+// next 8 bits, so that three hold all 24 of a float32.
 template <int pieces>
 inline void split(Floats first, Floats second, __m512i* to) {
+  const __m512i high = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
   __m512 a = reinterpret_cast<__m512>(first), b = reinterpret_cast<__m512>(second);
-  const auto widened = [](__m256i half) {
-    return reinterpret_cast<__m512>(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-  };
 #pragma GCC unroll 3
   for (int i = 0; i < pieces; ++i) {
-    to[i] = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a));
-    a = _mm512_sub_ps(a, widened(_mm512_castsi512_si256(to[i])));
-    b = _mm512_sub_ps(b, widened(_mm512_extracti64x4_epi64(to[i], 1)));
+    const __m512i a_bits = _mm512_castps_si512(a), b_bits = _mm512_castps_si512(b);
+    to[i] = _mm512_mask_mov_epi16(_mm512_srli_epi32(a_bits, 16), 0xaaaaaaaa, b_bits);
+    a = _mm512_sub_ps(a, _mm512_castsi512_ps(_mm512_and_si512(a_bits, high)));
+    b = _mm512_sub_ps(b, _mm512_castsi512_ps(_mm512_and_si512(b_bits, high)));
   }
 }
 
-// A tap of a kernel: how many pixels further it reads, and which of the nine weights it is.
-struct KernelTap {
-  int64_t offset, weight;
-};
+inline int64_t num_blocks(int64_t channels) { return (channels + kDepth - 1) / kDepth; }
 
-inline int64_t num_blocks(int64_t inputs) { return (inputs + kDepth - 1) / kDepth; }
-
-// A panel's weights: for each 32 inputs and each of the nine weights its pieces, each for 2 * 16 outputs as 16 rows of
-// pairs of inputs.
-template <int pieces>
-struct WeightTiles {
-  static constexpr int64_t kPiece = 2 * kTileBytes, kWeight = pieces * kPiece;
-  static int64_t panel_bytes(int64_t inputs) { return num_blocks(inputs) * 9 * kWeight; }
-  static char* at(char* panel, int64_t block, int64_t weight) { return panel + (block * 9 + weight) * kWeight; }
-};
-
-#define BEND_LOAD_PIXELS(from)  \
+#define BEND_LOAD_ROWS(from)  \
   _tile_loadd(4, from, 64);     \
   _tile_loadd(5, from + 16 * kDepth, 64)
 #define BEND_LOAD_WEIGHTS(from) \
   _tile_loadd(6, from, 64);     \
-  _tile_loadd(7, from + kTileBytes, 64)
+  _tile_loadd(7, (from) + kTileBytes / sizeof(float), 64)
 #define BEND_MULTIPLY()    \
   _tile_dpbf16ps(0, 4, 6); \
   fetch(&ahead);           \
@@ -92,55 +78,62 @@ struct WeightTiles {
   fetch(&ahead)
 
 // Asks for the next 4 lines of the weights, which are read once a block of pixels and lie in the second-level cache.
-inline void fetch(const char** ahead) {
+inline void fetch(const float** ahead) {
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) _mm_prefetch(*ahead + 64 * i, _MM_HINT_T0);
-  *ahead += 256;
+  for (int i = 0; i < 4; ++i) fetch_line(*ahead + 16 * i);
+  *ahead += 64;
 }
 
-// sums [32 pixels, 32 outputs] = over blocks of inputs and taps, of pixels from `x` on, [blocks][pieces][pixels][32] with
-// pieces `step` apart, and a panel's weights. Always the same chain, whatever lies beside a pixel.
+// A tap of a kernel: how far on it reads, in pieces, and how far on its weights lie, in floats.
+struct KernelTap {
+  int64_t offset = 0, weights = 0;
+};
+
+// sums [kTileSums rows, kPanel], `row_step` apart, = x @ weights, over blocks of 32 channels and taps: of `x` [blocks]
+// [pieces][rows][32], pieces `step` apart, and for each tap of `weights` [blocks][pieces][2][16 pairs of channels][16
+// outputs][2]. Always the same chain, whatever lies beside a row.
 template <int pieces>
 inline void tile_products(const uint16_t* x, int64_t step, int64_t blocks, const KernelTap* taps, int num_taps,
-                          char* panel, float* sums) {
+                          const float* weights, float* sums, int64_t row_step) {
+  constexpr int64_t kPiece = 2 * kTileBytes / sizeof(float), kBlock = pieces * kPiece;
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (int64_t block = 0; block < blocks; ++block, x += pieces * step) {
+  for (int64_t block = 0; block < blocks; ++block, x += pieces * step, weights += kBlock) {
     for (int t = 0; t < num_taps; ++t) {
-      const uint16_t* const pixels = x + taps[t].offset * kDepth;
-      const char* const weights = WeightTiles<pieces>::at(panel, block, taps[t].weight);
-      constexpr int64_t kPiece = WeightTiles<pieces>::kPiece;
-      const char* ahead = weights + WeightTiles<pieces>::kWeight;
-      BEND_LOAD_PIXELS(pixels + (pieces - 1) * step);  // of both factors the smallest pieces first
-      BEND_LOAD_WEIGHTS(weights);
+      const uint16_t* const rows = x + taps[t].offset;
+      const float* const own = weights + taps[t].weights;
+      const float* ahead = t + 1 < num_taps ? weights + taps[t + 1].weights : weights + taps[0].weights + kBlock;
+      BEND_LOAD_ROWS(rows + (pieces - 1) * step);  // of both factors the smallest pieces first
+      BEND_LOAD_WEIGHTS(own);
       BEND_MULTIPLY();
       if constexpr (pieces == 3) {
-        BEND_LOAD_PIXELS(pixels + step);
+        BEND_LOAD_ROWS(rows + step);
         BEND_MULTIPLY();
-        BEND_LOAD_WEIGHTS(weights + kPiece);
+        BEND_LOAD_WEIGHTS(own + kPiece);
         BEND_MULTIPLY();
-        BEND_LOAD_PIXELS(pixels);
+        BEND_LOAD_ROWS(rows);
         BEND_MULTIPLY();
-        BEND_LOAD_WEIGHTS(weights);
+        BEND_LOAD_WEIGHTS(own);
         BEND_MULTIPLY();
       } else {
-        BEND_LOAD_PIXELS(pixels);
+        BEND_LOAD_ROWS(rows);
         BEND_MULTIPLY();
       }
-      BEND_LOAD_WEIGHTS(weights + (pieces - 1) * kPiece);
+      BEND_LOAD_WEIGHTS(own + (pieces - 1) * kPiece);
       BEND_MULTIPLY();
     }
   }
-  constexpr int64_t kRow = kPanel * sizeof(float);
-  _tile_stored(0, sums, kRow);
-  _tile_stored(1, sums + 16, kRow);
-  _tile_stored(2, sums + 16 * kPanel, kRow);
-  _tile_stored(3, sums + 16 * kPanel + 16, kRow);
+  const int64_t row_bytes = row_step * sizeof(float);
+  char* const to = reinterpret_cast<char*>(sums);
+  _tile_stored(0, to, row_bytes);
+  _tile_stored(1, to + 64, row_bytes);
+  _tile_stored(2, to + 16 * row_bytes, row_bytes);
+  _tile_stored(3, to + 16 * row_bytes + 64, row_bytes);
 }
 
-#undef BEND_LOAD_PIXELS
+#undef BEND_LOAD_ROWS
 #undef BEND_LOAD_WEIGHTS
 #undef BEND_MULTIPLY
 

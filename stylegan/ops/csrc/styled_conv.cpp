@@ -9,9 +9,9 @@
 #include <cstring>
 #include <optional>
 
+#include "direct_pieces.h"
 #include "epilogue_tensors.h"
 #include "fir_rows.h"
-#include "pieces_conv.h"
 #include "tensors.h"
 #include "tiles.h"
 
@@ -19,25 +19,25 @@ namespace bend {
 namespace {
 
 constexpr int64_t kFewTiles = 96;
-constexpr int64_t kDirectPixels = 64;    // of a picture, up to which the direct sum is faster
-constexpr int64_t kLargePixels = 1024;   // of a picture, from which Winograd's products are the faster exact ones
-constexpr int64_t kBandBytes = 4 << 20;  // of an upsampled picture's rows between convolution and FIR
+constexpr int64_t kDirectPixels = 64;           // of a picture, up to which the direct sum is faster
+constexpr int64_t kDirectPixelsInPieces = 1024;  // the same on a matrix unit
 
-template <typename Axis>
+template <typename Axis, typename Products>
 void prepare(const Layer& layer, int64_t panel, float* to) {
-  prepare_panel<Axis>(layer.weights, panel, to, layer.demodulation, layer.padded());
+  prepare_panel<Axis, Products>(layer.weights, panel, to, layer.demodulation, layer.padded());
 }
 
-template <typename Axis>
+template <typename Axis, typename Products>
 void prepare_all(const Layer& layer) {
+  const int64_t step = panel_floats<Axis, Products>(layer.weights.inputs);
   parallel(layer.panels, [&](int64_t first, int64_t last) {
     for (int64_t panel = first; panel < last; ++panel) {
-      prepare<Axis>(layer, panel, layer.prepared + panel_offset<Axis>(layer.weights.inputs, panel, 0));
+      prepare<Axis, Products>(layer, panel, layer.prepared + panel * step);
     }
   });
 }
 
-template <typename Axis>
+template <typename Axis, typename Products>
 class SameSize {
  public:
   explicit SameSize(const Layer& layer) : layer_(layer), tiles_(layer.x), outputs_(layer.e.channels) {}
@@ -46,14 +46,14 @@ class SameSize {
     if (tiles_.count() <= kFewTiles) {
       parallel(layer_.panels, [&](int64_t first, int64_t last) {
         tiles_.run_panels(
-            first, last, [&](int64_t panel, float* to) { prepare<Axis>(layer_, panel, to); },
+            first, last, [&](int64_t panel, float* to) { prepare<Axis, Products>(layer_, panel, to); },
             [&](int64_t panel, int64_t n, int64_t ty, int64_t tx, const float* products, int64_t step) {
               put(n, ty, tx, products, step, panel * kPanel, std::min((panel + 1) * kPanel, outputs_));
             });
       });
       return;
     }
-    prepare_all<Axis>(layer_);
+    prepare_all<Axis, Products>(layer_);
     parallel(tiles_.count(), [&](int64_t from, int64_t to) {
       tiles_.run(from, to, layer_.prepared, layer_.panels,
                  [&](int64_t n, int64_t ty, int64_t tx, const float* products, int64_t step) {
@@ -85,12 +85,12 @@ class SameSize {
   }
 
   const Layer& layer_;
-  Tiles<Axis> tiles_;
+  Tiles<Axis, Products> tiles_;
   int64_t outputs_;
 };
 
-// The transposed convolution a band of rows at a time, each followed by the FIR over what it completes. The three rows
-// that the next band needs too are kept.
+// The transposed convolution a row of tiles at a time, each followed by the FIR over the rows that it completes. Threads
+// take some rows of tiles each; the last rows before those are made anew.
 class Upsampling {
  public:
   Upsampling(const Layer& layer, const float* taps)
@@ -101,55 +101,50 @@ class Upsampling {
         height_(2 * layer.x.height),
         width_(2 * layer.x.width),
         row_((width_ + 1) * outputs_),
-        tile_rows_(UpAxis::num_tiles(layer.x.height)),
-        band_(std::clamp<int64_t>(kBandBytes / (4 * row_ * int64_t(sizeof(float))), 1, tile_rows_)) {}
+        tile_rows_(UpAxis::num_tiles(layer.x.height)) {}
 
   void run() const {
-    static thread_local Scratch scratch;
-    if (tiles_.count() <= kFewTiles) {
-      return run_few(scratch.take(4 * tile_rows_ * row_ * layer_.x.samples));
-    }
-    prepare_all<UpAxis>(layer_);
-    float* const rows = scratch.take((kKept + 4 * band_) * row_);
-    for (int64_t n = 0; n < layer_.x.samples; ++n) run_sample(n, rows);
+    if (tiles_.count() <= kFewTiles) return run_few();
+    prepare_all<UpAxis, VectorProducts>(layer_);
+    parallel(layer_.x.samples * tile_rows_, [&](int64_t from, int64_t to) {
+      static thread_local Scratch scratch;
+      float* const ring = scratch.take(kRing * row_);
+      if (from % tile_rows_ > 0) make_rows(from - 1, ring);
+      for (int64_t i = from; i < to; ++i) {
+        make_rows(i, ring);
+        const int64_t ty = i % tile_rows_, begin = std::max<int64_t>(0, 4 * ty - 2);
+        const int64_t end = ty + 1 == tile_rows_ ? height_ : 4 * ty + 2;
+        for (int64_t y = begin; y < end; ++y) fir(i / tile_rows_, y, ring, kRing);
+      }
+    });
   }
 
  private:
-  static constexpr int64_t kKept = 3;
+  static constexpr int64_t kRing = 8;  // rows that are kept: row y at y % kRing
 
-  void run_few(float* rows) const {
+  void run_few() const {
+    static thread_local Scratch scratch;
     const int64_t step = 4 * tile_rows_ * row_;
+    float* const rows = scratch.take(step * layer_.x.samples);
     parallel(layer_.panels, [&](int64_t first, int64_t last) {
       tiles_.run_panels(
-          first, last, [&](int64_t panel, float* to) { prepare<UpAxis>(layer_, panel, to); },
+          first, last, [&](int64_t panel, float* to) { prepare<UpAxis, VectorProducts>(layer_, panel, to); },
           [&](int64_t panel, int64_t n, int64_t ty, int64_t tx, const float* products, int64_t by) {
             const int64_t begin = panel * kPanel, end = std::min(begin + kPanel, outputs_);
             put(rows + n * step + 4 * ty * row_, tx, products, by, begin, end);
           });
     });
     parallel(layer_.x.samples * height_, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) fir(i / height_, i % height_, rows + i / height_ * step, 0);
+      for (int64_t i = from; i < to; ++i) fir(i / height_, i % height_, rows + i / height_ * step, 4 * tile_rows_);
     });
   }
 
-  void run_sample(int64_t n, float* rows) const {
-    int64_t done = 0;  // rows of the output
-    for (int64_t first = 0; first < tile_rows_; first += band_) {
-      const int64_t last = std::min(first + band_, tile_rows_), base = 4 * first - kKept;
-      if (first > 0) std::memmove(rows, rows + 4 * band_ * row_, kKept * row_ * sizeof(float));
-      const int64_t from = n * tiles_.per_sample() + first * tiles_.per_row();
-      parallel((last - first) * tiles_.per_row(), [&](int64_t begin, int64_t end) {
-        tiles_.run(from + begin, from + end, layer_.prepared, layer_.panels,
-                   [&](int64_t, int64_t ty, int64_t tx, const float* products, int64_t by) {
-                     put(rows + (4 * ty - base) * row_, tx, products, by, 0, outputs_);
-                   });
-      });
-      const int64_t until = last == tile_rows_ ? height_ : 4 * last - 2;
-      parallel(until - done, [&](int64_t begin, int64_t end) {
-        for (int64_t i = done + begin; i < done + end; ++i) fir(n, i, rows, base);
-      });
-      done = until;
-    }
+  // The four rows of the `i`-th row of tiles of all samples.
+  void make_rows(int64_t i, float* ring) const {
+    tiles_.run(i * tiles_.per_row(), (i + 1) * tiles_.per_row(), layer_.prepared, layer_.panels,
+               [&](int64_t, int64_t ty, int64_t tx, const float* products, int64_t by) {
+                 put(ring + 4 * ty % kRing * row_, tx, products, by, 0, outputs_);
+               });
   }
 
   // Writes outputs `begin` to `end` of a tile's 4 rows, the first of them at `to`; the last column's tiles reach beyond
@@ -165,12 +160,12 @@ class Upsampling {
     }
   }
 
-  // Row `i` of the output, from the picture's rows i-1 to i+2; `rows` holds them from row `base` on.
-  void fir(int64_t n, int64_t i, const float* rows, int64_t base) const {
+  // Row `i` of the output, from the picture's rows i-1 to i+2; row y lies at y % kept of `rows`.
+  void fir(int64_t n, int64_t i, const float* rows, int64_t kept) const {
     const float* four[4];
     for (int64_t k = 0; k < 4; ++k) {
       const int64_t y = i - 1 + k;
-      four[k] = y >= 0 && y <= height_ ? rows + (y - base) * row_ : nullptr;
+      four[k] = y >= 0 && y <= height_ ? rows + y % kept * row_ : nullptr;
     }
     const float* noise = layer_.noise_of(n);
     fir_row<float>(layer_.e, four, taps_, layer_.demodulation_of(n), noise ? noise + i * width_ : nullptr, width_,
@@ -179,8 +174,8 @@ class Upsampling {
 
   const Layer& layer_;
   const float* taps_;
-  Tiles<UpAxis> tiles_;
-  int64_t outputs_, height_, width_, row_, tile_rows_, band_;
+  Tiles<UpAxis, VectorProducts> tiles_;
+  int64_t outputs_, height_, width_, row_, tile_rows_;
 };
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& styles, const Tensor& bias) {
@@ -198,16 +193,27 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& styles, const Te
 }
 
 // Memory for all prepared weights, unless the tiles are few.
-template <typename Axis>
+template <typename Axis, typename Products>
 float* take_weights(const Layer& layer, Scratch& scratch) {
-  if (Tiles<Axis>(layer.x).count() <= kFewTiles) return nullptr;
-  return scratch.take(panel_offset<Axis>(layer.weights.inputs, layer.panels, 0));
+  if (Tiles<Axis, Products>(layer.x).count() <= kFewTiles) return nullptr;
+  return scratch.take(layer.panels * panel_floats<Axis, Products>(layer.weights.inputs));
+}
+
+template <typename Axis, typename Products>
+void run_same(Layer& layer) {
+  static thread_local Scratch prepared;
+  layer.prepared = take_weights<Axis, Products>(layer, prepared);
+  SameSize<Axis, Products>(layer).run();
 }
 
 #if defined(BEND_AMX)
 template <int pieces>
-void run_pieces(const Layer& layer, const float* taps) {
-  taps ? UpPieces<pieces>(layer, taps).run() : SamePieces<pieces>(layer).run();
+void run_pieces(Layer& layer, const float* taps) {
+  if (taps || layer.x.height * layer.x.width <= kDirectPixelsInPieces) {
+    DirectPieces<pieces>(layer, taps).run();
+  } else {
+    run_same<SameAxis, PieceProducts<pieces>>(layer);
+  }
 }
 #endif
 
@@ -229,26 +235,23 @@ Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, 
       nullptr,
       nullptr,
       out.mutable_data_ptr<float>()};
-  static thread_local Scratch demodulation, prepared;
+  static thread_local Scratch demodulation;
   layer.demodulation = demodulation.take(x.size(0) * layer.padded());
+  const float* along = taps ? taps->const_data_ptr<float>() : nullptr;
 #if defined(BEND_AMX)
-  // Six products of pieces take longer than Winograd's one where a picture is large and needs no FIR.
-  const bool is_direct_faster = taps || height * width < kLargePixels;
-  if (has_amx() && (pieces == 2 || (pieces == 3 && is_direct_faster))) {
-    const float* along = taps ? taps->const_data_ptr<float>() : nullptr;
+  if (pieces && has_amx()) {
     pieces == 2 ? run_pieces<2>(layer, along) : run_pieces<3>(layer, along);
     return out;
   }
 #endif
-  if (taps) {
-    layer.prepared = take_weights<UpAxis>(layer, prepared);
-    Upsampling(layer, taps->const_data_ptr<float>()).run();
-  } else if (height * width <= kDirectPixels) {  // not the batch's: a picture does not depend on its neighbours
-    layer.prepared = take_weights<DirectAxis>(layer, prepared);
-    SameSize<DirectAxis>(layer).run();
+  if (along) {
+    static thread_local Scratch prepared;
+    layer.prepared = take_weights<UpAxis, VectorProducts>(layer, prepared);
+    Upsampling(layer, along).run();
+  } else if (layer.x.height * layer.x.width <= kDirectPixels) {  // not the batch's: a picture knows no neighbours
+    run_same<DirectAxis, VectorProducts>(layer);
   } else {
-    layer.prepared = take_weights<SameAxis>(layer, prepared);
-    SameSize<SameAxis>(layer).run();
+    run_same<SameAxis, VectorProducts>(layer);
   }
   return out;
 }

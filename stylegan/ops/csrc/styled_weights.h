@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "gemm.h"
+#include "products.h"
 #include "scratch.h"
 #include "winograd_axes.h"
 
@@ -20,11 +20,10 @@ struct Weights {
   int64_t outputs, inputs, samples;
 };
 
-// Where panel `panel` of the transformed kernel's point `point` begins. A line lies between points, so that they do
-// not meet in one set of the cache.
-template <typename Axis>
-inline int64_t panel_offset(int64_t inputs, int64_t panel, int64_t point) {
-  return (panel * Axis::kWeights * Axis::kWeights + point) * (inputs * kPanel + kLane);
+// Floats of a panel of the transformed kernel: its points one after the other.
+template <typename Axis, typename Products>
+inline int64_t panel_floats(int64_t inputs) {
+  return Axis::kWeights * Axis::kWeights * Products::weight_floats(inputs);
 }
 
 constexpr int64_t kTaps = 9;
@@ -56,10 +55,18 @@ inline void gather_taps(const Weights& w, int64_t first, int64_t input, float* t
   }
 }
 
-// The transformed kernel of 16 outputs and one input, as Axis::kWeights² vectors.
+// The transformed kernel of 16 outputs and one input, as Axis::kWeights² vectors; in double where it is more than sums.
 template <typename Axis>
 inline void transform_taps(const float* taps, Floats* points) {
   constexpr int kPoints = Axis::kWeights * Axis::kWeights;
+  const auto along = [](auto... axis) { Axis::kernel(axis...); };
+  if constexpr (Axis::kIsSums) {
+    Floats kernel[kTaps];
+#pragma GCC unroll 9
+    for (int k = 0; k < kTaps; ++k) kernel[k] = load(taps + k * kLane);
+    both_axes<3, Axis::kWeights>(kernel, points, along);
+    return;
+  }
   for (int half = 0; half < 2; ++half) {
     Doubles kernel[kTaps], transformed[kPoints];
 #pragma GCC unroll 9
@@ -68,7 +75,7 @@ inline void transform_taps(const float* taps, Floats* points) {
       std::memcpy(&single, taps + k * kLane + 8 * half, sizeof(single));
       kernel[k] = __builtin_convertvector(single, Doubles);
     }
-    both_axes<3, Axis::kWeights>(kernel, transformed, [](auto... axis) { Axis::kernel(axis...); });
+    both_axes<3, Axis::kWeights>(kernel, transformed, along);
 #pragma GCC unroll 36
     for (int p = 0; p < kPoints; ++p) {
       const Floats8 single = __builtin_convertvector(transformed[p], Floats8);
@@ -77,15 +84,17 @@ inline void transform_taps(const float* taps, Floats* points) {
   }
 }
 
-// Adds the squares of 16 inputs' weights from `input` on, [inputs][outputs], to each sample's sums of 16 outputs.
-inline void add_squares(const Weights& w, int64_t input, const Floats* squares, float* sums) {
-  for (int64_t n = 0; n < w.samples; ++n) {
-    Floats sum = {};
-    for (int64_t i = 0; i < kLane; ++i) {
+// Adds the squares of 16 inputs' taps, [inputs][taps][outputs], `input` the first of them, to each sample's sums of 16
+// outputs.
+inline void add_squares(const Weights& w, int64_t input, const float* taps, float* sums) {
+  for (int64_t i = 0; i < kLane; ++i, taps += kTaps * kLane) {
+    Floats squares = {};
+#pragma GCC unroll 9
+    for (int k = 0; k < kTaps; ++k) squares += load(taps + k * kLane) * load(taps + k * kLane);
+    for (int64_t n = 0; n < w.samples; ++n) {
       const float style = w.styles[n * w.inputs + input + i];
-      sum += squares[i] * (style * style);
+      store(sums + n * kLane, load(sums + n * kLane) + squares * (style * style));
     }
-    store(sums + n * kLane, load(sums + n * kLane) + sum);
   }
 }
 
@@ -95,39 +104,49 @@ inline void store_demodulation(const Weights& w, const float* sums, float* demod
   }
 }
 
-// Transforms 16 output channels, from `first` on, into their lane `to` of a panel, and writes their demodulation
-// factors for each sample, `step` apart.
-template <typename Axis>
-inline void prepare_lane(const Weights& w, int64_t first, float* to, float* demodulation, int64_t step) {
+// Transforms 16 output channels, from `first` on, into the outputs from `lane` on of a panel, and writes their
+// demodulation factors for each sample, `step` apart.
+template <typename Axis, typename Products>
+inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, float* panel, float* demodulation,
+                         int64_t step) {
   constexpr int kPoints = Axis::kWeights * Axis::kWeights;
   static thread_local Scratch scratch;
-  float* const sums = scratch.take((w.samples + kTaps * kLane) * kLane);
+  constexpr int kVectors = Products::kVectors;
+  constexpr int64_t kBlock = kTaps * kLane * kLane;
+  float* const sums = scratch.take(w.samples * kLane + kVectors * kBlock);
   float* const taps = sums + w.samples * kLane;
-  std::fill(sums, taps, 0.0f);
-  for (int64_t i0 = 0; i0 < w.inputs; i0 += kLane) {
-    gather_taps(w, first, i0, taps);
-    Floats squares[kLane];
-    for (int64_t i = 0; i < kLane; ++i) {
-      const float* own = taps + kTaps * i * kLane;
-      Floats points[kPoints];
-      transform_taps<Axis>(own, points);
-#pragma GCC unroll 36
-      for (int p = 0; p < kPoints; ++p) store(to + panel_offset<Axis>(w.inputs, 0, p) + (i0 + i) * kPanel, points[p]);
-      squares[i] = Floats{};
-#pragma GCC unroll 9
-      for (int k = 0; k < kTaps; ++k) squares[i] += load(own + k * kLane) * load(own + k * kLane);
+  std::fill(sums, taps + kVectors * kBlock, 0.0f);
+  for (int64_t i0 = 0; i0 < w.inputs; i0 += kVectors * kLane) {
+    const int64_t count = std::min<int64_t>(kVectors, (w.inputs - i0) / kLane);
+    for (int64_t v = 0; v < count; ++v) {
+      gather_taps(w, first, i0 + v * kLane, taps + v * kBlock);
+      add_squares(w, i0 + v * kLane, taps + v * kBlock, sums);
     }
-    add_squares(w, i0, squares, sums);
+    if (count < kVectors) std::fill(taps + count * kBlock, taps + kVectors * kBlock, 0.0f);
+    for (int64_t i = 0; i < kLane; ++i) {
+      Floats points[kPoints][kVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) {
+        Floats transformed[kPoints];
+        transform_taps<Axis>(taps + v * kBlock + i * kTaps * kLane, transformed);
+#pragma GCC unroll 36
+        for (int p = 0; p < kPoints; ++p) points[p][v] = transformed[p];
+      }
+#pragma GCC unroll 36
+      for (int p = 0; p < kPoints; ++p) {
+        Products::put_weights(panel + p * Products::weight_floats(w.inputs), lane, i0 + i, points[p]);
+      }
+    }
   }
   store_demodulation(w, sums, demodulation, step);
 }
 
-// Prepares one panel's points at `to`; of the last panel half may be missing.
-template <typename Axis>
+// Prepares one panel's points; of the last panel half may be missing.
+template <typename Axis, typename Products>
 inline void prepare_panel(const Weights& w, int64_t panel, float* to, float* demodulation, int64_t step) {
   for (int64_t lane = 0; lane < kPanel && panel * kPanel + lane < w.outputs; lane += kLane) {
     const int64_t first = panel * kPanel + lane;
-    prepare_lane<Axis>(w, first, to + lane, demodulation + first, step);
+    prepare_lane<Axis, Products>(w, first, lane, to, demodulation + first, step);
   }
 }
 

@@ -4,14 +4,14 @@
 
 #include <algorithm>
 
-#include "gemm.h"
+#include "products.h"
 #include "scratch.h"
 #include "styled_layer.h"
 #include "winograd_axes.h"
 
 namespace bend {
 
-template <typename Axis>
+template <typename Axis, typename Products>
 class Tiles {
  public:
   static constexpr int kSlots = Axis::kSlots * Axis::kSlots, kProducts = Axis::kProducts * Axis::kProducts;
@@ -27,15 +27,16 @@ class Tiles {
   // vectors of those panels' channels.
   template <typename Finish>
   void run(int64_t from, int64_t to, const float* weights, int64_t panels, const Finish& finish) const {
-    const int64_t columns = panels * kPanel, block = block_size(to - from, columns);
-    const int64_t step_v = block * x_.channels + kApart, step_m = block * columns + kApart;
+    const int64_t columns = panels * kPanel, block = block_size(to - from, panels);
+    const int64_t step_v = Products::left_floats(block, x_.channels), step_m = rounded(block) * columns + kApart;
     static thread_local Scratch scratch;
     float* const v = scratch.take(kSlots * step_v + kProducts * step_m);
     float* const m = v + kSlots * step_v;
+    [[maybe_unused]] const typename Products::Setting setting;
     for (int64_t begin = from; begin < to; begin += block) {
       const int64_t rows = std::min(block, to - begin);
-      read(begin, rows, v, step_v);
-      multiply(v, step_v, rows, weights, panels, m, step_m);
+      read(begin, rows, v);
+      multiply(v, rows, weights, panels, m, step_m);
       for (int64_t i = 0; i < rows; ++i) {
         const int64_t tile = begin + i;
         finish(tile / per_sample(), tile / tiles_x_ % tiles_y_, tile % tiles_x_, m + i * columns, step_m);
@@ -47,15 +48,17 @@ class Tiles {
   // just before it is used. `finish` is told the panel first.
   template <typename Prepare, typename Finish>
   void run_panels(int64_t first, int64_t last, const Prepare& prepare, const Finish& finish) const {
-    const int64_t rows = count(), step_v = rows * x_.channels + kApart, step_m = rows * kPanel + kApart;
+    const int64_t rows = count(), step_v = Products::left_floats(rows, x_.channels);
+    const int64_t step_m = rounded(rows) * kPanel + kApart;
     static thread_local Scratch scratch;
-    float* const v = scratch.take(kSlots * step_v + kProducts * step_m + panel_offset<Axis>(x_.channels, 1, 0));
+    float* const v = scratch.take(kSlots * step_v + kProducts * step_m + panel_floats<Axis, Products>(x_.channels));
     float* const m = v + kSlots * step_v;
     float* const weights = m + kProducts * step_m;
-    read(0, rows, v, step_v);
+    [[maybe_unused]] const typename Products::Setting setting;
+    read(0, rows, v);
     for (int64_t panel = first; panel < last; ++panel) {
       prepare(panel, weights);
-      multiply(v, step_v, rows, weights, 1, m, step_m);
+      multiply(v, rows, weights, 1, m, step_m);
       for (int64_t i = 0; i < rows; ++i) {
         finish(panel, i / per_sample(), i / tiles_x_ % tiles_y_, i % tiles_x_, m + i * kPanel, step_m);
       }
@@ -64,38 +67,47 @@ class Tiles {
 
  private:
   static constexpr int64_t kApart = kLane;  // a line between streams, so that they do not meet in one set of the cache
-  static constexpr int64_t kBlockBytes = 1 << 20, kFewest = 96, kMost = 192;
+  static constexpr int64_t kBlockFloats = 256 << 10, kFewest = 96, kMost = 192;
 
-  // Tiles at once, in equal blocks: their products stay near, and yet the weights are not read too often.
-  static constexpr int64_t rounded(int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; }
-  int64_t block_size(int64_t tiles, int64_t columns) const {
-    const int64_t bytes = sizeof(float) * (kSlots * x_.channels + kProducts * columns);
-    const int64_t fitting = std::clamp<int64_t>(kBlockBytes / bytes, kFewest, kMost);
+  static constexpr int64_t rounded(int64_t rows) {
+    return (rows + Products::kRows - 1) / Products::kRows * Products::kRows;
+  }
+  // Tiles at once, in equal blocks: as many as stay near beside all weights, else so many that the weights, which come
+  // from further away, are not read too often.
+  int64_t block_size(int64_t tiles, int64_t panels) const {
+    const int64_t weights = panels * panel_floats<Axis, Products>(x_.channels);
+    const int64_t left = kSlots * Products::left_floats(Products::kRows, x_.channels) / Products::kRows;
+    const int64_t floats = left + kProducts * panels * kPanel, beside = (Products::kNearFloats - weights) / floats;
+    const int64_t fitting =
+        beside < Products::kRows ? std::clamp<int64_t>(kBlockFloats / floats, kFewest, kMost) : std::min(beside, kMost);
     const int64_t blocks = std::max<int64_t>(1, (tiles + fitting - 1) / fitting);
     return std::min(tiles, rounded((tiles + blocks - 1) / blocks));
   }
 
-  void multiply(const float* v, int64_t step_v, int64_t rows, const float* weights, int64_t panels, float* m,
-                int64_t step_m) const {
+  void multiply(const float* v, int64_t rows, const float* weights, int64_t panels, float* m, int64_t step_m) const {
+    const int64_t step_v = Products::left_floats(rows, x_.channels);
     for (int p = 0; p < kProducts; ++p) {
       const int py = p / Axis::kProducts, px = p % Axis::kProducts;
-      const float* a = v + (Axis::slot(py) * Axis::kSlots + Axis::slot(px)) * step_v;
+      const float* left = v + (Axis::slot(py) * Axis::kSlots + Axis::slot(px)) * step_v;
       const int64_t point = Axis::weight(py) * Axis::kWeights + Axis::weight(px);
       for (int64_t panel = 0; panel < panels; ++panel) {
-        const float* b = weights + panel_offset<Axis>(x_.channels, panel, point);
-        panel_product(a, x_.channels, rows, b, x_.channels, m + p * step_m + panel * kPanel, panels * kPanel);
+        const float* right =
+            weights + panel * panel_floats<Axis, Products>(x_.channels) + point * Products::weight_floats(x_.channels);
+        float* const to = m + p * step_m + panel * kPanel;
+        Products::multiply(left, rows, x_.channels, right, to, panels * kPanel);
       }
     }
   }
 
-  void read(int64_t first, int64_t rows, float* v, int64_t step_v) const {
+  void read(int64_t first, int64_t rows, float* v) const {
     static thread_local Scratch scratch;
     float* const zeros = scratch.take(x_.channels);
     std::fill(zeros, zeros + x_.channels, 0.0f);
-    for (int64_t i = 0; i < rows; ++i) read_tile(first + i, v + i * x_.channels, step_v, zeros);
+    for (int64_t i = 0; i < rows; ++i) read_tile(first + i, v, i, rows, zeros);
   }
 
-  void read_tile(int64_t tile, float* v, int64_t step_v, const float* zeros) const {
+  // Transforms a tile's patch into row `row` of `rows` of all slots.
+  void read_tile(int64_t tile, float* v, int64_t row, int64_t rows, const float* zeros) const {
     constexpr int kPatch = Axis::kPatch;
     const int64_t n = tile / per_sample(), top = tile / tiles_x_ % tiles_y_ * Axis::kStep - 1;
     const int64_t left = tile % tiles_x_ * Axis::kStep - 1;
@@ -106,14 +118,28 @@ class Tiles {
       from[i] = is_inside ? x_.data + ((n * x_.height + y) * x_.width + x) * x_.channels : zeros;
     }
     const float* styles = x_.styles + n * x_.channels;
-    for (int64_t c = 0; c < x_.channels; c += kLane) {
-      const Floats style = load(styles + c);
-      Floats patch[kPatch * kPatch], slots[kSlots];
+    const int64_t step_v = Products::left_floats(rows, x_.channels);
+    for (int64_t c = 0; c < x_.channels; c += Products::kVectors * kLane) {
+      Floats slots[kSlots][Products::kVectors] = {};
+#pragma GCC unroll 2
+      for (int k = 0; k < Products::kVectors; ++k) {
+        const int64_t at = c + k * kLane;
+        if (at >= x_.channels) break;
+        const Floats style = load(styles + at);
+        Floats patch[kPatch * kPatch], own[kSlots];
 #pragma GCC unroll 36
-      for (int i = 0; i < kPatch * kPatch; ++i) patch[i] = load(from[i] + c) * style;
-      both_axes<kPatch, Axis::kSlots>(patch, slots, [](auto... axis) { Axis::input(axis...); });
+        for (int i = 0; i < kPatch * kPatch; ++i) {
+          patch[i] = load(from[i] + at) * style;
+          if (i % kPatch >= kPatch - Axis::kStep) fetch_line(from[i] + Axis::kStep * x_.channels + at);  // the next one's
+        }
+        both_axes<kPatch, Axis::kSlots>(patch, own, [](auto... axis) { Axis::input(axis...); });
 #pragma GCC unroll 36
-      for (int i = 0; i < kSlots; ++i) store(v + i * step_v + c, slots[i]);
+        for (int i = 0; i < kSlots; ++i) slots[i][k] = own[i];
+      }
+#pragma GCC unroll 36
+      for (int i = 0; i < kSlots; ++i) {
+        Products::put_left(v + i * step_v, rows, x_.channels, row, c, slots[i]);
+      }
     }
   }
 
@@ -124,9 +150,10 @@ class Tiles {
 // The outputs of a tile for 16 channels, from products `step` apart.
 template <typename Axis>
 inline void output_tile(const float* products, int64_t step, Floats* y) {
-  Floats m[Tiles<Axis>::kProducts];
+  constexpr int kProducts = Axis::kProducts * Axis::kProducts;
+  Floats m[kProducts];
 #pragma GCC unroll 36
-  for (int i = 0; i < Tiles<Axis>::kProducts; ++i) m[i] = load(products + i * step);
+  for (int i = 0; i < kProducts; ++i) m[i] = load(products + i * step);
   both_axes<Axis::kProducts, Axis::kOutputs>(m, y, [](auto... axis) { Axis::output(axis...); });
 }
 

@@ -15,6 +15,7 @@ namespace bend {
 // F(4, 3), padding 1: from `size` to `size`.
 struct SameAxis {
   static constexpr int kStep = 4, kPatch = 6, kSlots = 6, kProducts = 6, kWeights = 6, kOutputs = 4;
+  static constexpr bool kIsSums = false;  // of the transformed kernel: few terms as they are
   static constexpr int slot(int product) { return product; }
   static constexpr int weight(int product) { return product; }
   static int64_t num_tiles(int64_t size) { return (size + 3) / 4; }
@@ -50,11 +51,13 @@ struct SameAxis {
 // The direct sum of three taps, padding 1: from `size` to `size`.
 struct DirectAxis {
   static constexpr int kStep = 1, kPatch = 3, kSlots = 3, kProducts = 3, kWeights = 3, kOutputs = 1;
+  static constexpr bool kIsSums = true;
   static constexpr int slot(int product) { return product; }
   static constexpr int weight(int product) { return product; }
   static int64_t num_tiles(int64_t size) { return size; }
 
-  static void kernel(const Doubles* w, int by, Doubles* u, int u_by) {
+  template <typename V>
+  static void kernel(const V* w, int by, V* u, int u_by) {
     for (int i = 0; i < 3; ++i) u[i * u_by] = w[i * by];
   }
   static void input(const Floats* d, int by, Floats* v, int v_by) {
@@ -67,11 +70,13 @@ struct DirectAxis {
 // odd output between them serve two products each.
 struct UpAxis {
   static constexpr int kStep = 2, kPatch = 3, kSlots = 4, kProducts = 5, kWeights = 4, kOutputs = 4;
+  static constexpr bool kIsSums = true;
   static constexpr int slot(int product) { return product == 3 ? 1 : product == 4 ? 3 : product; }
   static constexpr int weight(int product) { return product == 4 ? 3 : product; }
   static int64_t num_tiles(int64_t size) { return size / 2 + 1; }
 
-  static void kernel(const Doubles* w, int by, Doubles* u, int u_by) {
+  template <typename V>
+  static void kernel(const V* w, int by, V* u, int u_by) {
     u[0] = w[2 * by];
     u[u_by] = w[2 * by] + w[0];
     u[2 * u_by] = w[0];
