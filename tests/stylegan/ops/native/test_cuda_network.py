@@ -124,3 +124,15 @@ def test_casting_and_other_devices_take_the_plain_path(calls: list[str]) -> None
             assert inference.synthesis_layer(**elsewhere, **options) is None
         with torch.autocast("cpu", torch.bfloat16):
             assert inference.synthesis_layer(**given, **options) is None
+
+
+@pytest.mark.parametrize("is_last", [True, False], ids=["last", "planar"])
+def test_shapes_without_data_are_those_of_either_layout(is_last: bool) -> None:
+    x = torch.empty([2, 16, 9, 5], device="meta").contiguous(memory_format=emulation.layout(is_last))
+    with torch.device("meta"):
+        operands = (torch.empty([2, 16]), None, torch.empty([16]), torch.empty([2, 4]))
+        weights, bias = torch.empty([2, 3, 16]), torch.empty([3])
+    y = kernels.finish_layer(x, *operands, 0.2, 1.0, -1.0)
+    assert y.shape == (2, 16, 8, 4)
+    assert y.is_contiguous(memory_format=emulation.layout(is_last))
+    assert kernels.to_rgb(x, weights, bias, -1.0).shape == (2, 3, 9, 5)
