@@ -1,5 +1,6 @@
-// What follows a synthesis layer's convolution on CUDA: FIR after upsampling, demodulation, noise, bias, activation, gain
-// and clamp in one pass over memory. Any dtype but float64, computed in float32; either layout, which the result keeps.
+// What follows a synthesis layer's convolution on CUDA: FIR after upsampling, demodulation, noise, bias, activation,
+// gain and clamp in one pass over memory. Any dtype but float64, computed in float32; either layout, which the result
+// keeps.
 #include <type_traits>
 
 #include "epilogue_tensors.h"

@@ -1,10 +1,10 @@
-// What follows a synthesis layer's convolution, as CUDA runs it: the work of a thread. Here rather than in the .cu file,
-// so that a CPU can run it too, one thread after another.
+// What follows a synthesis layer's convolution, as CUDA runs it: the work of a thread. Here rather than in the .cu
+// file, so that a CPU can run it too, one thread after another.
 //
-// Both layouts are one to it. A pixel is `depth` neighbouring elements of a picture, of which a sample has `planes`: all
-// channels and one picture where channels come last, one channel and a picture for each where they come first. A thread
-// makes a strip of outputs of as many channels as make a pack (or of one), one below another, so that an input row that
-// several outputs need is read and filtered along x once for all of them.
+// Both layouts are one to it. A pixel is `depth` neighbouring elements of a picture, of which a sample has `planes`:
+// all channels and one picture where channels come last, one channel and a picture for each where they come first. A
+// thread makes a strip of outputs of as many channels as make a pack (or of one), one below another, so that an input
+// row that several outputs need is read and filtered along x once for all of them.
 #pragma once
 
 #include "epilogue.h"
@@ -12,18 +12,18 @@
 
 namespace bend {
 
-constexpr int kStripRows = 8;    // outputs of a thread
-constexpr int kFirTaps = 4;      // along either axis
+constexpr int kStripRows = 8;        // outputs of a thread
+constexpr int kFirTaps = 4;          // along either axis
 constexpr int64_t kSideBytes = 128;  // of a pixel's channels that lie side by side in a block of threads, at most
 
 // One call's memory.
 template <typename T>
 struct FinishCall {
   Epilogue e;
-  const T* x;                  // [N, planes, height, width, depth], one row and column more where there are taps
-  const float* demodulation;   // [N, planes * depth]
-  const float* taps;           // [2, 4], along y and along x; null for none
-  T* out;                      // [N, planes, height, width, depth]
+  const T* x;                 // [N, planes, height, width, depth], one row and column more where there are taps
+  const float* demodulation;  // [N, planes * depth]
+  const float* taps;          // [2, 4], along y and along x; null for none
+  T* out;                     // [N, planes, height, width, depth]
   int64_t samples;
   int planes, depth, height, width;  // of the output; a row has at most 2^31 - 1 elements
 };
@@ -80,7 +80,7 @@ struct Strip {
   BEND_HD static int depth(const FinishCall<T>& call) { return kPlanar ? 1 : call.depth; }
 
   BEND_HD Strip(const FinishCall<T>& call, const StripPlace& at, int in_height, int in_width) {
-    const int64_t n = at.picture / call.planes;
+    const int64_t n = kPlanar ? at.picture / call.planes : at.picture;
     const int c = at.pack * kWidth, plane = static_cast<int>(at.picture - n * call.planes);
     const int64_t pixel = static_cast<int64_t>(at.y) * call.width + at.x;
     from = call.x + (at.picture * in_height * in_width + at.x) * depth(call) + c;

@@ -1,8 +1,8 @@
-// To image channels as CUDA runs it: the two halves of the work of a block of threads. Here rather than in the .cu file,
-// so that a CPU can run it too, one thread after another.
+// To image channels as CUDA runs it: the two halves of the work of a block of threads. Here rather than in the .cu
+// file, so that a CPU can run it too, one thread after another.
 //
-// A block takes a stretch of a sample's pixels. Several threads, its lanes, share the channels of a pixel, and each reads
-// a few pixels, so that a kernel's weight is read once for all of these. What lanes add up meets in shared memory.
+// A block takes a stretch of a sample's pixels. Several threads, its lanes, share the channels of a pixel, and each
+// reads a few pixels, so that a kernel's weight is read once for all of these. What lanes add up meets in shared memory.
 #pragma once
 
 #include "activation.h"

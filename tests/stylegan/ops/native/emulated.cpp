@@ -63,7 +63,8 @@ int strips(const FinishCall<T>& call, bool is_packed) {
 template <typename T>
 int finish_any(const void* x, const float* demodulation, const float* noise, const float* bias, const float* taps,
                void* out, const int64_t* sizes, const float* numbers) {
-  const int channels = static_cast<int>(sizes[1]), height = static_cast<int>(sizes[2]), width = static_cast<int>(sizes[3]);
+  const int channels = static_cast<int>(sizes[1]);
+  const int height = static_cast<int>(sizes[2]), width = static_cast<int>(sizes[3]);
   const bool is_last = sizes[4] != 0, is_noise_shared = sizes[5] != 0, is_packed = sizes[6] != 0;
   const int64_t noise_step = is_noise_shared ? 0 : sizes[2] * sizes[3];
   const Epilogue e{bias, noise, noise_step, sizes[1], numbers[0], numbers[1], numbers[2]};
