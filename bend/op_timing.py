@@ -8,18 +8,21 @@ as many bytes as the operation must read and write, over the time that it took.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from stylegan.allocator import keep_freed_memory
-from stylegan.ops import bias_act, native, setup_filter, upfirdn2d
+from stylegan.inference import kernels, rgb_layer
+from stylegan.ops import bias_act, modulated_conv2d, native, setup_filter, upfirdn2d
 
 __all__ = ["CASES", "Case", "Timing", "measure", "table"]
 
 _FEW_S = 0.4
 _MOST_ROUNDS = 50
 _SYM6_TAPS = 12
+_CUDA_BATCHES = 8  # of a case's own, so that no cache holds them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +33,10 @@ class Case:
     """What it is."""
     shape: tuple[int, int, int, int]
     """Of the input, `[N, C, H, W]`."""
-    run: Callable[[Tensor, Tensor], Tensor]
-    """The operation on the input and a filter or bias."""
-    constant: Callable[[Tensor], Tensor]
-    """The filter or bias for an input."""
+    run: Callable[[Tensor, Any], Tensor]
+    """The operation on the input and whatever `constant` made for it."""
+    constant: Callable[[Tensor], Any]
+    """The filter, the bias, or all other operands, for an input."""
     is_differentiated: bool = False
     """Forward and backward, as training does."""
     is_planar: bool = False
@@ -101,6 +104,59 @@ def _wavelet_down(x: Tensor, f: Tensor) -> Tensor:
     return upfirdn2d(x, f, down=2, padding=5)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """What a layer's end takes besides the convolution's result; on its device, in float32."""
+
+    demodulation: Tensor
+    noise: Tensor
+    bias: Tensor
+    f: Tensor | None
+    """The filter, None for no upsampling."""
+    taps: Tensor | None
+    """The same as the kernel takes it."""
+
+
+def _ending(x: Tensor, crop: int = 0) -> _Ending:
+    n, channels, height, width = x.shape
+    bias = torch.linspace(-1, 1, channels, device=x.device)
+    f = setup_filter([1, 3, 3, 1], device=x.device) if crop else None
+    return _Ending(
+        demodulation=bias.abs().expand(n, -1).contiguous() + 0.5,
+        noise=torch.randn([1, 1, height - crop, width - crop], device=x.device),
+        bias=bias,
+        f=f,
+        taps=None if f is None else 2 * torch.stack([f.sum(1), f.sum(0)]),
+    )
+
+
+def _upsampled_ending(x: Tensor) -> _Ending:
+    return _ending(x, crop=1)
+
+
+def _finish(x: Tensor, given: _Ending) -> Tensor:
+    if kernels.serves(x):
+        return kernels.finish_layer(
+            x, given.demodulation, given.noise, given.bias, given.taps, 0.2, 2**0.5, 256.0
+        )
+    y = x if given.f is None else upfirdn2d(x, given.f, padding=1, gain=4)
+    y = y * given.demodulation.to(x.dtype)[:, :, None, None] + given.noise.to(x.dtype)
+    return bias_act(y, given.bias, act="lrelu", clamp=256)
+
+
+def _colours(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    weight = torch.linspace(-1, 1, 3 * x.shape[1], device=x.device).reshape(3, -1, 1, 1)
+    return weight, torch.ones(x.shape[:2], device=x.device), torch.zeros([3], device=x.device)
+
+
+def _to_rgb(x: Tensor, given: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    weight, styles, bias = given
+    y = rgb_layer(x, weight, styles, bias, clamp=256)
+    return (
+        bias_act(modulated_conv2d(x, weight, styles, demodulate=False), bias, clamp=256) if y is None else y
+    )
+
+
 CASES = (
     Case(name="bias_act", shape=(8, 256, 64, 64), run=_lrelu, constant=_bias),
     Case(name="bias_act", shape=(1, 64, 256, 256), run=_lrelu, constant=_bias),
@@ -127,6 +183,12 @@ CASES = (
         constant=_twelve_taps,
         is_planar=True,
     ),
+    Case(name="layer's end", shape=(8, 256, 64, 64), run=_finish, constant=_ending),
+    Case(name="layer's end", shape=(1, 64, 256, 256), run=_finish, constant=_ending),
+    Case(name="layer's end, up 2", shape=(8, 256, 65, 65), run=_finish, constant=_upsampled_ending),
+    Case(name="layer's end, up 2", shape=(1, 64, 257, 257), run=_finish, constant=_upsampled_ending),
+    Case(name="to RGB", shape=(8, 256, 64, 64), run=_to_rgb, constant=_colours),
+    Case(name="to RGB", shape=(1, 64, 256, 256), run=_to_rgb, constant=_colours),
 )
 """What is measured, in the order of printing."""
 
@@ -136,7 +198,7 @@ def measure(
     dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.float16),
     cases: tuple[Case, ...] | None = None,
 ) -> Iterator[Timing]:
-    """Time each case in each dtype, native against plain, in turns.
+    """Time each case in each dtype, native against plain, in turns; on CUDA with larger batches.
 
     Args:
         device: a torch device whose native operations are loaded.
@@ -148,7 +210,9 @@ def measure(
         for case in CASES if cases is None else cases:
             torch.manual_seed(0)
             layout = torch.contiguous_format if case.is_planar else torch.channels_last
-            x = torch.randn(case.shape, device=device).to(dtype).contiguous(memory_format=layout)
+            n, *rest = case.shape
+            n *= _CUDA_BATCHES if torch.device(device).type == "cuda" else 1
+            x = torch.randn([n, *rest], device=device).to(dtype).contiguous(memory_format=layout)
             yield _time(case, x)
 
 
@@ -172,7 +236,7 @@ def _time(case: Case, x: Tensor) -> Timing:
         x.requires_grad_()
     with torch.no_grad():
         y = case.run(x, constant)
-    num_bytes = (x.numel() + y.numel()) * x.element_size() * (2 if case.is_differentiated else 1)
+    num_bytes = (x.nbytes + y.nbytes) * (2 if case.is_differentiated else 1)
     # A copy reads and writes; half the bytes each.
     source = torch.zeros(num_bytes // 2, dtype=torch.uint8, device=x.device)
     target = torch.zeros_like(source)

@@ -1,10 +1,11 @@
 """The generator's fast path, for pictures that nobody will differentiate: drawing, and the fakes that train D.
 
 A synthesis layer is one call here (`synthesis_layer`): style, convolution, FIR, demodulation, noise, bias, activation,
-gain and clamp without tensors between them, the same as the plain layer to rounding. `stylegan.layers` asks for it
-inside the layer's own `forward`, after its `affine` and its noise, so that forward hooks on every module see what they
-always see; and weights are read anew at each call, so that whatever changes them is heard at once. Where it does not
-serve (gradients on, a compiler tracing, no native kernels, odd channels) it says None and the plain layer computes.
+gain and clamp without tensors between them (with two where the convolution is torch's), the same as the plain layer to
+rounding. `stylegan.layers` asks for it inside the layer's own `forward`, after its `affine` and its noise, so that
+forward hooks on every module see what they always see; and weights are read anew at each call, so that whatever changes
+them is heard at once. Where it does not serve (gradients on, a compiler tracing, no native kernels, odd channels on a
+CPU) it says None and the plain layer computes.
 
 `layer` and `rgb` decide and call, `kernels` are the native operations, `readiness` has them compiled at the first heavy
 use, `choice` picks the precision of a machine.

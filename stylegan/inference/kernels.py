@@ -1,7 +1,7 @@
 """The native operations of the fast path: schemas, shapes without data, and what they take.
 
-`csrc/styled_conv.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels, for CPUs. They have no derivatives: the
-fast path serves where gradients are off.
+`csrc/styled_conv.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels for CPUs, `finish_layer.cu` and `to_rgb.cu`
+those for CUDA. They have no derivatives: the fast path serves where gradients are off.
 """
 
 from functools import cache
@@ -11,10 +11,10 @@ from torch import Tensor
 
 from stylegan.ops import native
 
-__all__ = ["finish_layer", "has_wide_vectors", "serves", "styled_conv", "to_rgb"]
+__all__ = ["finish_layer", "has_wide_vectors", "serves", "styled_conv", "takes_whole_layer", "to_rgb"]
 
 LANE = 16
-"""Channels come in multiples of it."""
+"""Channels come in multiples of it on a CPU."""
 
 _SETTINGS = "float slope, float gain, float clamp"
 torch.library.define(
@@ -36,14 +36,29 @@ torch.library.define(
 
 
 def serves(x: Tensor, *channels: int) -> bool:
-    """Whether the kernels take a tensor like `x`: on a CPU, dense with channels last, channels in whole vectors."""
+    """Whether the kernels take a tensor like `x`.
+
+    On a CPU it must be dense with channels last, and channels come in whole vectors. On CUDA it is dense in either
+    layout; whole packs of channels, and channels last, are merely faster.
+
+    Args:
+        x: float32 or half precision, `[N, I, H, W]`.
+        channels: of what is made of it.
+    """
+    if x.device.type == "cuda":
+        return (_is_last(x) or x.is_contiguous()) and native.available("cuda")
     return (
         x.device.type == "cpu"
         and all(count % LANE == 0 for count in (x.shape[1], *channels))
-        and x.is_contiguous(memory_format=torch.channels_last)
+        and _is_last(x)
         and has_wide_vectors()
         and native.available("cpu")
     )
+
+
+def takes_whole_layer(x: Tensor) -> bool:
+    """Whether `styled_conv` is for a tensor that the kernels serve; else the convolution is torch's."""
+    return x.device.type == "cpu" and x.dtype == torch.float32
 
 
 @cache
@@ -101,7 +116,8 @@ def finish_layer(
     """What follows a layer's convolution.
 
     Args:
-        x: `[N, O, H, W]`, or `[N, O, H+1, W+1]` where there are taps; channels last, float32 or half precision.
+        x: `[N, O, H, W]`, or `[N, O, H+1, W+1]` where there are taps; float32 or half precision, channels last, on CUDA
+            also planar.
         demodulation: float32 `[N, O]`.
         noise: float32, as in `styled_conv`.
         bias: float32 `[O]`.
@@ -111,19 +127,19 @@ def finish_layer(
         clamp: as in `styled_conv`.
 
     Returns:
-        `[N, O, H, W]` of `x`'s dtype, channels last.
+        `[N, O, H, W]` of `x`'s dtype and layout.
     """
     result: Tensor = torch.ops.bend.finish_layer.default(
         x, demodulation, noise, bias, taps, slope, gain, clamp
     )
-    return result.permute(0, 3, 1, 2)
+    return result.permute(0, 3, 1, 2) if _is_last(x) else result
 
 
 def to_rgb(x: Tensor, weights: Tensor, bias: Tensor, clamp: float) -> Tensor:
     """To image channels.
 
     Args:
-        x: `[N, I, H, W]`, channels last, float32 or half precision.
+        x: `[N, I, H, W]`, channels last, on CUDA also planar; float32 or half precision.
         weights: float32 `[N, C, I]`.
         bias: float32 `[C]`.
         clamp: symmetric bound, negative for none.
@@ -135,7 +151,11 @@ def to_rgb(x: Tensor, weights: Tensor, bias: Tensor, clamp: float) -> Tensor:
     return result
 
 
-# The first two return [N, H, W, O], since a kernel of the stable ABI cannot make a tensor with channels last.
+# The first two return [N, H, W, O] for channels last, since a kernel of the stable ABI cannot make such a tensor.
+
+
+def _is_last(x: Tensor) -> bool:
+    return x.is_contiguous(memory_format=torch.channels_last)
 
 
 @torch.library.register_fake("bend::styled_conv")
@@ -167,7 +187,8 @@ def _(
     clamp: float,
 ) -> Tensor:
     crop = 0 if taps is None else 1
-    return x.new_empty([x.shape[0], x.shape[2] - crop, x.shape[3] - crop, x.shape[1]])
+    n, channels, height, width = x.shape[0], x.shape[1], x.shape[2] - crop, x.shape[3] - crop
+    return x.new_empty([n, height, width, channels] if _is_last(x) else [n, channels, height, width])
 
 
 @torch.library.register_fake("bend::to_rgb")

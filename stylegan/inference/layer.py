@@ -1,8 +1,10 @@
 """One synthesis layer without intermediate tensors: the fast twin of `modulated_conv2d` and `bias_act` in a row.
 
-In float32 the whole layer is one native operation. In half precision the convolution is torch's, which has the
-processor's matrix units (AMX) where there are any, on activations scaled by their styles; what follows it is one pass.
-The first call has the C library keep freed memory (`stylegan.allocator`), as feature maps come and go at every layer.
+On a CPU in float32 the whole layer is one native operation. In half precision, and on CUDA in any, the convolution is
+torch's, which has the processor's matrix units (AMX) or cuDNN, on activations scaled by their styles; what follows it
+is one pass. On CUDA nothing here waits for the device, but for reading a filter the first time it is met.
+On a CPU the first call has the C library keep freed memory (`stylegan.allocator`), as feature maps come and go at every
+layer.
 """
 
 from functools import lru_cache
@@ -52,26 +54,22 @@ def synthesis_layer(
         pieces: how exact float32 is on processors with AMX, see `stylegan.inference.kernels.styled_conv`.
 
     Returns:
-        `[N, O, H*up, W*up]` in `x`'s dtype, channels last; None where this path does not serve.
+        `[N, O, H*up, W*up]` in `x`'s dtype, channels last (on CUDA in `x`'s layout); None where this path does not
+        serve.
     """
     if not may_serve(x, weight, styles, bias) or not _fits(x, weight, styles, up, activation, gain):
         return None
-    taps = None if up == 1 else _taps(resample_filter)
-    if noise is not None:
-        noise = noise.reshape(-1, 1, *noise.shape[-2:])
-        height, width = x.shape[2] * up, x.shape[3] * up
-        if noise.dtype != torch.float32 or tuple(noise.shape[-2:]) != (height, width):
-            return None
-        if noise.shape[0] not in (1, x.shape[0]):
-            return None
-        noise = noise.contiguous()
-    if up == 2 and taps is None:
+    taps = None if up == 1 else _taps(resample_filter, x.device)
+    if not _fits_noise(noise, x, up) or (up == 2 and taps is None):
         return None
-    keep_freed_memory()
+    if noise is not None:
+        noise = noise.reshape(-1, 1, *noise.shape[-2:]).contiguous()
+    if x.device.type == "cpu":
+        keep_freed_memory()
     settings = (noise, bias.contiguous(), taps, _SLOPES[activation], gain, -1.0 if clamp is None else clamp)
-    if x.dtype == torch.float32:
+    if kernels.takes_whole_layer(x):
         return kernels.styled_conv(x, weight.contiguous(), styles.contiguous(), *settings, pieces)
-    y, demodulation = _half_conv(x, weight, styles, up)
+    y, demodulation = _scaled_conv(x, weight, styles, up)
     return kernels.finish_layer(y, demodulation, *settings)
 
 
@@ -87,8 +85,19 @@ def _fits(x: Tensor, weight: Tensor, styles: Tensor, up: int, activation: str, g
     )
 
 
-def _half_conv(x: Tensor, weight: Tensor, styles: Tensor, up: int) -> tuple[Tensor, Tensor]:
-    """The shared convolution of scaled activations, and the demodulation factors `[N, O]` in float32."""
+def _fits_noise(noise: Tensor | None, x: Tensor, up: int) -> bool:
+    return noise is None or (
+        noise.device == x.device
+        and noise.dtype == torch.float32
+        and tuple(noise.shape[-2:]) == (x.shape[2] * up, x.shape[3] * up)
+        and noise.shape[:-2].numel() in (1, x.shape[0])
+    )
+
+
+def _scaled_conv(x: Tensor, weight: Tensor, styles: Tensor, up: int) -> tuple[Tensor, Tensor]:
+    """The shared convolution of scaled activations, in `x`'s layout, and float32 demodulation factors `[N, O]`."""
+    is_last = x.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if is_last else torch.contiguous_format
     if x.dtype == torch.float16:  # keep products in range, as `modulated_conv2d` does
         in_size = weight[0].numel()
         weight = weight * (in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY))
@@ -97,17 +106,26 @@ def _half_conv(x: Tensor, weight: Tensor, styles: Tensor, up: int) -> tuple[Tens
     x = x * styles.to(x.dtype)[:, :, None, None]
     weight = weight.to(x.dtype)
     if up == 1:
-        x = F.conv2d(x, weight.contiguous(memory_format=torch.channels_last), padding=1)
+        x = F.conv2d(x, weight.contiguous(memory_format=layout), padding=1)
     else:
         x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    return x.contiguous(memory_format=torch.channels_last), demodulation
+    return x.contiguous(memory_format=layout), demodulation
 
 
-def _taps(resample_filter: Tensor) -> Tensor | None:
-    """The filter as taps along y and along x, `[2, 4]`, or None if it is no product of two."""
-    if tuple(resample_filter.shape) != (4, 4):
+def _taps(resample_filter: Tensor, device: torch.device) -> Tensor | None:
+    """The filter as taps along y and along x, `[2, 4]`; None if it is no product of two, or elsewhere."""
+    if tuple(resample_filter.shape) != (4, 4) or resample_filter.device != device:
         return None
-    return _separated(tuple(resample_filter.flatten().tolist()))
+    if resample_filter.device.type == "cpu":
+        return _separated(tuple(resample_filter.flatten().tolist()))
+    return _kept_taps(resample_filter, 0 if resample_filter.is_inference() else resample_filter._version)
+
+
+@lru_cache(maxsize=64)
+def _kept_taps(resample_filter: Tensor, version: int) -> Tensor | None:
+    """Of a filter on an accelerator, which to read is to wait for it; kept by the tensor itself and its version."""
+    taps = _separated(tuple(resample_filter.flatten().tolist()))
+    return None if taps is None else taps.to(resample_filter.device)
 
 
 @lru_cache(maxsize=16)

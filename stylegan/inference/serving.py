@@ -1,4 +1,4 @@
-"""Whether the fast path may be taken at all: nobody differentiates, traces or compiles, and tensors are plain ones."""
+"""Whether the fast path may be taken at all: nobody differentiates, traces, compiles, casts; tensors are plain ones."""
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,18 @@ def may_serve(x: Tensor, *parameters: Tensor) -> bool:
 
     Args:
         x: the layer's input; a subclass (fake, functional, distributed) takes the plain path, where it is followed.
-        parameters: the layer's own tensors, which must be float32.
+        parameters: the layer's own tensors, which must be float32 and on `x`'s device.
     """
     return (
         not torch.is_grad_enabled()
         and type(x) is Tensor
-        and all(type(p) in (Tensor, nn.Parameter) and p.dtype == torch.float32 for p in parameters)
+        and x.device.type in ("cpu", "cuda")
+        and all(_is_plain(p) and p.device == x.device for p in parameters)
+        and not torch.is_autocast_enabled(x.device.type)
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
     )
+
+
+def _is_plain(parameter: Tensor) -> bool:
+    return type(parameter) in (Tensor, nn.Parameter) and parameter.dtype == torch.float32

@@ -29,6 +29,15 @@ inline Epilogue epilogue_of(const std::optional<Tensor>& noise, const Tensor& bi
           clamp < 0 ? std::numeric_limits<float>::infinity() : static_cast<float>(clamp)};
 }
 
+// Of a picture of `samples` times `channels`: demodulation [N, O], and as much bias and noise as that takes.
+inline void check_epilogue(const Tensor& demodulation, const std::optional<Tensor>& noise, const Tensor& bias,
+                           int64_t samples, int64_t channels) {
+  STD_TORCH_CHECK(demodulation.scalar_type() == ScalarType::Float && demodulation.is_contiguous() &&
+                      demodulation.numel() == samples * channels && bias.numel() == channels,
+                  "demodulation must be float32 [N, O] and bias [O]");
+  STD_TORCH_CHECK(!noise || noise->size(0) == 1 || noise->size(0) == samples, "noise must be [N or 1, 1, H, W]");
+}
+
 // Four taps along y, then four along x.
 inline void check_taps(const std::optional<Tensor>& taps) {
   STD_TORCH_CHECK(!taps || (taps->scalar_type() == ScalarType::Float && taps->is_contiguous() && taps->numel() == 8),

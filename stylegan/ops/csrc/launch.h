@@ -5,6 +5,8 @@
 #include <torch/csrc/stable/accelerator.h>
 #include <torch/csrc/stable/macros.h>
 
+#include <optional>
+
 #include "tensors.h"
 
 namespace bend {
@@ -26,6 +28,14 @@ class OnDevice {
   int32_t index_;
   torch::stable::accelerator::DeviceGuard guard_;
 };
+
+inline void check_beside(const Tensor& x, const std::optional<Tensor>& other, const char* name) {
+  STD_TORCH_CHECK(!other || (other->is_cuda() && other->get_device_index() == x.get_device_index()), name,
+                  " must be on x's device");
+}
+
+// Of a grid's first dimension.
+constexpr int64_t kMostBlocksInRow = INT32_MAX;
 
 inline int64_t blocks_for(int64_t count, int64_t each) { return (count + each - 1) / each; }
 

@@ -55,6 +55,18 @@ def test_bench_times_every_case(loaded: Path, monkeypatch: pytest.MonkeyPatch) -
     assert all(record["ratio"] == pytest.approx(record["plain_ms"] / record["native_ms"]) for record in found)
 
 
+@pytest.mark.parametrize("number", range(len(op_timing.CASES)))
+def test_cases_compute_the_same_either_way(native_ops: None, number: int) -> None:
+    case = op_timing.CASES[number]
+    torch.manual_seed(0)
+    x = torch.randn(2, case.shape[1], 12, 16).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        constant = case.constant(x)
+        actual = case.run(x, constant)
+        with native.paused():
+            torch.testing.assert_close(actual, case.run(x, constant), atol=2e-5, rtol=1e-5)
+
+
 def test_plain_and_native_are_what_is_compared(native_ops: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(op_timing, "_FEW_S", 0.0)
     monkeypatch.setattr(op_timing, "keep_freed_memory", lambda: True)

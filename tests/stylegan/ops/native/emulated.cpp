@@ -1,8 +1,13 @@
 // The CUDA kernels' bodies, run by a CPU one thread after another, for the tests to call through ctypes.
+#include <algorithm>
+#include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "elementwise.h"
+#include "finish_strip.h"
 #include "fir_tile.h"
+#include "rgb_block.h"
 
 namespace {
 
@@ -39,6 +44,67 @@ void tiles(const FirCall<float>& call) {
       }
     }
   }
+}
+
+// What the launching code does: it takes whole packs where it can, and is asked for single elements where it need not.
+template <bool kFir, int kWidth, bool kPlanar, typename T>
+int run_strips(const FinishCall<T>& call) {
+  const Strips strips = strips_of<kWidth>(call);
+  for (int64_t i = 0; i < strips.count + 300; ++i) finish_strip<kFir, kWidth, kPlanar>(call, strips, i);
+  return kWidth;
+}
+
+template <bool kFir, typename T>
+int strips(const FinishCall<T>& call, bool is_packed) {
+  if (is_packed && has_whole_packs(call)) return run_strips<kFir, kWhole<T>, false>(call);
+  return call.depth == 1 ? run_strips<kFir, 1, true>(call) : run_strips<kFir, 1, false>(call);
+}
+
+template <typename T>
+int finish_any(const void* x, const float* demodulation, const float* noise, const float* bias, const float* taps,
+               void* out, const int64_t* sizes, const float* numbers) {
+  const int channels = static_cast<int>(sizes[1]);
+  const int height = static_cast<int>(sizes[2]), width = static_cast<int>(sizes[3]);
+  const bool is_last = sizes[4] != 0, is_noise_shared = sizes[5] != 0, is_packed = sizes[6] != 0;
+  const int64_t noise_step = is_noise_shared ? 0 : sizes[2] * sizes[3];
+  const Epilogue e{bias, noise, noise_step, sizes[1], numbers[0], numbers[1], numbers[2]};
+  const FinishCall<T> call{e,
+                           static_cast<const T*>(x),
+                           demodulation,
+                           taps,
+                           static_cast<T*>(out),
+                           sizes[0],
+                           is_last ? 1 : channels,
+                           is_last ? channels : 1,
+                           height,
+                           width};
+  return taps ? strips<true>(call, is_packed) : strips<false>(call, is_packed);
+}
+
+template <int kColours, int kWidth, typename T>
+int rgb_blocks(const RgbCall<T>& call) {
+  using Block = RgbBlock<kColours, kWidth>;
+  const RgbBlocks<kColours, kWidth> blocks(call);
+  std::vector<float> sums(Block::kSize);
+  for (int64_t i = 0; i < blocks.count; ++i) {
+    std::fill(sums.begin(), sums.end(), std::numeric_limits<float>::quiet_NaN());
+    const Block block(blocks, static_cast<uint32_t>(i));
+    for (int t = 0; t < kRgbThreads; ++t) block.read(call, blocks, t, sums.data());
+    for (int t = 0; t < kRgbThreads; ++t) block.write(call, blocks, t, sums.data());
+  }
+  return kWidth;
+}
+
+template <typename T>
+int rgb_any(const void* x, const float* weights, const float* bias, float* out, const int64_t* sizes, float clamp) {
+  const int64_t channels = sizes[1], colours = sizes[2], pixels = sizes[3];
+  const bool is_last = sizes[4] != 0;
+  const RgbCall<T> call{static_cast<const T*>(x), weights,  bias,   out,
+                        sizes[0],                 channels, colours, pixels,
+                        is_last ? 1 : pixels,     is_last ? channels : 1,    clamp};
+  const bool is_whole = sizes[5] != 0 && has_whole_packs(call);
+  if (colours == 1) return is_whole ? rgb_blocks<1, kWhole<T>>(call) : rgb_blocks<1, 1>(call);
+  return is_whole ? rgb_blocks<3, kWhole<T>>(call) : rgb_blocks<3, 1>(call);
 }
 
 }  // namespace
@@ -79,4 +145,30 @@ EXPORT void elements(const float* x, const float* reference, const float* b, flo
       apply_pack<false>(e, i);
     }
   }
+}
+
+// `dtype` is 0 for float32, 1 for float16, 2 for bfloat16. They say how many elements a thread took at once.
+EXPORT int finish_layer(int dtype, const void* x, const float* demodulation, const float* noise, const float* bias,
+                        const float* taps, void* out, const int64_t* sizes, const float* numbers) {
+  switch (dtype) {
+    case 0: return finish_any<float>(x, demodulation, noise, bias, taps, out, sizes, numbers);
+    case 1: return finish_any<Half>(x, demodulation, noise, bias, taps, out, sizes, numbers);
+    default: return finish_any<BFloat16>(x, demodulation, noise, bias, taps, out, sizes, numbers);
+  }
+}
+
+EXPORT int to_rgb(int dtype, const void* x, const float* weights, const float* bias, float* out, const int64_t* sizes,
+                  float clamp) {
+  switch (dtype) {
+    case 0: return rgb_any<float>(x, weights, bias, out, sizes, clamp);
+    case 1: return rgb_any<Half>(x, weights, bias, out, sizes, clamp);
+    default: return rgb_any<BFloat16>(x, weights, bias, out, sizes, clamp);
+  }
+}
+
+// Where the thread of a number works, by numbers of 32 bits and of 64.
+EXPORT int places_agree(const int64_t* sizes, int64_t number) {
+  const Strips s{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]};
+  const StripPlace a = place_of(s, static_cast<uint32_t>(number)), b = place_of(s, static_cast<uint64_t>(number));
+  return a.picture == b.picture && a.y == b.y && a.x == b.x && a.pack == b.pack;
 }

@@ -195,14 +195,19 @@ def test_what_a_killed_build_left_is_removed_by_the_next(tiny: Path) -> None:
 
 def test_the_library_keeps_to_the_stable_abi(built_ops: Path) -> None:
     """Symbols of torch's C++ interfaces, which change from release to release, must not be needed."""
+    assert_stable(built_ops, "-D")
+
+
+def assert_stable(path: Path, *options: str) -> None:
     nm = shutil.which("nm")
     if nm is None:
         pytest.skip("no nm")
     told = subprocess.run(
-        [nm, "-D", "--undefined-only", built_ops], capture_output=True, text=True, check=True
+        [nm, *options, "--undefined-only", path], capture_output=True, text=True, check=True
     )
     names = {line.split()[-1] for line in told.stdout.splitlines()}
     assert "torch_library_impl" in names
+    names = {name for name in names if not name.startswith("torch_")}  # the stable ABI's own, in C
     assert not [
         name for name in names if "c10" in name or "at6Tensor" in name or name.startswith("_ZN5torch")
     ]
@@ -214,8 +219,11 @@ def test_cuda_sources_compile(tmp_path: Path) -> None:
         pytest.skip("no nvcc")
     chain = toolchain("cuda", architectures=("sm_75", "sm_80", "sm_86", "sm_90"))
     objects = compile_into(chain, tmp_path, is_linked=False)
-    assert {path.name for path in objects} >= {"bias_act.cu.o", "upfirdn2d.cu.o"}
+    assert {path.name for path in objects} == {f"{path.name}.o" for path in SOURCES.glob("*.cu")}
+    assert {path.name for path in objects} >= {"finish_layer.cu.o", "to_rgb.cu.o"}
     assert all(path.stat().st_size > 10_000 for path in objects)
+    for path in objects:
+        assert_stable(path)
 
 
 def test_sources_are_all_known_kinds_and_headers_are_guarded() -> None:

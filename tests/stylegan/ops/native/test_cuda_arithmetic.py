@@ -1,21 +1,16 @@
 """What CUDA's threads compute, emulated by a CPU: the kernels' bodies are headers that both compilers take."""
 
 import ctypes
-import dataclasses
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from stylegan.errors import BuildError
 from stylegan.ops.bias_act import ACTIVATIONS, default_gain, plain_bias_act
-from stylegan.ops.build import compile_into
 from stylegan.ops.native_upfirdn2d import output_size
-from stylegan.ops.toolchain import toolchain
 from stylegan.ops.upfirdn2d import plain_upfirdn2d
+from tests.stylegan.ops.native.emulation import numbers, pointer
 
 # (up y, up x, down y, down x, taps' height and width, channels last), as emulated.cpp numbers them
 FAST = [
@@ -30,27 +25,6 @@ FAST = [
     (1, 1, 1, 2, 1, 12, False),
     (1, 1, 2, 1, 12, 1, False),
 ]
-
-
-@pytest.fixture(scope="module")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ctypes.CDLL]:
-    """emulated.cpp as a library."""
-    try:
-        chain = toolchain("cpu")
-    except BuildError as error:
-        pytest.skip(str(error))
-    source = Path(__file__).with_name("emulated.cpp")
-    chain = dataclasses.replace(chain, sources=(source,), flags=(*chain.flags, "-O1"))
-    (library,) = compile_into(chain, tmp_path_factory.mktemp("emulated"))
-    return ctypes.CDLL(str(library))
-
-
-def pointer(x: Tensor | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if x is None else x.data_ptr())
-
-
-def numbers(*values: int) -> "ctypes.Array[ctypes.c_int64]":
-    return (ctypes.c_int64 * len(values))(*values)
 
 
 def resample(

@@ -1,0 +1,115 @@
+// Neighbouring elements that a CUDA thread reads or writes at once, as the words that registers hold.
+#pragma once
+
+#include <cstring>
+#include <type_traits>
+
+#include "portable.h"
+
+namespace bend {
+
+constexpr int kPackBytes = 16;  // the most that one instruction moves
+
+// How many elements of a dtype make a pack.
+template <typename T>
+constexpr int kWhole = kPackBytes / static_cast<int>(sizeof(T));
+
+inline bool lies_on_pack(const void* at) { return reinterpret_cast<uintptr_t>(at) % kPackBytes == 0; }
+
+// Elements as they lie in memory. Taking them one by one would have the compiler move halves of registers about.
+template <typename T, int count>
+struct Few {
+  static constexpr int kBytes = count * static_cast<int>(sizeof(T));
+  using Word = std::conditional_t<kBytes == 2, uint16_t, uint32_t>;
+  static constexpr int kWords = kBytes / static_cast<int>(sizeof(Word));
+  static_assert(kBytes == 2 || kBytes == 4 || kBytes % kPackBytes == 0, "no instruction moves as many bytes");
+
+  Word words[kWords];
+};
+
+// Elements from `from` on, or zeros where there are none to read. Nobody writes them meanwhile, so that loads may
+// overtake a thread's own stores.
+template <int count, typename T>
+BEND_HD Few<T, count> read_few(const T* from, bool is_there = true) {
+  using F = Few<T, count>;
+  F few = {};
+  if (!is_there) return few;
+#if defined(__CUDA_ARCH__)
+  if constexpr (F::kBytes % kPackBytes == 0) {
+#pragma unroll
+    for (int i = 0; i < F::kBytes / kPackBytes; ++i) {
+      const uint4 four = __ldg(reinterpret_cast<const uint4*>(from) + i);
+      few.words[4 * i] = four.x;
+      few.words[4 * i + 1] = four.y;
+      few.words[4 * i + 2] = four.z;
+      few.words[4 * i + 3] = four.w;
+    }
+  } else {
+    few.words[0] = __ldg(reinterpret_cast<const typename F::Word*>(from));
+  }
+#else
+  std::memcpy(few.words, from, sizeof(few.words));
+#endif
+  return few;
+}
+
+template <int count, typename T>
+BEND_HD void write_few(T* to, const Few<T, count>& few) {
+#if defined(__CUDA_ARCH__)
+  using F = Few<T, count>;
+  static_assert(F::kBytes <= kPackBytes);
+  if constexpr (F::kBytes == kPackBytes) {
+    *reinterpret_cast<uint4*>(to) = make_uint4(few.words[0], few.words[1], few.words[2], few.words[3]);
+  } else {
+    *reinterpret_cast<typename F::Word*>(to) = few.words[0];
+  }
+#else
+  std::memcpy(to, few.words, sizeof(few.words));
+#endif
+}
+
+// Elements as numbers to compute with.
+template <int count, typename T>
+BEND_HD void unpack(const Few<T, count>& few, float* values) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (sizeof(T) == 2 && count > 1) {
+#pragma unroll
+    for (int i = 0; i < count / 2; ++i) {
+      const uint32_t word = few.words[i];
+      if constexpr (std::is_same_v<T, BFloat16>) {
+        values[2 * i] = __uint_as_float(word << 16);
+        values[2 * i + 1] = __uint_as_float(word & 0xffff0000u);
+      } else {
+        __half2 halves;
+        memcpy(&halves, &word, sizeof(halves));
+        values[2 * i] = __low2float(halves);
+        values[2 * i + 1] = __high2float(halves);
+      }
+    }
+    return;
+  }
+#endif
+  T elements[count];
+  std::memcpy(elements, few.words, sizeof(few.words));
+#pragma unroll
+  for (int i = 0; i < count; ++i) values[i] = static_cast<float>(elements[i]);
+}
+
+template <typename T, int count>
+BEND_HD Few<T, count> pack(const float* values) {
+  T elements[count];
+#pragma unroll
+  for (int i = 0; i < count; ++i) elements[i] = static_cast<T>(values[i]);
+  Few<T, count> few;
+  std::memcpy(few.words, elements, sizeof(few.words));
+  return few;
+}
+
+// One number, read through the same cache.
+BEND_HD float read_one(const float* from, bool is_there = true) {
+  float value;
+  unpack(read_few<1>(from, is_there), &value);
+  return value;
+}
+
+}  // namespace bend

@@ -1,0 +1,81 @@
+// To image channels on CUDA: a 1x1 convolution whose kernel is the sample's own, bias and clamp, from either layout to
+// planar float32. Reading the activations is all its work, so that each is read once for three colours.
+#include <limits>
+#include <type_traits>
+
+#include "launch.h"
+#include "rgb_block.h"
+
+namespace bend {
+namespace {
+
+template <int kColours, int kWidth, typename T>
+__global__ void __launch_bounds__(kRgbThreads)
+    run_blocks(const RgbCall<T> call, const RgbBlocks<kColours, kWidth> blocks) {
+  using Block = RgbBlock<kColours, kWidth>;
+  __shared__ float sums[Block::kSize];
+  const Block block(blocks, blockIdx.x);
+  block.read(call, blocks, threadIdx.x, sums);
+  __syncthreads();
+  block.write(call, blocks, threadIdx.x, sums);
+}
+
+template <int kColours, int kWidth, typename T>
+void launch(const RgbCall<T>& call, cudaStream_t stream) {
+  const RgbBlocks<kColours, kWidth> blocks(call);
+  STD_TORCH_CHECK(blocks.count <= kMostBlocksInRow, "to_rgb takes no picture as large as this");
+  run_blocks<<<blocks.count, kRgbThreads, 0, stream>>>(call, blocks);
+  STD_CUDA_KERNEL_LAUNCH_CHECK();
+}
+
+template <typename T>
+void launch_any(const RgbCall<T>& call, cudaStream_t stream) {
+  constexpr int kPacked = kWhole<T>;
+  const bool is_packed = has_whole_packs(call);
+  if (call.colours == 1) return is_packed ? launch<1, kPacked>(call, stream) : launch<1, 1>(call, stream);
+  return is_packed ? launch<3, kPacked>(call, stream) : launch<3, 1>(call, stream);
+}
+
+Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double clamp) {
+  STD_TORCH_CHECK(x.dim() == 4, "x must be [N, C, H, W]");
+  check_dense(x, "x");
+  const bool is_last = is_channels_last(x);
+  const int64_t samples = x.size(0), channels = x.size(1), pixels = x.size(2) * x.size(3), colours = bias.size(0);
+  STD_TORCH_CHECK(weights.dim() == 3 && weights.size(0) == samples && weights.size(1) == colours &&
+                      weights.size(2) == channels && weights.is_contiguous() && bias.is_contiguous(),
+                  "weights must be [N, colours, C] and bias [colours]");
+  STD_TORCH_CHECK(weights.scalar_type() == ScalarType::Float && bias.scalar_type() == ScalarType::Float,
+                  "weights and bias must be float32");
+  check_beside(x, weights, "weights");
+  check_beside(x, bias, "bias");
+  const OnDevice device(x);
+  const auto size = {samples, colours, x.size(2), x.size(3)};
+  Tensor out = torch::stable::new_empty(x, size, ScalarType::Float);
+  if (out.numel() == 0) return out;
+  const float bound = clamp < 0 ? std::numeric_limits<float>::infinity() : static_cast<float>(clamp);
+  dispatch(x.scalar_type(), "to_rgb", [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_same_v<T, double>) {
+      STD_TORCH_CHECK(false, "to_rgb takes no float64");
+    } else {
+      const RgbCall<T> call{x.const_data_ptr<T>(),
+                            weights.const_data_ptr<float>(),
+                            bias.const_data_ptr<float>(),
+                            out.mutable_data_ptr<float>(),
+                            samples,
+                            channels,
+                            colours,
+                            pixels,
+                            is_last ? 1 : pixels,
+                            is_last ? channels : 1,
+                            bound};
+      launch_any(call, device.stream());
+    }
+  });
+  return out;
+}
+
+}  // namespace
+}  // namespace bend
+
+STABLE_TORCH_LIBRARY_IMPL(bend, CUDA, m) { m.impl("to_rgb", TORCH_BOX(&bend::to_rgb)); }

@@ -1,0 +1,73 @@
+"""How tests call the emulated kernels: tensors and numbers as C takes them."""
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["DTYPES", "finish_layer", "layout", "numbers", "pointer", "to_rgb"]
+
+DTYPES = [torch.float32, torch.float16, torch.bfloat16]
+"""As emulated.cpp numbers them."""
+
+
+def pointer(x: Tensor | None) -> ctypes.c_void_p:
+    """Where a tensor's data begins; null for None."""
+    return ctypes.c_void_p(None if x is None else x.data_ptr())
+
+
+def numbers(*values: int) -> "ctypes.Array[ctypes.c_int64]":
+    """Integers of 64 bits in a row."""
+    return (ctypes.c_int64 * len(values))(*values)
+
+
+def layout(is_last: bool) -> torch.memory_format:
+    """Channels last or first."""
+    return torch.channels_last if is_last else torch.contiguous_format
+
+
+def finish_layer(
+    library: ctypes.CDLL,
+    x: Tensor,
+    demodulation: Tensor,
+    noise: Tensor | None,
+    bias: Tensor,
+    taps: Tensor | None,
+    slope: float = 0.2,
+    gain: float = 1.5,
+    clamp: float = -1.0,
+    *,
+    is_packed: bool = True,
+) -> tuple[Tensor, int]:
+    """`bend::finish_layer` by CUDA's kernel, and how many elements a thread took at once.
+
+    With `is_packed` False one by one. What the kernel leaves out is NaN.
+    """
+    n, channels, height, width = x.shape
+    crop = 0 if taps is None else 1
+    is_last = not x.is_contiguous()
+    out = torch.full((n, channels, height - crop, width - crop), torch.nan, dtype=x.dtype)
+    out = out.contiguous(memory_format=layout(is_last))
+    is_shared = noise is not None and noise.shape[0] == 1
+    sizes = numbers(n, channels, height - crop, width - crop, is_last, is_shared, is_packed)
+    settings = (ctypes.c_float * 3)(slope, gain, _bound(clamp))
+    operands = [pointer(tensor) for tensor in (x, demodulation, noise, bias, taps, out)]
+    return out, library.finish_layer(DTYPES.index(x.dtype), *operands, sizes, settings)
+
+
+def to_rgb(
+    library: ctypes.CDLL, x: Tensor, weights: Tensor, bias: Tensor, clamp: float, *, is_packed: bool = True
+) -> tuple[Tensor, int]:
+    """The same for `bend::to_rgb`."""
+    n, channels, height, width = x.shape
+    is_last = x.is_contiguous(memory_format=torch.channels_last)
+    out = torch.full((n, len(bias), height, width), torch.nan)
+    sizes = numbers(n, channels, len(bias), height * width, is_last, is_packed)
+    operands: list[Any] = [pointer(tensor) for tensor in (x, weights, bias, out)]
+    bound = ctypes.c_float(_bound(clamp))
+    return out, library.to_rgb(DTYPES.index(x.dtype), *operands, sizes, bound)
+
+
+def _bound(clamp: float) -> float:
+    return float("inf") if clamp < 0 else clamp
