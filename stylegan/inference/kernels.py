@@ -1,7 +1,7 @@
 """The native operations of the fast path: schemas, shapes without data, and what they take.
 
-`csrc/styled_conv.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels for CPUs, `finish_layer.cu` and `to_rgb.cu`
-those for CUDA. They have no derivatives: the fast path serves where gradients are off.
+`csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels for CPUs, `finish_layer.cu` and
+`to_rgb.cu` those for CUDA. They have no derivatives: the fast path serves where gradients are off.
 """
 
 from functools import cache
@@ -11,7 +11,16 @@ from torch import Tensor
 
 from stylegan.ops import native
 
-__all__ = ["finish_layer", "has_wide_vectors", "serves", "styled_conv", "takes_whole_layer", "to_rgb"]
+__all__ = [
+    "dense",
+    "finish_layer",
+    "has_wide_vectors",
+    "serves",
+    "serves_rows",
+    "styled_conv",
+    "takes_whole_layer",
+    "to_rgb",
+]
 
 LANE = 16
 """Channels come in multiples of it on a CPU."""
@@ -21,6 +30,11 @@ torch.library.define(
     "bend::styled_conv",
     f"(Tensor x, Tensor weight, Tensor styles, Tensor? noise, Tensor bias, Tensor? taps, {_SETTINGS}, int pieces)"
     " -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+torch.library.define(
+    "bend::dense",
+    "(Tensor x, Tensor weight, Tensor bias, float gain, float bias_gain) -> Tensor",
     tags=torch.Tag.pt2_compliant_tag,
 )
 torch.library.define(
@@ -53,6 +67,13 @@ def serves(x: Tensor, *channels: int) -> bool:
         and _is_last(x)
         and has_wide_vectors()
         and native.available("cpu")
+    )
+
+
+def serves_rows(x: Tensor) -> bool:
+    """Whether `dense` takes rows like `x`, `[N, I]`: on a CPU, in whole vectors."""
+    return (
+        x.device.type == "cpu" and x.shape[1] % LANE == 0 and has_wide_vectors() and native.available("cpu")
     )
 
 
@@ -92,7 +113,7 @@ def styled_conv(
         gain: after the activation, positive.
         clamp: symmetric bound, negative for none.
         pieces: into how many bfloat16 numbers each is split on a processor that multiplies those fast (AMX), see
-            `csrc/amx.h`: 3, or 2 for half the time and a relative error of 3e-6; 0 splits none.
+            `csrc/amx.h`: 3, or 2 for half the products and a relative error of 2e-5; 0 splits none.
 
     Returns:
         `[N, O, H*up, W*up]`, channels last.
@@ -101,6 +122,23 @@ def styled_conv(
         x, weight, styles, noise, bias, taps, slope, gain, clamp, pieces
     )
     return result.permute(0, 3, 1, 2)
+
+
+def dense(x: Tensor, weight: Tensor, bias: Tensor, gain: float, bias_gain: float) -> Tensor:
+    """A linear layer for few rows.
+
+    Args:
+        x: float32 `[N, I]`, contiguous like the others.
+        weight: float32 `[O, I]`.
+        bias: float32 `[O]`.
+        gain: of the products.
+        bias_gain: of the bias.
+
+    Returns:
+        float32 `[N, O]`.
+    """
+    result: Tensor = torch.ops.bend.dense.default(x, weight, bias, gain, bias_gain)
+    return result
 
 
 def finish_layer(
@@ -173,6 +211,11 @@ def _(
 ) -> Tensor:
     up = 1 if taps is None else 2
     return x.new_empty([x.shape[0], x.shape[2] * up, x.shape[3] * up, weight.shape[0]])
+
+
+@torch.library.register_fake("bend::dense")
+def _(x: Tensor, weight: Tensor, bias: Tensor, gain: float, bias_gain: float) -> Tensor:
+    return x.new_empty([x.shape[0], weight.shape[0]])
 
 
 @torch.library.register_fake("bend::finish_layer")

@@ -1,7 +1,7 @@
 // Products of float32 on the matrix unit of newer Intel processors (AMX), which multiplies bfloat16 alone: each number
 // is the sum of pieces of 8 bits, and the products of pieces add up in float32 (Henry, Tang & Heinecke, arXiv
-// 1904.06376). Of three pieces the six largest products err by 1.3e-7 of a sum's own size, less than Winograd's
-// transforms do (7e-7); of two pieces the three largest err by 2.6e-6, at twice the speed.
+// 1904.06376). Of three pieces the six largest products err by 1e-7 to 3e-7 of a direct sum's own size and by 5e-7 of
+// Winograd's, which in plain float32 errs by 7e-7 to 9e-7; of two pieces the three largest err by 2.6e-6 and 1.8e-5.
 #pragma once
 
 #include <cstdint>
@@ -44,15 +44,19 @@ class TileSetting {
   TileSetting& operator=(const TileSetting&) = delete;
 };
 
-// Two vectors as sums of bfloat16 pieces, the largest first, lanes of `first` and `second` in turns. Each piece holds the
-// next 8 bits, so that three hold all 24 of a float32.
+// Two vectors as sums of bfloat16 pieces, the largest first, lanes of `first` and `second` in turns. Three pieces of
+// the next 8 bits each hold all 24 of a float32; of two, each is rounded.
 template <int pieces>
 inline void split(Floats first, Floats second, __m512i* to) {
-  const __m512i high = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+  const __m512i high = _mm512_set1_epi32(static_cast<int>(0xffff0000u)), half = _mm512_set1_epi32(0x8000);
   __m512 a = reinterpret_cast<__m512>(first), b = reinterpret_cast<__m512>(second);
 #pragma GCC unroll 3
   for (int i = 0; i < pieces; ++i) {
-    const __m512i a_bits = _mm512_castps_si512(a), b_bits = _mm512_castps_si512(b);
+    __m512i a_bits = _mm512_castps_si512(a), b_bits = _mm512_castps_si512(b);
+    if constexpr (pieces == 2) {
+      a_bits = _mm512_add_epi32(a_bits, half);
+      b_bits = _mm512_add_epi32(b_bits, half);
+    }
     to[i] = _mm512_mask_mov_epi16(_mm512_srli_epi32(a_bits, 16), 0xaaaaaaaa, b_bits);
     a = _mm512_sub_ps(a, _mm512_castsi512_ps(_mm512_and_si512(a_bits, high)));
     b = _mm512_sub_ps(b, _mm512_castsi512_ps(_mm512_and_si512(b_bits, high)));
@@ -61,20 +65,21 @@ inline void split(Floats first, Floats second, __m512i* to) {
 
 inline int64_t num_blocks(int64_t channels) { return (channels + kDepth - 1) / kDepth; }
 
-#define BEND_LOAD_ROWS(from)  \
-  _tile_loadd(4, from, 64);     \
-  _tile_loadd(5, from + 16 * kDepth, 64)
+// Half of them work on the first 16 rows alone.
+#define BEND_LOAD_ROWS(from) \
+  _tile_loadd(4, from, 64);  \
+  if constexpr (!is_half) _tile_loadd(5, from + 16 * kDepth, 64)
 #define BEND_LOAD_WEIGHTS(from) \
   _tile_loadd(6, from, 64);     \
-  _tile_loadd(7, (from) + kTileBytes / sizeof(float), 64)
-#define BEND_MULTIPLY()    \
-  _tile_dpbf16ps(0, 4, 6); \
-  fetch(&ahead);           \
-  _tile_dpbf16ps(1, 4, 7); \
-  fetch(&ahead);           \
-  _tile_dpbf16ps(2, 5, 6); \
-  fetch(&ahead);           \
-  _tile_dpbf16ps(3, 5, 7); \
+  _tile_loadd(7, (from) + kPieceFloats / 2, 64)
+#define BEND_MULTIPLY()                              \
+  _tile_dpbf16ps(0, 4, 6);                           \
+  fetch(&ahead);                                     \
+  _tile_dpbf16ps(1, 4, 7);                           \
+  fetch(&ahead);                                     \
+  if constexpr (!is_half) _tile_dpbf16ps(2, 5, 6);   \
+  fetch(&ahead);                                     \
+  if constexpr (!is_half) _tile_dpbf16ps(3, 5, 7);   \
   fetch(&ahead)
 
 // Asks for the next 4 lines of the weights, which are read once a block of pixels and lie in the second-level cache.
@@ -84,44 +89,41 @@ inline void fetch(const float** ahead) {
   *ahead += 64;
 }
 
-// A tap of a kernel: how far on it reads, in pieces, and how far on its weights lie, in floats.
-struct KernelTap {
-  int64_t offset = 0, weights = 0;
-};
+constexpr int64_t kPieceFloats = 2 * kTileBytes / sizeof(float);  // of the weights of 32 channels
+constexpr int64_t kAheadSteps = 2;  // weights may come from far: they are asked for so many steps before
 
-// sums [kTileSums rows, kPanel], `row_step` apart, = x @ weights, over blocks of 32 channels and taps: of `x` [blocks]
-// [pieces][rows][32], pieces `step` apart, and for each tap of `weights` [blocks][pieces][2][16 pairs of channels][16
-// outputs][2]. Always the same chain, whatever lies beside a row.
-template <int pieces>
-inline void tile_products(const uint16_t* x, int64_t step, int64_t blocks, const KernelTap* taps, int num_taps,
+// sums [kTileSums or half as many rows, kPanel], `row_step` apart, = x @ weights, over blocks of 32 channels and a
+// kernel's taps: of `x` [blocks][pieces][rows][32], pieces `step` apart and taps at their offsets, and of `weights`
+// [blocks][taps][pieces][2][16 pairs of channels][16 outputs][2]. Always the same chain, whatever lies beside a row.
+template <int pieces, bool is_half>
+inline void tile_products(const uint16_t* x, int64_t step, int64_t blocks, const int64_t* taps, int num_taps,
                           const float* weights, float* sums, int64_t row_step) {
-  constexpr int64_t kPiece = 2 * kTileBytes / sizeof(float), kBlock = pieces * kPiece;
+  constexpr int64_t kStep = pieces * kPieceFloats;
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (int64_t block = 0; block < blocks; ++block, x += pieces * step, weights += kBlock) {
-    for (int t = 0; t < num_taps; ++t) {
-      const uint16_t* const rows = x + taps[t].offset;
-      const float* const own = weights + taps[t].weights;
-      const float* ahead = t + 1 < num_taps ? weights + taps[t + 1].weights : weights + taps[0].weights + kBlock;
+  for (int64_t block = 0; block < blocks; ++block, x += pieces * step) {
+    for (int t = 0; t < num_taps; ++t, weights += kStep) {
+      const uint16_t* const rows = x + taps[t];
+      const float* ahead = weights + kAheadSteps * kStep;
       BEND_LOAD_ROWS(rows + (pieces - 1) * step);  // of both factors the smallest pieces first
-      BEND_LOAD_WEIGHTS(own);
+      BEND_LOAD_WEIGHTS(weights);
       BEND_MULTIPLY();
       if constexpr (pieces == 3) {
         BEND_LOAD_ROWS(rows + step);
         BEND_MULTIPLY();
-        BEND_LOAD_WEIGHTS(own + kPiece);
+        BEND_LOAD_WEIGHTS(weights + kPieceFloats);
         BEND_MULTIPLY();
         BEND_LOAD_ROWS(rows);
         BEND_MULTIPLY();
-        BEND_LOAD_WEIGHTS(own);
+        BEND_LOAD_WEIGHTS(weights);
         BEND_MULTIPLY();
       } else {
         BEND_LOAD_ROWS(rows);
         BEND_MULTIPLY();
       }
-      BEND_LOAD_WEIGHTS(own + (pieces - 1) * kPiece);
+      BEND_LOAD_WEIGHTS(weights + (pieces - 1) * kPieceFloats);
       BEND_MULTIPLY();
     }
   }
@@ -129,8 +131,10 @@ inline void tile_products(const uint16_t* x, int64_t step, int64_t blocks, const
   char* const to = reinterpret_cast<char*>(sums);
   _tile_stored(0, to, row_bytes);
   _tile_stored(1, to + 64, row_bytes);
-  _tile_stored(2, to + 16 * row_bytes, row_bytes);
-  _tile_stored(3, to + 16 * row_bytes + 64, row_bytes);
+  if constexpr (!is_half) {
+    _tile_stored(2, to + 16 * row_bytes, row_bytes);
+    _tile_stored(3, to + 16 * row_bytes + 64, row_bytes);
+  }
 }
 
 #undef BEND_LOAD_ROWS

@@ -2,8 +2,8 @@
 // tiles, or upsampling, where the transposed convolution with stride 2 is four kernels, one for each place in a pair of
 // rows and columns, and the FIR follows.
 //
-// Rows are laid one after the other with a zero pixel before and after each and rows of zeros around them, split into
-// pieces, 32 channels next to each other: a kernel's tap is then a constant offset for every pixel, at edges too, and 32
+// Rows are laid one after the other with a zero pixel between them and rows of zeros around them, split into pieces,
+// 32 channels next to each other: a kernel's tap is then a constant offset for every pixel, at edges too, and 32
 // pixels in a row are a step's rows, whatever the picture's width.
 #pragma once
 
@@ -31,19 +31,26 @@ class DirectPieces {
         height_(layer.x.height * (taps ? 2 : 1)),
         width_(layer.x.width * (taps ? 2 : 1)),
         row_((width_ + 1) * outputs_),
-        pitch_(layer.x.width + 2),
+        pitch_(layer.x.width + 1),
         blocks_(num_blocks(layer.x.channels)),
         panel_floats_(panel_floats<DirectAxis, Products>(layer.x.channels)),
         band_(std::clamp<int64_t>((kBandPixels + pitch_ - 1) / pitch_, 1, layer.x.height + 1)) {
-    // Upsampling, the outer two of three weights along an axis meet even rows, the last the sample before; the middle one
-    // meets odd rows.
+    // Upsampling, the outer two of three weights along an axis meet even rows, the last one the sample before; the
+    // middle one meets odd rows.
     for (int64_t y = 0; y < 3; ++y) {
       for (int64_t x = 0; x < 3; ++x) {
         Kernel& kernel = kernels_[taps ? y % 2 * 2 + x % 2 : 0];
-        const int64_t offset = taps ? (y < 2) * pitch_ + (x < 2) : y * pitch_ + x;
-        const int64_t weight = 3 * y + x;
-        kernel.taps[kernel.count++] = {offset * kDepth, weight * Products::weight_floats(layer.x.channels)};
+        kernel.weights[kernel.count] = 3 * y + x;
+        kernel.taps[kernel.count++] = (taps ? (y < 2) * pitch_ + (x < 2) : y * pitch_ + x) * kDepth;
       }
+    }
+    int64_t first = 0;
+    for (Kernel& kernel : kernels_) {
+      kernel.first = first;
+      for (int t = 0; t < kernel.count; ++t) {
+        places_[kernel.weights[t]] = {first + t * Products::kBlockFloats, kernel.count * Products::kBlockFloats};
+      }
+      first += kernel.count * Products::weight_floats(layer.x.channels);
     }
   }
 
@@ -61,7 +68,9 @@ class DirectPieces {
       float* const ring = scratch.take(kept * row_);
       const TileSetting setting;
       // The rows that the first FIR needs of the band before are made anew.
-      if (from % bands > 0) make_band(from / bands, std::max<int64_t>(0, from % bands * band_ - 2), from % bands * band_, weights, ring, kept);
+      if (const int64_t begin = from % bands * band_; begin > 0) {
+        make_band(from / bands, std::max<int64_t>(0, begin - 2), begin, weights, ring, kept);
+      }
       for (int64_t i = from; i < to; ++i) {
         const int64_t n = i / bands, first = i % bands * band_, last = std::min(first + band_, rows);
         make_band(n, first, last, weights, ring, kept);
@@ -72,12 +81,12 @@ class DirectPieces {
   }
 
  private:
-  static constexpr int64_t kBandPixels = 128;  // at once: so often are the weights read
+  static constexpr int64_t kBandPixels = 192;  // at once: so often are the weights read
   static constexpr int64_t kAhead = 8;         // pixels, that are asked for before they are read
 
   struct Kernel {
-    KernelTap taps[kTaps];
-    int count = 0;
+    int64_t taps[kTaps], first;  // how far on they read, in pieces; where its weights begin in a panel
+    int weights[kTaps], count = 0;
   };
   // Rows of the padded layout, split: [blocks][pieces][pixels][32].
   struct Split {
@@ -86,7 +95,7 @@ class DirectPieces {
   };
 
   void prepare(int64_t panel, float* to) const {
-    prepare_panel<DirectAxis, Products>(layer_.weights, panel, to, layer_.demodulation, layer_.padded());
+    prepare_panel<DirectAxis, Products>(layer_.weights, panel, places_, to, layer_.demodulation, layer_.padded());
   }
 
   // Where weights are more than the picture: threads share out the outputs, and prepare each panel as they use it.
@@ -94,7 +103,7 @@ class DirectPieces {
     static thread_local Scratch scratch, between;
     const int64_t samples = layer_.x.samples, kept = 2 * rows;
     const Split split = take(samples * rows, scratch);
-    parallel(samples * rows + 1, [&](int64_t from, int64_t to) {
+    parallel(samples * rows + 2, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) read_row(split, i * pitch_, i / rows, i % rows - 1);
     });
     float* const out = taps_ ? between.take(samples * kept * row_) : nullptr;
@@ -118,6 +127,7 @@ class DirectPieces {
     static thread_local Scratch scratch;
     const Split split = take(last - first, scratch);
     for (int64_t y = first; y <= last; ++y) read_row(split, (y - first) * pitch_, n, y - 1);
+    put_zeros(split, (last - first + 1) * pitch_, 1);
     for (int64_t panel = 0; panel < layer_.panels; ++panel) {
       multiply(split, last - first, panel, weights + panel * panel_floats_,
                [&](int64_t y) { return ring + ((2 * first + y) % kept) * row_; });
@@ -126,23 +136,28 @@ class DirectPieces {
 
   // Room for rows and the one after them, and for what the last 32 pixels' taps read beyond; that decides nothing.
   Split take(int64_t rows, Scratch& scratch) const {
-    const int64_t pixels = (rows + 2) * pitch_ + 2 * kTileSums;
+    const int64_t pixels = (rows + 3) * pitch_ + 2 * kTileSums;
     return {pixels, reinterpret_cast<uint16_t*>(scratch.take(blocks_ * pieces * pixels * kDepth / 2))};
+  }
+
+  void put_pixel(const Split& split, int64_t pixel, int64_t block, const __m512i* values) const {
+    uint16_t* const at = split.data + (block * pieces * split.pixels + pixel) * kDepth;
+#pragma GCC unroll 3
+    for (int p = 0; p < pieces; ++p) _mm512_storeu_si512(at + p * split.pixels * kDepth, values[p]);
+  }
+
+  void put_zeros(const Split& split, int64_t pixel, int64_t count) const {
+    const __m512i zeros[pieces] = {};
+    for (int64_t block = 0; block < blocks_; ++block) {
+      for (int64_t i = 0; i < count; ++i) put_pixel(split, pixel + i, block, zeros);
+    }
   }
 
   // Splits row `y` of sample `n` into the pixels from `pixel` on; a row outside is one of zeros.
   void read_row(const Split& split, int64_t pixel, int64_t n, int64_t y) const {
     const Picture& x = layer_.x;
-    const auto put = [&](int64_t place, int64_t block, const __m512i* values) {
-      uint16_t* const at = split.data + (block * pieces * split.pixels + pixel + place) * kDepth;
-#pragma GCC unroll 3
-      for (int p = 0; p < pieces; ++p) _mm512_storeu_si512(at + p * split.pixels * kDepth, values[p]);
-    };
     const bool is_inside = n < x.samples && y >= 0 && y < x.height;
-    const __m512i zeros[pieces] = {};
-    for (int64_t block = 0; block < blocks_; ++block) {
-      for (int64_t place = 0; place < pitch_; place += is_inside ? pitch_ - 1 : 1) put(place, block, zeros);
-    }
+    put_zeros(split, pixel, is_inside ? 1 : pitch_);
     if (!is_inside) return;
     const float* from = x.data + (n * x.height + y) * x.width * x.channels;
     const float* styles = x.styles + n * x.channels;
@@ -154,7 +169,7 @@ class DirectPieces {
         const Floats second = c + kLane < x.channels ? load(from + c + kLane) * load(styles + c + kLane) : Floats{};
         __m512i values[pieces];
         bend::split<pieces>(first, second, values);
-        put(j + 1, block, values);
+        put_pixel(split, pixel + j + 1, block, values);
       }
     }
   }
@@ -168,7 +183,9 @@ class DirectPieces {
       const int64_t until = std::min(pixel + kTileSums, rows * pitch_);
       for (int64_t phase = 0; phase < (taps_ ? 4 : 1); ++phase) {
         const Kernel& kernel = kernels_[phase];
-        tile_products<pieces>(split.data + pixel * kDepth, step, blocks_, kernel.taps, kernel.count, weights, sums, kPanel);
+        const auto product = until - pixel > kTileSums / 2 ? tile_products<pieces, false> : tile_products<pieces, true>;
+        product(split.data + pixel * kDepth, step, blocks_, kernel.taps, kernel.count, weights + kernel.first, sums,
+                kPanel);
         const float* from = sums;
         for (int64_t p = pixel; p < until;) {
           const int64_t y = p / pitch_, x = p % pitch_, stop = std::min(until, (y + 1) * pitch_);
@@ -223,6 +240,7 @@ class DirectPieces {
   const float* taps_;
   int64_t outputs_, height_, width_, row_, pitch_, blocks_, panel_floats_, band_;
   Kernel kernels_[4] = {};
+  WeightPlace places_[kTaps];
 };
 
 }  // namespace bend

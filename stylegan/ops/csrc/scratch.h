@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace bend {
 
 class Scratch {
@@ -19,14 +23,20 @@ class Scratch {
     if (count > size_) {
       std::free(data_);
       size_ = 0;
-      data_ = static_cast<float*>(std::aligned_alloc(64, (count * sizeof(float) + 63) / 64 * 64));
+      const size_t bytes = count * sizeof(float), page = bytes < kHugePage ? 64 : kHugePage;
+      data_ = static_cast<float*>(std::aligned_alloc(page, (bytes + page - 1) / page * page));
       if (data_ == nullptr) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+      if (page == kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);  // many streams, each in pages of its own
+#endif
       size_ = count;
     }
     return data_;
   }
 
  private:
+  static constexpr size_t kHugePage = 2 << 20;
+
   float* data_ = nullptr;
   int64_t size_ = 0;
 };

@@ -3,8 +3,9 @@
 //
 // Weights are prepared anew at each call, which costs little more than reading prepared ones would and needs no memory
 // for them, and no notice of their changes. Where a layer has few tiles the threads share out the outputs, else the
-// tiles; either way each output is the same chain of operations, whatever the batch and the number of threads. A processor
-// with AMX takes `pieces_conv.h` instead, unless told not to.
+// tiles; either way each output is the same chain of operations, whatever the batch and the number of threads. A
+// processor with AMX multiplies in pieces (`products.h`) unless told not to, and takes `direct_pieces.h` for what
+// upsamples and for small pictures.
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -20,11 +21,14 @@ namespace {
 
 constexpr int64_t kFewTiles = 96;
 constexpr int64_t kDirectPixels = 64;           // of a picture, up to which the direct sum is faster
-constexpr int64_t kDirectPixelsInPieces = 1024;  // the same on a matrix unit
+constexpr int64_t kDirectPixelsInPieces = 256;  // the same on a matrix unit
 
 template <typename Axis, typename Products>
 void prepare(const Layer& layer, int64_t panel, float* to) {
-  prepare_panel<Axis, Products>(layer.weights, panel, to, layer.demodulation, layer.padded());
+  constexpr int kPoints = Axis::kWeights * Axis::kWeights;
+  WeightPlace places[kPoints];
+  for (int p = 0; p < kPoints; ++p) places[p] = Products::place(p, layer.weights.inputs);
+  prepare_panel<Axis, Products>(layer.weights, panel, places, to, layer.demodulation, layer.padded());
 }
 
 template <typename Axis, typename Products>
@@ -89,8 +93,8 @@ class SameSize {
   int64_t outputs_;
 };
 
-// The transposed convolution a row of tiles at a time, each followed by the FIR over the rows that it completes. Threads
-// take some rows of tiles each; the last rows before those are made anew.
+// The transposed convolution a row of tiles at a time, each followed by the FIR over the rows that it completes.
+// Threads take some rows of tiles each; the last rows before those are made anew.
 class Upsampling {
  public:
   Upsampling(const Layer& layer, const float* taps)

@@ -4,15 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "products.h"
 #include "scratch.h"
 #include "winograd_axes.h"
 
 namespace bend {
-
-typedef float Floats8 __attribute__((vector_size(32)));
 
 struct Weights {
   const float* data;    // [outputs, inputs, 3, 3]
@@ -55,33 +52,13 @@ inline void gather_taps(const Weights& w, int64_t first, int64_t input, float* t
   }
 }
 
-// The transformed kernel of 16 outputs and one input, as Axis::kWeights² vectors; in double where it is more than sums.
+// The transformed kernel of 16 outputs and one input, as Axis::kWeights² vectors.
 template <typename Axis>
 inline void transform_taps(const float* taps, Floats* points) {
-  constexpr int kPoints = Axis::kWeights * Axis::kWeights;
-  const auto along = [](auto... axis) { Axis::kernel(axis...); };
-  if constexpr (Axis::kIsSums) {
-    Floats kernel[kTaps];
+  Floats kernel[kTaps];
 #pragma GCC unroll 9
-    for (int k = 0; k < kTaps; ++k) kernel[k] = load(taps + k * kLane);
-    both_axes<3, Axis::kWeights>(kernel, points, along);
-    return;
-  }
-  for (int half = 0; half < 2; ++half) {
-    Doubles kernel[kTaps], transformed[kPoints];
-#pragma GCC unroll 9
-    for (int k = 0; k < kTaps; ++k) {
-      Floats8 single;
-      std::memcpy(&single, taps + k * kLane + 8 * half, sizeof(single));
-      kernel[k] = __builtin_convertvector(single, Doubles);
-    }
-    both_axes<3, Axis::kWeights>(kernel, transformed, along);
-#pragma GCC unroll 36
-    for (int p = 0; p < kPoints; ++p) {
-      const Floats8 single = __builtin_convertvector(transformed[p], Floats8);
-      std::memcpy(reinterpret_cast<float*>(points + p) + 8 * half, &single, sizeof(single));
-    }
-  }
+  for (int k = 0; k < kTaps; ++k) kernel[k] = load(taps + k * kLane);
+  both_axes<3, Axis::kWeights>(kernel, points, [](auto... axis) { Axis::kernel(axis...); });
 }
 
 // Adds the squares of 16 inputs' taps, [inputs][taps][outputs], `input` the first of them, to each sample's sums of 16
@@ -104,11 +81,11 @@ inline void store_demodulation(const Weights& w, const float* sums, float* demod
   }
 }
 
-// Transforms 16 output channels, from `first` on, into the outputs from `lane` on of a panel, and writes their
-// demodulation factors for each sample, `step` apart.
+// Transforms 16 output channels, from `first` on, into the outputs from `lane` on of a panel, each point into its
+// place, and writes their demodulation factors for each sample, `step` apart.
 template <typename Axis, typename Products>
-inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, float* panel, float* demodulation,
-                         int64_t step) {
+inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, const WeightPlace* places, float* panel,
+                         float* demodulation, int64_t step) {
   constexpr int kPoints = Axis::kWeights * Axis::kWeights;
   static thread_local Scratch scratch;
   constexpr int kVectors = Products::kVectors;
@@ -134,19 +111,20 @@ inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, float* p
       }
 #pragma GCC unroll 36
       for (int p = 0; p < kPoints; ++p) {
-        Products::put_weights(panel + p * Products::weight_floats(w.inputs), lane, i0 + i, points[p]);
+        Products::put_weights(panel, places[p], lane, i0 + i, points[p]);
       }
     }
   }
   store_demodulation(w, sums, demodulation, step);
 }
 
-// Prepares one panel's points; of the last panel half may be missing.
+// Prepares one panel's points in their places; of the last panel half may be missing.
 template <typename Axis, typename Products>
-inline void prepare_panel(const Weights& w, int64_t panel, float* to, float* demodulation, int64_t step) {
+inline void prepare_panel(const Weights& w, int64_t panel, const WeightPlace* places, float* to, float* demodulation,
+                          int64_t step) {
   for (int64_t lane = 0; lane < kPanel && panel * kPanel + lane < w.outputs; lane += kLane) {
     const int64_t first = panel * kPanel + lane;
-    prepare_lane<Axis, Products>(w, first, lane, to, demodulation + first, step);
+    prepare_lane<Axis, Products>(w, first, lane, places, to, demodulation + first, step);
   }
 }
 

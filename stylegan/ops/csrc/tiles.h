@@ -130,7 +130,7 @@ class Tiles {
 #pragma GCC unroll 36
         for (int i = 0; i < kPatch * kPatch; ++i) {
           patch[i] = load(from[i] + at) * style;
-          if (i % kPatch >= kPatch - Axis::kStep) fetch_line(from[i] + Axis::kStep * x_.channels + at);  // the next one's
+          if (i % kPatch >= kPatch - Axis::kStep) fetch_line(from[i] + Axis::kStep * x_.channels + at);  // of the next
         }
         both_axes<kPatch, Axis::kSlots>(patch, own, [](auto... axis) { Axis::input(axis...); });
 #pragma GCC unroll 36

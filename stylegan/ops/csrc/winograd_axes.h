@@ -15,17 +15,16 @@ namespace bend {
 // F(4, 3), padding 1: from `size` to `size`.
 struct SameAxis {
   static constexpr int kStep = 4, kPatch = 6, kSlots = 6, kProducts = 6, kWeights = 6, kOutputs = 4;
-  static constexpr bool kIsSums = false;  // of the transformed kernel: few terms as they are
   static constexpr int slot(int product) { return product; }
   static constexpr int weight(int product) { return product; }
   static int64_t num_tiles(int64_t size) { return (size + 3) / 4; }
 
-  static void kernel(const Doubles* w, int by, Doubles* u, int u_by) {
+  static void kernel(const Floats* w, int by, Floats* u, int u_by) {
     u[0] = w[0];
-    u[u_by] = (w[0] + w[by] + w[2 * by]) * (-1.0 / 3);
-    u[2 * u_by] = (w[0] - w[by] + w[2 * by]) * (1.0 / 3);
-    u[3 * u_by] = (w[0] + 2 * w[by] + 4 * w[2 * by]) * (1.0 / 15);
-    u[4 * u_by] = (4 * w[0] - 2 * w[by] + w[2 * by]) * (-4.0 / 15);
+    u[u_by] = (w[0] + w[by] + w[2 * by]) * (-1.0f / 3);
+    u[2 * u_by] = (w[0] - w[by] + w[2 * by]) * (1.0f / 3);
+    u[3 * u_by] = (w[0] + 2.0f * w[by] + 4.0f * w[2 * by]) * (1.0f / 15);
+    u[4 * u_by] = (4.0f * w[0] - 2.0f * w[by] + w[2 * by]) * (-4.0f / 15);
     u[5 * u_by] = w[2 * by];
   }
 
@@ -51,13 +50,11 @@ struct SameAxis {
 // The direct sum of three taps, padding 1: from `size` to `size`.
 struct DirectAxis {
   static constexpr int kStep = 1, kPatch = 3, kSlots = 3, kProducts = 3, kWeights = 3, kOutputs = 1;
-  static constexpr bool kIsSums = true;
   static constexpr int slot(int product) { return product; }
   static constexpr int weight(int product) { return product; }
   static int64_t num_tiles(int64_t size) { return size; }
 
-  template <typename V>
-  static void kernel(const V* w, int by, V* u, int u_by) {
+  static void kernel(const Floats* w, int by, Floats* u, int u_by) {
     for (int i = 0; i < 3; ++i) u[i * u_by] = w[i * by];
   }
   static void input(const Floats* d, int by, Floats* v, int v_by) {
@@ -70,13 +67,11 @@ struct DirectAxis {
 // odd output between them serve two products each.
 struct UpAxis {
   static constexpr int kStep = 2, kPatch = 3, kSlots = 4, kProducts = 5, kWeights = 4, kOutputs = 4;
-  static constexpr bool kIsSums = true;
   static constexpr int slot(int product) { return product == 3 ? 1 : product == 4 ? 3 : product; }
   static constexpr int weight(int product) { return product == 4 ? 3 : product; }
   static int64_t num_tiles(int64_t size) { return size / 2 + 1; }
 
-  template <typename V>
-  static void kernel(const V* w, int by, V* u, int u_by) {
+  static void kernel(const Floats* w, int by, Floats* u, int u_by) {
     u[0] = w[2 * by];
     u[u_by] = w[2 * by] + w[0];
     u[2 * u_by] = w[0];
