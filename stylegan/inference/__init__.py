@@ -7,8 +7,8 @@ forward hooks on every module see what they always see; and weights are read ane
 them is heard at once. Where it does not serve (gradients on, a compiler tracing, no native kernels, odd channels on a
 CPU) it says None and the plain layer computes.
 
-`layer`, `rgb` and `dense` decide and call, `kernels` are the native operations, `readiness` has them compiled at the first heavy
-use, `choice` picks the precision of a machine.
+`layer`, `rgb` and `dense` decide and call, `kernels` are the native operations, `readiness` has them compiled at the
+first heavy use, `choice` picks the precision of a machine.
 """
 
 from stylegan.inference.dense import dense_layer

@@ -1,7 +1,7 @@
 """The native operations of the fast path: schemas, shapes without data, and what they take.
 
-`csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels for CPUs, `finish_layer.cu` and
-`to_rgb.cu` those for CUDA. They have no derivatives: the fast path serves where gradients are off.
+`csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels for CPUs, `finish_layer.cu`
+and `to_rgb.cu` those for CUDA. They have no derivatives: the fast path serves where gradients are off.
 """
 
 from functools import cache

@@ -92,14 +92,18 @@ ATOL = {0: 5e-5, 2: 1e-3, 3: 2e-5}
 def test_the_layer_is_the_plain_one(shape: tuple[int, int, int, int, int], up: int, pieces: int) -> None:
     """With numbers split for AMX or not; without that unit all three are the same."""
     given = operands(*shape, up=up)
-    torch.testing.assert_close(fast(**given, pieces=pieces).double(), plain(**given), atol=ATOL[pieces], rtol=0)
+    torch.testing.assert_close(
+        fast(**given, pieces=pieces).double(), plain(**given), atol=ATOL[pieces], rtol=0
+    )
 
 
 @pytest.mark.parametrize("pieces", [0, 2, 3])
 @pytest.mark.parametrize("shape", [(2, 32, 64, 96, 130), (3, 48, 16, 131, 67)])
 def test_a_large_picture_is_upsampled_in_bands(shape: tuple[int, int, int, int, int], pieces: int) -> None:
     given = operands(*shape, up=2)
-    torch.testing.assert_close(fast(**given, pieces=pieces).double(), plain(**given), atol=ATOL[pieces], rtol=0)
+    torch.testing.assert_close(
+        fast(**given, pieces=pieces).double(), plain(**given), atol=ATOL[pieces], rtol=0
+    )
 
 
 @pytest.mark.parametrize("up", [1, 2])
