@@ -393,4 +393,7 @@ def test_nothing_spills_over_the_side(browser: Browser, address: str, width: int
     canvas = page.locator("canvas.picture").bounding_box()
     assert canvas is not None
     assert min(canvas["width"], canvas["height"]) >= 200
+    frame = page.locator(".picture-frame").bounding_box()
+    assert frame is not None
+    assert canvas["height"] <= frame["height"] + 1  # the picture is all in sight
     context.close()
