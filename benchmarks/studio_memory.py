@@ -102,6 +102,7 @@ def main() -> None:
     if unknown := set(names) - set(ACTIONS):
         options.error(f"--only {', '.join(unknown)}: no such action")
     readings: list[Reading] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # else the server would outlive its player
     with (
         tempfile.TemporaryDirectory(prefix="studio_memory-") as folder,
         studio(asked, Path(folder)) as (address, pid),

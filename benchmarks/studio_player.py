@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 __all__ = ["Player"]
 
 GESTURE_S = 1 / 60
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 MOST_STEPS = 200
 
 

@@ -146,6 +146,7 @@ async def history(page: Player) -> None:
         await asyncio.sleep(0.05)
     await page.change(modules=[], wander={"on": False, "path": "drift", "speed": 1, "reach": 0.5}, trunc="1")
     await page.change(dial={"base": None, "amount": "1"}, noise_mode="const")
+    await network(page)
 
 
 async def presets(page: Player) -> None:
@@ -219,11 +220,12 @@ async def clusters(page: Player) -> None:
 
 async def network(page: Player) -> None:
     """Another network on the stage, and back."""
-    first = page.patch["network"]
+    first = page.start["patch"]["network"]
     for name in ("twin.safetensors", first):
-        await page.ask("opened", "play", patch=page.patch | {"network": name, "modules": []}, gesture=0)
-        page.patch["network"] = name
-        await page.change(modules=[])
+        if page.patch["network"] != name:
+            page.patch |= {"network": name, "modules": []}
+            await page.ask("opened", "play", patch=page.patch, gesture=0)
+            await page.change()
 
 
 async def film(page: Player) -> None:
