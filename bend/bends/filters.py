@@ -60,14 +60,20 @@ def median(x: Tensor, radius: int) -> Tensor:
         return _median_of_nine(padded)
     side = 2 * radius + 1
     num_at_once = max(_MOST_VALUES // (side**2 * x[:, :1].numel()), 1)
-    return torch.cat([_median_of_views(some, side) for some in padded.split(num_at_once, dim=1)], dim=1)
+    found = torch.empty_like(
+        x
+    )  # made first, so that it does not lie between what is freed and what comes next
+    for first in range(0, x.shape[1], num_at_once):
+        some = slice(first, first + num_at_once)
+        found[:, some] = _median_of_views(padded[:, some], side)
+    return found
 
 
 def _median_of_views(x: Tensor, side: int) -> Tensor:
     """Over windows of `side` pixels."""
     height, width = x.shape[2] - side + 1, x.shape[3] - side + 1
     views = [x[:, :, dy : dy + height, dx : dx + width] for dy in range(side) for dx in range(side)]
-    return torch.stack(views).median(dim=0).values
+    return torch.stack(views, dim=-1).median(dim=-1).values
 
 
 def _median_of_nine(x: Tensor) -> Tensor:

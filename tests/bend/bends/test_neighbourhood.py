@@ -133,9 +133,9 @@ def test_a_large_median_is_taken_of_some_channels_at_a_time(monkeypatch: pytest.
     largest = 0
     stack = torch.stack
 
-    def measured(tensors: list[Tensor]) -> Tensor:
+    def measured(tensors: list[Tensor], dim: int) -> Tensor:
         nonlocal largest
-        found = stack(tensors)
+        found = stack(tensors, dim)
         largest = max(largest, found.numel())
         return found
 
