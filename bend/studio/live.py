@@ -44,7 +44,9 @@ async def live(socket: WebSocket) -> None:
         studio.hub.leave(seat)
         studio.instrument.watch(studio.hub.watched())
         sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        await asyncio.wait([sending])  # not gather, which would make our own cancellation anew without its reason
+        if not sending.cancelled():
+            sending.exception()  # it could not send any more: the page has gone
 
 
 async def _send(socket: WebSocket, seat: Seat) -> None:
