@@ -44,7 +44,8 @@ async def live(socket: WebSocket) -> None:
         studio.hub.leave(seat)
         studio.instrument.watch(studio.hub.watched())
         sending.cancel()
-        await asyncio.wait([sending])  # not gather, which would make our own cancellation anew without its reason
+        # Not gather, which may make a cancellation of this very task anew, without its reason.
+        await asyncio.wait([sending])
         if not sending.cancelled():
             sending.exception()  # it could not send any more: the page has gone
 
