@@ -10,20 +10,28 @@ __all__ = ["blur", "median", "sharpen", "sobel"]
 
 _SHARPEN_SIGMA = 1.0
 _TINY = 1e-12
+_MOST_VALUES = 1 << 22
+"""Neighbours that are sorted at once: those of a whole layer are gigabytes at the largest radius."""
+_BLOCK = 64
+"""Pixels of a side that are blurred at once: more multiply by zeros, fewer are many small products."""
 
 
 def blur(x: Tensor, sigma: float) -> Tensor:
-    """Blur `x [N, C, H, W]` by a Gaussian of `sigma` pixels, cut off at three sigma."""
-    reach = math.ceil(3 * sigma)
-    if reach == 0:
+    """Blur `x [N, C, H, W]` by a Gaussian of `sigma` pixels, cut off at three sigma.
+
+    It is a product with a banded matrix along each side. A convolution is as quick, but the library behind it compiles
+    and keeps one for each number of channels, size and width: a rack that changes all the time would fill memory.
+    """
+    if math.ceil(3 * sigma) == 0:
         return x
-    offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    weights = torch.exp(-offsets.square() / (2 * sigma**2))
-    taps = (weights / weights.sum()).to(x.dtype).to(x.device)
-    channels = x.shape[1]
-    x = F.pad(x, [reach] * 4, mode="replicate")
-    x = F.conv2d(x, taps.expand(channels, 1, 1, -1), groups=channels)
-    return F.conv2d(x, taps[:, None].expand(channels, 1, -1, 1), groups=channels)
+    work = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    if work.is_contiguous(memory_format=torch.channels_last):  # rows and columns as they lie in memory
+        rows = work.permute(0, 2, 3, 1)
+        along = _smoothed(rows, sigma).flatten(2)
+        work = _smoothed(along, sigma).unflatten(2, rows.shape[2:]).permute(0, 3, 1, 2)
+    else:
+        work = _smoothed(_smoothed(work.transpose(2, 3), sigma).transpose(2, 3), sigma)
+    return work.to(x.dtype)
 
 
 def sharpen(x: Tensor, amount: float) -> Tensor:
@@ -50,10 +58,22 @@ def median(x: Tensor, radius: int) -> Tensor:
     padded = F.pad(x, [radius] * 4, mode="replicate")
     if radius == 1:
         return _median_of_nine(padded)
-    height, width = x.shape[2:]
-    side = range(2 * radius + 1)
-    views = [padded[:, :, dy : dy + height, dx : dx + width] for dy in side for dx in side]
-    return torch.stack(views).median(dim=0).values
+    side = 2 * radius + 1
+    num_at_once = max(_MOST_VALUES // (side**2 * x[:, :1].numel()), 1)
+    found = torch.empty_like(
+        x
+    )  # made first, so that it does not lie between what is freed and what comes next
+    for first in range(0, x.shape[1], num_at_once):
+        some = slice(first, first + num_at_once)
+        found[:, some] = _median_of_views(padded[:, some], side)
+    return found
+
+
+def _median_of_views(x: Tensor, side: int) -> Tensor:
+    """Over windows of `side` pixels."""
+    height, width = x.shape[2] - side + 1, x.shape[3] - side + 1
+    views = [x[:, :, dy : dy + height, dx : dx + width] for dy in range(side) for dx in range(side)]
+    return torch.stack(views, dim=-1).median(dim=-1).values
 
 
 def _median_of_nine(x: Tensor) -> Tensor:
@@ -90,3 +110,25 @@ def _smooth(x: Tensor, dim: int) -> Tensor:
     """Weights 1, 2, 1 along `dim`, which loses its first and last place."""
     length = x.shape[dim] - 2
     return (x.narrow(dim, 0, length) + x.narrow(dim, 2, length)).add_(x.narrow(dim, 1, length), alpha=2)
+
+
+def _smoothed(x: Tensor, sigma: float) -> Tensor:
+    """`x [..., H, W]` blurred along H, a block at a time."""
+    side, reach = x.shape[-2], math.ceil(3 * sigma)
+    parts = []
+    for first in range(0, side, _BLOCK):
+        num = min(_BLOCK, side - first)
+        low, high = max(first - reach, 0), min(first + num + reach, side)
+        band = _band(first - low, num, high - low, sigma)
+        parts.append(band.to(x) @ x.narrow(-2, low, high - low))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)
+
+
+def _band(first: int, num: int, length: int, sigma: float) -> Tensor:
+    """Shares `[num, length]` of `length` pixels in those from number `first` on; the ends stand for what is beyond."""
+    reach = math.ceil(3 * sigma)
+    offsets = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-offsets.double().square() / (2 * sigma**2))
+    places = (torch.arange(first, first + num)[:, None] + offsets).clamp(0, length - 1)
+    shares = (weights / weights.sum()).expand(num, -1)
+    return torch.zeros(num, length, dtype=torch.float64).scatter_add(1, places, shares)

@@ -71,16 +71,18 @@ def spread_of_w(G: Generator, class_index: int | None = None) -> Spread:
 
 
 def _measure(G: Generator, class_index: int | None) -> Spread:
-    z = np.random.RandomState(_SEED).randn(NUM_SAMPLES, G.z_dim)
-    w = torch.cat(
-        [
-            latents.w_from_z(G, z[start : start + _BATCH], class_index).cpu().double()
-            for start in range(0, NUM_SAMPLES, _BATCH)
-        ]
-    )
-    mean = w.mean(dim=0)
-    centred = w - mean
-    variance, vectors = torch.linalg.eigh(centred.T @ centred / len(w))
+    random = np.random.RandomState(_SEED)
+    middle = latents.w_avg(G).cpu().double()  # taken off, so that no digits are lost between the sums
+    total = torch.zeros_like(middle)
+    squares = torch.zeros(len(middle), len(middle), dtype=torch.float64)
+    for start in range(0, NUM_SAMPLES, _BATCH):
+        z = random.randn(min(_BATCH, NUM_SAMPLES - start), G.z_dim)
+        w = latents.w_from_z(G, z, class_index).cpu().double() - middle
+        total += w.sum(dim=0)
+        squares.addmm_(w.T, w)
+    mean = total / NUM_SAMPLES
+    variance, vectors = torch.linalg.eigh(squares / NUM_SAMPLES - mean.outer(mean))
+    mean += middle
     return Spread(
         mean=mean,
         components=signed(vectors.T.flip(0)).contiguous(),

@@ -28,6 +28,7 @@ from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from bend.studio.take import LONGEST, Take
+from bend.studio.tidy import Tidy
 from bend.studio.wander import wandered
 from stylegan.errors import StyleganError
 
@@ -63,13 +64,11 @@ class Instrument:
         self._flow = Flow()
         self._watched: tuple[str, ...] = ()
         self._asked: deque[tuple[Callable[[Stage], Any], Future[Any]]] = deque()
-        self._chores = Chores()
+        self._chores, self._tidy = Chores(), Tidy()
         self._pace = Pace(self._stage.previews())
-        self._last_maps = 0.0
-        self._trouble = ""
+        self._last_maps, self._trouble = 0.0, ""
         self._began = self._last_tick = time.monotonic()
-        self._index = 0
-        self._phase = 0.0
+        self._index, self._phase = 0, 0.0
         self._take: Take | None = None
         self._place = self._patch.place
         self._thread = threading.Thread(target=self._run, name="studio-instrument", daemon=True)
@@ -218,6 +217,7 @@ class Instrument:
             if self._wants_frame():
                 self._draw()
             self._step()
+            self._tidy.after_work(time.monotonic())
 
     def _has_work(self) -> bool:
         return bool(self._asked) or self._may_step() or self._wants_frame()

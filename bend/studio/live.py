@@ -5,6 +5,7 @@ instrument is done at once; whatever asks it or writes files is done on a thread
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from typing import Any
@@ -24,6 +25,8 @@ _MOST_AT_ONCE = 64
 """Answers that a page may wait for."""
 _QUICK = ("play", "shown", "watch", "stop-roll")
 """What is done at once, on the event loop, since it only leaves a note for the instrument."""
+_IN_TURN = ("record", "end-record")
+"""What is done on threads, but in the order in which it came."""
 _log = logging.getLogger(__name__)
 
 
@@ -41,7 +44,10 @@ async def live(socket: WebSocket) -> None:
         studio.hub.leave(seat)
         studio.instrument.watch(studio.hub.watched())
         sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        # Not gather, which may make a cancellation of this very task anew, without its reason.
+        await asyncio.wait([sending])
+        if not sending.cancelled():
+            sending.exception()  # it could not send any more: the page has gone
 
 
 async def _send(socket: WebSocket, seat: Seat) -> None:
@@ -55,6 +61,7 @@ async def _send(socket: WebSocket, seat: Seat) -> None:
 
 async def _receive(socket: WebSocket, studio: Studio, seat: Seat) -> None:
     slow: set[asyncio.Task[None]] = set()
+    turn = asyncio.Lock()
     try:
         while True:
             received = await socket.receive()
@@ -65,17 +72,25 @@ async def _receive(socket: WebSocket, studio: Studio, seat: Seat) -> None:
             except SettingsError as error:
                 seat.put({"kind": "trouble", "text": str(error)})
                 continue
-            if isinstance(message, dict) and message.get("do") in _QUICK:
+            word = message.get("do") if isinstance(message, dict) else None
+            if word in _QUICK:
                 _answer(studio, seat, message)
             elif len(slow) >= _MOST_AT_ONCE:
                 seat.put({"kind": "trouble", "text": "the page asked for too much at once; wait a little"})
             else:
-                task = asyncio.create_task(run_in_threadpool(_answer, studio, seat, message))
+                work = _at_leisure(studio, seat, message, turn if word in _IN_TURN else None)
+                task = asyncio.create_task(work)
                 slow.add(task)
                 task.add_done_callback(slow.discard)
     finally:
         if slow:
             await asyncio.wait(slow, timeout=1)
+
+
+async def _at_leisure(studio: Studio, seat: Seat, message: Any, turn: asyncio.Lock | None) -> None:
+    """Answer on a thread; of what has a turn to wait for, one after the other."""
+    async with turn or contextlib.nullcontext():
+        await run_in_threadpool(_answer, studio, seat, message)
 
 
 def _read(text: str | None) -> Any:

@@ -25,7 +25,7 @@ from bend.dial.amount import parse_amount
 from bend.dial.mixing import State, layers_of, put_back, refuse_strangers, state_of
 from bend.dial.play import Dial
 from bend.dial.training_time import TrainingTime
-from bend.directions import spread_of_w
+from bend.directions import Spread, spread_of_w
 from bend.errors import SettingsError
 from bend.picture import Pixels
 from bend.play import Moment
@@ -83,6 +83,7 @@ class Stage:
         self._bends: tuple[tuple[str, ...], BendPlay] | None = None
         self._points: dict[tuple[object, ...], Tensor] = {}
         self._clusters: ChannelClusters | None = None
+        self._spreads: dict[int | None, Spread] = {}
         self._judge: Discriminator | None = None
         self._has_looked = False
 
@@ -174,12 +175,8 @@ class Stage:
     def clusters(self) -> ChannelClusters:
         """The clusters of the network as it was opened, wherever the dial stands."""
         if self._clusters is None:
-            now = None if self._own is None else state_of(self.G)
-            if self._own is not None:
-                put_back(self.G, self._own)
-            self._clusters = find_clusters(self.G)
-            if now is not None:
-                put_back(self.G, now)
+            with self._as_opened():
+                self._clusters = find_clusters(self.G)
         return self._clusters
 
     def previews(self) -> list[int]:
@@ -226,11 +223,31 @@ class Stage:
         a, b, c = latents.w_from_z(self.G, z, class_index)
         if place.mode == "seeds":
             return torch.stack([a, b - a, c - a])
-        spread = spread_of_w(self.G, class_index)
+        spread = self._spread(class_index)
         if max(place.axes) >= len(spread.components):
             raise SettingsError(f"axis {max(place.axes)}: this network has {len(spread.components)}")
         axes = [(spread.components[i] * spread.std[i]).to(a) for i in place.axes]
         return torch.stack([a, *axes])
+
+    def _spread(self, class_index: int | None) -> Spread:
+        """Of w, in the network as it was opened: it takes long, and a dial has no end of places."""
+        if class_index not in self._spreads:
+            with self._as_opened():
+                self._spreads[class_index] = spread_of_w(self.G, class_index)
+        return self._spreads[class_index]
+
+    @contextlib.contextmanager
+    def _as_opened(self) -> Iterator[None]:
+        """Have the weights be the network's own for a while, wherever the dial stands."""
+        if self._own is None:
+            yield
+            return
+        now = state_of(self.G)
+        put_back(self.G, self._own)
+        try:
+            yield
+        finally:
+            put_back(self.G, now)
 
     def _play(self, patch: Patch) -> BendPlay:
         """The rack put in place; kept as long as it stays the same, since bends may remember."""

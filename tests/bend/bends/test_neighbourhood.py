@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from bend.bends.filters import blur, median, sharpen, sobel
 from bend.bends.morphology import dilate, ellipse_widths, erode
@@ -103,3 +104,43 @@ def test_median(radius: int) -> None:
         for i in range(x.shape[3]):
             expected = np.median(padded[:, :, j : j + side, i : i + side], axis=(2, 3))
             np.testing.assert_array_equal(median(x, radius)[:, :, j, i], expected)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("sigma", [0.4, 3.0, 30.0])
+def test_blur_of_several_blocks(sigma: float, memory_format: torch.memory_format) -> None:
+    x = torch.randn(2, 3, 70, 150, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    reach = math.ceil(3 * sigma)
+    offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    taps = torch.exp(-offsets.square() / (2 * sigma**2))
+    taps /= taps.sum()
+    padded = F.pad(x, [reach] * 4, mode="replicate")
+    expected = F.conv2d(padded, taps.expand(3, 1, 1, -1), groups=3)
+    expected = F.conv2d(expected, taps[:, None].expand(3, 1, -1, 1), groups=3)
+    found = blur(x.contiguous(memory_format=memory_format), sigma)
+    torch.testing.assert_close(found, expected)
+    assert found.is_contiguous(memory_format=memory_format)
+
+
+def test_blur_compiles_nothing_that_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
+    x = torch.randn(1, 24, 33, 31)
+    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON_CREATION):
+        blur(x, 1.5)
+    assert "create" not in capfd.readouterr().out
+
+
+def test_a_large_median_is_taken_of_some_channels_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = 0
+    stack = torch.stack
+
+    def measured(tensors: list[Tensor], dim: int) -> Tensor:
+        nonlocal largest
+        found = stack(tensors, dim)
+        largest = max(largest, found.numel())
+        return found
+
+    x = torch.randn(1, 64, 32, 32)
+    whole = stack([median(x[:, i : i + 1], 8) for i in range(64)], dim=1)[:, :, 0]
+    monkeypatch.setattr(torch, "stack", measured)
+    assert torch.equal(median(x, 8), whole)
+    assert largest <= 1 << 22

@@ -4,6 +4,7 @@ import io
 import time
 import tomllib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from bend.cli import bend
+from bend.studio.actions import ACTIONS, Answer, Studio
+from bend.studio.hub import Seat
 from tests.bend.studio.conftest import Player
 
 SWIRL = {"key": "s", "name": "swirl", "values": ["120"], "tap": "b16.conv0"}
@@ -165,6 +168,28 @@ def test_presets_are_kept_and_forgotten(client: TestClient, player: Player, patc
     assert state["presets"][0]["patch"]["modules"][0]["name"] == "swirl"
     player.say(do="drop-preset", name="whirl")
     assert player.kind("state")[0]["presets"] == []
+
+
+def test_a_recording_begins_before_it_ends_however_soon(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def slowly(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+        time.sleep(0.2)
+        order.append("record")
+        return None
+
+    def at_once(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
+        order.append("end-record")
+        return {"kind": "kept"}
+
+    monkeypatch.setitem(ACTIONS, "record", slowly)
+    monkeypatch.setitem(ACTIONS, "end-record", at_once)
+    player.say(do="record")
+    player.say(do="end-record")
+    player.kind("kept")
+    assert order == ["record", "end-record"]
 
 
 @pytest.mark.slow

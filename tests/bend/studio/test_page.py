@@ -305,6 +305,26 @@ def test_a_performance_is_recorded_kept_and_rendered(page: Page) -> None:
     assert Path(download.value.path()).read_bytes()[:4] == b"\x89PNG"
 
 
+def test_the_record_key_struck_again_at_once_stops_what_it_began(page: Page) -> None:
+    record = page.locator(".record")
+    struck = """() => {
+        const strike = (repeat) => window.document.body.dispatchEvent(
+            new KeyboardEvent("keydown", { key: "r", repeat, bubbles: true }));
+        strike(false);
+        const begun = document.querySelector(".record").getAttribute("aria-pressed");
+        strike(true);
+        strike(false);
+        return [begun, document.querySelector(".record").getAttribute("aria-pressed")];
+    }"""
+    assert page.evaluate(struck) == ["true", "false"]
+    point = page.get_by_role("slider", name="Point on the map")
+    for _ in range(4):  # frames that say whether it records
+        before = _looks(page)
+        point.press("Shift+ArrowRight")
+        _changes(page, before)
+        expect(record).to_have_attribute("aria-pressed", "false")
+
+
 def test_presets_are_kept_and_morphed(page: Page) -> None:
     for name, trunc in (("one", "0.2"), ("two", "1")):
         page.evaluate("trunc => bendStudio.store.take({...bendStudio.store.patch, trunc})", trunc)
@@ -373,4 +393,7 @@ def test_nothing_spills_over_the_side(browser: Browser, address: str, width: int
     canvas = page.locator("canvas.picture").bounding_box()
     assert canvas is not None
     assert min(canvas["width"], canvas["height"]) >= 200
+    frame = page.locator(".picture-frame").bounding_box()
+    assert frame is not None
+    assert canvas["height"] <= frame["height"] + 1  # the picture is all in sight
     context.close()

@@ -1,12 +1,14 @@
 """The network on the stage draws what a render draws, however it came there."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
 from bend import render
+from bend.directions import spread_of_w
 from bend.errors import SettingsError
 from bend.play import Moment
 from bend.recipe import Stage as Step
@@ -116,6 +118,19 @@ def test_principal_axes_and_morphs_lead_away(stage: Stage) -> None:
     assert torch.allclose(stage.w(between.place) - stage.w(home.place), away / 2, atol=1e-5)
     with pytest.raises(SettingsError, match="axis 4000"):
         stage.w(read_patch({"place": {**here, "axes": [0, 4000]}}).place)
+
+
+def test_principal_axes_are_measured_once_wherever_the_dial_stands(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = Mock(wraps=spread_of_w)
+    monkeypatch.setattr("bend.studio.stage.spread_of_w", measured)
+    for amount in ("0.2", "0.4", "0.6"):
+        dial = {"base": stage.standing.name, "amount": amount}
+        patch = read_patch({"network": stage.standing.name, "place": {"mode": "pca"}, "dial": dial})
+        stage.prepare(patch)
+        stage.w(patch.place)
+    assert measured.call_count == 1
 
 
 def test_clusters_are_those_of_the_network_wherever_the_dial_stands(stage: Stage) -> None:

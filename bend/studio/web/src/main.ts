@@ -19,6 +19,8 @@ import type { Graph, Patch, Shelf, Start } from "./types";
 type Say = (message: { do: string } & Record<string, unknown>) => void;
 
 const REFRESH_MS = 2500;
+/** After a press, frames that were drawn before it are still on their way. */
+const PRESS_HOLDS_MS = 1000;
 const VIEWS = ["play", "bends", "keep", "train"] as const;
 
 async function begin(): Promise<void> {
@@ -50,7 +52,7 @@ function build(page: HTMLElement, start: Start): void {
   const train = new Train(store, say);
   const trouble = notices();
   const meter = h("span", { class: "meter", title: "frames a second; gesture to picture" }, "");
-  const record = recordButton(say);
+  const record = recordButton(say, () => connection?.lag ?? 0);
 
   store.send = (patch) => connection?.play(patch);
   const header = topBar(store, record.root, meter, picture);
@@ -198,19 +200,30 @@ function themeButton(): HTMLElement {
   });
 }
 
-function recordButton(say: Say): { root: HTMLElement; press: () => void; update: (isOn: boolean, seconds: number) => void; kept: (words: Words) => void } {
+/** Shows what was pressed at once, and goes by it; frames that were drawn before say nothing about it. */
+function recordButton(say: Say, lag: () => number): { root: HTMLElement; press: () => void; update: (isOn: boolean, seconds: number) => void; kept: (words: Words) => void } {
   let isOn = false;
+  let heldUntil = 0;
   const time = h("span", { class: "record-time", "aria-live": "off" }, "");
-  const press = (): void => say({ do: isOn ? "end-record" : "record" });
-  const root = h("button", { type: "button", class: "record", "aria-pressed": "false", "aria-label": "Record what is played", title: "Record what is played (R)", onclick: press }, h("span", { class: "record-dot" }), time);
-  const update = (next: boolean, seconds: number): void => {
+  const show = (next: boolean, text: string): void => {
     isOn = next;
     root.setAttribute("aria-pressed", String(isOn));
-    time.textContent = isOn ? `${seconds.toFixed(1)} s` : "";
+    time.textContent = text;
+  };
+  const press = (): void => {
+    say({ do: isOn ? "end-record" : "record" });
+    heldUntil = performance.now() + PRESS_HOLDS_MS + 2 * lag();
+    show(!isOn, "");
+  };
+  const root = h("button", { type: "button", class: "record", "aria-pressed": "false", "aria-label": "Record what is played", title: "Record what is played (R)", onclick: press }, h("span", { class: "record-dot" }), time);
+  const update = (next: boolean, seconds: number): void => {
+    if (next !== isOn && performance.now() < heldUntil) return;
+    if (next) show(true, `${seconds.toFixed(1)} s`);
+    else if (isOn) show(false, "");
   };
   const kept = (words: Words): void => {
-    update(false, 0);
-    time.textContent = `${String(words["name"])}`;
+    if (isOn) return; // another one is being recorded already
+    time.textContent = String(words["name"]);
     window.setTimeout(() => !isOn && (time.textContent = ""), 4000);
   };
   return { root, press, update, kept };
@@ -240,7 +253,7 @@ function keys(store: Store, record: () => void): void {
       event.preventDefault();
       if (event.shiftKey) store.redo();
       else store.undo();
-    } else if (event.key.toLowerCase() === "r" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    } else if (event.key.toLowerCase() === "r" && !event.repeat && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
       record();
     }
   });
