@@ -60,9 +60,8 @@ def median(x: Tensor, radius: int) -> Tensor:
         return _median_of_nine(padded)
     side = 2 * radius + 1
     num_at_once = max(_MOST_VALUES // (side**2 * x[:, :1].numel()), 1)
-    found = torch.empty_like(
-        x
-    )  # made first, so that it does not lie between what is freed and what comes next
+    # Made first, so that it does not lie between what is freed and what comes next.
+    found = torch.empty_like(x)
     for first in range(0, x.shape[1], num_at_once):
         some = slice(first, first + num_at_once)
         found[:, some] = _median_of_views(padded[:, some], side)
