@@ -4,7 +4,8 @@ Fast algorithms after Winograd, for convolutions by Lavin and Gray (arXiv 1509.0
 products of a transformed input tile with transformed weights, summed over channels by one grouped 1×1 convolution of
 oneDNN's. The points 0, ±√½, ±√2 and ∞ keep the rounding error at twice that of the plain sum (Barabasz et al., arXiv
 1803.10986). Gradients of weights are the transpose of the same. `csrc/winograd.cpp` transforms the tiles; without it,
-and wherever it does not pay, `stylegan.ops.convolution` takes the plain convolution.
+and wherever it does not pay, `stylegan.ops.convolution` takes the plain convolution. On a processor with AMX the whole
+convolution is one native call, the drawing path's (`csrc/styled_conv.cpp`), whose products are that unit's.
 """
 
 import functools
@@ -30,8 +31,12 @@ torch.library.define(
     "bend::winograd_split", "(Tensor x, Tensor(a!) points, bool is_gradient, bool by_point) -> ()"
 )
 torch.library.define("bend::winograd_join", "(Tensor points, Tensor(a!) y) -> ()")
+torch.library.define("bend::convolve3x3", "(Tensor x, Tensor weight) -> Tensor")
 torch.library.register_fake("bend::winograd_split")(lambda x, points, is_gradient, by_point: None)
 torch.library.register_fake("bend::winograd_join")(lambda points, y: None)
+torch.library.register_fake("bend::convolve3x3")(
+    lambda x, weight: x.new_empty([x.shape[0], *x.shape[2:], weight.shape[0]])
+)
 
 
 def pays(x: Tensor, w: Tensor) -> bool:
@@ -65,6 +70,10 @@ def convolve(x: Tensor, w: Tensor, is_transposed: bool = False) -> Tensor:
     """
     if is_transposed:
         w = w.transpose(0, 1)
+    if _has_matrix_unit():
+        kernel = w.flip(2, 3) if is_transposed else w
+        made: Tensor = torch.ops.bend.convolve3x3.default(x, kernel.contiguous())
+        return made.permute(0, 3, 1, 2)  # a kernel of the stable ABI cannot make a tensor with channels last
     num_out, num_in = w.shape[:2]
     n, _, height, width = x.shape
     points = _kernel_points(is_transposed) @ w.reshape(num_out * num_in, 9).T
@@ -112,6 +121,13 @@ def _is_able(x: Tensor, *channels: int) -> bool:
         and native.available("cpu")
         and not native.is_traced()
     )
+
+
+@functools.cache
+def _has_matrix_unit() -> bool:
+    """Whether products of float32 split into bfloat16 pieces (`csrc/amx.h`) are faster than oneDNN's."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16"))
 
 
 def _num_tiles(x: Tensor) -> int:

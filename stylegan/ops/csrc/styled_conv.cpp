@@ -7,7 +7,7 @@
 // processor with AMX multiplies in pieces (`products.h`) unless told not to, and takes `direct_pieces.h` for what
 // upsamples and for small pictures.
 #include <algorithm>
-#include <cstring>
+#include <limits>
 #include <optional>
 
 #include "direct_pieces.h"
@@ -182,17 +182,23 @@ class Upsampling {
   int64_t outputs_, height_, width_, row_, tile_rows_;
 };
 
-void check(const Tensor& x, const Tensor& weight, const Tensor& styles, const Tensor& bias) {
+void check(const Tensor& x, const Tensor& weight) {
   STD_TORCH_CHECK(is_channels_last(x), "x must be dense with channels last");
   STD_TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3, "the kernel must be 3x3");
   STD_TORCH_CHECK(weight.size(1) == x.size(1) && x.size(1) % kLane == 0 && weight.size(0) % kLane == 0,
                   "channels must be multiples of 16");
+  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Float && weight.scalar_type() == ScalarType::Float,
+                  "x and weight must be float32");
+  STD_TORCH_CHECK(weight.is_contiguous(), "the weight must be contiguous");
+}
+
+void check_style(const Tensor& x, const Tensor& weight, const Tensor& styles, const Tensor& bias) {
   STD_TORCH_CHECK(styles.dim() == 2 && styles.size(0) == x.size(0) && styles.size(1) == x.size(1),
                   "styles must be [N, I]");
   STD_TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "the bias must be [O]");
-  for (const Tensor* t : {&x, &weight, &styles, &bias}) {
-    STD_TORCH_CHECK(t->scalar_type() == ScalarType::Float, "styled_conv takes float32");
-    STD_TORCH_CHECK(t == &x || t->is_contiguous(), "weight, styles and bias must be contiguous");
+  for (const Tensor* t : {&styles, &bias}) {
+    STD_TORCH_CHECK(t->scalar_type() == ScalarType::Float && t->is_contiguous(),
+                    "styles and bias must be float32 and contiguous");
   }
 }
 
@@ -221,46 +227,68 @@ void run_pieces(Layer& layer, const float* taps) {
 }
 #endif
 
-Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
-                   const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp,
-                   int64_t pieces) {
-  check(x, weight, styles, bias);
-  STD_TORCH_CHECK(pieces == 0 || pieces == 2 || pieces == 3, "pieces are 2 or 3, or 0 for none");
-  const int64_t factor = taps ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
-  check_taps(taps);
-  // [N, H, W, O] in memory, which is channels last once permuted.
-  Tensor out = torch::stable::new_empty(x, {x.size(0), height, width, weight.size(0)});
-  const float* styles_data = styles.const_data_ptr<float>();
-  Layer layer{
-      {x.const_data_ptr<float>(), styles_data, x.size(0), x.size(2), x.size(3), x.size(1)},
-      {weight.const_data_ptr<float>(), styles_data, weight.size(0), weight.size(1), x.size(0)},
-      epilogue_of(noise, bias, height, width, slope, gain, clamp),
-      num_panels(weight.size(0)),
-      nullptr,
-      nullptr,
-      out.mutable_data_ptr<float>()};
-  static thread_local Scratch demodulation;
-  layer.demodulation = demodulation.take(x.size(0) * layer.padded());
-  const float* along = taps ? taps->const_data_ptr<float>() : nullptr;
+void run(Layer& layer, const float* taps, int64_t pieces) {
+  static thread_local Scratch demodulation, prepared;
+  layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
 #if defined(BEND_AMX)
-  if (pieces && has_amx()) {
-    pieces == 2 ? run_pieces<2>(layer, along) : run_pieces<3>(layer, along);
-    return out;
-  }
+  if (pieces && has_amx()) return pieces == 2 ? run_pieces<2>(layer, taps) : run_pieces<3>(layer, taps);
 #endif
-  if (along) {
-    static thread_local Scratch prepared;
+  if (taps) {
     layer.prepared = take_weights<UpAxis, VectorProducts>(layer, prepared);
-    Upsampling(layer, along).run();
+    Upsampling(layer, taps).run();
   } else if (layer.x.height * layer.x.width <= kDirectPixels) {  // not the batch's: a picture knows no neighbours
     run_same<DirectAxis, VectorProducts>(layer);
   } else {
     run_same<SameAxis, VectorProducts>(layer);
   }
+}
+
+Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const Epilogue& e, const Tensor& out) {
+  return {{x.const_data_ptr<float>(), styles, x.size(0), x.size(2), x.size(3), x.size(1)},
+          {weight.const_data_ptr<float>(), styles, weight.size(0), weight.size(1), x.size(0)},
+          e,
+          num_panels(weight.size(0)),
+          nullptr,
+          nullptr,
+          out.mutable_data_ptr<float>()};
+}
+
+Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
+                   const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp,
+                   int64_t pieces) {
+  check(x, weight);
+  check_style(x, weight, styles, bias);
+  STD_TORCH_CHECK(pieces == 0 || pieces == 2 || pieces == 3, "pieces are 2 or 3, or 0 for none");
+  const int64_t factor = taps ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
+  check_taps(taps);
+  // [N, H, W, O] in memory, which is channels last once permuted.
+  Tensor out = torch::stable::new_empty(x, {x.size(0), height, width, weight.size(0)});
+  const Epilogue e = epilogue_of(noise, bias, height, width, slope, gain, clamp);
+  Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, out);
+  run(layer, taps ? taps->const_data_ptr<float>() : nullptr, pieces);
+  return out;
+}
+
+// The same layer without style, demodulation and epilogue: a convolution of training.
+Tensor convolve3x3(const Tensor& x, const Tensor& weight) {
+  check(x, weight);
+  static thread_local Scratch constants;
+  const int64_t samples = x.size(0), inputs = x.size(1), outputs = weight.size(0);
+  float *const ones = constants.take(samples * inputs + outputs), *const zeros = ones + samples * inputs;
+  std::fill(ones, zeros, 1.0f);
+  std::fill(zeros, zeros + outputs, 0.0f);
+  Tensor out = torch::stable::new_empty(x, {samples, x.size(2), x.size(3), outputs});
+  const Epilogue e{zeros, nullptr, 0, outputs, 1.0f, 1.0f, std::numeric_limits<float>::infinity()};
+  Layer layer = layer_of(x, weight, ones, e, out);
+  layer.weights.are_demodulated = false;
+  run(layer, nullptr, 3);
   return out;
 }
 
 }  // namespace
 }  // namespace bend
 
-STABLE_TORCH_LIBRARY_IMPL(bend, CPU, m) { m.impl("styled_conv", TORCH_BOX(&bend::styled_conv)); }
+STABLE_TORCH_LIBRARY_IMPL(bend, CPU, m) {
+  m.impl("styled_conv", TORCH_BOX(&bend::styled_conv));
+  m.impl("convolve3x3", TORCH_BOX(&bend::convolve3x3));
+}

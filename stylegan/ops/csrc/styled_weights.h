@@ -15,6 +15,7 @@ struct Weights {
   const float* data;    // [outputs, inputs, 3, 3]
   const float* styles;  // [samples, inputs]
   int64_t outputs, inputs, samples;
+  bool are_demodulated = true;
 };
 
 // Floats of a panel of the transformed kernel: its points one after the other.
@@ -77,7 +78,9 @@ inline void add_squares(const Weights& w, int64_t input, const float* taps, floa
 
 inline void store_demodulation(const Weights& w, const float* sums, float* demodulation, int64_t step) {
   for (int64_t n = 0; n < w.samples; ++n) {
-    for (int64_t o = 0; o < kLane; ++o) demodulation[n * step + o] = 1.0f / std::sqrt(sums[n * kLane + o] + 1e-8f);
+    for (int64_t o = 0; o < kLane; ++o) {
+      demodulation[n * step + o] = w.are_demodulated ? 1.0f / std::sqrt(sums[n * kLane + o] + 1e-8f) : 1.0f;
+    }
   }
 }
 
@@ -97,7 +100,7 @@ inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, const We
     const int64_t count = std::min<int64_t>(kVectors, (w.inputs - i0) / kLane);
     for (int64_t v = 0; v < count; ++v) {
       gather_taps(w, first, i0 + v * kLane, taps + v * kBlock);
-      add_squares(w, i0 + v * kLane, taps + v * kBlock, sums);
+      if (w.are_demodulated) add_squares(w, i0 + v * kLane, taps + v * kBlock, sums);
     }
     if (count < kVectors) std::fill(taps + count * kBlock, taps + kVectors * kBlock, 0.0f);
     for (int64_t i = 0; i < kLane; ++i) {

@@ -15,11 +15,18 @@ def small_is_enough(monkeypatch: pytest.MonkeyPatch, native_ops: None) -> None:
     monkeypatch.setattr(winograd, "_LEAST_PRODUCTS", 1)
 
 
+@pytest.fixture(params=[False, True], ids=["by points", "one call"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a matrix unit and with one; the one call does without it too."""
+    monkeypatch.setattr(winograd, "_has_matrix_unit", lambda: request.param)
+
+
 def draw(*shape: int) -> Tensor:
     generator = torch.Generator().manual_seed(sum(shape))
     return torch.randn(shape, generator=generator).contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("chunk_bytes", [1, 1 << 30])
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (8, 12), (16, 4)])
 def test_it_is_the_plain_convolution(
@@ -36,6 +43,7 @@ def test_it_is_the_plain_convolution(
     torch.testing.assert_close(winograd.weight_gradient(x, g), leaf.grad, rtol=0, atol=1e-3)
 
 
+@pytest.mark.usefixtures("way")
 def test_first_and_second_gradients_through_it_are_the_plain_ones() -> None:
     def gradients() -> tuple[Tensor, ...]:
         x, w = draw(2, 16, 8, 8).requires_grad_(), draw(16, 16, 3, 3).requires_grad_()
@@ -50,12 +58,25 @@ def test_first_and_second_gradients_through_it_are_the_plain_ones() -> None:
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * float(other.detach().abs().max()))
 
 
+@pytest.mark.usefixtures("way")
 def test_it_rounds_about_as_the_plain_sum_does() -> None:
     x, w = draw(2, 256, 16, 16), draw(64, 256, 3, 3)
     exact = F.conv2d(x.double(), w.double(), padding=1)
     scale = exact.square().mean().sqrt()
     error = (winograd.convolve(x, w) - exact).square().mean().sqrt() / scale
     assert error < 5e-6
+
+
+def test_the_one_call_says_what_it_is() -> None:
+    args = draw(2, 32, 8, 12), torch.randn(16, 32, 3, 3)
+    torch.library.opcheck(torch.ops.bend.convolve3x3.default, args)
+
+
+def test_the_one_call_refuses_what_it_cannot_read() -> None:
+    with pytest.raises(RuntimeError, match="multiples of 16"):
+        torch.ops.bend.convolve3x3.default(draw(1, 24, 8, 8), torch.zeros(16, 24, 3, 3))
+    with pytest.raises(RuntimeError, match="channels last"):
+        torch.ops.bend.convolve3x3.default(draw(1, 16, 8, 8).contiguous(), torch.zeros(16, 16, 3, 3))
 
 
 @pytest.mark.parametrize(
