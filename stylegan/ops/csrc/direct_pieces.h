@@ -57,15 +57,13 @@ class DirectPieces {
   void run() const {
     const int64_t rows = layer_.x.height + 1, bands = (rows + band_ - 1) / band_;
     if (!taps_ || 9 * outputs_ > layer_.x.samples * layer_.x.height * layer_.x.width) return run_panels(rows);
-    static thread_local Scratch prepared;
-    float* const weights = prepared.take(layer_.panels * panel_floats_);
+    float* const weights = weight_scratch().take(layer_.panels * panel_floats_);
     parallel(layer_.panels, [&](int64_t first, int64_t last) {
       for (int64_t panel = first; panel < last; ++panel) prepare(panel, weights + panel * panel_floats_);
     });
     const int64_t kept = 2 * band_ + 3;
     parallel(layer_.x.samples * bands, [&](int64_t from, int64_t to) {
-      static thread_local Scratch scratch;
-      float* const ring = scratch.take(kept * row_);
+      float* const ring = working_scratch().take(kept * row_);
       const TileSetting setting;
       // The rows that the first FIR needs of the band before are made anew.
       if (const int64_t begin = from % bands * band_; begin > 0) {
@@ -108,8 +106,7 @@ class DirectPieces {
     });
     float* const out = taps_ ? between.take(samples * kept * row_) : nullptr;
     parallel(layer_.panels, [&](int64_t first, int64_t last) {
-      static thread_local Scratch own;
-      float* const weights = own.take(panel_floats_);
+      float* const weights = working_scratch().take(panel_floats_);
       const TileSetting setting;
       for (int64_t panel = first; panel < last; ++panel) {
         prepare(panel, weights);

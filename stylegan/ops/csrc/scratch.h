@@ -41,4 +41,14 @@ class Scratch {
   int64_t size_ = 0;
 };
 
+// What a thread works in within one layer, and what holds a layer's prepared weights: one for all kinds of layers.
+inline Scratch& working_scratch() {
+  static thread_local Scratch scratch;
+  return scratch;
+}
+inline Scratch& weight_scratch() {
+  static thread_local Scratch scratch;
+  return scratch;
+}
+
 }  // namespace bend

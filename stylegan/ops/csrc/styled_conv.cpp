@@ -204,15 +204,14 @@ void check_style(const Tensor& x, const Tensor& weight, const Tensor& styles, co
 
 // Memory for all prepared weights, unless the tiles are few.
 template <typename Axis, typename Products>
-float* take_weights(const Layer& layer, Scratch& scratch) {
+float* take_weights(const Layer& layer) {
   if (Tiles<Axis, Products>(layer.x).count() <= kFewTiles) return nullptr;
-  return scratch.take(layer.panels * panel_floats<Axis, Products>(layer.weights.inputs));
+  return weight_scratch().take(layer.panels * panel_floats<Axis, Products>(layer.weights.inputs));
 }
 
 template <typename Axis, typename Products>
 void run_same(Layer& layer) {
-  static thread_local Scratch prepared;
-  layer.prepared = take_weights<Axis, Products>(layer, prepared);
+  layer.prepared = take_weights<Axis, Products>(layer);
   SameSize<Axis, Products>(layer).run();
 }
 
@@ -228,13 +227,13 @@ void run_pieces(Layer& layer, const float* taps) {
 #endif
 
 void run(Layer& layer, const float* taps, int64_t pieces) {
-  static thread_local Scratch demodulation, prepared;
+  static thread_local Scratch demodulation;
   layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
 #if defined(BEND_AMX)
   if (pieces && has_amx()) return pieces == 2 ? run_pieces<2>(layer, taps) : run_pieces<3>(layer, taps);
 #endif
   if (taps) {
-    layer.prepared = take_weights<UpAxis, VectorProducts>(layer, prepared);
+    layer.prepared = take_weights<UpAxis, VectorProducts>(layer);
     Upsampling(layer, taps).run();
   } else if (layer.x.height * layer.x.width <= kDirectPixels) {  // not the batch's: a picture knows no neighbours
     run_same<DirectAxis, VectorProducts>(layer);

@@ -29,8 +29,7 @@ class Tiles {
   void run(int64_t from, int64_t to, const float* weights, int64_t panels, const Finish& finish) const {
     const int64_t columns = panels * kPanel, block = block_size(to - from, panels);
     const int64_t step_v = Products::left_floats(block, x_.channels), step_m = rounded(block) * columns + kApart;
-    static thread_local Scratch scratch;
-    float* const v = scratch.take(kSlots * step_v + kProducts * step_m);
+    float* const v = working_scratch().take(kSlots * step_v + kProducts * step_m);
     float* const m = v + kSlots * step_v;
     [[maybe_unused]] const typename Products::Setting setting;
     for (int64_t begin = from; begin < to; begin += block) {
@@ -50,8 +49,8 @@ class Tiles {
   void run_panels(int64_t first, int64_t last, const Prepare& prepare, const Finish& finish) const {
     const int64_t rows = count(), step_v = Products::left_floats(rows, x_.channels);
     const int64_t step_m = rounded(rows) * kPanel + kApart;
-    static thread_local Scratch scratch;
-    float* const v = scratch.take(kSlots * step_v + kProducts * step_m + panel_floats<Axis, Products>(x_.channels));
+    const int64_t floats = kSlots * step_v + kProducts * step_m + panel_floats<Axis, Products>(x_.channels);
+    float* const v = working_scratch().take(floats);
     float* const m = v + kSlots * step_v;
     float* const weights = m + kProducts * step_m;
     [[maybe_unused]] const typename Products::Setting setting;
