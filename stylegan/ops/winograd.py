@@ -126,7 +126,7 @@ def _is_able(x: Tensor, *channels: int) -> bool:
 @functools.cache
 def _has_matrix_unit() -> bool:
     """Whether products of float32 split into bfloat16 pieces (`csrc/amx.h`) are faster than oneDNN's."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16"))
 
 

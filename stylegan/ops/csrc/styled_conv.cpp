@@ -93,8 +93,8 @@ class SameSize {
   int64_t outputs_;
 };
 
-// The transposed convolution a row of tiles at a time, each followed by the FIR over the rows that it completes.
-// Threads take some rows of tiles each; the last rows before those are made anew.
+// The transposed convolution a band of tiles' rows at a time, each followed by the FIR over the rows that it completes.
+// Threads take some bands each; the last rows before those are made anew.
 class Upsampling {
  public:
   Upsampling(const Layer& layer, const float* taps)
@@ -105,26 +105,28 @@ class Upsampling {
         height_(2 * layer.x.height),
         width_(2 * layer.x.width),
         row_((width_ + 1) * outputs_),
-        tile_rows_(UpAxis::num_tiles(layer.x.height)) {}
+        tile_rows_(UpAxis::num_tiles(layer.x.height)),
+        band_(std::clamp<int64_t>((kBandTiles + tiles_.per_row() - 1) / tiles_.per_row(), 1, tile_rows_)) {}
 
   void run() const {
     if (tiles_.count() <= kFewTiles) return run_few();
     prepare_all<UpAxis, VectorProducts>(layer_);
-    parallel(layer_.x.samples * tile_rows_, [&](int64_t from, int64_t to) {
+    const int64_t bands = (tile_rows_ + band_ - 1) / band_, kept = 4 * (band_ + 1);
+    parallel(layer_.x.samples * bands, [&](int64_t from, int64_t to) {
       static thread_local Scratch scratch;
-      float* const ring = scratch.take(kRing * row_);
-      if (from % tile_rows_ > 0) make_rows(from - 1, ring);
+      float* const ring = scratch.take(kept * row_);
+      if (const int64_t first = from % bands * band_; first > 0) make_rows(from / bands, first - 1, first, ring, kept);
       for (int64_t i = from; i < to; ++i) {
-        make_rows(i, ring);
-        const int64_t ty = i % tile_rows_, begin = std::max<int64_t>(0, 4 * ty - 2);
-        const int64_t end = ty + 1 == tile_rows_ ? height_ : 4 * ty + 2;
-        for (int64_t y = begin; y < end; ++y) fir(i / tile_rows_, y, ring, kRing);
+        const int64_t n = i / bands, first = i % bands * band_, last = std::min(first + band_, tile_rows_);
+        make_rows(n, first, last, ring, kept);
+        const int64_t end = last == tile_rows_ ? height_ : 4 * last - 2;
+        for (int64_t y = std::max<int64_t>(0, 4 * first - 2); y < end; ++y) fir(n, y, ring, kept);
       }
     });
   }
 
  private:
-  static constexpr int64_t kRing = 8;  // rows that are kept: row y at y % kRing
+  static constexpr int64_t kBandTiles = 96;  // at once: so often are the weights read
 
   void run_few() const {
     static thread_local Scratch scratch;
@@ -143,11 +145,12 @@ class Upsampling {
     });
   }
 
-  // The four rows of the `i`-th row of tiles of all samples.
-  void make_rows(int64_t i, float* ring) const {
-    tiles_.run(i * tiles_.per_row(), (i + 1) * tiles_.per_row(), layer_.prepared, layer_.panels,
+  // Four rows of each row of tiles of sample `n`, `first` to `last`, into the ring: row y at y % kept.
+  void make_rows(int64_t n, int64_t first, int64_t last, float* ring, int64_t kept) const {
+    const int64_t from = n * tiles_.per_sample() + first * tiles_.per_row();
+    tiles_.run(from, from + (last - first) * tiles_.per_row(), layer_.prepared, layer_.panels,
                [&](int64_t, int64_t ty, int64_t tx, const float* products, int64_t by) {
-                 put(ring + 4 * ty % kRing * row_, tx, products, by, 0, outputs_);
+                 put(ring + 4 * ty % kept * row_, tx, products, by, 0, outputs_);
                });
   }
 
@@ -179,7 +182,7 @@ class Upsampling {
   const Layer& layer_;
   const float* taps_;
   Tiles<UpAxis, VectorProducts> tiles_;
-  int64_t outputs_, height_, width_, row_, tile_rows_;
+  int64_t outputs_, height_, width_, row_, tile_rows_, band_;
 };
 
 void check(const Tensor& x, const Tensor& weight) {
