@@ -82,7 +82,7 @@ SHAPES = [
 ]
 
 
-ATOL = {0: 5e-5, 2: 1e-3, 3: 2e-5}
+ATOL = {0: 5e-5, 2: 1e-3, 3: 5e-5}
 """By pieces; two are for what was published in half precision."""
 
 
