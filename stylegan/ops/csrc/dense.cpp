@@ -11,12 +11,6 @@ namespace {
 constexpr int64_t kRows = 4;    // that meet weights once read
 constexpr int64_t kGrain = 64;  // outputs of a thread at least
 
-inline float total(Floats v) {
-  float sum = 0.0f;
-  for (int i = 0; i < kLane; ++i) sum += v[i];
-  return sum;
-}
-
 // The dot products of `rows` rows, `inputs` apart, with one output's weights.
 template <int rows>
 inline void dots(const float* x, const float* weights, int64_t inputs, float* sums) {

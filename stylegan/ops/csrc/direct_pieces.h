@@ -13,7 +13,6 @@
 
 #include <algorithm>
 
-#include "fir_rows.h"
 #include "styled_layer.h"
 
 namespace bend {
@@ -73,7 +72,7 @@ class DirectPieces {
         const int64_t n = i / bands, first = i % bands * band_, last = std::min(first + band_, rows);
         make_band(n, first, last, weights, ring, kept);
         const int64_t begin = std::max<int64_t>(0, 2 * first - 2), end = last == rows ? height_ : 2 * last - 2;
-        for (int64_t y = begin; y < end; ++y) fir(n, y, ring, kept);
+        for (int64_t y = begin; y < end; ++y) upsampled_row(layer_, taps_, n, y, ring, kept);
       }
     });
   }
@@ -115,7 +114,9 @@ class DirectPieces {
     });
     if (!taps_) return;
     parallel(samples * height_, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) fir(i / height_, i % height_, out + i / height_ * kept * row_, kept);
+      for (int64_t i = from; i < to; ++i) {
+        upsampled_row(layer_, taps_, i / height_, i % height_, out + i / height_ * kept * row_, kept);
+      }
     });
   }
 
@@ -219,18 +220,6 @@ class DirectPieces {
                                  load(layer_.e.bias + o), noise ? noise[i * width_ + x] : 0.0f));
       }
     }
-  }
-
-  // Row `i` of the output, from the convolution's rows i-1 to i+2, of which row y lies at y % kept.
-  void fir(int64_t n, int64_t i, const float* rows, int64_t kept) const {
-    const float* four[4];
-    for (int64_t k = 0; k < 4; ++k) {
-      const int64_t y = i - 1 + k;
-      four[k] = y >= 0 && y <= height_ ? rows + y % kept * row_ : nullptr;
-    }
-    const float* noise = layer_.noise_of(n);
-    fir_row<float>(layer_.e, four, taps_, layer_.demodulation_of(n), noise ? noise + i * width_ : nullptr, width_,
-                   layer_.out + (n * height_ + i) * width_ * outputs_);
   }
 
   const Layer& layer_;

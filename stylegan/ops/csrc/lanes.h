@@ -40,6 +40,14 @@ using vector_t = typename Vector<compute_t<T>>::type;
 template <typename T>
 constexpr int64_t kLanes = 64 / sizeof(compute_t<T>);
 
+// The sum of all lanes. Halves are added to halves, so that no lane is taken out of its vector before the last.
+inline float total(Floats v) {
+  v += BEND_SHUFFLE(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  v += BEND_SHUFFLE(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  v += BEND_SHUFFLE(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  return v[0] + v[1];
+}
+
 // Asks for the cache line at an address, which may lie anywhere.
 inline void fetch_line(const void* at) { __builtin_prefetch(at); }
 

@@ -12,7 +12,6 @@
 
 #include "direct_pieces.h"
 #include "epilogue_tensors.h"
-#include "fir_rows.h"
 #include "tensors.h"
 #include "tiles.h"
 
@@ -120,7 +119,9 @@ class Upsampling {
         const int64_t n = i / bands, first = i % bands * band_, last = std::min(first + band_, tile_rows_);
         make_rows(n, first, last, ring, kept);
         const int64_t end = last == tile_rows_ ? height_ : 4 * last - 2;
-        for (int64_t y = std::max<int64_t>(0, 4 * first - 2); y < end; ++y) fir(n, y, ring, kept);
+        for (int64_t y = std::max<int64_t>(0, 4 * first - 2); y < end; ++y) {
+          upsampled_row(layer_, taps_, n, y, ring, kept);
+        }
       }
     });
   }
@@ -141,7 +142,9 @@ class Upsampling {
           });
     });
     parallel(layer_.x.samples * height_, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) fir(i / height_, i % height_, rows + i / height_ * step, 4 * tile_rows_);
+      for (int64_t i = from; i < to; ++i) {
+        upsampled_row(layer_, taps_, i / height_, i % height_, rows + i / height_ * step, 4 * tile_rows_);
+      }
     });
   }
 
@@ -165,18 +168,6 @@ class Upsampling {
         for (int64_t j = 0; j < columns; ++j) store(to + i * row_ + (4 * tx + j) * outputs_ + o, y[4 * i + j]);
       }
     }
-  }
-
-  // Row `i` of the output, from the picture's rows i-1 to i+2; row y lies at y % kept of `rows`.
-  void fir(int64_t n, int64_t i, const float* rows, int64_t kept) const {
-    const float* four[4];
-    for (int64_t k = 0; k < 4; ++k) {
-      const int64_t y = i - 1 + k;
-      four[k] = y >= 0 && y <= height_ ? rows + y % kept * row_ : nullptr;
-    }
-    const float* noise = layer_.noise_of(n);
-    fir_row<float>(layer_.e, four, taps_, layer_.demodulation_of(n), noise ? noise + i * width_ : nullptr, width_,
-                   layer_.out + (n * height_ + i) * width_ * outputs_);
   }
 
   const Layer& layer_;

@@ -11,14 +11,6 @@ namespace {
 
 constexpr int kColours = 3;  // at once
 
-// Halves are added to halves, so that no lane is taken out of its vector before the last.
-inline float total(Floats v) {
-  v += BEND_SHUFFLE(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  v += BEND_SHUFFLE(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-  v += BEND_SHUFFLE(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-  return v[0] + v[1];
-}
-
 // The first `count` (at most kColours) dot products of a pixel with kernels `channels` long.
 template <int count, typename T>
 inline void dot(const T* pixel, const float* kernels, int64_t channels, float* sums) {
