@@ -31,8 +31,17 @@ _MODULES_OF_EXTRAS = {
     "ray": ("ray",),
     "remote": ("fsspec", "s3fs"),
 }
-# As torch names them: vectors, and what makes half precision pay.
-_CPU_FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16")
+# As torch names them: vectors, and what makes float32 and half precision pay.
+_CPU_FEATURES = (
+    "avx2",
+    "avx512_f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_int8",
+    "amx_bf16",
+    "amx_fp16",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

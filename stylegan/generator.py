@@ -125,18 +125,15 @@ class SynthesisBlock(nn.Module):
             x `[N, out_channels, resolution, resolution]`, and the image at this resolution or None.
         """
         w = iter(ws.unbind(dim=1))
-        # What was published for half precision, and runs in float32 as nobody asked for that, need not be as exact.
-        is_tolerant = self.use_fp16 and self.half_dtype is None and not force_fp32
-        num_pieces = 2 if is_tolerant else 3
         dtype = block_dtype(ws, self.use_fp16 and not force_fp32, self.half_dtype)
         if self.in_channels == 0:
             x = self.const.to(dtype)[None].expand(ws.shape[0], -1, -1, -1)
             x = self.tap_const(x.contiguous(memory_format=block_format(x)))
-            x = self.conv1(x, next(w), noise_mode, generator=generator, num_pieces=num_pieces)
+            x = self.conv1(x, next(w), noise_mode, generator=generator)
         else:
             assert x is not None
             x = x.to(dtype=dtype, memory_format=block_format(x, dtype))
-            x = self._convolve(x, next(w), next(w), noise_mode, generator, num_pieces)
+            x = self._convolve(x, next(w), next(w), noise_mode, generator)
         if img is not None:
             img = upsample2d(img, self.resample_filter)
         if self.num_torgb:
@@ -151,12 +148,11 @@ class SynthesisBlock(nn.Module):
         w1: Tensor,
         noise_mode: NoiseMode,
         generator: NormalSource | None,
-        num_pieces: int,
     ) -> Tensor:
         y = self.skip(x, gain=_RESIDUAL_GAIN) if self.architecture == "resnet" else None
         gain = 1 if y is None else _RESIDUAL_GAIN
-        x = self.conv0(x, w0, noise_mode, generator=generator, num_pieces=num_pieces)
-        x = self.conv1(x, w1, noise_mode, gain=gain, generator=generator, num_pieces=num_pieces)
+        x = self.conv0(x, w0, noise_mode, generator=generator)
+        x = self.conv1(x, w1, noise_mode, gain=gain, generator=generator)
         return x if y is None else y + x
 
 

@@ -83,15 +83,18 @@ class DenseLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[N, in_features]` to `[N, out_features]`, dtype of `x`."""
         if self.activation == "linear" and self.bias is not None:
-            gains = {"weight_gain": float(self.weight_gain), "bias_gain": float(self.bias_gain)}
-            if (fast := inference.dense_layer(x, self.weight, self.bias, **gains)) is not None:
-                return fast
-        w = self.weight.to(x.dtype)
+            return self._linear(x, self.bias)
         b = None if self.bias is None else self.bias.to(x.dtype) * self.bias_gain
-        if self.activation == "linear" and b is not None:
-            return torch.addmm(b[None], x, w.T, alpha=float(self.weight_gain))
-        w = w * self.weight_gain
+        w = self.weight.to(x.dtype) * self.weight_gain
         return bias_act(x @ w.T, b, act=self.activation, gain=self.act_gain)
+
+    def _linear(self, x: Tensor, bias: Tensor) -> Tensor:
+        gain = float(self.weight_gain)
+        fast = inference.dense_layer(x, self.weight, bias, weight_gain=gain, bias_gain=self.bias_gain)
+        if fast is not None:
+            return fast
+        b = bias.to(x.dtype) * self.bias_gain
+        return torch.addmm(b[None], x, self.weight.to(x.dtype).T, alpha=gain)
 
 
 class ConvLayer(nn.Module):
@@ -210,7 +213,6 @@ class SynthesisLayer(nn.Module):
         noise_mode: NoiseMode = "random",
         gain: float = 1,
         generator: NormalSource | None = None,
-        num_pieces: int = 3,
     ) -> Tensor:
         """Compute the layer.
 
@@ -220,7 +222,6 @@ class SynthesisLayer(nn.Module):
             noise_mode: fresh noise a sample, the layer's constant noise, or none.
             gain: scales output and clamp.
             generator: source of random noise, on `x`'s device; None for torch's own.
-            num_pieces: how exact float32 is where the processor has AMX: 3 as everywhere, 2 to 2e-5.
 
         Returns:
             `[N, out_channels, H*up, W*up]` in `x`'s dtype.
@@ -239,7 +240,6 @@ class SynthesisLayer(nn.Module):
             activation=self.activation,
             gain=self.act_gain * gain,
             clamp=clamp,
-            pieces=num_pieces,
         )
         if fast is not None:
             return fast

@@ -28,8 +28,8 @@ LANE = 16
 _SETTINGS = "float slope, float gain, float clamp"
 torch.library.define(
     "bend::styled_conv",
-    f"(Tensor x, Tensor weight, Tensor styles, Tensor? noise, Tensor bias, Tensor? taps, {_SETTINGS}, int pieces)"
-    " -> Tensor",
+    "(Tensor x, Tensor weight, Tensor styles, Tensor? noise, Tensor bias, Tensor? taps, "
+    f"{_SETTINGS}, bool on_matrix_unit) -> Tensor",
     tags=torch.Tag.pt2_compliant_tag,
 )
 torch.library.define(
@@ -98,7 +98,7 @@ def styled_conv(
     slope: float,
     gain: float,
     clamp: float,
-    pieces: int = 3,
+    on_matrix_unit: bool = True,
 ) -> Tensor:
     """A whole synthesis layer.
 
@@ -112,14 +112,13 @@ def styled_conv(
         slope: of the activation left of zero, 0 to 1.
         gain: after the activation, positive.
         clamp: symmetric bound, negative for none.
-        pieces: into how many bfloat16 numbers each is split on a processor that multiplies those fast (AMX), see
-            `csrc/amx.h`: 3, or 2 for half the products and a relative error of 2e-5; 0 splits none.
+        on_matrix_unit: multiply there where the processor has one for bytes (AMX), see `csrc/digits.h`.
 
     Returns:
         `[N, O, H*up, W*up]`, channels last.
     """
     result: Tensor = torch.ops.bend.styled_conv.default(
-        x, weight, styles, noise, bias, taps, slope, gain, clamp, pieces
+        x, weight, styles, noise, bias, taps, slope, gain, clamp, on_matrix_unit
     )
     return result.permute(0, 3, 1, 2)
 
@@ -207,7 +206,7 @@ def _(
     slope: float,
     gain: float,
     clamp: float,
-    pieces: int,
+    on_matrix_unit: bool,
 ) -> Tensor:
     up = 1 if taps is None else 2
     return x.new_empty([x.shape[0], x.shape[2] * up, x.shape[3] * up, weight.shape[0]])

@@ -36,7 +36,7 @@ def synthesis_layer(
     activation: str,
     gain: float,
     clamp: float | None,
-    pieces: int = 3,
+    on_matrix_unit: bool = True,
 ) -> Tensor | None:
     """Compute a synthesis layer, or say that the plain one must.
 
@@ -51,7 +51,7 @@ def synthesis_layer(
         activation: a name in `stylegan.ops.bias_act.ACTIVATIONS`.
         gain: after the activation.
         clamp: symmetric bound, None for none.
-        pieces: how exact float32 is on processors with AMX, see `stylegan.inference.kernels.styled_conv`.
+        on_matrix_unit: see `stylegan.inference.kernels.styled_conv`.
 
     Returns:
         `[N, O, H*up, W*up]` in `x`'s dtype, channels last (on CUDA in `x`'s layout); None where this path does not
@@ -68,7 +68,7 @@ def synthesis_layer(
         keep_freed_memory()
     settings = (noise, bias.contiguous(), taps, _SLOPES[activation], gain, -1.0 if clamp is None else clamp)
     if kernels.takes_whole_layer(x):
-        return kernels.styled_conv(x, weight.contiguous(), styles.contiguous(), *settings, pieces)
+        return kernels.styled_conv(x, weight.contiguous(), styles.contiguous(), *settings, on_matrix_unit)
     y, demodulation = _scaled_conv(x, weight, styles, up)
     return kernels.finish_layer(y, demodulation, *settings)
 

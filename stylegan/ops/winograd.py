@@ -5,7 +5,7 @@ products of a transformed input tile with transformed weights, summed over chann
 oneDNN's. The points 0, ±√½, ±√2 and ∞ keep the rounding error at twice that of the plain sum (Barabasz et al., arXiv
 1803.10986). Gradients of weights are the transpose of the same. `csrc/winograd.cpp` transforms the tiles; without it,
 and wherever it does not pay, `stylegan.ops.convolution` takes the plain convolution. On a processor with AMX the whole
-convolution is one native call, the drawing path's (`csrc/styled_conv.cpp`), whose products are that unit's.
+convolution is one native call, the drawing path's (`csrc/styled_conv.cpp`), which multiplies there.
 """
 
 import functools
@@ -125,9 +125,9 @@ def _is_able(x: Tensor, *channels: int) -> bool:
 
 @functools.cache
 def _has_matrix_unit() -> bool:
-    """Whether products of float32 split into bfloat16 pieces (`csrc/amx.h`) are faster than oneDNN's."""
+    """Whether products of float32 in digits (`csrc/digits.h`) are faster than oneDNN's."""
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("amx_bf16"))
+    return bool(capabilities.get("amx_int8"))
 
 
 def _num_tiles(x: Tensor) -> int:

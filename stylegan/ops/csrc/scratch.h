@@ -11,6 +11,18 @@
 
 namespace bend {
 
+constexpr size_t kHugePage = 2 << 20;
+
+// Memory that is about to be written for the first time may lie in huge pages: it is read and written in many streams,
+// each in pages of its own.
+inline void prefer_huge_pages(void* data, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + kHugePage - 1) / kHugePage * kHugePage;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes) / kHugePage * kHugePage;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
 class Scratch {
  public:
   Scratch() = default;
@@ -26,17 +38,13 @@ class Scratch {
       const size_t bytes = count * sizeof(float), page = bytes < kHugePage ? 64 : kHugePage;
       data_ = static_cast<float*>(std::aligned_alloc(page, (bytes + page - 1) / page * page));
       if (data_ == nullptr) throw std::bad_alloc();
-#if defined(MADV_HUGEPAGE)
-      if (page == kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);  // many streams, each in pages of its own
-#endif
+      prefer_huge_pages(data_, bytes);
       size_ = count;
     }
     return data_;
   }
 
  private:
-  static constexpr size_t kHugePage = 2 << 20;
-
   float* data_ = nullptr;
   int64_t size_ = 0;
 };

@@ -4,13 +4,12 @@
 // Weights are prepared anew at each call, which costs little more than reading prepared ones would and needs no memory
 // for them, and no notice of their changes. Where a layer has few tiles the threads share out the outputs, else the
 // tiles; either way each output is the same chain of operations, whatever the batch and the number of threads. A
-// processor with AMX multiplies in pieces (`products.h`) unless told not to, and takes `direct_pieces.h` for what
-// upsamples and for small pictures.
+// processor with AMX multiplies there (`digit_conv.h`) unless told not to.
 #include <algorithm>
 #include <limits>
 #include <optional>
 
-#include "direct_pieces.h"
+#include "digit_conv.h"
 #include "epilogue_tensors.h"
 #include "tensors.h"
 #include "tiles.h"
@@ -20,27 +19,24 @@ namespace {
 
 constexpr int64_t kFewTiles = 96;
 constexpr int64_t kDirectPixels = 64;           // of a picture, up to which the direct sum is faster
-constexpr int64_t kDirectPixelsInPieces = 256;  // the same on a matrix unit
+constexpr int64_t kDirectPixelsInDigits = 256;  // the same on a matrix unit
 
-template <typename Axis, typename Products>
+template <typename Axis>
 void prepare(const Layer& layer, int64_t panel, float* to) {
-  constexpr int kPoints = Axis::kWeights * Axis::kWeights;
-  WeightPlace places[kPoints];
-  for (int p = 0; p < kPoints; ++p) places[p] = Products::place(p, layer.weights.inputs);
-  prepare_panel<Axis, Products>(layer.weights, panel, places, to, layer.demodulation, layer.padded());
+  prepare_panel<Axis>(layer.weights, panel, to, layer.demodulation, layer.padded());
 }
 
-template <typename Axis, typename Products>
+template <typename Axis>
 void prepare_all(const Layer& layer) {
-  const int64_t step = panel_floats<Axis, Products>(layer.weights.inputs);
+  const int64_t step = panel_floats<Axis>(layer.weights.inputs);
   parallel(layer.panels, [&](int64_t first, int64_t last) {
     for (int64_t panel = first; panel < last; ++panel) {
-      prepare<Axis, Products>(layer, panel, layer.prepared + panel * step);
+      prepare<Axis>(layer, panel, layer.prepared + panel * step);
     }
   });
 }
 
-template <typename Axis, typename Products>
+template <typename Axis>
 class SameSize {
  public:
   explicit SameSize(const Layer& layer) : layer_(layer), tiles_(layer.x), outputs_(layer.e.channels) {}
@@ -49,14 +45,14 @@ class SameSize {
     if (tiles_.count() <= kFewTiles) {
       parallel(layer_.panels, [&](int64_t first, int64_t last) {
         tiles_.run_panels(
-            first, last, [&](int64_t panel, float* to) { prepare<Axis, Products>(layer_, panel, to); },
+            first, last, [&](int64_t panel, float* to) { prepare<Axis>(layer_, panel, to); },
             [&](int64_t panel, int64_t n, int64_t ty, int64_t tx, const float* products, int64_t step) {
               put(n, ty, tx, products, step, panel * kPanel, std::min((panel + 1) * kPanel, outputs_));
             });
       });
       return;
     }
-    prepare_all<Axis, Products>(layer_);
+    prepare_all<Axis>(layer_);
     parallel(tiles_.count(), [&](int64_t from, int64_t to) {
       tiles_.run(from, to, layer_.prepared, layer_.panels,
                  [&](int64_t n, int64_t ty, int64_t tx, const float* products, int64_t step) {
@@ -88,7 +84,7 @@ class SameSize {
   }
 
   const Layer& layer_;
-  Tiles<Axis, Products> tiles_;
+  Tiles<Axis> tiles_;
   int64_t outputs_;
 };
 
@@ -109,7 +105,7 @@ class Upsampling {
 
   void run() const {
     if (tiles_.count() <= kFewTiles) return run_few();
-    prepare_all<UpAxis, VectorProducts>(layer_);
+    prepare_all<UpAxis>(layer_);
     const int64_t bands = (tile_rows_ + band_ - 1) / band_, kept = 4 * (band_ + 1);
     parallel(layer_.x.samples * bands, [&](int64_t from, int64_t to) {
       static thread_local Scratch scratch;
@@ -135,7 +131,7 @@ class Upsampling {
     float* const rows = scratch.take(step * layer_.x.samples);
     parallel(layer_.panels, [&](int64_t first, int64_t last) {
       tiles_.run_panels(
-          first, last, [&](int64_t panel, float* to) { prepare<UpAxis, VectorProducts>(layer_, panel, to); },
+          first, last, [&](int64_t panel, float* to) { prepare<UpAxis>(layer_, panel, to); },
           [&](int64_t panel, int64_t n, int64_t ty, int64_t tx, const float* products, int64_t by) {
             const int64_t begin = panel * kPanel, end = std::min(begin + kPanel, outputs_);
             put(rows + n * step + 4 * ty * row_, tx, products, by, begin, end);
@@ -172,7 +168,7 @@ class Upsampling {
 
   const Layer& layer_;
   const float* taps_;
-  Tiles<UpAxis, VectorProducts> tiles_;
+  Tiles<UpAxis> tiles_;
   int64_t outputs_, height_, width_, row_, tile_rows_, band_;
 };
 
@@ -197,42 +193,44 @@ void check_style(const Tensor& x, const Tensor& weight, const Tensor& styles, co
 }
 
 // Memory for all prepared weights, unless the tiles are few.
-template <typename Axis, typename Products>
+template <typename Axis>
 float* take_weights(const Layer& layer) {
-  if (Tiles<Axis, Products>(layer.x).count() <= kFewTiles) return nullptr;
-  return weight_scratch().take(layer.panels * panel_floats<Axis, Products>(layer.weights.inputs));
+  if (Tiles<Axis>(layer.x).count() <= kFewTiles) return nullptr;
+  return weight_scratch().take(layer.panels * panel_floats<Axis>(layer.weights.inputs));
 }
 
-template <typename Axis, typename Products>
+template <typename Axis>
 void run_same(Layer& layer) {
-  layer.prepared = take_weights<Axis, Products>(layer);
-  SameSize<Axis, Products>(layer).run();
+  layer.prepared = take_weights<Axis>(layer);
+  SameSize<Axis>(layer).run();
 }
 
 #if defined(BEND_AMX)
-template <int pieces>
-void run_pieces(Layer& layer, const float* taps) {
-  if (taps || layer.x.height * layer.x.width <= kDirectPixelsInPieces) {
-    DirectPieces<pieces>(layer, taps).run();
+void run_digits(const Layer& layer, const float* taps) {
+  const bool has_tiles = layer.x.width % PanelTiles::kWide == 0 && layer.x.channels >= kDepth;
+  if (taps) {
+    DigitConv<PanelFir>(layer, taps).run();
+  } else if (has_tiles && layer.x.height * layer.x.width > kDirectPixelsInDigits) {
+    DigitConv<PanelTiles>(layer, nullptr).run();
   } else {
-    run_same<SameAxis, PieceProducts<pieces>>(layer);
+    DigitConv<PanelPixels>(layer, nullptr).run();
   }
 }
 #endif
 
-void run(Layer& layer, const float* taps, int64_t pieces) {
+void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) {
   static thread_local Scratch demodulation;
   layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
 #if defined(BEND_AMX)
-  if (pieces && has_amx()) return pieces == 2 ? run_pieces<2>(layer, taps) : run_pieces<3>(layer, taps);
+  if (on_matrix_unit && has_amx()) return run_digits(layer, taps);
 #endif
   if (taps) {
-    layer.prepared = take_weights<UpAxis, VectorProducts>(layer);
+    layer.prepared = take_weights<UpAxis>(layer);
     Upsampling(layer, taps).run();
   } else if (layer.x.height * layer.x.width <= kDirectPixels) {  // not the batch's: a picture knows no neighbours
-    run_same<DirectAxis, VectorProducts>(layer);
+    run_same<DirectAxis>(layer);
   } else {
-    run_same<SameAxis, VectorProducts>(layer);
+    run_same<SameAxis>(layer);
   }
 }
 
@@ -248,17 +246,17 @@ Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const
 
 Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
                    const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp,
-                   int64_t pieces) {
+                   bool on_matrix_unit) {
   check(x, weight);
   check_style(x, weight, styles, bias);
-  STD_TORCH_CHECK(pieces == 0 || pieces == 2 || pieces == 3, "pieces are 2 or 3, or 0 for none");
   const int64_t factor = taps ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
   check_taps(taps);
   // [N, H, W, O] in memory, which is channels last once permuted.
   Tensor out = torch::stable::new_empty(x, {x.size(0), height, width, weight.size(0)});
+  prefer_huge_pages(out.mutable_data_ptr(), out.numel() * sizeof(float));
   const Epilogue e = epilogue_of(noise, bias, height, width, slope, gain, clamp);
   Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, out);
-  run(layer, taps ? taps->const_data_ptr<float>() : nullptr, pieces);
+  run(layer, taps ? taps->const_data_ptr<float>() : nullptr, on_matrix_unit);
   return out;
 }
 
@@ -274,7 +272,7 @@ Tensor convolve3x3(const Tensor& x, const Tensor& weight) {
   const Epilogue e{zeros, nullptr, 0, outputs, 1.0f, 1.0f, std::numeric_limits<float>::infinity()};
   Layer layer = layer_of(x, weight, ones, e, out);
   layer.weights.are_demodulated = false;
-  run(layer, nullptr, 3);
+  run(layer, nullptr, true);
   return out;
 }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "products.h"
+#include "gemm.h"
 #include "scratch.h"
 #include "winograd_axes.h"
 
@@ -18,10 +18,12 @@ struct Weights {
   bool are_demodulated = true;
 };
 
-// Floats of a panel of the transformed kernel: its points one after the other.
-template <typename Axis, typename Products>
+// Floats of a point's weights in a panel, [inputs, kPanel], and a line more, else streams would meet in one set of the
+// cache; and of all points, one after the other.
+inline int64_t point_floats(int64_t inputs) { return inputs * kPanel + kLane; }
+template <typename Axis>
 inline int64_t panel_floats(int64_t inputs) {
-  return Axis::kWeights * Axis::kWeights * Products::weight_floats(inputs);
+  return Axis::kWeights * Axis::kWeights * point_floats(inputs);
 }
 
 constexpr int64_t kTaps = 9;
@@ -84,50 +86,36 @@ inline void store_demodulation(const Weights& w, const float* sums, float* demod
   }
 }
 
-// Transforms 16 output channels, from `first` on, into the outputs from `lane` on of a panel, each point into its
-// place, and writes their demodulation factors for each sample, `step` apart.
-template <typename Axis, typename Products>
-inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, const WeightPlace* places, float* panel,
-                         float* demodulation, int64_t step) {
+// Transforms 16 output channels, from `first` on, into the outputs from `lane` on of a panel, and writes their
+// demodulation factors for each sample, `step` apart.
+template <typename Axis>
+inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, float* panel, float* demodulation,
+                         int64_t step) {
   constexpr int kPoints = Axis::kWeights * Axis::kWeights;
   static thread_local Scratch scratch;
-  constexpr int kVectors = Products::kVectors;
-  constexpr int64_t kBlock = kTaps * kLane * kLane;
-  float* const sums = scratch.take(w.samples * kLane + kVectors * kBlock);
+  float* const sums = scratch.take(w.samples * kLane + kTaps * kLane * kLane);
   float* const taps = sums + w.samples * kLane;
-  std::fill(sums, taps + kVectors * kBlock, 0.0f);
-  for (int64_t i0 = 0; i0 < w.inputs; i0 += kVectors * kLane) {
-    const int64_t count = std::min<int64_t>(kVectors, (w.inputs - i0) / kLane);
-    for (int64_t v = 0; v < count; ++v) {
-      gather_taps(w, first, i0 + v * kLane, taps + v * kBlock);
-      if (w.are_demodulated) add_squares(w, i0 + v * kLane, taps + v * kBlock, sums);
-    }
-    if (count < kVectors) std::fill(taps + count * kBlock, taps + kVectors * kBlock, 0.0f);
+  std::fill(sums, taps, 0.0f);
+  for (int64_t first_input = 0; first_input < w.inputs; first_input += kLane) {
+    gather_taps(w, first, first_input, taps);
+    if (w.are_demodulated) add_squares(w, first_input, taps, sums);
     for (int64_t i = 0; i < kLane; ++i) {
-      Floats points[kPoints][kVectors];
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) {
-        Floats transformed[kPoints];
-        transform_taps<Axis>(taps + v * kBlock + i * kTaps * kLane, transformed);
+      Floats points[kPoints];
+      transform_taps<Axis>(taps + i * kTaps * kLane, points);
+      float* const to = panel + (first_input + i) * kPanel + lane;
 #pragma GCC unroll 36
-        for (int p = 0; p < kPoints; ++p) points[p][v] = transformed[p];
-      }
-#pragma GCC unroll 36
-      for (int p = 0; p < kPoints; ++p) {
-        Products::put_weights(panel, places[p], lane, i0 + i, points[p]);
-      }
+      for (int p = 0; p < kPoints; ++p) store(to + p * point_floats(w.inputs), points[p]);
     }
   }
   store_demodulation(w, sums, demodulation, step);
 }
 
-// Prepares one panel's points in their places; of the last panel half may be missing.
-template <typename Axis, typename Products>
-inline void prepare_panel(const Weights& w, int64_t panel, const WeightPlace* places, float* to, float* demodulation,
-                          int64_t step) {
+// Prepares one panel, of which the last half may be missing.
+template <typename Axis>
+inline void prepare_panel(const Weights& w, int64_t panel, float* to, float* demodulation, int64_t step) {
   for (int64_t lane = 0; lane < kPanel && panel * kPanel + lane < w.outputs; lane += kLane) {
     const int64_t first = panel * kPanel + lane;
-    prepare_lane<Axis, Products>(w, first, lane, places, to, demodulation + first, step);
+    prepare_lane<Axis>(w, first, lane, to, demodulation + first, step);
   }
 }
 

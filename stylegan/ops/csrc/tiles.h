@@ -4,14 +4,14 @@
 
 #include <algorithm>
 
-#include "products.h"
+#include "gemm.h"
 #include "scratch.h"
 #include "styled_layer.h"
 #include "winograd_axes.h"
 
 namespace bend {
 
-template <typename Axis, typename Products>
+template <typename Axis>
 class Tiles {
  public:
   static constexpr int kSlots = Axis::kSlots * Axis::kSlots, kProducts = Axis::kProducts * Axis::kProducts;
@@ -28,10 +28,9 @@ class Tiles {
   template <typename Finish>
   void run(int64_t from, int64_t to, const float* weights, int64_t panels, const Finish& finish) const {
     const int64_t columns = panels * kPanel, block = block_size(to - from, panels);
-    const int64_t step_v = Products::left_floats(block, x_.channels), step_m = rounded(block) * columns + kApart;
+    const int64_t step_v = left_floats(block), step_m = rounded(block) * columns + kApart;
     float* const v = working_scratch().take(kSlots * step_v + kProducts * step_m);
     float* const m = v + kSlots * step_v;
-    [[maybe_unused]] const typename Products::Setting setting;
     for (int64_t begin = from; begin < to; begin += block) {
       const int64_t rows = std::min(block, to - begin);
       read(begin, rows, v);
@@ -47,13 +46,12 @@ class Tiles {
   // just before it is used. `finish` is told the panel first.
   template <typename Prepare, typename Finish>
   void run_panels(int64_t first, int64_t last, const Prepare& prepare, const Finish& finish) const {
-    const int64_t rows = count(), step_v = Products::left_floats(rows, x_.channels);
+    const int64_t rows = count(), step_v = left_floats(rows);
     const int64_t step_m = rounded(rows) * kPanel + kApart;
-    const int64_t floats = kSlots * step_v + kProducts * step_m + panel_floats<Axis, Products>(x_.channels);
+    const int64_t floats = kSlots * step_v + kProducts * step_m + panel_floats<Axis>(x_.channels);
     float* const v = working_scratch().take(floats);
     float* const m = v + kSlots * step_v;
     float* const weights = m + kProducts * step_m;
-    [[maybe_unused]] const typename Products::Setting setting;
     read(0, rows, v);
     for (int64_t panel = first; panel < last; ++panel) {
       prepare(panel, weights);
@@ -68,32 +66,28 @@ class Tiles {
   static constexpr int64_t kApart = kLane;  // a line between streams, so that they do not meet in one set of the cache
   static constexpr int64_t kBlockFloats = 256 << 10, kFewest = 96, kMost = 192;
 
-  static constexpr int64_t rounded(int64_t rows) {
-    return (rows + Products::kRows - 1) / Products::kRows * Products::kRows;
-  }
-  // Tiles at once, in equal blocks: as many as stay near beside all weights, else so many that the weights, which come
-  // from further away, are not read too often.
+  static constexpr int64_t rounded(int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; }
+  // Of a slot's [rows, channels], and a line more.
+  int64_t left_floats(int64_t rows) const { return rows * x_.channels + kApart; }
+
+  // Tiles at once, in equal blocks: so many that the weights, which come from further away, are not read too often.
   int64_t block_size(int64_t tiles, int64_t panels) const {
-    const int64_t weights = panels * panel_floats<Axis, Products>(x_.channels);
-    const int64_t left = kSlots * Products::left_floats(Products::kRows, x_.channels) / Products::kRows;
-    const int64_t floats = left + kProducts * panels * kPanel, beside = (Products::kNearFloats - weights) / floats;
-    const int64_t fitting =
-        beside < Products::kRows ? std::clamp<int64_t>(kBlockFloats / floats, kFewest, kMost) : std::min(beside, kMost);
+    const int64_t floats = kSlots * x_.channels + kProducts * panels * kPanel;
+    const int64_t fitting = std::clamp<int64_t>(kBlockFloats / floats, kFewest, kMost);
     const int64_t blocks = std::max<int64_t>(1, (tiles + fitting - 1) / fitting);
     return std::min(tiles, rounded((tiles + blocks - 1) / blocks));
   }
 
   void multiply(const float* v, int64_t rows, const float* weights, int64_t panels, float* m, int64_t step_m) const {
-    const int64_t step_v = Products::left_floats(rows, x_.channels);
+    const int64_t step_v = left_floats(rows);
     for (int p = 0; p < kProducts; ++p) {
       const int py = p / Axis::kProducts, px = p % Axis::kProducts;
       const float* left = v + (Axis::slot(py) * Axis::kSlots + Axis::slot(px)) * step_v;
       const int64_t point = Axis::weight(py) * Axis::kWeights + Axis::weight(px);
       for (int64_t panel = 0; panel < panels; ++panel) {
-        const float* right =
-            weights + panel * panel_floats<Axis, Products>(x_.channels) + point * Products::weight_floats(x_.channels);
+        const float* right = weights + panel * panel_floats<Axis>(x_.channels) + point * point_floats(x_.channels);
         float* const to = m + p * step_m + panel * kPanel;
-        Products::multiply(left, rows, x_.channels, right, to, panels * kPanel);
+        panel_product(left, x_.channels, rows, right, x_.channels, to, panels * kPanel);
       }
     }
   }
@@ -117,28 +111,18 @@ class Tiles {
       from[i] = is_inside ? x_.data + ((n * x_.height + y) * x_.width + x) * x_.channels : zeros;
     }
     const float* styles = x_.styles + n * x_.channels;
-    const int64_t step_v = Products::left_floats(rows, x_.channels);
-    for (int64_t c = 0; c < x_.channels; c += Products::kVectors * kLane) {
-      Floats slots[kSlots][Products::kVectors] = {};
-#pragma GCC unroll 2
-      for (int k = 0; k < Products::kVectors; ++k) {
-        const int64_t at = c + k * kLane;
-        if (at >= x_.channels) break;
-        const Floats style = load(styles + at);
-        Floats patch[kPatch * kPatch], own[kSlots];
+    const int64_t step_v = left_floats(rows);
+    for (int64_t c = 0; c < x_.channels; c += kLane) {
+      const Floats style = load(styles + c);
+      Floats patch[kPatch * kPatch], slots[kSlots];
 #pragma GCC unroll 36
-        for (int i = 0; i < kPatch * kPatch; ++i) {
-          patch[i] = load(from[i] + at) * style;
-          if (i % kPatch >= kPatch - Axis::kStep) fetch_line(from[i] + Axis::kStep * x_.channels + at);  // of the next
-        }
-        both_axes<kPatch, Axis::kSlots>(patch, own, [](auto... axis) { Axis::input(axis...); });
-#pragma GCC unroll 36
-        for (int i = 0; i < kSlots; ++i) slots[i][k] = own[i];
+      for (int i = 0; i < kPatch * kPatch; ++i) {
+        patch[i] = load(from[i] + c) * style;
+        if (i % kPatch >= kPatch - Axis::kStep) fetch_line(from[i] + Axis::kStep * x_.channels + c);  // of the next
       }
+      both_axes<kPatch, Axis::kSlots>(patch, slots, [](auto... axis) { Axis::input(axis...); });
 #pragma GCC unroll 36
-      for (int i = 0; i < kSlots; ++i) {
-        Products::put_left(v + i * step_v, rows, x_.channels, row, c, slots[i]);
-      }
+      for (int i = 0; i < kSlots; ++i) store(v + i * step_v + row * x_.channels + c, slots[i]);
     }
   }
 
