@@ -2,26 +2,31 @@
 
 `bend ops bench` and `benchmarks/ops.py` print what `measure` yields. Native and plain runs take turns and the least
 time of each counts, since what else the machine does only ever adds. The share of the roofline is the time of copying
-as many bytes as the operation must read and write, over the time that it took.
+as many bytes as the operation must read and write, or of as many multiply-adds in a large product of matrices where
+that is more, over the time that it took: beyond 100 % where Winograd's products are fewer, or a matrix unit's faster.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from stylegan.allocator import keep_freed_memory
-from stylegan.inference import kernels, rgb_layer
+from stylegan.inference import kernels, rgb_layer, synthesis_layer
+from stylegan.layers import DenseLayer
 from stylegan.ops import bias_act, modulated_conv2d, native, setup_filter, upfirdn2d
+from stylegan.ops.convolution import conv2d
 
 __all__ = ["CASES", "Case", "Timing", "measure", "table"]
 
 _FEW_S = 0.4
 _MOST_ROUNDS = 50
 _SYM6_TAPS = 12
+_MATRIX_SIDES = {"cpu": 1024, "cuda": 8192}
 _CUDA_BATCHES = 8  # of a case's own, so that no cache holds them
 
 
@@ -41,6 +46,8 @@ class Case:
     """Forward and backward, as training does."""
     is_planar: bool = False
     """In the order of the dimensions rather than channels last."""
+    macs: int = 0
+    """Multiply-adds of an element of the output, where they count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +67,7 @@ class Timing:
     gigabytes_per_s: float
     """Input read and output written, by the native one."""
     roofline: float
-    """Time of a copy of as many bytes, over the native time."""
+    """Time of a copy of as many bytes, or of as many multiply-adds, over the native time."""
 
     @property
     def ratio(self) -> float:
@@ -157,6 +164,80 @@ def _to_rgb(x: Tensor, given: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """What a whole synthesis layer takes besides its input."""
+
+    weight: Tensor
+    styles: Tensor
+    noise: Tensor
+    bias: Tensor
+    f: Tensor
+    up: int
+
+
+def _layer(x: Tensor, up: int = 1) -> _Layer:
+    channels, size = x.shape[1], x.shape[2] * up
+    outputs = channels // up
+    return _Layer(
+        weight=torch.randn([outputs, channels, 3, 3], device=x.device),
+        styles=torch.rand(x.shape[:2], device=x.device) + 0.5,
+        noise=torch.randn([size, size], device=x.device),
+        bias=torch.linspace(-1, 1, outputs, device=x.device),
+        f=setup_filter([1, 3, 3, 1], device=x.device),
+        up=up,
+    )
+
+
+def _upsampling_layer(x: Tensor) -> _Layer:
+    return _layer(x, up=2)
+
+
+def _synthesize(x: Tensor, given: _Layer) -> Tensor:
+    y = synthesis_layer(
+        x,
+        given.weight,
+        given.styles,
+        given.noise,
+        given.bias,
+        up=given.up,
+        resample_filter=given.f,
+        activation="lrelu",
+        gain=2**0.5,
+        clamp=256,
+    )
+    if y is not None:
+        return y
+    y = modulated_conv2d(
+        x,
+        given.weight,
+        given.styles,
+        noise=given.noise,
+        up=given.up,
+        padding=1,
+        resample_filter=given.f,
+        flip_weight=given.up == 1,
+    )
+    return bias_act(y, given.bias, act="lrelu", clamp=256)
+
+
+def _kernel(x: Tensor) -> Tensor:
+    return torch.randn([x.shape[1], x.shape[1], 3, 3], device=x.device).to(x.dtype)
+
+
+def _convolve(x: Tensor, w: Tensor) -> Tensor:
+    return conv2d(x, w, padding=1)
+
+
+def _affine(x: Tensor) -> DenseLayer:
+    return DenseLayer(x.shape[1], x.shape[1], bias_init=1).to(x.device).requires_grad_(False)
+
+
+def _styles(x: Tensor, layer: DenseLayer) -> Tensor:
+    styles: Tensor = layer(x.flatten(1))
+    return styles
+
+
 CASES = (
     Case(name="bias_act", shape=(8, 256, 64, 64), run=_lrelu, constant=_bias),
     Case(name="bias_act", shape=(1, 64, 256, 256), run=_lrelu, constant=_bias),
@@ -189,6 +270,33 @@ CASES = (
     Case(name="layer's end, up 2", shape=(1, 64, 257, 257), run=_finish, constant=_upsampled_ending),
     Case(name="to RGB", shape=(8, 256, 64, 64), run=_to_rgb, constant=_colours),
     Case(name="to RGB", shape=(1, 64, 256, 256), run=_to_rgb, constant=_colours),
+    Case(name="styles", shape=(1, 512, 1, 1), run=_styles, constant=_affine),
+    Case(name="layer", shape=(1, 512, 32, 32), run=_synthesize, constant=_layer, macs=9 * 512),
+    Case(name="layer", shape=(1, 256, 64, 64), run=_synthesize, constant=_layer, macs=9 * 256),
+    Case(name="layer", shape=(1, 64, 256, 256), run=_synthesize, constant=_layer, macs=9 * 64),
+    # An upsampling kernel's nine weights meet each of the lower resolution's samples once.
+    Case(
+        name="layer, up 2",
+        shape=(1, 256, 64, 64),
+        run=_synthesize,
+        constant=_upsampling_layer,
+        macs=9 * 256 // 4,
+    ),
+    Case(
+        name="layer, up 2",
+        shape=(1, 128, 128, 128),
+        run=_synthesize,
+        constant=_upsampling_layer,
+        macs=9 * 128 // 4,
+    ),
+    Case(
+        name="3x3, trained",
+        shape=(4, 256, 64, 64),
+        run=_convolve,
+        constant=_kernel,
+        is_differentiated=True,
+        macs=9 * 256,
+    ),
 )
 """What is measured, in the order of printing."""
 
@@ -252,7 +360,10 @@ def _time(case: Case, x: Tensor) -> Timing:
         with native.paused():
             run()
 
-    native_s, plain_s, copy_s = _least([run, run_plain, lambda: target.copy_(source)], x.device)
+    native_s, plain_s, bound_s = _least([run, run_plain, lambda: target.copy_(source)], x.device)
+    if case.macs:
+        macs = case.macs * y.numel() * (2 if case.is_differentiated else 1)
+        bound_s = max(bound_s, macs / _macs_per_s(x.device, x.dtype))
     return Timing(
         name=case.name,
         shape=tuple(x.shape),
@@ -260,8 +371,17 @@ def _time(case: Case, x: Tensor) -> Timing:
         plain_ms=plain_s * 1e3,
         native_ms=native_s * 1e3,
         gigabytes_per_s=num_bytes / native_s / 1e9,
-        roofline=copy_s / native_s,
+        roofline=bound_s / native_s,
     )
+
+
+@cache
+def _macs_per_s(device: torch.device, dtype: torch.dtype) -> float:
+    """Of a large product of matrices."""
+    side = _MATRIX_SIDES[device.type]
+    a = torch.ones([side, side], device=device, dtype=dtype)
+    (taken,) = _least([lambda: a @ a], device)
+    return side**3 / taken
 
 
 def _least(runs: list[Callable[[], object]], device: torch.device) -> list[float]:
