@@ -177,12 +177,12 @@ class _Layer:
 
 
 def _layer(x: Tensor, up: int = 1) -> _Layer:
-    channels, size = x.shape[1], x.shape[2] * up
+    _, channels, height, width = x.shape
     outputs = channels // up
     return _Layer(
         weight=torch.randn([outputs, channels, 3, 3], device=x.device),
         styles=torch.rand(x.shape[:2], device=x.device) + 0.5,
-        noise=torch.randn([size, size], device=x.device),
+        noise=torch.randn([height * up, width * up], device=x.device),
         bias=torch.linspace(-1, 1, outputs, device=x.device),
         f=setup_filter([1, 3, 3, 1], device=x.device),
         up=up,
@@ -234,7 +234,7 @@ def _affine(x: Tensor) -> DenseLayer:
 
 
 def _styles(x: Tensor, layer: DenseLayer) -> Tensor:
-    styles: Tensor = layer(x.flatten(1))
+    styles: Tensor = layer(x.mean([2, 3]))
     return styles
 
 

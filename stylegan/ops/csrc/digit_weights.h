@@ -44,7 +44,7 @@ struct PanelScale {
 // whichever factor made them large.
 inline void balance(const Weights& w, float* powers) {
   constexpr float kMostExponent = 60;
-  constexpr int64_t kOutputs = 4;
+  constexpr int64_t kOutputs = 8;
   const int64_t step = std::max<int64_t>(1, w.outputs / kOutputs);
   std::fill(powers, powers + w.inputs, 0.0f);
   for (int64_t o = 0; o < w.outputs; o += step) {
