@@ -31,8 +31,11 @@ FILM_SUFFIXES = (".mp4", ".webp", ".gif", ".apng")
 
 _BT709 = 1  # the same number for matrix, primaries and transfer (ITU-T H.273)
 _LIMITED_RANGE = 1
-# A fixed number: x264 writes it into the file, and the same command is to give the same bytes.
+# The same command is to give the same bytes. So the number of threads is fixed, which x264 writes into the file, and
+# its macroblock tree is off: with B-frames it reads memory that nobody wrote, and bits follow what happened to lie
+# there.
 _H264_THREADS = 4
+_H264_OPTIONS = {"preset": "medium", "x264-params": "mbtree=0"}
 
 
 @contextlib.contextmanager
@@ -77,7 +80,7 @@ def mp4(
         crf: quality, 0 (lossless but for the colour conversion) to 51 (worst).
         track: sound that plays along, cut where the film ends; None for a silent film.
     """
-    options = {"crf": str(crf), "preset": "medium"}
+    options = {"crf": str(crf), **_H264_OPTIONS}
     sound = None if track is None else SoundTrack(track)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         container.metadata["comment"] = note

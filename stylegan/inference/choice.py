@@ -68,8 +68,10 @@ def _cpu_flags() -> frozenset[str]:
 
 def _key() -> str:
     """Of what the answer depends on: processor, torch, threads, native operations or none."""
+    library = native.state("cpu").path if native.available("cpu") else None
+    operations = "none" if library is None else library.parent.name  # told by their sources and flags
     told = [platform.machine(), *sorted(_cpu_flags()), torch.__version__, str(torch.get_num_threads())]
-    return hashlib.sha256(" ".join([*told, str(native.available("cpu"))]).encode()).hexdigest()[:20]
+    return hashlib.sha256(" ".join([*told, operations]).encode()).hexdigest()[:20]
 
 
 def _read(path: Path) -> float | None:

@@ -83,6 +83,22 @@ def test_same_frames_same_bytes(tmp_path: Path, suffix: str) -> None:
     assert first == again
 
 
+def test_bytes_do_not_follow_what_lay_in_memory(tmp_path: Path) -> None:
+    noise = np.random.RandomState(0).rand(12, 24, 72, 3)
+    blurred = [np.asarray(Image.fromarray(np.uint8(255 * part)).resize((576, 192))) for part in noise]
+    frames = [np.uint8(0.6 * a + 0.4 * b) for a, b in itertools.pairwise([*blurred, blurred[0]])]
+    seen = set()
+    for number in range(8):
+        blocks = [np.full(size, 31 * number, np.uint8) for size in (1_000, 60_000, 200_000, 1_500_000) * 30]
+        del blocks
+        path = tmp_path / f"{number}.mp4"
+        with open_film(path, FilmConfig(crf=24), NOTE) as write:
+            for frame in frames:
+                write(frame)
+        seen.add(path.read_bytes())
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("suffix", FILM_SUFFIXES)
 def test_film_of_one_frame(tmp_path: Path, suffix: str) -> None:
     assert len(decoded(film(tmp_path / f"film{suffix}", num=1))) == 1
