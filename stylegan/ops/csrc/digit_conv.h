@@ -146,7 +146,10 @@ class DigitConv {
   class Work {
    public:
     explicit Work(const DigitConv& conv) : conv_(conv), output_(conv.layer_, conv.taps_) {}
-    ~Work() { flush(); }
+    ~Work() {
+      flush();
+      _mm_sfence();  // stores past the caches come before whatever follows
+    }
 
     // Finishes what is still to be finished.
     void flush() { output_.run(output_.left()); }

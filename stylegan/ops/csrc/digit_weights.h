@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "epilogue.h"
@@ -23,7 +24,6 @@ inline int64_t num_groups(int64_t inputs) { return std::min<int64_t>(kPlaces, (i
 inline int64_t pixels_of_row(int64_t inputs) { return kPlaces / num_groups(inputs); }
 
 constexpr int kMostKernels = 6;
-constexpr int kMostPoints = 18;  // of a kernel: its taps, or three rows of Winograd's six
 
 // A convolution with some of a 3x3 kernel's points, in steps: which the four places of a row of factors meet, negative
 // for none.
@@ -46,12 +46,13 @@ inline void balance(const Weights& w, float* powers) {
   constexpr float kMostExponent = 60;
   constexpr int64_t kOutputs = 8;
   const int64_t step = std::max<int64_t>(1, w.outputs / kOutputs);
-  std::fill(powers, powers + w.inputs, 0.0f);
+  std::vector<float> sums(w.inputs * kTaps, 0.0f);
   for (int64_t o = 0; o < w.outputs; o += step) {
     const float* const taps = w.data + o * w.inputs * kTaps;
-    for (int64_t i = 0; i < w.inputs; ++i) {
-      for (int64_t k = 0; k < kTaps; ++k) powers[i] += std::abs(taps[i * kTaps + k]);
-    }
+    for (int64_t i = 0; i < w.inputs * kTaps; ++i) sums[i] += std::abs(taps[i]);
+  }
+  for (int64_t i = 0; i < w.inputs; ++i) {
+    powers[i] = std::accumulate(sums.begin() + i * kTaps, sums.begin() + (i + 1) * kTaps, 0.0f);
   }
   std::vector<float> sizes(powers, powers + w.inputs);
   const auto middle = sizes.begin() + w.inputs / 2;

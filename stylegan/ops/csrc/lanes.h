@@ -50,7 +50,6 @@ inline float total(Floats v) {
 
 // Asks for the cache line at an address, which may lie anywhere.
 inline void fetch_line(const void* at) { __builtin_prefetch(at); }
-inline void fetch_line_to_write(const void* at) { __builtin_prefetch(at, 1); }
 
 template <typename T>
 inline vector_t<T> load(const T* from) {
