@@ -9,7 +9,7 @@ that is more, over the time that it took: beyond 100 % where Winograd's products
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -189,10 +189,6 @@ def _layer(x: Tensor, up: int = 1) -> _Layer:
     )
 
 
-def _upsampling_layer(x: Tensor) -> _Layer:
-    return _layer(x, up=2)
-
-
 def _synthesize(x: Tensor, given: _Layer) -> Tensor:
     y = synthesis_layer(
         x,
@@ -238,6 +234,16 @@ def _styles(x: Tensor, layer: DenseLayer) -> Tensor:
     return styles
 
 
+def _layer_case(channels: int, size: int, up: int = 1) -> Case:
+    return Case(
+        name="layer" if up == 1 else f"layer, up {up}",
+        shape=(1, channels, size, size),
+        run=_synthesize,
+        constant=partial(_layer, up=up),
+        macs=9 * channels // up**2,  # an upsampling kernel meets each of the lower resolution's samples once
+    )
+
+
 CASES = (
     Case(name="bias_act", shape=(8, 256, 64, 64), run=_lrelu, constant=_bias),
     Case(name="bias_act", shape=(1, 64, 256, 256), run=_lrelu, constant=_bias),
@@ -271,24 +277,11 @@ CASES = (
     Case(name="to RGB", shape=(8, 256, 64, 64), run=_to_rgb, constant=_colours),
     Case(name="to RGB", shape=(1, 64, 256, 256), run=_to_rgb, constant=_colours),
     Case(name="styles", shape=(1, 512, 1, 1), run=_styles, constant=_affine),
-    Case(name="layer", shape=(1, 512, 32, 32), run=_synthesize, constant=_layer, macs=9 * 512),
-    Case(name="layer", shape=(1, 256, 64, 64), run=_synthesize, constant=_layer, macs=9 * 256),
-    Case(name="layer", shape=(1, 64, 256, 256), run=_synthesize, constant=_layer, macs=9 * 64),
-    # An upsampling kernel's nine weights meet each of the lower resolution's samples once.
-    Case(
-        name="layer, up 2",
-        shape=(1, 256, 64, 64),
-        run=_synthesize,
-        constant=_upsampling_layer,
-        macs=9 * 256 // 4,
-    ),
-    Case(
-        name="layer, up 2",
-        shape=(1, 128, 128, 128),
-        run=_synthesize,
-        constant=_upsampling_layer,
-        macs=9 * 128 // 4,
-    ),
+    _layer_case(512, 32),
+    _layer_case(256, 64),
+    _layer_case(64, 256),
+    _layer_case(256, 64, up=2),
+    _layer_case(128, 128, up=2),
     Case(
         name="3x3, trained",
         shape=(4, 256, 64, 64),

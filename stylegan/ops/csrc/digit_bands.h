@@ -18,7 +18,7 @@ namespace bend {
 struct Band {
   int64_t first, pixels;  // the first row that can be convolved; pixels of a plane
   int8_t* data;           // [planes][blocks][digits][pixels][64]
-  float units[kMostKernels], unevenness;
+  float units[kMostPlanes], unevenness;
   const uint8_t* lost;    // pixels that hold what is no finite number; null where all do
 };
 
@@ -27,14 +27,14 @@ struct Band {
 template <typename Axis>
 class BandReader {
  public:
-  static constexpr int kPlanes = Axis::kStep == 1 ? 1 : Axis::kSlots;
+  static constexpr int kPlanes = kPlanesOf<Axis>;
 
   // `rows_below`: how many are read beyond those that are convolved, one, or none for an upsampling layer.
   BandReader(const Picture& x, int64_t rows_below)
       : x_(x),
         rows_below_(rows_below),
         pitch_(Axis::kStep == 1 ? x.width + 1 : x.width / Axis::kStep),
-        blocks_((x.channels + kDepth - 1) / kDepth) {
+        blocks_(num_blocks(x.channels)) {
     const int64_t groups = num_groups(x.channels);
     for (int64_t q = 0; q < kPlaces; ++q) {
       shifts_[q] = q / groups;
@@ -60,12 +60,13 @@ class BandReader {
       for (int64_t y = begin; y < end; ++y) find_lost(n, y, flags + (y - begin) * pitch_);
       band.lost = flags;
     }
+    const float* const styles = scaled_styles(n, kIsPlain ? per_unit[0] : 1.0f);
     for (int64_t y = begin; y < end; ++y) {
       const int64_t pixel = (y - begin) * pitch_;
       if (y < 0 || y >= x_.height) {
         put_zeros(band, pixel, pitch_);
       } else {
-        read_row(band, pixel, n, y, per_unit);
+        read_row(band, pixel, row(n, y), styles, per_unit);
       }
     }
     put_zeros(band, (end - begin) * pitch_, 1);
@@ -208,15 +209,17 @@ class BandReader {
     }
   }
 
-  // Puts row `y` of sample `n` into the pixels from `pixel` on.
-  void read_row(const Band& band, int64_t pixel, int64_t n, int64_t y, const float* per_unit) const {
+  // A sample's styles times a factor, in whole blocks.
+  const float* scaled_styles(int64_t n, float factor) const {
     static thread_local Scratch scratch;
     float* const styles = scratch.take(blocks_ * kDepth);
     std::fill(styles + x_.channels, styles + blocks_ * kDepth, 0.0f);
-    for (int64_t c = 0; c < x_.channels; ++c) {
-      styles[c] = x_.styles[n * x_.channels + c] * (kIsPlain ? per_unit[0] : 1.0f);
-    }
-    const float* const from = row(n, y);
+    for (int64_t c = 0; c < x_.channels; ++c) styles[c] = x_.styles[n * x_.channels + c] * factor;
+    return styles;
+  }
+
+  // Puts a picture's row into the pixels from `pixel` on.
+  void read_row(const Band& band, int64_t pixel, const float* from, const float* styles, const float* per_unit) const {
     if constexpr (!kIsPlain) {
       read_tiles(band, pixel, from, styles, per_unit);
     } else if (x_.channels % kDepth == 0) {

@@ -66,7 +66,7 @@ class DigitConv {
         taps_(taps),
         weights_(balanced.weights, balanced.powers),
         reader_(balanced.x, kScale == 2 ? 0 : 1),
-        blocks_(weights_.blocks()),
+        blocks_(num_blocks(layer.x.channels)),
         rows_(layer.x.height + (kScale == 2 ? 1 : 0)),
         columns_(kScale == 2 ? 2 * layer.x.width + 1 : layer.x.width / Output::kWide) {
     for (int k = 0; k < kKernels; ++k) {
@@ -247,7 +247,7 @@ class DigitConv {
 
     template <int levels>
     void put_joined(int64_t count) {
-      const int64_t plane = Output::kPlanes == 1 ? 0 : kernel_->steps.plane;
+      const int64_t plane = kernel_->steps.plane;
       const Floats factor = factors_[plane];
       const int32_t* const taken = taken_;
       const auto product = [=](int64_t i) { return joined<levels>(taken + i * kLane) * factor; };

@@ -23,7 +23,12 @@ constexpr int kPlaces = 4;
 inline int64_t num_groups(int64_t inputs) { return std::min<int64_t>(kPlaces, (inputs + kLane - 1) / kLane); }
 inline int64_t pixels_of_row(int64_t inputs) { return kPlaces / num_groups(inputs); }
 
-constexpr int kMostKernels = 6;
+inline int64_t num_blocks(int64_t inputs) { return (inputs + kDepth - 1) / kDepth; }
+
+// Planes of factors and of weights' points, each with a unit of its own: one for all, or Winograd's six along x.
+constexpr int kMostPlanes = 6;
+template <typename Axis>
+constexpr int kPlanesOf = Axis::kStep == 1 ? 1 : Axis::kSlots;
 
 // A convolution with some of a 3x3 kernel's points, in steps: which the four places of a row of factors meet, negative
 // for none.
@@ -35,7 +40,7 @@ struct PointSteps {
 
 // What `DigitWeights::prepare` finds out about a panel.
 struct PanelScale {
-  float units[kMostKernels][kLane];  // of each plane's outputs: what the last digit stands for
+  float units[kMostPlanes][kLane];  // of each plane's outputs: what the last digit stands for
   float unevenness;                  // the largest weight over their usual size, where it is most
 };
 
@@ -72,9 +77,8 @@ class DigitWeights {
 
   // `powers`: of the inputs, which weights are divided by (`balance`); styles are multiplied already.
   DigitWeights(const Weights& w, const float* powers)
-      : w_(w), powers_(powers), groups_(num_groups(w.inputs)), blocks_((w.inputs + kDepth - 1) / kDepth) {}
+      : w_(w), powers_(powers), groups_(num_groups(w.inputs)), blocks_(num_blocks(w.inputs)) {}
 
-  int64_t blocks() const { return blocks_; }
   int64_t panels() const { return w_.outputs / kLane; }
 
   // Lays out one kernel after the other, [blocks][steps][digits][16][64] each, and writes demodulation factors for each
@@ -94,10 +98,7 @@ class DigitWeights {
       for (int64_t k = 0; k < kLane; ++k) {
         const Floats squares =
             transform(taps + k * kTaps * kLane, 1.0f / powers_[i + k], points + (i + k) * kInput, &measure);
-        for (int64_t n = 0; n < w_.samples; ++n) {
-          const float style = w_.styles[n * w_.inputs + i + k];
-          store(sums + n * kLane, load(sums + n * kLane) + squares * (style * style));
-        }
+        if (w_.are_demodulated) add_squares_of(w_, i + k, squares, sums);
       }
     }
     store_demodulation(w_, sums, demodulation + panel * kLane, apart);
@@ -115,9 +116,9 @@ class DigitWeights {
   }
 
  private:
-  static constexpr int kRow = Axis::kWeights;                // points of a row
-  static constexpr int64_t kInput = 3 * kRow * kLane;        // floats of an input's points
-  static constexpr int kPlanes = kRow == 3 ? 1 : kRow;
+  static constexpr int kRow = Axis::kWeights;          // points of a row
+  static constexpr int64_t kInput = 3 * kRow * kLane;  // floats of an input's points
+  static constexpr int kPlanes = kPlanesOf<Axis>;
 
   struct Measure {
     Floats largest[kPlanes] = {}, squares[kPlanes] = {};

@@ -3,8 +3,8 @@
 // are summed by their weight, each weight in integers of its own, without any error; those below the third weight, and
 // the digits below the third, are what is lost. (The scheme of Ozaki et al., Numerical Algorithms 59, 2012, in bytes.)
 //
-// Six of the nine products err by 3e-8 of the product of both factors' largest values, which is 3e-7 to 6e-7 of a direct
-// sum's own size where these are a few times what is usual, and 1e-6 of Winograd's: float32's own is 1e-7 to 2e-7, and
+// Six of the nine products err by 3e-8 of the product of both factors' largest values: 3e-7 to 6e-7 of a direct sum's
+// own size where these are a few times what is usual, and 1e-6 of Winograd's; float32's own is 1e-7 to 2e-7, and
 // 9e-7. For less even factors two more are added, and what is left is what 24 bits of the largest cannot tell.
 #pragma once
 

@@ -64,6 +64,14 @@ inline void transform_taps(const float* taps, Floats* points) {
   both_axes<3, Axis::kWeights>(kernel, points, [](auto... axis) { Axis::kernel(axis...); });
 }
 
+// Adds an input's squares of 16 outputs to each sample's sums.
+inline void add_squares_of(const Weights& w, int64_t input, Floats squares, float* sums) {
+  for (int64_t n = 0; n < w.samples; ++n) {
+    const float style = w.styles[n * w.inputs + input];
+    store(sums + n * kLane, load(sums + n * kLane) + squares * (style * style));
+  }
+}
+
 // Adds the squares of 16 inputs' taps, [inputs][taps][outputs], `input` the first of them, to each sample's sums of 16
 // outputs.
 inline void add_squares(const Weights& w, int64_t input, const float* taps, float* sums) {
@@ -71,10 +79,7 @@ inline void add_squares(const Weights& w, int64_t input, const float* taps, floa
     Floats squares = {};
 #pragma GCC unroll 9
     for (int k = 0; k < kTaps; ++k) squares += load(taps + k * kLane) * load(taps + k * kLane);
-    for (int64_t n = 0; n < w.samples; ++n) {
-      const float style = w.styles[n * w.inputs + input + i];
-      store(sums + n * kLane, load(sums + n * kLane) + squares * (style * style));
-    }
+    add_squares_of(w, input + i, squares, sums);
   }
 }
 
