@@ -3,6 +3,7 @@
     python benchmarks/render.py                              every shape, batch 1 and 8
     python benchmarks/render.py --shapes 256:16384 --batches 1 --repeats 10
     python benchmarks/render.py --twin fp16                  against the published half-precision configuration
+    python benchmarks/render.py --device cuda --twin fp16 --precision fp16
     python benchmarks/render.py --json | --report benchmarks/reports/render.md
 
 A shape is `faces64` (the embedded base) or resolution:channel_base. The twin (`benchmarks/twin.py`) computes what the
@@ -13,6 +14,10 @@ included, and pictures are compared, also as levels of 8 bits. The roofline is t
 multiply-adds of the direct sums over the fastest float32 product or convolution measured here, and the bytes of weights
 and feature maps, each moved once, over the copy bandwidth. Fewer multiplications than the direct sum's (Winograd), or
 bfloat16's (AMX: six of them a product, or three), can bring the share beyond 100 %.
+
+On CUDA (the default where there is a device) the twin's FIR and activations are the native operations
+(`twin.use_native`), as the published implementation brings plugins for both; times are those of a finished batch,
+memory is what tensors took at most, and float32 is TensorFloat-32 on neither side.
 """
 
 import argparse
@@ -30,7 +35,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from twin import twin_of
+from twin import twin_of, use_native
 
 from stylegan import Generator, load_network
 from stylegan.allocator import keep_freed_memory
@@ -38,6 +43,7 @@ from stylegan.ops import native
 from stylegan.precision import PRECISIONS, set_precision
 
 SHAPES = "faces64,256:16384,512:32768,1024:32768"
+_NUM_WARM = 6  # draws until libraries have chosen, and until pictures are replayed
 CLEAR_REFS = Path("/proc/self/clear_refs")
 COLUMNS = (
     "shape",
@@ -64,35 +70,35 @@ def main() -> None:
     parser.add_argument("--twin", choices=["fp32", "fp16"], default="fp32", help="what the twin computes in")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--serve", help=argparse.SUPPRESS)  # a process that measures: twin or bend
     args = parser.parse_args()
     if args.serve:
-        serve(args.serve, args.shapes, int(args.batches), args.precision, args.twin)
+        serve(args)
         return
-    rates = measure_rates()
+    rates = measure_rates(args.device)
     rows = [
-        compare(shape, int(batch), args.repeats, (args.precision, args.twin), rates)
+        compare(shape, int(batch), args, rates)
         for shape in args.shapes.split(",")
         for batch in args.batches.split(",")
     ]
     if args.json:
-        print(json.dumps({"machine": machine(), "rates": rates, "rows": rows}, indent=2))
+        print(json.dumps({"machine": machine(args.device), "rates": rates, "rows": rows}, indent=2))
     else:
-        print(report(rows, rates))
+        print(report(rows, rates, args.device))
     if args.report:
         args.report.parent.mkdir(parents=True, exist_ok=True)
-        args.report.write_text(report(rows, rates), encoding="utf-8")
+        args.report.write_text(report(rows, rates, args.device), encoding="utf-8")
 
 
-def compare(
-    shape: str, batch: int, repeats: int, precisions: tuple[str, str], rates: dict[str, float]
-) -> dict[str, Any]:
-    """One row: the two implementations in turns, each in a process of its own; bend's precision, then the twin's."""
+def compare(shape: str, batch: int, args: argparse.Namespace, rates: dict[str, float]) -> dict[str, Any]:
+    """One row: the two implementations in turns, each in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        sides = {name: Side(name, shape, batch, precisions, Path(folder)) for name in ("twin", "bend")}
+        sides = {name: Side(name, shape, batch, args, Path(folder)) for name in ("twin", "bend")}
         times: dict[str, list[float]] = {name: [] for name in sides}
-        first = {name: side.draw() for name, side in sides.items()}
-        for _ in range(repeats if first["twin"] < 2 else min(repeats, 2)):
+        for _ in range(_NUM_WARM if args.device == "cuda" else 1):
+            first = {name: side.draw() for name, side in sides.items()}
+        for _ in range(args.repeats if first["twin"] < 2 else min(args.repeats, 2)):
             for name, side in sides.items():
                 times[name].append(side.draw())
         peaks = {name: side.finish() for name, side in sides.items()}
@@ -100,7 +106,8 @@ def compare(
     levels = np.abs(np.clip(twin, -1, 1) - np.clip(ours, -1, 1)) * 127.5
     best = {name: min(values) for name, values in times.items()}
     work = work_of(shape, batch)
-    bound = max(work["macs"] / rates["macs_per_s"], work["bytes"] / rates["bytes_per_s"])
+    rate = rates["half_macs_per_s" if args.device == "cuda" and args.precision != "fp32" else "macs_per_s"]
+    bound = max(work["macs"] / rate, work["bytes"] / rates["bytes_per_s"])
     return {
         "shape": shape,
         "batch": batch,
@@ -121,10 +128,10 @@ def compare(
 class Side:
     """A process that draws one batch each time it is told to."""
 
-    def __init__(self, name: str, shape: str, batch: int, precisions: tuple[str, str], folder: Path) -> None:
+    def __init__(self, name: str, shape: str, batch: int, args: argparse.Namespace, folder: Path) -> None:
         command = [sys.executable, __file__, "--serve", name, "--shapes", shape, "--batches", str(batch)]
         self._process = subprocess.Popen(
-            [*command, "--precision", precisions[0], "--twin", precisions[1]],
+            [*command, "--precision", args.precision, "--twin", args.twin, "--device", args.device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -149,30 +156,41 @@ class Side:
         return float(self._process.stdout.readline())
 
 
-def serve(name: str, shape: str, batch: int, precision: str, twin: str) -> None:
+def serve(args: argparse.Namespace) -> None:
     """Draw when told to, and say how long it took."""
-    synthesize, num_ws, w_dim = prepare(name, shape, precision, twin)
-    ws = torch.randn([batch, num_ws, w_dim], generator=torch.Generator().manual_seed(1))
+    synthesize, num_ws, w_dim = prepare(args.serve, args.shapes, args.precision, args.twin, args.device)
+    ws = torch.randn([int(args.batches), num_ws, w_dim], generator=torch.Generator().manual_seed(1))
+    ws = ws.to(args.device)
     image = torch.empty(0)
     gc.collect()
-    if CLEAR_REFS.exists():
+    if args.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    elif CLEAR_REFS.exists():
         CLEAR_REFS.write_text("5")  # forget the peak of loading: proc(5)
     for line in sys.stdin:
         started = time.perf_counter()
         if line.strip() == "draw":
             with torch.inference_mode():
                 image = synthesize(ws)
-        print(time.perf_counter() - started if line.strip() != "finish" else peak_mb(), flush=True)
-        if line.strip() == "finish":
-            np.save(f"{name}.npy", image.numpy())
+            wait(args.device)
+        is_last = line.strip() == "finish"
+        print(peak_mb(args.device) if is_last else time.perf_counter() - started, flush=True)
+        if is_last:
+            np.save(f"{args.serve}.npy", image.cpu().numpy())
             return
 
 
-def prepare(name: str, shape: str, precision: str, twin: str) -> tuple[Callable[..., torch.Tensor], int, int]:
+def prepare(
+    name: str, shape: str, precision: str, twin: str, device: str
+) -> tuple[Callable[..., torch.Tensor], int, int]:
     """The synthesis of one implementation, and the shape of its ws."""
-    G = network(shape, is_half=twin == "fp16")
+    G = network(shape, is_half=twin == "fp16").to(device)
+    if device == "cuda":
+        native.prepare("cuda")
+        torch.backends.cudnn.allow_tf32 = False
     if name == "twin":
-        synthesis = twin_of(G, PRECISIONS[twin] if twin != "fp32" else None).synthesis
+        use_native(device == "cuda")
+        synthesis = twin_of(G, PRECISIONS[twin] if twin != "fp32" else None).to(device).synthesis
     else:
         set_precision(G, precision)
         synthesis = G.synthesis
@@ -208,40 +226,54 @@ def work_of(shape: str, batch: int) -> dict[str, float]:
     return {"macs": float(macs), "bytes": float(numbers * 4)}
 
 
-def measure_rates() -> dict[str, float]:
+def measure_rates(device: str) -> dict[str, float]:
     """The best of a square product and a convolution, in multiply-adds a second; and of a copy, read and written."""
     keep_freed_memory()
-    a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
-    x = torch.rand(1, 256, 64, 64).contiguous(memory_format=torch.channels_last)
-    w = torch.rand(256, 256, 3, 3).contiguous(memory_format=torch.channels_last)
-    source, target = torch.rand(2**26), torch.rand(2**26)
-    product = 1024**3 / best_of(lambda: a @ b)
-    convolution = 9 * 256 * 256 * 64 * 64 / best_of(lambda: F.conv2d(x, w, padding=1))
-    half = a.bfloat16()
+    side, pictures, numbers = (8192, 64, 2**30) if device == "cuda" else (1024, 1, 2**26)
+    with torch.device(device):
+        a, b = torch.rand(side, side), torch.rand(side, side)
+        x = torch.rand(pictures, 256, 64, 64).contiguous(memory_format=torch.channels_last)
+        w = torch.rand(256, 256, 3, 3).contiguous(memory_format=torch.channels_last)
+        source, target = torch.rand(numbers), torch.rand(numbers)
+    half = a.to(torch.float16 if device == "cuda" else torch.bfloat16)
+    macs, convolved = side**3, pictures * 9 * 256 * 256 * 64 * 64
     return {
-        "bf16_macs_per_s": 1024**3 / best_of(lambda: half @ half),
-        "macs_per_s": max(product, convolution),
-        "bytes_per_s": 2 * 4 * 2**26 / best_of(lambda: target.copy_(source)),
+        "half_macs_per_s": macs / best_of(lambda: half @ half, device),
+        "macs_per_s": max(
+            macs / best_of(lambda: a @ b, device),
+            convolved / best_of(lambda: F.conv2d(x, w, padding=1), device),
+        ),
+        "bytes_per_s": 2 * 4 * numbers / best_of(lambda: target.copy_(source), device),
     }
 
 
-def best_of(work: Callable[[], object], repeats: int = 8) -> float:
+def best_of(work: Callable[[], object], device: str, repeats: int = 8) -> float:
     times = []
     for _ in range(repeats):
+        wait(device)
         started = time.perf_counter()
         work()
+        wait(device)
         times.append(time.perf_counter() - started)
     return min(times)
 
 
-def peak_mb() -> float:
-    """The most memory this process ever held, in MB (Linux: VmHWM)."""
+def wait(device: str) -> None:
+    """Until what was asked of a device is done."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def peak_mb(device: str) -> float:
+    """The most memory this process ever held, in MB (Linux: VmHWM); on CUDA what tensors took."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
 
 
-def machine() -> dict[str, str]:
-    native_ops = "native operations loaded" if native.available("cpu") else "no native operations"
+def machine(device: str) -> dict[str, str]:
+    native_ops = "native operations loaded" if native.available(device) else "no native operations"
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
         capture_output=True,
@@ -249,12 +281,14 @@ def machine() -> dict[str, str]:
         check=False,
         cwd=Path(__file__).parent,
     )
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
+    name = platform.processor() or platform.machine()
+    if device == "cuda":
+        name = torch.cuda.get_device_name()
+    elif Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
     return {
-        "cpu": cpu,
+        "name": name,
         "threads": str(torch.get_num_threads()),
         "torch": torch.__version__,
         "commit": commit.stdout.strip() or "unknown",
@@ -262,16 +296,16 @@ def machine() -> dict[str, str]:
     }
 
 
-def report(rows: list[dict[str, Any]], rates: dict[str, float]) -> str:
+def report(rows: list[dict[str, Any]], rates: dict[str, float], device: str) -> str:
     """The rows as a page of markdown."""
-    told = machine()
+    told = machine(device)
     lines = [
         "# Drawing, against a plain twin of the published networks",
         "",
-        f"`python {' '.join(['benchmarks/render.py', *sys.argv[1:]])}` at commit {told['commit']}: {told['cpu']}, "
+        f"`python {' '.join(['benchmarks/render.py', *sys.argv[1:]])}` at commit {told['commit']}: {told['name']}, "
         f"{told['threads']} threads, torch {told['torch']}, {told['native']}.",
         f"Measured here: {rates['macs_per_s'] / 1e9:.0f} G multiply-adds/s in float32, "
-        f"{rates['bf16_macs_per_s'] / 1e9:.0f} G in bfloat16, {rates['bytes_per_s'] / 1e9:.0f} GB/s.",
+        f"{rates['half_macs_per_s'] / 1e9:.0f} G in half precision, {rates['bytes_per_s'] / 1e9:.0f} GB/s.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),

@@ -3,7 +3,8 @@
 Written from StyleGAN2 (arXiv 1912.04958) and StyleGAN2-ADA (arXiv 2006.06676) alone: per-sample weights in one
 grouped convolution, a transposed convolution with stride 2 and then the FIR, planar tensors, every elementwise
 operation by itself. Attribute names are the state-dict keys of `stylegan`, so that its weights load as they are
-(`twin_of`). `twin_augment` and `twin_training` are its training; nothing in `stylegan` uses any of it.
+(`twin_of`). On CUDA FIR and activations can be the native operations (`use_native`), as the published implementation
+has plugins for them. `twin_training` is its training; nothing in `stylegan` uses any of it.
 """
 
 import math
@@ -15,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylegan import Discriminator, Generator
+from stylegan import ops
 from stylegan.draws import NormalSource, normal
 
-__all__ = ["TwinDiscriminator", "TwinGenerator", "twin_of", "upfirdn2d"]
+__all__ = ["TwinDiscriminator", "TwinGenerator", "twin_of", "upfirdn2d", "use_native"]
 
 _T = TypeVar("_T", Generator, Discriminator)
 
@@ -40,6 +42,15 @@ def twin_of(
     return twin.train(network.training)
 
 
+def use_native(is_used: bool) -> None:
+    """Compute FIR, and bias with activation, by the native operations from now on, one call each; or plainly again."""
+    global _is_native  # noqa: PLW0603 - one yardstick a process
+    _is_native = is_used
+
+
+_is_native = False
+
+
 def upfirdn2d(
     x: Tensor,
     f: Tensor,
@@ -50,6 +61,8 @@ def upfirdn2d(
     flip_filter: bool = False,
 ) -> Tensor:
     """Insert zeros, pad or crop, filter (a 2-D f at once, a 1-D one along rows, then columns), decimate."""
+    if _is_native:
+        return ops.upfirdn2d(x, f, up=up, down=down, padding=padding, gain=gain, flip_filter=flip_filter)
     n, c, h, w = x.shape
     if up > 1:
         x = F.pad(x.reshape(n, c, h, 1, w, 1), [0, up - 1, 0, 0, 0, up - 1]).reshape(n, c, h * up, w * up)
@@ -127,7 +140,7 @@ class _Dense(nn.Module):
         weight, bias = self.weight * self.weight_gain, self.bias * self.bias_gain
         if not self.lrelu:
             return torch.addmm(bias[None], x, weight.T)
-        return F.leaky_relu(x @ weight.T + bias, 0.2) * math.sqrt(2)
+        return _bias_lrelu(x @ weight.T, bias, math.sqrt(2), None)
 
 
 class _Mapping(nn.Module):
@@ -384,7 +397,10 @@ def _modulated_conv(
 
 
 def _bias_lrelu(x: Tensor, bias: Tensor, gain: float, clamp: float | None) -> Tensor:
-    x = F.leaky_relu(x + bias.to(x.dtype)[:, None, None], 0.2) * gain
+    if _is_native:
+        return ops.bias_act(x, bias.to(x.dtype), act="lrelu", gain=gain, clamp=clamp)
+    bias = bias.to(x.dtype)
+    x = F.leaky_relu(x + (bias[:, None, None] if x.ndim == 4 else bias), 0.2) * gain
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 

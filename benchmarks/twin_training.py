@@ -8,6 +8,7 @@ moves the same weights to the same place (tests/benchmarks).
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,12 +53,14 @@ class TwinState:
 
 def twin_state(state: TrainState) -> TwinState:
     """The twin of a training that has not begun: same weights, same settings."""
-    networks: list[Any] = [twin_of(network) for network in (state.G, state.D, state.G_ema)]
-    for network in networks:
-        network.requires_grad_(False)
+    networks: list[Any] = []
+    for ours in (state.G, state.D, state.G_ema):
+        device = next(ours.parameters()).device
+        twin = twin_of(ours, torch.float16 if device.type == "cuda" else None)
+        networks.append(twin.to(device).requires_grad_(False))
     adams = []
-    for network, ours in zip(networks, (state.G_opt, state.D_opt), strict=False):
-        group = ours.param_groups[0]
+    for network, optimizer in zip(networks, (state.G_opt, state.D_opt), strict=False):
+        group = optimizer.param_groups[0]
         adams.append(
             torch.optim.Adam(network.parameters(), lr=group["lr"], betas=group["betas"], eps=group["eps"])
         )
@@ -90,7 +93,10 @@ def twin_step(
         network.requires_grad_(True)
         every = 2 if index == 1 else 1  # the path length takes every second sample
         numbers = np.arange(0, len(reals), every)
-        (loss(sample_draws((seed, state.step, index), numbers, reals.device)) * interval).backward()
+        draws = sample_draws((seed, state.step, index), numbers, reals.device)
+        if reals.device.type == "cuda":  # a launch a sample would be slow
+            draws = draws[0], _BatchDraws(len(numbers), reals.device)
+        (loss(draws) * interval).backward()
         network.requires_grad_(False)
         for parameter in network.parameters():
             if parameter.grad is not None:
@@ -102,12 +108,23 @@ def twin_step(
     _average(state.G_ema, state.G, beta)
 
 
+class _BatchDraws(SampleDraws):
+    """The device's own source of random numbers for all samples of a batch."""
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        super().__init__([0] * count, "cpu")
+        self.device = device
+
+    def normal(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.randn(tuple(shape), device=self.device, dtype=dtype)
+
+
 def augment(images: Tensor, settings: AugmentSettings, p: float, generator: NormalSource) -> Tensor:
     """Geometry and colour of every image of a batch (arXiv 2006.06676, appendix B), happening or not."""
     draws = AugmentDraws(len(images), generator=generator)
     height, width = images.shape[2:]
     images = _warp(images, draw_inverse(settings, draws, p, height, width).float())
-    matrix = draw_colour(settings, draws, p).to(images.dtype)
+    matrix = draw_colour(settings, draws, p).to(images)
     flat = images.reshape(*images.shape[:2], -1)
     return (matrix[:, :3, :3] @ flat + matrix[:, :3, 3:]).reshape(images.shape)
 
@@ -124,6 +141,7 @@ def _warp(images: Tensor, inverse: Tensor) -> Tensor:
     left = min(max(math.ceil(float(read[0]) - x) + 2 * reach, 0), width - 1)
     top = min(max(math.ceil(float(read[1]) - y) + 2 * reach, 0), height - 1)
     images = F.pad(images, [left, left, top, top], mode="reflect")
+    taps = taps.to(images.device)
     images = upfirdn2d(images, taps, up=2, padding=(6, 5, 6, 5), gain=4)
     # To the doubled, extended image, in coordinates from -1 to 1; the pivot lies a quarter pixel before the centre.
     out = [2 * (height + 2 * reach - 1), 2 * (width + 2 * reach - 1)]
@@ -132,7 +150,7 @@ def _warp(images: Tensor, inverse: Tensor) -> Tensor:
     inverse = pivot @ inverse @ pivot.inverse()
     to_pixels = torch.tensor([out[1] / 4, out[0] / 4, 1]).diag()
     from_pixels = torch.tensor([4 / images.shape[3], 4 / images.shape[2], 1]).diag()
-    theta = (from_pixels @ inverse @ to_pixels)[:, :2]
+    theta = (from_pixels @ inverse @ to_pixels)[:, :2].to(images.device)
     grid = F.affine_grid(theta, [n, c, *out], align_corners=False)
     images = bilinear(images, grid)  # torch's own grid_sample, which by itself cannot be differentiated twice
     return upfirdn2d(images, taps, down=2, flip_filter=True)
@@ -176,7 +194,8 @@ def _ws(state: TwinState, hyper: Hyperparameters, c: Tensor, draws: Draws) -> Te
     cutoff = torch.where(chance < hyper.style_mixing, cutoff, state.G.num_ws)
     other = draws[1].normal(z.shape)
     tail = state.G.mapping(other, c, skip_w_avg_update=True)
-    return torch.where((torch.arange(state.G.num_ws) >= cutoff[:, None])[:, :, None], tail, ws)
+    is_tail = (torch.arange(state.G.num_ws) >= cutoff[:, None])[:, :, None].to(ws.device)
+    return torch.where(is_tail, tail, ws)
 
 
 def _logits(state: TwinState, images: Tensor, c: Tensor, draws: Draws) -> Tensor:
