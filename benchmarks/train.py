@@ -61,7 +61,9 @@ def main() -> None:
         f"torch {torch.__version__}, {name}, {torch.get_num_threads()} threads, "
         f"convolution {rate / 1e9:.0f} GFLOP/s"
     )
-    print("resolution  batch   who      main     path       R1    s/step   s/kimg   peak MB   roofline   ratio")
+    print(
+        "resolution  batch   who      main     path       R1    s/step   s/kimg   peak MB   roofline   ratio"
+    )
     for resolution in map(int, args.resolution.split(",")):
         batch, rounds = SHAPES[resolution][3:]
         batch = args.batch or batch
@@ -86,7 +88,9 @@ def take_turns(
     pipes, workers = {}, []
     for who in ("twin", "ours"):
         pipes[who], theirs = context.Pipe()
-        workers.append(context.Process(target=work, args=(who, resolution, batch, device, theirs), daemon=True))
+        workers.append(
+            context.Process(target=work, args=(who, resolution, batch, device, theirs), daemon=True)
+        )
         workers[-1].start()
         pipes[who].recv()  # ready
     seconds: dict[str, dict[str, float]] = {who: {} for who in pipes}
@@ -134,7 +138,9 @@ def now(device: str) -> float:
 def make_plan(resolution: int, batch: int, device: str) -> Plan:
     base, channel_base, channel_max, _, _ = SHAPES[resolution]
     precision = "auto" if device == "cuda" else "fp32"
-    return plan_of(resolution, channel_base, channel_max, batch, device=device, precision=precision, base=base)
+    return plan_of(
+        resolution, channel_base, channel_max, batch, device=device, precision=precision, base=base
+    )
 
 
 def our_stepper(plan: Plan) -> Stepper:
@@ -199,7 +205,9 @@ def matrix_rate(device: str) -> float:
     """Floating-point operations a second of a large 3×3 convolution, the best of several; of float16 on CUDA."""
     dtype = torch.float16 if device == "cuda" else torch.float32
     count = 64 if device == "cuda" else 8
-    x = torch.randn(count, 256, 64, 64, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    x = torch.randn(count, 256, 64, 64, device=device, dtype=dtype).contiguous(
+        memory_format=torch.channels_last
+    )
     w = torch.randn(256, 256, 3, 3, device=device, dtype=dtype)
     best = float("inf")
     for _ in range(5):

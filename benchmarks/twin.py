@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylegan import Discriminator, Generator
-from stylegan import ops
+from stylegan import Discriminator, Generator, ops
 from stylegan.draws import NormalSource, normal
 
 __all__ = ["TwinDiscriminator", "TwinGenerator", "twin_of", "upfirdn2d", "use_native"]

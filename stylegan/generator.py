@@ -29,6 +29,7 @@ from stylegan.precision import block_dtype, block_format
 __all__ = ["Generator", "SynthesisBlock", "SynthesisNetwork"]
 
 _RESIDUAL_GAIN = math.sqrt(0.5)
+_MOST_REPLAYED = 2**23  # pixels of a batch; larger ones keep a GPU busy, and a recording keeps their memory
 
 
 class SynthesisBlock(nn.Module):
@@ -257,7 +258,18 @@ class SynthesisNetwork(nn.Module):
         if noise_mode not in ("random", "const", "none"):
             raise ValueError(f"unknown noise mode {noise_mode!r}; known: random, const, none")
         inference.make_ready(self.blocks(), ws)
-        ws = self.tap_ws(ws.to(next(self.parameters()).dtype))
+        ws = ws.to(next(self.parameters()).dtype)
+        if generator is None and len(ws) * self.img_resolution**2 <= _MOST_REPLAYED:
+            settings = (noise_mode, force_fp32)
+            image = inference.replayed(self, ws, settings, lambda ws: self._draw(ws, *settings, None))
+            if image is not None:
+                return image
+        return self._draw(ws, noise_mode, force_fp32, generator)
+
+    def _draw(
+        self, ws: Tensor, noise_mode: NoiseMode, force_fp32: bool, generator: NormalSource | None
+    ) -> Tensor:
+        ws = self.tap_ws(ws)
         x: Tensor | None = None
         img: Tensor | None = None
         start = 0

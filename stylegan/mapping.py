@@ -6,6 +6,7 @@ Also owns the running mean of w, `w_avg`, towards which truncation pulls.
 import torch
 from torch import Tensor, nn
 
+from stylegan import inference
 from stylegan.layers import DenseLayer, normalize_2nd_moment
 
 __all__ = ["MappingNetwork"]
@@ -91,12 +92,30 @@ class MappingNetwork(nn.Module):
         Raises:
             ValueError: z or c of the wrong width, no label where one is needed, or truncation without `w_avg`.
         """
+        moves_average = self.w_avg_beta is not None and self.training and not skip_w_avg_update
+        has_label = self.c_dim > 0 or (c is not None and c.shape[-1] > 0)
+        if z is not None and not has_label and not moves_average:
+            settings = (truncation_psi, truncation_cutoff)
+            ws = inference.replayed(self, z, settings, lambda z: self._map(z, c, *settings, moves_average))
+            if ws is not None:
+                return ws
+        return self._map(z, c, truncation_psi, truncation_cutoff, moves_average)
+
+    def _map(
+        self,
+        z: Tensor | None,
+        c: Tensor | None,
+        truncation_psi: float,
+        truncation_cutoff: int | None,
+        moves_average: bool,
+    ) -> Tensor:
         x = self._normalized_input(z, c)
         for i in range(self.num_layers):
             x = getattr(self, f"fc{i}")(x)
         if self.num_ws is None:
             return x
-        if self.w_avg_beta is not None and self.training and not skip_w_avg_update:
+        if moves_average:
+            assert self.w_avg_beta is not None
             self.w_avg.copy_(x.detach().mean(dim=0).lerp(self.w_avg, self.w_avg_beta))
         ws = x[:, None].expand(-1, self.num_ws, -1)
         if truncation_psi == 1:

@@ -5,15 +5,16 @@ gain and clamp without tensors between them (with two where the convolution is t
 rounding. `stylegan.layers` asks for it inside the layer's own `forward`, after its `affine` and its noise, so that
 forward hooks on every module see what they always see; and weights are read anew at each call, so that whatever changes
 them is heard at once. Where it does not serve (gradients on, a compiler tracing, no native kernels, odd channels on a
-CPU) it says None and the plain layer computes.
+CPU) it says None and the plain layer computes. On CUDA a whole network's drawing is recorded and replayed (`replay`).
 
 `layer`, `rgb` and `dense` decide and call, `kernels` are the native operations, `readiness` has them compiled at the
-first heavy use, `choice` picks the precision of a machine.
+first heavy use, `replay` records what comes again, `choice` picks the precision of a machine.
 """
 
 from stylegan.inference.dense import dense_layer
 from stylegan.inference.layer import synthesis_layer
 from stylegan.inference.readiness import make_ready
+from stylegan.inference.replay import replayed
 from stylegan.inference.rgb import rgb_layer
 
-__all__ = ["dense_layer", "make_ready", "rgb_layer", "synthesis_layer"]
+__all__ = ["dense_layer", "make_ready", "replayed", "rgb_layer", "synthesis_layer"]

@@ -1,8 +1,9 @@
 """Native operations at the first heavy use: what a program that only calls a `Generator` gets without asking.
 
 Compiling takes about half a minute, once a machine; plain drawing takes that long for a hundred pictures of 256
-pixels. So a call that is heavy compiles before it draws, and so does the call by which light ones add up. A program
-that knows its work beforehand decides for itself (`native.prepare` or `native.settle`), as the command line does.
+pixels. So a call that is heavy compiles before it draws, and so does the call by which light ones add up. On CUDA,
+where few draw a single picture, the first call does. A program that knows its work beforehand decides for itself
+(`native.prepare` or `native.settle`), as the command line does.
 """
 
 from typing import Any
@@ -32,7 +33,11 @@ def make_ready(blocks: list[Any], ws: Tensor) -> None:
         ConfigError: `BEND_NATIVE` is none of its values.
     """
     global _drawn_s  # noqa: PLW0603 - light calls add up over a process
-    if ws.device.type != "cpu" or not native.may_build("cpu") or not may_serve(ws) or not has_wide_vectors():
+    kind = ws.device.type
+    if not native.may_build(kind) or not may_serve(ws) or (kind == "cpu" and not has_wide_vectors()):
+        return
+    if kind == "cuda":
+        native.prepare(kind, say=native.tell)
         return
     seconds = len(ws) * plain_seconds(blocks)
     _drawn_s += seconds

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from stylegan import inference
 from stylegan.inference import kernels
+from stylegan.inference.replay import _recordings
 from stylegan.ops import bias_act, modulated_conv2d, native, setup_filter
 from stylegan.ops.build import build
 from stylegan.precision import set_precision
@@ -158,6 +159,49 @@ def test_nothing_waits_for_the_device_and_graphs_can_be_captured() -> None:
         kept.copy_(ws)
         graph.replay()
         torch.testing.assert_close(image, expected)
+
+
+def test_replayed_pictures_are_the_computed_ones() -> None:
+    G = generator(64, channel_base=2048, conv_clamp=256, num_fp16_res=2).cuda()
+    ws = torch.randn(5, 2, G.num_ws, G.w_dim, device="cuda")
+    with torch.inference_mode():
+        hook = G.synthesis.b8.register_forward_hook(lambda module, inputs, output: None)
+        expected = [G.synthesis(own, noise_mode="const") for own in ws]
+        hook.remove()
+        actual = [G.synthesis(own, noise_mode="const") for own in ws]
+        for image, computed in zip(actual, expected, strict=True):
+            torch.testing.assert_close(image, computed, atol=2e-3, rtol=0)
+        G.synthesis.b64.conv1.weight.mul_(-1)
+        changed = G.synthesis(ws[4], noise_mode="const")
+        assert (changed - expected[4]).abs().max() > 1e-2
+        hook = G.synthesis.b8.register_forward_hook(lambda module, inputs, output: None)
+        torch.testing.assert_close(changed, G.synthesis(ws[4], noise_mode="const"), atol=2e-3, rtol=0)
+        hook.remove()
+    assert [len(kept) for network, kept in _recordings.items() if network is G.synthesis] == [1]
+
+
+def test_replayed_noise_is_fresh_and_follows_the_seed() -> None:
+    G = generator(32).cuda()
+    ws = torch.randn(1, G.num_ws, G.w_dim, device="cuda")
+    with torch.inference_mode():
+        images = []
+        for seed in (1, 2, 3, 3):
+            torch.manual_seed(seed)
+            images.append(G.synthesis(ws))
+        images.append(G.synthesis(ws))
+    assert [len(kept) for network, kept in _recordings.items() if network is G.synthesis] == [1]
+    torch.testing.assert_close(images[2], images[3])
+    assert (images[3] - images[4]).abs().max() > 1e-2
+    assert (images[1] - images[2]).abs().max() > 1e-2
+
+
+def test_a_replayed_mapping_is_the_computed_one() -> None:
+    G = generator(32).cuda()
+    z = torch.randn(5, 3, 8, device="cuda")
+    expected = [G.mapping(own, None, truncation_psi=0.5).detach() for own in z]
+    with torch.inference_mode():
+        for own, computed in zip(z, expected, strict=True):
+            torch.testing.assert_close(G.mapping(own, None, truncation_psi=0.5), computed)
 
 
 def test_it_runs_on_the_current_stream() -> None:

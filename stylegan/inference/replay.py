@@ -1,0 +1,99 @@
+"""Drawing without launching: on CUDA, what a network computes again and again without gradients is replayed.
+
+A picture of 256 pixels is 300 launches, which take five times as long as the kernels. A recording
+(`stylegan.recording`) is keyed by all that it holds on to: where weights and buffers lie, settings, shapes, the stream.
+Weights are read at each replay, so that whatever changes them in place is heard; whatever puts other tensors there is another key. A
+network on which hooks hang, or a module whose `forward` was replaced, is computed call by call.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from stylegan.inference.serving import may_serve
+from stylegan.ops import native
+from stylegan.recording import Recordings, record
+
+__all__ = ["replayed"]
+
+_MOST = 4  # recordings of a network: a batch, its shorter last one, and as much again
+_SETTINGS = (bool, int, float, str, type(None), torch.dtype)
+_recordings: "WeakKeyDictionary[nn.Module, Recordings[_Recording]]" = WeakKeyDictionary()
+
+
+def replayed(
+    network: nn.Module, x: Tensor, settings: tuple[Hashable, ...], compute: Callable[[Tensor], Tensor]
+) -> Tensor | None:
+    """Compute what a network makes of `x` by a recording, or say that it must be computed.
+
+    Args:
+        network: all whose parameters and settings `compute` reads.
+        x: of any shape.
+        settings: whatever else `compute` depends on.
+        compute: the computation, on a tensor like `x`; without random numbers of a generator of its own.
+
+    Returns:
+        A tensor of its own; None on other devices, with gradients on, before the call is familiar, and so on.
+    """
+    if not _may_replay(x):
+        return None
+    held = _held_by(network)
+    if held is None:
+        return None
+    kept = _recordings.setdefault(network, Recordings(_MOST))
+    key = (tuple(x.shape), x.dtype, settings, _surroundings(x.device), held)
+    with kept.lock:
+        recording = kept.find(key, lambda: _Recording(x, compute))
+        return None if recording is None else recording.play(x)
+
+
+class _Recording:
+    """A computation with the memory of its argument and its result."""
+
+    def __init__(self, x: Tensor, compute: Callable[[Tensor], Tensor]) -> None:
+        with torch.inference_mode(False), torch.no_grad():  # tensors that may be written to in either mode
+            self._x = torch.empty_like(x).copy_(x)
+            self._y, self._run = record(lambda: compute(self._x), x.device)
+
+    def play(self, x: Tensor) -> Tensor:
+        self._x.copy_(x)
+        self._run()
+        return self._y.clone()
+
+
+def _may_replay(x: Tensor) -> bool:
+    return (
+        x.device.type == "cuda"
+        and may_serve(x)
+        and native.available("cuda")
+        and not torch.cuda.is_current_stream_capturing()
+    )
+
+
+def _surroundings(device: torch.device) -> tuple[Hashable, ...]:
+    """What kernels depend on besides the network."""
+    stream = torch.cuda.current_stream(device).cuda_stream
+    return stream, device.index, torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+
+def _held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
+    """Where a network's tensors lie, and its settings; None where a forward pass is more than its modules'."""
+    held: list[Any] = []
+    waiting = [network]
+    while waiting:
+        module = waiting.pop()
+        own = vars(module)
+        if module._forward_hooks or module._forward_pre_hooks or "forward" in own:
+            return None
+        for tensors in (module._parameters, module._buffers):
+            for name, tensor in tensors.items():
+                if tensor is not None:
+                    held.append(tensor.data_ptr())
+                    if name == "resample_filter":  # its taps are read when a call is recorded
+                        held.append(0 if tensor.is_inference() else tensor._version)
+        held += [value for value in own.values() if isinstance(value, _SETTINGS)]
+        waiting += [child for child in module._modules.values() if child is not None]
+    return tuple(held)
