@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from bend.style_layers import style_layers
-from stylegan.draws import NormalSource, normal
+from stylegan.draws import NoiseSource, normal
 from stylegan.generator import Generator, SynthesisNetwork
 from stylegan.layers import NoiseMode
 
@@ -74,7 +74,7 @@ def drawn_in_tiles(G: Generator, canvas: Canvas, *, whole: bool = False) -> Iter
         ws: Tensor,
         noise_mode: NoiseMode = "random",
         force_fp32: bool = False,
-        generator: NormalSource | None = None,
+        generator: NoiseSource | None = None,
     ) -> Tensor:
         def plain(noise_mode: NoiseMode) -> Tensor:
             return SynthesisNetwork.forward(synthesis, ws, noise_mode, force_fp32, generator)
@@ -150,7 +150,7 @@ def _noises(G: Generator, canvas: Canvas, noises: dict[int, Tensor]) -> Iterator
             layer.noise_const = own[row]
 
 
-def _fresh(noise: Tensor, num: int, source: NormalSource | None) -> Tensor:
+def _fresh(noise: Tensor, num: int, source: NoiseSource | None) -> Tensor:
     """Random noise for the whole picture, `[H, W]`, or `[num, 1, H, W]` where there are more."""
     drawn = normal([num, 1, *noise.shape], source, device=noise.device, dtype=noise.dtype)
     return drawn[0, 0] if num == 1 else drawn

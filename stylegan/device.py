@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from stylegan.errors import ConfigError
 
-__all__ = ["choose_device", "free_bytes"]
+__all__ = ["choose_device", "free_bytes", "send"]
 
 _UNKNOWN_FREE_BYTES = 4 << 30
 
@@ -38,6 +39,13 @@ def choose_device(name: str) -> torch.device:
     if device.index >= torch.cuda.device_count():
         raise ConfigError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")
     return device
+
+
+def send(x: Tensor, device: torch.device) -> Tensor:
+    """A CPU's tensor on a device, without waiting for what a GPU is busy with."""
+    if device.type != "cuda" or x.device.type != "cpu":
+        return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)
 
 
 def _own_cuda_device() -> torch.device:

@@ -3,7 +3,8 @@
 `SampleDraws` gives every sample of a batch a source of its own. A picture then draws the same latents, noise and
 augmentations wherever it stands in a batch, however the batch is cut, and whichever process it is dealt to: that is
 what lets a training on two processes be the training on one. Where one source for the whole batch will do, a
-`torch.Generator` stands in its place (`NormalSource`).
+`torch.Generator` stands in its place (`NormalSource`); where the numbers are drawn already, `GivenNormals` does
+(`NoiseSource`).
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-__all__ = ["NormalSource", "SampleDraws", "normal"]
+__all__ = ["GivenNormals", "NoiseSource", "NormalSource", "SampleDraws", "normal"]
 
 _SEED_RANGE = 2**62
 _BLOCK = 64  # numbers a sample drawn at once, if not told otherwise; a launch each is what small draws cost
@@ -86,13 +87,31 @@ class SampleDraws:
             raise ValueError(f"draws for {len(self._sources)} samples cannot have shape {list(shape)}")
 
 
+class GivenNormals:
+    """Numbers that were drawn before, handed out in the order given.
+
+    Args:
+        given: tensors `[N, …]`, one for each time that numbers are asked for.
+    """
+
+    def __init__(self, given: Sequence[Tensor]) -> None:
+        self._left = iter(given)
+
+    def normal(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+        """The next tensor, which has that shape."""
+        given = next(self._left)
+        assert tuple(given.shape) == tuple(shape), "not what was drawn for"
+        return given.to(dtype)
+
+
 NormalSource: TypeAlias = torch.Generator | SampleDraws
+NoiseSource: TypeAlias = NormalSource | GivenNormals
 
 
 def normal(
-    shape: Sequence[int], source: NormalSource | None, *, device: torch.device, dtype: torch.dtype
+    shape: Sequence[int], source: NoiseSource | None, *, device: torch.device, dtype: torch.dtype
 ) -> Tensor:
-    """Standard normal numbers `[N, …]` from either kind of source, None for torch's own."""
-    if isinstance(source, SampleDraws):
-        return source.normal(shape, dtype)
-    return torch.randn(tuple(shape), generator=source, device=device, dtype=dtype)
+    """Standard normal numbers `[N, …]` from any kind of source, None for torch's own."""
+    if source is None or isinstance(source, torch.Generator):
+        return torch.randn(tuple(shape), generator=source, device=device, dtype=dtype)
+    return source.normal(shape, dtype)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegan import inference
-from stylegan.draws import NormalSource
+from stylegan.draws import NoiseSource
 from stylegan.layers import (
     DEFAULT_FILTER,
     ConvLayer,
@@ -110,7 +110,7 @@ class SynthesisBlock(nn.Module):
         ws: Tensor,
         noise_mode: NoiseMode = "random",
         force_fp32: bool = False,
-        generator: NormalSource | None = None,
+        generator: NoiseSource | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Compute the block.
 
@@ -148,7 +148,7 @@ class SynthesisBlock(nn.Module):
         w0: Tensor,
         w1: Tensor,
         noise_mode: NoiseMode,
-        generator: NormalSource | None,
+        generator: NoiseSource | None,
     ) -> Tensor:
         y = self.skip(x, gain=_RESIDUAL_GAIN) if self.architecture == "resnet" else None
         gain = 1 if y is None else _RESIDUAL_GAIN
@@ -232,12 +232,22 @@ class SynthesisNetwork(nn.Module):
         """The blocks, lowest resolution first."""
         return [getattr(self, f"b{res}") for res in self.block_resolutions]
 
+    def noise_shapes(self, count: int) -> list[list[int]]:
+        """Of the random noise of a batch, `[N, 1, H, W]`, in the order in which the layers draw it."""
+        layers = [
+            getattr(block, name)
+            for block in self.blocks()
+            for name in ("conv0", "conv1")
+            if hasattr(block, name)
+        ]
+        return [[count, 1, layer.resolution, layer.resolution] for layer in layers if layer.use_noise]
+
     def forward(
         self,
         ws: Tensor,
         noise_mode: NoiseMode = "random",
         force_fp32: bool = False,
-        generator: NormalSource | None = None,
+        generator: NoiseSource | None = None,
     ) -> Tensor:
         """Render ws.
 
@@ -267,7 +277,7 @@ class SynthesisNetwork(nn.Module):
         return self._draw(ws, noise_mode, force_fp32, generator)
 
     def _draw(
-        self, ws: Tensor, noise_mode: NoiseMode, force_fp32: bool, generator: NormalSource | None
+        self, ws: Tensor, noise_mode: NoiseMode, force_fp32: bool, generator: NoiseSource | None
     ) -> Tensor:
         ws = self.tap_ws(ws)
         x: Tensor | None = None
@@ -335,7 +345,7 @@ class Generator(nn.Module):
         truncation_cutoff: int | None = None,
         noise_mode: NoiseMode = "random",
         force_fp32: bool = False,
-        generator: NormalSource | None = None,
+        generator: NoiseSource | None = None,
     ) -> Tensor:
         """Images from latents.
 

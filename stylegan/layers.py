@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegan import inference
-from stylegan.draws import NormalSource, normal
+from stylegan.draws import NoiseSource, normal
 from stylegan.ops import bias_act, conv2d_resample, modulated_conv2d, setup_filter
 from stylegan.ops.bias_act import default_gain
 
@@ -212,7 +212,7 @@ class SynthesisLayer(nn.Module):
         w: Tensor,
         noise_mode: NoiseMode = "random",
         gain: float = 1,
-        generator: NormalSource | None = None,
+        generator: NoiseSource | None = None,
     ) -> Tensor:
         """Compute the layer.
 
@@ -255,7 +255,7 @@ class SynthesisLayer(nn.Module):
         )
         return bias_act(x, self.bias, act=self.activation, gain=self.act_gain * gain, clamp=clamp)
 
-    def _noise(self, x: Tensor, noise_mode: NoiseMode, generator: NormalSource | None) -> Tensor | None:
+    def _noise(self, x: Tensor, noise_mode: NoiseMode, generator: NoiseSource | None) -> Tensor | None:
         if not self.use_noise or noise_mode == "none":
             return None
         if noise_mode == "const":

@@ -11,30 +11,35 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import torch
+from torch import nn
 
-__all__ = ["Recordings", "record"]
+__all__ = ["Pool", "Recordings", "held_by", "record"]
 
+Pool: TypeAlias = Any
+"""Of `torch.cuda.graph_pool_handle`."""
 Result = TypeVar("Result")
 Kept = TypeVar("Kept")
 
 _FAMILIAR = 2  # calls alike before the one that is recorded
 _MOST_KEYS = 256  # of which is known how often they came
 
+_SETTINGS = (bool, int, float, str, type(None), torch.dtype)
+
 _log = logging.getLogger("stylegan")
 
 
 def record(
-    compute: Callable[[], Result], device: torch.device, pool: tuple[int, int] | None = None
+    compute: Callable[[], Result], device: torch.device, pool: Pool | None = None
 ) -> tuple[Result, Callable[[], None]]:
     """Record what `compute` has a CUDA device do, without having it done.
 
     Args:
         compute: may not wait for the device, nor copy from memory that is not pinned.
         device: the current one meanwhile.
-        pool: of `torch.cuda.graph_pool_handle`, to share memory with recordings that nobody replays meanwhile.
+        pool: to share memory with recordings that nobody replays meanwhile.
 
     Returns:
         What `compute` returned, whose tensors every replay fills, and the replay, on the current stream.
@@ -47,6 +52,33 @@ def record(
     with torch.cuda.device(device), torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
         result = compute()
     return result, graph.replay
+
+
+def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
+    """What a recording of a network's forward pass holds on to, besides its arguments.
+
+    Returns:
+        Where its tensors lie, whether they are trained, and its settings; None where a forward pass is more than its
+        modules', as hooks hang on it or a `forward` was replaced.
+    """
+    held: list[Any] = []
+    waiting = [network]
+    while waiting:
+        module = waiting.pop()
+        own = vars(module)
+        if module._forward_hooks or module._forward_pre_hooks or "forward" in own:
+            return None
+        for parameter in module._parameters.values():
+            if parameter is not None:
+                held += (parameter.data_ptr(), parameter.requires_grad)
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                held.append(buffer.data_ptr())
+                if name == "resample_filter":  # its taps are read when a call is recorded
+                    held.append(0 if buffer.is_inference() else buffer._version)
+        held += [value for value in own.values() if isinstance(value, _SETTINGS)]
+        waiting += [child for child in module._modules.values() if child is not None]
+    return tuple(held)
 
 
 class Recordings(Generic[Kept]):

@@ -2,12 +2,11 @@
 
 A picture of 256 pixels is 300 launches, which take five times as long as the kernels. A recording
 (`stylegan.recording`) is keyed by all that it holds on to: where weights and buffers lie, settings, shapes, the stream.
-Weights are read at each replay, so that whatever changes them in place is heard; whatever puts other tensors there is another key. A
-network on which hooks hang, or a module whose `forward` was replaced, is computed call by call.
+Weights are read at each replay, so that whatever changes them in place is heard; whatever puts other tensors there is
+another key. A network on which hooks hang, or a module whose `forward` was replaced, is computed call by call.
 """
 
 from collections.abc import Callable, Hashable
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,12 +14,11 @@ from torch import Tensor, nn
 
 from stylegan.inference.serving import may_serve
 from stylegan.ops import native
-from stylegan.recording import Recordings, record
+from stylegan.recording import Recordings, held_by, record
 
 __all__ = ["replayed"]
 
 _MOST = 4  # recordings of a network: a batch, its shorter last one, and as much again
-_SETTINGS = (bool, int, float, str, type(None), torch.dtype)
 _recordings: "WeakKeyDictionary[nn.Module, Recordings[_Recording]]" = WeakKeyDictionary()
 
 
@@ -40,7 +38,7 @@ def replayed(
     """
     if not _may_replay(x):
         return None
-    held = _held_by(network)
+    held = held_by(network)
     if held is None:
         return None
     kept = _recordings.setdefault(network, Recordings(_MOST))
@@ -77,23 +75,3 @@ def _surroundings(device: torch.device) -> tuple[Hashable, ...]:
     """What kernels depend on besides the network."""
     stream = torch.cuda.current_stream(device).cuda_stream
     return stream, device.index, torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-
-
-def _held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
-    """Where a network's tensors lie, and its settings; None where a forward pass is more than its modules'."""
-    held: list[Any] = []
-    waiting = [network]
-    while waiting:
-        module = waiting.pop()
-        own = vars(module)
-        if module._forward_hooks or module._forward_pre_hooks or "forward" in own:
-            return None
-        for tensors in (module._parameters, module._buffers):
-            for name, tensor in tensors.items():
-                if tensor is not None:
-                    held.append(tensor.data_ptr())
-                    if name == "resample_filter":  # its taps are read when a call is recorded
-                        held.append(0 if tensor.is_inference() else tensor._version)
-        held += [value for value in own.values() if isinstance(value, _SETTINGS)]
-        waiting += [child for child in module._modules.values() if child is not None]
-    return tuple(held)

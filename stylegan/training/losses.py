@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylegan.device import send
 from stylegan.draws import SampleDraws
 from stylegan.generator import Generator
 from stylegan.ops.convolution import without_weight_gradients
 
-__all__ = ["logistic_fake", "logistic_real", "mix_styles", "path_lengths", "r1_penalty"]
+__all__ = ["draw_mixing", "logistic_fake", "logistic_real", "mix_styles", "path_lengths", "r1_penalty"]
 
 
 def logistic_real(logits: Tensor) -> Tensor:
@@ -59,32 +60,42 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     return jacobian.square().sum(2).mean(1).sqrt()
 
 
-def mix_styles(
-    G: Generator,
-    ws: Tensor,
-    c: Tensor,
-    probability: float,
-    cpu: SampleDraws,
-    device: SampleDraws,
-) -> Tensor:
-    """ws, the tail of each replaced by that of another z with some probability.
+def draw_mixing(
+    G: Generator, count: int, probability: float, cpu: SampleDraws, device: SampleDraws
+) -> tuple[Tensor, Tensor] | None:
+    """Draw whether and where the ws of each sample are cut, and what follows there.
+
+    Args:
+        G: the generator.
+        count: of samples, N.
+        probability: of mixing, for each sample.
+        cpu: decides whether and where.
+        device: source of the second z.
+
+    Returns:
+        What `mix_styles` takes: whether a w belongs to the tail, `[N, num_ws, 1]`, and the tails' z, `[N, z_dim]`; None
+        where nothing can be mixed.
+    """
+    if G.num_ws < 2 or probability == 0:
+        return None
+    chance, place = cpu.uniform([count, 2]).unbind(1)
+    cut = 1 + (place * (G.num_ws - 1)).floor()  # in [1, num_ws)
+    cut = torch.where(chance < probability, cut, float(G.num_ws))
+    is_tail = (torch.arange(G.num_ws)[None] >= cut[:, None])[:, :, None]  # [N, num_ws, 1]
+    return send(is_tail, device.device), device.normal([count, G.z_dim])
+
+
+def mix_styles(G: Generator, ws: Tensor, c: Tensor, is_tail: Tensor, z: Tensor) -> Tensor:
+    """ws, the tail of each replaced by that of another z.
 
     Args:
         G: the generator.
         ws: `[N, num_ws, w_dim]`.
         c: `[N, c_dim]`.
-        probability: of mixing, for each sample.
-        cpu: decides whether and where to cut.
-        device: source of the second z.
+        is_tail: `[N, num_ws, 1]`.
+        z: `[N, z_dim]`.
 
     Returns:
         `[N, num_ws, w_dim]`.
     """
-    if G.num_ws < 2 or probability == 0:
-        return ws
-    chance, place = cpu.uniform([len(ws), 2]).unbind(1)
-    cut = 1 + (place * (G.num_ws - 1)).floor()  # in [1, num_ws)
-    cut = torch.where(chance < probability, cut, float(G.num_ws))
-    is_tail = (torch.arange(G.num_ws)[None] >= cut[:, None])[:, :, None].to(ws.device)  # [N, num_ws, 1]
-    other = G.mapping(device.normal([len(ws), G.z_dim]), c, skip_w_avg_update=True)
-    return torch.where(is_tail, other, ws)
+    return torch.where(is_tail, G.mapping(z, c, skip_w_avg_update=True), ws)

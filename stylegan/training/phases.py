@@ -13,7 +13,8 @@ from torch import Tensor
 
 from stylegan.draws import SampleDraws
 from stylegan.training.config import Hyperparameters
-from stylegan.training.losses import logistic_fake, logistic_real, mix_styles, path_lengths, r1_penalty
+from stylegan.training.losses import logistic_fake, logistic_real, r1_penalty
+from stylegan.training.sampling import PathLengths, Sampler, draw_inputs
 from stylegan.training.state import TrainState
 from stylegan.training.stats import Collector
 
@@ -52,7 +53,7 @@ Loss = Callable[[TrainState, Micro], Tensor]
 
 
 def g_main(state: TrainState, micro: Micro) -> Tensor:
-    logits = _discriminate(state, _generate(state, micro), micro.fake_c, micro)
+    logits = _discriminate(state, _generate(state, micro), micro.fake_c, micro, slot=1)
     loss = logistic_real(logits)
     micro.stats.report("Loss/scores/fake", logits)
     micro.stats.report("Loss/signs/fake", logits.detach().sign())
@@ -71,18 +72,20 @@ def g_path_length(state: TrainState, micro: Micro) -> Tensor:
 
 
 def draw_lengths(state: TrainState, micro: Micro) -> Tensor:
-    ws = _draw_ws(state, micro)
-    if not ws.requires_grad:  # where only the lengths are wanted
-        ws = ws.detach().requires_grad_()
-    images = state.G.synthesis(ws, generator=micro.device)
-    return path_lengths(images, ws, micro.device.normal(images.shape, images.dtype))
+    inputs = draw_inputs(state.G, micro.fake_c, micro.hyper.style_mixing, micro.cpu, micro.device)
+    shape = [len(micro.numbers), state.G.img_channels, *[state.G.img_resolution] * 2]
+    y = micro.device.normal(shape, next(state.G.parameters()).dtype)
+    lengths, w = state.graphs.call(PathLengths(state.G), *inputs, y, slot=0, name="lengths")
+    micro.add("w", w)
+    return lengths
 
 
 def d_main(state: TrainState, micro: Micro) -> Tensor:
     with torch.no_grad():
         fakes = _generate(state, micro)
-    fake_logits = _discriminate(state, fakes, micro.fake_c, micro)
-    real_logits = _discriminate(state, micro.reals, micro.real_c, micro)
+    fake_logits = _discriminate(state, fakes, micro.fake_c, micro, slot=1)
+    # The fakes are there by now, so that what made them may be overwritten.
+    real_logits = _discriminate(state, micro.reals, micro.real_c, micro, slot=0)
     loss = logistic_fake(fake_logits) + logistic_real(real_logits)
     if state.ada is not None:
         micro.add("signs", real_logits.detach().sign().nan_to_num())
@@ -94,28 +97,27 @@ def d_main(state: TrainState, micro: Micro) -> Tensor:
 
 def d_r1(state: TrainState, micro: Micro) -> Tensor:
     reals = micro.reals.detach().requires_grad_()
-    logits = _discriminate(state, reals, micro.real_c, micro)
+    logits: Tensor = state.D(_augment(state, reals, micro), micro.real_c)
     penalty = r1_penalty(reals, logits)
     micro.stats.report("Loss/r1_penalty", penalty)
     return penalty * (micro.hyper.r1_gamma / 2)
 
 
 def _generate(state: TrainState, micro: Micro) -> Tensor:
-    return state.G.synthesis(_draw_ws(state, micro), generator=micro.device)
+    inputs = draw_inputs(state.G, micro.fake_c, micro.hyper.style_mixing, micro.cpu, micro.device)
+    images, w = state.graphs.call(Sampler(state.G), *inputs, slot=0, name="images")
+    micro.add("w", w)
+    return images
 
 
-def _draw_ws(state: TrainState, micro: Micro) -> Tensor:
-    """Fresh ws `[N, num_ws, w_dim]`, some of them mixed of two."""
-    z = micro.device.normal([len(micro.numbers), state.G.z_dim])
-    ws = state.G.mapping(z, micro.fake_c, skip_w_avg_update=True)
-    micro.add("w", ws[:, 0])
-    return mix_styles(state.G, ws, micro.fake_c, micro.hyper.style_mixing, micro.cpu, micro.device)
+def _discriminate(state: TrainState, images: Tensor, c: Tensor, micro: Micro, slot: int) -> Tensor:
+    images = _augment(state, images, micro)
+    (logits,) = state.graphs.call(state.D, images, c, slot=slot, name="logits")
+    return logits
 
 
-def _discriminate(state: TrainState, images: Tensor, c: Tensor, micro: Micro) -> Tensor:
-    if state.augment is not None:
-        images = state.augment(images, generator=micro.cpu)
-    return state.D(images, c)
+def _augment(state: TrainState, images: Tensor, micro: Micro) -> Tensor:
+    return images if state.augment is None else state.augment(images, generator=micro.cpu)
 
 
 def moved_pl_mean(state: TrainState, sums: dict[str, Tensor]) -> Tensor:

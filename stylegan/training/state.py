@@ -11,6 +11,7 @@ from torch import Tensor
 from stylegan.augment import AdaController, AugmentPipe
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
+from stylegan.training.graphs import Graphs
 
 __all__ = ["TrainState"]
 
@@ -36,3 +37,5 @@ class TrainState:
     """Steps taken."""
     num_nonfinite: int = 0
     """Gradient values that were not finite, since the start."""
+    graphs: Graphs = dataclasses.field(default_factory=Graphs)
+    """What is recorded of its computations; no part of what is saved."""

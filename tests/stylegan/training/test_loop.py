@@ -19,6 +19,7 @@ from stylegan.archive import ArchiveWriter
 from stylegan.checkpoint import load_network, read_meta
 from stylegan.errors import ArchiveError, StyleganError, TrainingError
 from stylegan.training import loop
+from stylegan.training import losses as losses_module
 from stylegan.training import phases as phases_module
 from stylegan.training import step as step_module
 from stylegan.training.loop import TrainSummary, train
@@ -331,7 +332,7 @@ class TestSignals:
 class TestDivergence:
     """Values that are not finite never become the only state."""
 
-    @pytest.mark.parametrize("loss", ["logistic_real", "path_lengths"])
+    @pytest.mark.parametrize("loss", ["phases.logistic_real", "sampling.path_lengths"])
     def test_a_loss_that_stays_bad_stops_the_run(
         self, tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, loss: str
     ) -> None:
@@ -339,8 +340,8 @@ class TestDivergence:
         monkeypatch.setattr("stylegan.training.divergence.MAX_BAD_ROUNDS", 1)
         session = start(data, tmp_path, kimg=1, batch=2)
         before = (session.run / "state-latest.pt").read_bytes()
-        original = getattr(phases_module, loss)
-        monkeypatch.setattr(phases_module, loss, lambda *args: original(*args) * math.nan)
+        original = getattr(losses_module, loss.partition(".")[2])
+        monkeypatch.setattr(f"stylegan.training.{loss}", lambda *args: original(*args) * math.nan)
         with pytest.raises(
             TrainingError, match=r"gradients stay non-finite at kimg 0\.008; stopped"
         ) as stopped:

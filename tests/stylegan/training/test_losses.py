@@ -9,7 +9,14 @@ from torch import Tensor
 
 from stylegan.draws import SampleDraws
 from stylegan.generator import Generator
-from stylegan.training.losses import logistic_fake, logistic_real, mix_styles, path_lengths, r1_penalty
+from stylegan.training.losses import (
+    draw_mixing,
+    logistic_fake,
+    logistic_real,
+    mix_styles,
+    path_lengths,
+    r1_penalty,
+)
 
 
 def test_logistic_losses() -> None:
@@ -58,7 +65,19 @@ class TestMixing:
             torch.zeros(len(seeds), 0),
         )
         plain = G.mapping(z, c)
-        return mix_styles(G, plain, c, probability, SampleDraws(seeds), SampleDraws(seeds)), plain
+        return self.draw(G, plain, c, probability, seeds, seeds), plain
+
+    def draw(
+        self,
+        G: Generator,
+        ws: Tensor,
+        c: Tensor,
+        probability: float,
+        on_cpu: Sequence[int],
+        own: Sequence[int],
+    ) -> Tensor:
+        mixing = draw_mixing(G, len(ws), probability, SampleDraws(on_cpu), SampleDraws(own))
+        return ws if mixing is None else mix_styles(G, ws, c, *mixing)
 
     def test_never(self, G: Generator) -> None:
         mixed, plain = self.mix(G, 0.0, range(10))
@@ -81,12 +100,12 @@ class TestMixing:
     def test_a_sample_is_mixed_alike_in_any_company(self, G: Generator) -> None:
         z, c = torch.randn(3, 8), torch.zeros(3, 0)
         ws = G.mapping(z, c)
-        together = mix_styles(G, ws, c, 0.9, SampleDraws([1, 2, 3]), SampleDraws([4, 5, 6]))
-        alone = mix_styles(G, ws[1:2], c[1:2], 0.9, SampleDraws([2]), SampleDraws([5]))
+        together = self.draw(G, ws, c, 0.9, [1, 2, 3], [4, 5, 6])
+        alone = self.draw(G, ws[1:2], c[1:2], 0.9, [2], [5])
         torch.testing.assert_close(together[1:2], alone)
 
     def test_the_average_of_w_stays(self, G: Generator) -> None:
         ws = G.mapping(torch.randn(1, 8), None)
         before = G.mapping.w_avg.clone()
-        mix_styles(G, ws, torch.zeros(1, 0), 1.0, SampleDraws([0]), SampleDraws([0]))
+        self.draw(G, ws, torch.zeros(1, 0), 1.0, [0], [0])
         assert torch.equal(G.mapping.w_avg, before)

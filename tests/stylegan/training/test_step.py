@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from stylegan.errors import TrainingError
 from stylegan.training import phases as phases_module
+from stylegan.training import sampling as sampling_module
 from stylegan.training import step as step_module
 from stylegan.training.plan import Plan
 from stylegan.training.stats import Collector
@@ -168,13 +169,13 @@ def test_path_length_takes_half_the_batch_and_moves_its_mean_by_a_hundredth(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths = []
-    original = phases_module.path_lengths
+    original = sampling_module.path_lengths
 
     def noted(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
         lengths.append(original(images, ws, noise))
         return lengths[-1]
 
-    monkeypatch.setattr(phases_module, "path_lengths", noted)
+    monkeypatch.setattr(sampling_module, "path_lengths", noted)
     plan = tiny_plan(data)
     stats = take_step(plan, micro_batch=4)
     assert [len(one) for one in lengths] == [2]
@@ -242,13 +243,13 @@ def test_the_average_of_w_follows_every_phase_that_generates(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
-    original = phases_module.mix_styles
+    original = sampling_module.mix_styles
 
     def noted(G: Any, ws: Tensor, *rest: Any) -> Tensor:
         drawn.append(ws.detach()[:, 0].clone())
         return original(G, ws, *rest)
 
-    monkeypatch.setattr(phases_module, "mix_styles", noted)
+    monkeypatch.setattr(sampling_module, "mix_styles", noted)
     plan = tiny_plan(data, pl_weight=0)
     expected = plan.state.G.mapping.w_avg.clone()
     take_step(plan, micro_batch=2)
@@ -340,13 +341,13 @@ class TestNonfinite:
     def test_a_bad_path_does_not_spoil_their_mean_for_good(
         self, data: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        original = phases_module.path_lengths
-        monkeypatch.setattr(phases_module, "path_lengths", lambda *args: original(*args) * math.inf)
+        original = sampling_module.path_lengths
+        monkeypatch.setattr(sampling_module, "path_lengths", lambda *args: original(*args) * math.inf)
         plan = tiny_plan(data)
         take_step(plan)
         assert plan.state.pl_mean.item() == 0
         assert plan.state.num_nonfinite > 0
-        monkeypatch.setattr(phases_module, "path_lengths", original)
+        monkeypatch.setattr(sampling_module, "path_lengths", original)
         plan.state.step = 4
         bad = plan.state.num_nonfinite
         take_step(plan)

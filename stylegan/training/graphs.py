@@ -1,0 +1,167 @@
+"""The heavy computations of a training, recorded: on CUDA a step is thousands of small launches, and most of its time.
+
+A computation is a module (`stylegan.training.sampling`, or the discriminator) whose forward pass and gradients by
+parameters and arguments are one recording each (`stylegan.recording`), joined to everything else by autograd. What is
+inside may differentiate by itself, as path lengths do; the recorded gradients can not be differentiated again, so that
+R1, through the augmentation, is computed launch by launch. Recordings of one slot share their memory: within a phase
+each is over before another of its slot begins.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.func import functional_call
+
+from stylegan.device import free_bytes
+from stylegan.ops import native
+from stylegan.recording import Pool, Recordings, held_by, record
+
+__all__ = ["Graphs"]
+
+_MOST = 12  # recordings: six of a step, and as many for a last micro-batch that is smaller
+
+
+class Graphs:
+    """The recordings of one training."""
+
+    def __init__(self) -> None:
+        self._recordings: Recordings[_Recording] = Recordings(_MOST)
+        self._pools: dict[int, Pool] = {}
+
+    def call(self, module: nn.Module, *arguments: Tensor, slot: int, name: str) -> tuple[Tensor, ...]:
+        """Compute `module(*arguments)`, by a recording where there is one.
+
+        Args:
+            module: gives a tensor or several. What it computes depends on its parameters, buffers and settings, and on
+                the arguments; it draws no random numbers.
+            arguments: tensors.
+            slot: whose recordings are never needed at the same time.
+            name: tells computations apart that are needed at the same time, or that are of other classes.
+
+        Returns:
+            Its results, which the next call of the same name and slot may overwrite.
+        """
+        device = arguments[0].device
+        held = held_by(module) if _may_record(device) else None
+        if held is None:
+            return _tuple(module(*arguments))
+        shapes = tuple((tuple(x.shape), x.dtype, x.requires_grad) for x in arguments)
+        key = (name, slot, shapes, torch.is_grad_enabled(), _stream(device), held)
+        recording = self._recordings.find(key, lambda: self._record(module, arguments, slot))
+        return _tuple(module(*arguments)) if recording is None else recording.play(module, arguments)
+
+    def _record(self, module: nn.Module, arguments: tuple[Tensor, ...], slot: int) -> "_Recording":
+        _check_memory(arguments[0].device)
+        if slot not in self._pools:
+            self._pools[slot] = torch.cuda.graph_pool_handle()
+        return _Recording(module, arguments, self._pools[slot])
+
+
+class _Recording:
+    """A module's results and gradients, with the memory of its arguments."""
+
+    def __init__(self, module: nn.Module, arguments: tuple[Tensor, ...], pool: Pool) -> None:
+        device = arguments[0].device
+        # The recorded passes have leaves of their own: the parameters' belong to graphs that are alive elsewhere.
+        self._arguments = [_leaf(torch.empty_like(x).copy_(x.detach()), x) for x in arguments]
+        parameters = {name: _leaf(p.detach(), p) for name, p in module.named_parameters()}
+        self._leaves = [x for x in (*self._arguments, *parameters.values()) if x.requires_grad]
+        live: list[Tensor] = []
+
+        def forward() -> list[Tensor]:
+            live[:] = _tuple(functional_call(module, parameters, tuple(self._arguments)))
+            return [y.detach() for y in live]
+
+        def backward() -> Sequence[Tensor | None]:
+            wanted = [y for y, has in zip(live, self.has_gradient, strict=True) if has]
+            return torch.autograd.grad(wanted, self._leaves, self._cotangents, allow_unused=True)
+
+        self._results, self._forward = record(forward, device, pool)
+        self.has_gradient = [y.requires_grad and len(self._leaves) > 0 for y in live]
+        self._cotangents = [
+            torch.zeros_like(y) for y, has in zip(self._results, self.has_gradient, strict=True) if has
+        ]
+        self._gradients: Sequence[Tensor | None] = []
+        self._backward: Callable[[], None] = lambda: None
+        if self._cotangents:
+            self._gradients, self._backward = record(backward, device, pool)
+        live.clear()
+
+    def play(self, module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        if not self._cotangents:
+            return tuple(self.run(arguments))
+        trained = [p for p in module.parameters() if p.requires_grad]
+        results: tuple[Tensor, ...] = _Play.apply(self, len(arguments), *arguments, *trained)
+        return results
+
+    @torch.no_grad()
+    def run(self, arguments: Sequence[Tensor]) -> list[Tensor]:
+        """Results, for arguments like those recorded."""
+        for own, given in zip(self._arguments, arguments, strict=True):
+            own.copy_(given)
+        self._forward()
+        return [y.detach() for y in self._results]
+
+    def run_back(self, cotangents: Sequence[Tensor]) -> list[Tensor | None]:
+        """Gradients by the arguments, None where nobody asked, and by the trained parameters."""
+        for own, given in zip(self._cotangents, cotangents, strict=True):
+            own.copy_(given)
+        self._backward()
+        gradients = iter(self._gradients)
+        by_arguments = [next(gradients) if x.requires_grad else None for x in self._arguments]
+        return [*by_arguments, *gradients]
+
+
+class _Play(torch.autograd.Function):
+    """A recording as one operation of autograd's."""
+
+    @staticmethod
+    def forward(ctx: Any, recording: _Recording, num_arguments: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.recording = recording
+        results = recording.run(tensors[:num_arguments])
+        straight = zip(results, recording.has_gradient, strict=True)
+        ctx.mark_non_differentiable(*[y for y, has_gradient in straight if not has_gradient])
+        return tuple(results)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Any, ...]:
+        recording: _Recording = ctx.recording
+        given = [g for g, has in zip(cotangents, recording.has_gradient, strict=True) if has]
+        return (None, None, *recording.run_back(given))
+
+
+def _may_record(device: torch.device) -> bool:
+    return (
+        device.type == "cuda"
+        and native.available("cuda")
+        and not torch.is_autocast_enabled("cuda")
+        and not torch.cuda.is_current_stream_capturing()
+    )
+
+
+def _stream(device: torch.device) -> int:
+    return torch.cuda.current_stream(device).cuda_stream
+
+
+def _check_memory(device: torch.device) -> None:
+    """Refuse where recordings, which keep what a step takes, would leave too little for what is computed besides.
+
+    Raises:
+        RuntimeError: less is free than was ever taken.
+    """
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if free_bytes(device) + unused < torch.cuda.max_memory_allocated(device):
+        raise RuntimeError("too little memory is free to keep recordings in")
+
+
+def _leaf(x: Tensor, like: Tensor) -> Tensor:
+    """`x` as a leaf of its own, with a gradient where `like` has one."""
+    return x.requires_grad_(like.requires_grad)
+
+
+def _tuple(results: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (results,) if isinstance(results, Tensor) else tuple(results)
