@@ -10,6 +10,7 @@ from torch import Tensor
 
 from stylegan.augment.draws import Draws
 from stylegan.augment.settings import AugmentSettings
+from stylegan.device import send
 from stylegan.errors import ConfigError
 
 __all__ = ["apply_colour", "draw_colour"]
@@ -65,7 +66,7 @@ def apply_colour(images: Tensor, matrix: Tensor) -> Tensor:
         ConfigError: images have neither 3 channels nor 1.
     """
     channels = images.shape[1]
-    rows = matrix[:, :3].to(images.dtype).to(images.device)  # in this order: some devices know no float64
+    rows = send(matrix[:, :3].to(images.dtype), images.device)  # in this order: some devices know no float64
     if channels == 1:
         mean = rows.mean(dim=1)  # [N, 4]
         return images * mean[:, :3].sum(dim=1)[:, None, None, None] + mean[:, 3, None, None, None]

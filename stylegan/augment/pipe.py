@@ -43,6 +43,7 @@ class AugmentPipe(nn.Module):
         super().__init__()
         self.settings = AugmentSettings(**settings)
         self.register_buffer("p", torch.ones([]))
+        self._known_p: tuple[int, int, float] | None = None
 
     def forward(
         self,
@@ -76,11 +77,19 @@ class AugmentPipe(nn.Module):
                 f"images must be floating-point [N, C, H, W], not {images.dtype} {list(images.shape)}"
             )
         draws = Draws(len(images), percentile=debug_percentile, generator=generator)
-        p = float(self.p)
+        p = self._read_p()
         if p == 0 and debug_percentile is None:
             return images
         x = images if images.dtype == torch.float64 else images.float()
         return self._augment(x, draws, p).to(images.dtype)
+
+    def _read_p(self) -> float:
+        """`p` as a number, read anew only where it may have changed: to read a GPU is to wait for it."""
+        version = -1 if self.p.is_inference() else self.p._version
+        place = self.p.data_ptr()
+        if self._known_p is None or version < 0 or self._known_p[:2] != (place, version):
+            self._known_p = place, version, float(self.p)
+        return self._known_p[2]
 
     def extra_repr(self) -> str:
         return repr(self.settings)

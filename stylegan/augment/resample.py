@@ -8,6 +8,7 @@ images take that filter.
 """
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from stylegan.augment.bilinear import bilinear
 from stylegan.augment.wavelets import SYM6
+from stylegan.device import send
 from stylegan.ops import upfirdn2d
 
 __all__ = ["warp"]
@@ -46,7 +48,7 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
         return images
     if len(moved) == len(images):
         return _resample(images, inverse)
-    index = moved.to(images.device)
+    index = send(moved, images.device)
     return images.index_copy(0, index, _resample(images.index_select(0, index), inverse[moved]))
 
 
@@ -57,7 +59,7 @@ def _resample(images: Tensor, inverse: Tensor) -> Tensor:
     x = _upsample(images, margins)
     out_size = [2 * (height + _SKIRT), 2 * (width + _SKIRT)]
     theta = _normalise(inverse, x.shape[2:], out_size, margins)
-    theta = theta.to(images.dtype).to(images.device)  # in this order: some devices know no float64
+    theta = send(theta.to(images.dtype), images.device)  # in this order: some devices know no float64
     x = bilinear(x, F.affine_grid(theta, [count, channels, *out_size], align_corners=False))
     return _downsample(x)
 
@@ -108,7 +110,7 @@ def _downsample(x: Tensor) -> Tensor:
     """Halve, and use up the skirt: `[N, C, H, W]` of `[N, C, 2 * (H + _SKIRT), 2 * (W + _SKIRT)]`."""
     if max(x.shape[2:]) > 2 * (_DENSE_SIZE + _SKIRT):
         return upfirdn2d(x, _filter(x), down=2, flip_filter=True)
-    rows, columns = (_downsampling_matrix(x, size) for size in x.shape[2:])
+    rows, columns = (_downsampling_matrix(size, x.dtype, x.device) for size in x.shape[2:])
     return rows @ (x @ columns.T)
 
 
@@ -120,12 +122,20 @@ def _upsampling_matrix(like: Tensor, size: int, before: int, after: int) -> Tens
     return answer[:, 0, 0].T
 
 
-def _downsampling_matrix(like: Tensor, size: int) -> Tensor:
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _downsampling_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """What `_downsample` does along one axis, `[size / 2 - _SKIRT, size]`."""
-    impulses = torch.eye(size, dtype=like.dtype, device=like.device)[:, None, None]
-    return upfirdn2d(impulses, _filter(like)[None], down=[2, 1], flip_filter=True)[:, 0, 0].T
+    impulses = torch.eye(size, dtype=dtype, device=device)[:, None, None]
+    return upfirdn2d(impulses, _filter(impulses)[None], down=[2, 1], flip_filter=True)[:, 0, 0].T
 
 
 def _filter(like: Tensor) -> Tensor:
-    taps = torch.tensor(SYM6, dtype=like.dtype, device=like.device)
+    return _taps(like.dtype, like.device)
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _taps(dtype: torch.dtype, device: torch.device) -> Tensor:
+    taps = torch.tensor(SYM6, dtype=dtype, device=device)
     return taps / taps.sum()

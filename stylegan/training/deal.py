@@ -19,7 +19,10 @@ from stylegan.errors import TrainingError
 
 __all__ = ["Share", "deal", "group_size", "parts", "sample_draws", "whole_groups"]
 
-_NOISE_BLOCK = 16384  # numbers of a sample that are drawn at once on the device: noise up to 64 pixels
+# Numbers of a sample that are drawn at once on the device: noise up to 64 pixels, and where a launch each is what it
+# takes, up to 512.
+_NOISE_BLOCK = 16384
+_CUDA_NOISE_BLOCK = 2**18
 _PAIR = 2  # the path length takes every second sample, and every process must have one
 
 
@@ -95,7 +98,8 @@ def sample_draws(
         1
     )
     on_cpu, on_device = seeds[2 * numbers], seeds[2 * numbers + 1]
-    return SampleDraws(on_cpu.tolist()), SampleDraws(on_device.tolist(), device, block=_NOISE_BLOCK)
+    block = _CUDA_NOISE_BLOCK if device.type == "cuda" else _NOISE_BLOCK
+    return SampleDraws(on_cpu.tolist()), SampleDraws(on_device.tolist(), device, block=block)
 
 
 def _largest_divisor(number: int, most: int) -> int:

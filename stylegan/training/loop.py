@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from stylegan.device import send
 from stylegan.errors import TrainingError
 from stylegan.training.data import BatchStream
 from stylegan.training.deal import deal
@@ -168,9 +169,9 @@ class _Loop:
         batch = self.plan.hyper.batch
         of_step = Collector()
         device = self.plan.device
-        reals = torch.from_numpy(pictures).to(device).float() / 127.5 - 1
+        reals = send(torch.from_numpy(pictures), device).float() / 127.5 - 1
         if self.plan.label_dim:
-            real_c = torch.from_numpy(labels).to(device)
+            real_c = send(torch.from_numpy(labels), device)
         else:
             real_c = torch.zeros([len(reals), 0], device=device)
         sys.audit("failpoint", "step", self.name)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.nn.utils import get_total_norm
 
 __all__ = ["lazy_adam", "mend_gradients"]
 
@@ -27,8 +28,7 @@ def mend_gradients(parameters: Iterable[nn.Parameter]) -> int:
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:
         return 0
-    sums = torch.stack([g.sum() for g in gradients])
-    if bool(torch.isfinite(sums).all()):  # any bad value would have spoiled its sum
+    if bool(get_total_norm(gradients).isfinite()):  # any bad value would have spoiled it
         return 0
     num_bad = 0
     for gradient in gradients:

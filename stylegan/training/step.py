@@ -14,6 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from stylegan.device import send
 from stylegan.distributed import ALONE, Team
 from stylegan.errors import TrainingError
 from stylegan.training.config import Hyperparameters
@@ -228,7 +229,7 @@ def _micros(
         if not len(numbers):
             continue
         cpu, device = sample_draws(phase.key, numbers, batch.reals.device)
-        own = torch.from_numpy(numbers - share.start).to(batch.reals.device)
+        own = send(torch.from_numpy(numbers - share.start), batch.reals.device)
         yield Micro(
             numbers=numbers,
             reals=batch.reals[own],
