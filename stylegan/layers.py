@@ -93,7 +93,7 @@ class DenseLayer(nn.Module):
         fast = inference.dense_layer(x, self.weight, bias, weight_gain=gain, bias_gain=self.bias_gain)
         if fast is not None:
             return fast
-        b = bias.to(x.dtype) * self.bias_gain
+        b = bias.to(x.dtype) if self.bias_gain == 1 else bias.to(x.dtype) * self.bias_gain
         return torch.addmm(b[None], x, self.weight.to(x.dtype).T, alpha=gain)
 
 

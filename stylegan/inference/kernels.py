@@ -1,7 +1,8 @@
 """The native operations of the fast path: schemas, shapes without data, and what they take.
 
-`csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels for CPUs, `finish_layer.cu`
-and `to_rgb.cu` those for CUDA. They have no derivatives: the fast path serves where gradients are off.
+`csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels for CPUs, `modulation.cu`,
+`finish_layer.cu` and `to_rgb.cu` those for CUDA. They have no derivatives: the fast path serves where gradients
+are off.
 """
 
 from functools import cache
@@ -12,9 +13,13 @@ from torch import Tensor
 from stylegan.ops import native
 
 __all__ = [
+    "demodulate",
     "dense",
     "finish_layer",
     "has_wide_vectors",
+    "lay_out",
+    "modulates",
+    "scale_channels",
     "serves",
     "serves_rows",
     "styled_conv",
@@ -40,6 +45,21 @@ torch.library.define(
 torch.library.define(
     "bend::finish_layer",
     f"(Tensor x, Tensor demodulation, Tensor? noise, Tensor bias, Tensor? taps, {_SETTINGS}) -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+torch.library.define(
+    "bend::demodulate",
+    "(Tensor weight, Tensor styles, bool is_bounded) -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+torch.library.define(
+    "bend::lay_out",
+    "(Tensor x, Tensor weight, Tensor gains, Tensor? scales, bool is_transposed) -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+torch.library.define(
+    "bend::scale_channels",
+    "(Tensor x, Tensor scales) -> Tensor",
     tags=torch.Tag.pt2_compliant_tag,
 )
 torch.library.define(
@@ -80,6 +100,11 @@ def serves_rows(x: Tensor) -> bool:
 def takes_whole_layer(x: Tensor) -> bool:
     """Whether `styled_conv` is for a tensor that the kernels serve; else the convolution is torch's."""
     return x.device.type == "cpu" and x.dtype == torch.float32
+
+
+def modulates(x: Tensor) -> bool:
+    """Whether `demodulate`, `lay_out` and `scale_channels` take a tensor that the kernels serve: on CUDA."""
+    return x.device.type == "cuda"
 
 
 @cache
@@ -140,6 +165,54 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor, gain: float, bias_gain: float
     return result
 
 
+def demodulate(weight: Tensor, styles: Tensor, is_bounded: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """What samples and weights are multiplied by before a shared convolution, and its results after it.
+
+    Args:
+        weight: float32 `[O, I, 3, 3]`, contiguous.
+        styles: float32 `[N, I]`, contiguous.
+        is_bounded: keep products in float16's range, as `modulated_conv2d` does.
+
+    Returns:
+        Float32: demodulation `[N, O]`, scales of the samples' channels `[N, I]`, gains of the weights' outputs `[O]`.
+    """
+    (n, inputs), outputs = styles.shape, weight.shape[0]
+    found: Tensor = torch.ops.bend.demodulate.default(weight, styles, is_bounded)
+    demodulation, scales, gains = found.split([n * outputs, n * inputs, outputs])
+    return demodulation.view(n, outputs), scales.view(n, inputs), gains
+
+
+def lay_out(x: Tensor, weight: Tensor, gains: Tensor, scales: Tensor | None, is_transposed: bool) -> Tensor:
+    """Weights as a convolution of `x` takes them.
+
+    Args:
+        x: gives dtype, not float64, and device.
+        weight: float32 `[O, I, 3, 3]`, contiguous.
+        gains: float32 `[O]`.
+        scales: float32 `[I]`, None for none.
+        is_transposed: for a transposed convolution.
+
+    Returns:
+        `[O, I, 3, 3]`, or `[I, O, 3, 3]`, channels last.
+    """
+    result: Tensor = torch.ops.bend.lay_out.default(x, weight, gains, scales, is_transposed)
+    return result.permute(0, 3, 1, 2)
+
+
+def scale_channels(x: Tensor, scales: Tensor) -> Tensor:
+    """`x` times a number for each of its channels.
+
+    Args:
+        x: `[N, C, H, W]` in either layout, not float64.
+        scales: float32 `[N, C]`, contiguous.
+
+    Returns:
+        Like `x`.
+    """
+    result: Tensor = torch.ops.bend.scale_channels.default(x, scales)
+    return result.permute(0, 3, 1, 2) if _is_last(x) else result
+
+
 def finish_layer(
     x: Tensor,
     demodulation: Tensor,
@@ -188,7 +261,7 @@ def to_rgb(x: Tensor, weights: Tensor, bias: Tensor, clamp: float) -> Tensor:
     return result
 
 
-# The first two return [N, H, W, O] for channels last, since a kernel of the stable ABI cannot make such a tensor.
+# What comes with channels last is returned as [N, H, W, O], since a kernel of the stable ABI cannot make such a tensor.
 
 
 def _is_last(x: Tensor) -> bool:
@@ -230,6 +303,23 @@ def _(
 ) -> Tensor:
     crop = 0 if taps is None else 1
     n, channels, height, width = x.shape[0], x.shape[1], x.shape[2] - crop, x.shape[3] - crop
+    return x.new_empty([n, height, width, channels] if _is_last(x) else [n, channels, height, width])
+
+
+@torch.library.register_fake("bend::demodulate")
+def _(weight: Tensor, styles: Tensor, is_bounded: bool) -> Tensor:
+    return weight.new_empty([styles.shape[0] * (weight.shape[0] + weight.shape[1]) + weight.shape[0]])
+
+
+@torch.library.register_fake("bend::lay_out")
+def _(x: Tensor, weight: Tensor, gains: Tensor, scales: Tensor | None, is_transposed: bool) -> Tensor:
+    outputs, inputs = weight.shape[:2]
+    return x.new_empty([inputs, 3, 3, outputs] if is_transposed else [outputs, 3, 3, inputs])
+
+
+@torch.library.register_fake("bend::scale_channels")
+def _(x: Tensor, scales: Tensor) -> Tensor:
+    n, channels, height, width = x.shape
     return x.new_empty([n, height, width, channels] if _is_last(x) else [n, channels, height, width])
 
 

@@ -2,7 +2,8 @@
 
 On a CPU in float32 the whole layer is one native operation. In half precision, and on CUDA in any, the convolution is
 torch's, which has the processor's matrix units (AMX) or cuDNN, on activations scaled by their styles; what follows it
-is one pass. On CUDA nothing here waits for the device, but for reading a filter the first time it is met.
+is one pass, and on CUDA so is each of the things that precede it. There nothing waits for the device, but for reading a
+filter the first time it is met.
 On a CPU the first call has the C library keep freed memory (`stylegan.allocator`), as feature maps come and go at every
 layer.
 """
@@ -98,18 +99,41 @@ def _scaled_conv(x: Tensor, weight: Tensor, styles: Tensor, up: int) -> tuple[Te
     """The shared convolution of scaled activations, in `x`'s layout, and float32 demodulation factors `[N, O]`."""
     is_last = x.is_contiguous(memory_format=torch.channels_last)
     layout = torch.channels_last if is_last else torch.contiguous_format
-    if x.dtype == torch.float16:  # keep products in range, as `modulated_conv2d` does
-        in_size = weight[0].numel()
-        weight = weight * (in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY))
-        styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
-    demodulation = (styles.square() @ weight.square().sum(dim=[2, 3]).T + _EPSILON).rsqrt()
-    x = x * styles.to(x.dtype)[:, :, None, None]
-    weight = weight.to(x.dtype)
+    is_bounded = x.dtype == torch.float16  # keep products in range, as `modulated_conv2d` does
+    if kernels.modulates(x):
+        x, weight, demodulation = _modulated(x, weight.contiguous(), styles.contiguous(), up, is_bounded)
+    else:
+        if is_bounded:
+            in_size = weight[0].numel()
+            weight = weight * (
+                in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY)
+            )
+            styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
+        demodulation = (styles.square() @ weight.square().sum(dim=[2, 3]).T + _EPSILON).rsqrt()
+        x = x * styles.to(x.dtype)[:, :, None, None]
+        weight = (weight if up == 1 else weight.transpose(0, 1)).to(x.dtype)
     if up == 1:
         x = F.conv2d(x, weight.contiguous(memory_format=layout), padding=1)
     else:
-        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        x = F.conv_transpose2d(x, weight, stride=2)
     return x.contiguous(memory_format=layout), demodulation
+
+
+def _modulated(
+    x: Tensor, weight: Tensor, styles: Tensor, up: int, is_bounded: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The convolution's input, its weights, and demodulation; a single sample's styles go to the weights."""
+    demodulation, scales, gains = kernels.demodulate(weight, styles, is_bounded)
+    own = scales[0] if len(x) == 1 else None
+    if own is None:
+        x = kernels.scale_channels(x, scales)
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return x, kernels.lay_out(x, weight, gains, own, up == 2), demodulation
+    if is_bounded:
+        weight = weight * gains[:, None, None, None]
+    if own is not None:
+        weight = weight * own[:, None, None]
+    return x, (weight if up == 1 else weight.transpose(0, 1)).to(x.dtype), demodulation
 
 
 def _taps(resample_filter: Tensor, device: torch.device) -> Tensor | None:

@@ -234,6 +234,12 @@ def test_operators_are_declared_as_they_are(up: int, is_last: bool) -> None:
     checks = ("test_schema", "test_faketensor")
     arguments: tuple[Any, ...] = (x, demodulation, noise, bias, taps, 0.2, 1.5, 2.0)
     torch.library.opcheck(torch.ops.bend.finish_layer.default, arguments, test_utils=checks)
+    weight, styles = torch.randn(32, 16, 3, 3, device="cuda"), torch.randn(2, 16, device="cuda")
+    torch.library.opcheck(torch.ops.bend.demodulate.default, (weight, styles, True), test_utils=checks)
+    torch.library.opcheck(torch.ops.bend.scale_channels.default, (x, styles), test_utils=checks)
+    for scales in (None, styles[0].contiguous()):
+        arguments = (x, weight, torch.ones(32, device="cuda"), scales, up == 2)
+        torch.library.opcheck(torch.ops.bend.lay_out.default, arguments, test_utils=checks)
     arguments = (x, torch.randn(2, 3, 16, device="cuda"), torch.randn(3, device="cuda"), -1.0)
     torch.library.opcheck(torch.ops.bend.to_rgb.default, arguments, test_utils=checks)
 
@@ -257,6 +263,20 @@ def test_kernels_refuse_what_they_cannot_compute() -> None:
     ):
         with pytest.raises(RuntimeError):
             kernels.finish_layer(*[bad if i == place else good[i] for i in range(5)], 0.2, 1.0, -1.0)
+    weight, gains = torch.randn(8, 16, 3, 3, device="cuda"), torch.ones(8, device="cuda")
+    for bad_weight, bad_gains in (
+        (weight.cpu(), gains),
+        (weight.double(), gains),
+        (weight[:, :, :2], gains),
+        (weight, gains[1:]),
+        (weight, gains.cpu()),
+    ):
+        with pytest.raises(RuntimeError):
+            kernels.lay_out(x, bad_weight, bad_gains, None, False)
+    with pytest.raises(RuntimeError):
+        kernels.demodulate(weight, demodulation[:, 1:].contiguous(), False)
+    with pytest.raises(RuntimeError):
+        kernels.scale_channels(x, demodulation[:1])
     with pytest.raises(RuntimeError):
         kernels.to_rgb(x, torch.randn(2, 3, 16), bias[:3], -1.0)
     assert kernels.finish_layer(x[:0], demodulation[:0], None, bias, None, 0.2, 1.0, -1.0).shape == (

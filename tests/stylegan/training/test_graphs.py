@@ -14,6 +14,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stylegan.ops import native
+from stylegan.ops.build import build
 from stylegan.training import graphs as graphs_module
 from stylegan.training.graphs import Graphs
 from stylegan.training.plan import Plan
@@ -77,8 +79,8 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 def run(plan: Plan, steps: int = STEPS, *, micro_batch: int = 4) -> dict[str, dict[str, float]]:
     stats = Collector()
     for _ in range(steps):
-        c = torch.zeros([4, plan.label_dim])
-        images = torch.linspace(-1, 1, 4 * 3 * 256).reshape(4, 3, 16, 16).to(plan.state.pl_mean.dtype)
+        c = torch.zeros([4, plan.label_dim], device=plan.device)
+        images = torch.linspace(-1, 1, 4 * 3 * 256).reshape(4, 3, 16, 16).to(plan.state.pl_mean)
         train_step(plan.state, plan.hyper, images, c, c, seed=3, micro_batch=micro_batch, stats=stats)
     return stats.read()
 
@@ -116,6 +118,22 @@ def test_what_cannot_be_recorded_is_computed(data: Path, recorder: Recorder) -> 
     for actual, expected in zip(networks(refused).values(), networks(plain).values(), strict=True):
         assert_equal(actual, expected)
     assert recorder.num_made == 0
+
+
+@pytest.mark.gpu
+def test_it_is_the_same_training_on_a_gpu(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    native.use("cuda", build("cuda"))
+    recorded, plain = (tiny_plan(data, device="cuda", aug="fixed", aug_p=0.6) for _ in range(2))
+    plain.state.graphs.call = lambda module, *arguments, **_: graphs_module._tuple(module(*arguments))  # type: ignore[method-assign]
+    for steps in (8, 6):
+        stats = run(recorded, steps), run(plain, steps)
+        # Gradients are summed in the order in which threads come by.
+        assert [row["mean"] for row in stats[0].values()] == pytest.approx(
+            [row["mean"] for row in stats[1].values()], rel=0.05, abs=0.02
+        )
+    assert len(recorded.state.graphs._recordings) == 6
+    assert recorded.state.num_nonfinite == 0
+    native.forget()
 
 
 class TestCall:

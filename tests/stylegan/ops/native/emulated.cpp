@@ -7,6 +7,7 @@
 #include "elementwise.h"
 #include "finish_strip.h"
 #include "fir_tile.h"
+#include "modulation.h"
 #include "rgb_block.h"
 
 namespace {
@@ -107,6 +108,57 @@ int rgb_any(const void* x, const float* weights, const float* bias, float* out, 
   return is_whole ? rgb_blocks<3, kWhole<T>>(call) : rgb_blocks<3, 1>(call);
 }
 
+template <typename T>
+void lay_out_any(const LayOut<T>& call, bool is_transposed) {
+  using Rows = RowBlock<T>;
+  using Square = SquareBlock<T>;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> shared(std::max(Rows::kSize, Square::kSize));
+  for (int first_output = 0; first_output < call.outputs; first_output += is_transposed ? Square::kSide : 1) {
+    const int end = is_transposed ? call.inputs * kKernelTaps : call.inputs;
+    for (int first = 0; first < end; first += is_transposed ? Square::kSide : Rows::kInputs) {
+      std::fill(shared.begin(), shared.end(), nan);
+      if (is_transposed) {
+        for (int t = 0; t < Square::kThreads; ++t) Square::read(call, first_output, first, t, shared.data());
+        for (int t = 0; t < Square::kThreads; ++t) Square::write(call, first_output, first, t, shared.data());
+      } else {
+        for (int t = 0; t < Rows::kThreads; ++t) Rows::read(call, first_output, first, t, shared.data());
+        for (int t = 0; t < Rows::kThreads; ++t) Rows::write(call, first_output, first, t, shared.data());
+      }
+    }
+  }
+}
+
+template <typename T>
+void lay_out_as(const float* weight, const float* gains, const float* scales, void* out, const int64_t* sizes) {
+  lay_out_any<T>({weight, gains, scales, static_cast<T*>(out), static_cast<int>(sizes[0]), static_cast<int>(sizes[1])},
+                 sizes[2] != 0);
+}
+
+template <int kWidth, typename T>
+int scaling(const Scaling<T>& call) {
+  constexpr int kThreads = 7;  // of a block, of which there is one more than it takes
+  for (int64_t block = 0; block < call.count / kWidth / (kThreads * kScaledPacks) + 2; ++block) {
+    for (int t = 0; t < kThreads; ++t) {
+      const int64_t first = block * kThreads * kScaledPacks + t;
+      if (block % 2) {
+        scale_packs<kWidth, uint32_t>(call, static_cast<uint32_t>(first), kThreads);
+      } else {
+        scale_packs<kWidth, uint64_t>(call, static_cast<uint64_t>(first), kThreads);
+      }
+    }
+  }
+  return kWidth;
+}
+
+template <typename T>
+int scaling_as(const void* x, const float* scales, void* out, const int64_t* sizes) {
+  const Scaling<T> call{static_cast<const T*>(x),        scales,
+                        static_cast<T*>(out),            sizes[0],
+                        static_cast<uint32_t>(sizes[1]), static_cast<uint32_t>(sizes[2])};
+  return call.has_packs_of(kWhole<T>) ? scaling<kWhole<T>>(call) : scaling<1>(call);
+}
+
 }  // namespace
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -163,6 +215,44 @@ EXPORT int to_rgb(int dtype, const void* x, const float* weights, const float* b
     case 0: return rgb_any<float>(x, weights, bias, out, sizes, clamp);
     case 1: return rgb_any<Half>(x, weights, bias, out, sizes, clamp);
     default: return rgb_any<BFloat16>(x, weights, bias, out, sizes, clamp);
+  }
+}
+
+EXPORT void demodulate(const float* weight, const float* styles, float* demodulation, float* scales, float* gains,
+                       const int64_t* sizes) {
+  const int samples = static_cast<int>(sizes[0]), outputs = static_cast<int>(sizes[1]);
+  const int inputs = static_cast<int>(sizes[2]);
+  const Modulation call{weight, styles, demodulation, scales, gains, samples, outputs, inputs, sizes[3] != 0};
+  using Block = DemodulationBlock;
+  for (int output = 0; output < outputs; ++output) {
+    for (int first = 0; first < samples; first += Block::kSamples) {
+      Block::Shared shared;
+      std::vector<float> squares(inputs, std::numeric_limits<float>::quiet_NaN());
+      const auto each = [&](auto part) {
+        for (int t = 0; t < Block::kThreads; ++t) part(Block{call, output, first, t});
+      };
+      each([&](const Block& block) { block.read_weights(shared, squares.data()); });
+      each([&](const Block& block) { block.read_styles(shared); });
+      each([&](const Block& block) { block.add(shared, squares.data()); });
+      each([&](const Block& block) { block.write(shared); });
+    }
+  }
+}
+
+EXPORT void lay_out(int dtype, const float* weight, const float* gains, const float* scales, void* out,
+                    const int64_t* sizes) {
+  switch (dtype) {
+    case 0: return lay_out_as<float>(weight, gains, scales, out, sizes);
+    case 1: return lay_out_as<Half>(weight, gains, scales, out, sizes);
+    default: return lay_out_as<BFloat16>(weight, gains, scales, out, sizes);
+  }
+}
+
+EXPORT int scale_channels(int dtype, const void* x, const float* scales, void* out, const int64_t* sizes) {
+  switch (dtype) {
+    case 0: return scaling_as<float>(x, scales, out, sizes);
+    case 1: return scaling_as<Half>(x, scales, out, sizes);
+    default: return scaling_as<BFloat16>(x, scales, out, sizes);
   }
 }
 

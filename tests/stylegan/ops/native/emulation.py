@@ -6,7 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["DTYPES", "finish_layer", "layout", "numbers", "pointer", "to_rgb"]
+__all__ = [
+    "DTYPES",
+    "demodulate",
+    "finish_layer",
+    "lay_out",
+    "layout",
+    "numbers",
+    "pointer",
+    "scale_channels",
+    "to_rgb",
+]
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 """As emulated.cpp numbers them."""
@@ -67,6 +77,45 @@ def to_rgb(
     operands: list[Any] = [pointer(tensor) for tensor in (x, weights, bias, out)]
     bound = ctypes.c_float(_bound(clamp))
     return out, library.to_rgb(DTYPES.index(x.dtype), *operands, sizes, bound)
+
+
+def demodulate(
+    library: ctypes.CDLL, weight: Tensor, styles: Tensor, is_bounded: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`bend::demodulate`; what the kernel leaves out is NaN."""
+    (n, inputs), outputs = styles.shape, len(weight)
+    demodulation, scales = torch.full((n, outputs), torch.nan), torch.full((n, inputs), torch.nan)
+    gains = torch.full((outputs,), torch.nan)
+    operands = [pointer(tensor) for tensor in (weight, styles, demodulation, scales, gains)]
+    library.demodulate(*operands, numbers(n, outputs, inputs, is_bounded))
+    return demodulation, scales, gains
+
+
+def lay_out(
+    library: ctypes.CDLL,
+    x: Tensor,
+    weight: Tensor,
+    gains: Tensor,
+    scales: Tensor | None,
+    is_transposed: bool,
+) -> Tensor:
+    """`bend::lay_out`."""
+    outputs, inputs = weight.shape[:2]
+    shape = (inputs, 3, 3, outputs) if is_transposed else (outputs, 3, 3, inputs)
+    out = torch.full(shape, torch.nan, dtype=x.dtype)
+    operands = [pointer(tensor) for tensor in (weight, gains, scales, out)]
+    library.lay_out(DTYPES.index(x.dtype), *operands, numbers(outputs, inputs, is_transposed))
+    return out.permute(0, 3, 1, 2)
+
+
+def scale_channels(library: ctypes.CDLL, x: Tensor, scales: Tensor) -> tuple[Tensor, int]:
+    """`bend::scale_channels`, and how many elements a thread took at once."""
+    n, channels, height, width = x.shape
+    is_last = x.is_contiguous(memory_format=torch.channels_last)
+    out = torch.full_like(x, torch.nan)
+    sizes = numbers(n * channels * height * width, height * width, channels if is_last else 1)
+    operands = [pointer(tensor) for tensor in (x, scales, out)]
+    return out, library.scale_channels(DTYPES.index(x.dtype), *operands, sizes)
 
 
 def _bound(clamp: float) -> float:

@@ -30,11 +30,24 @@ def calls(emulated: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Iterator[li
         called.append("to_rgb")
         return emulation.to_rgb(emulated, *operands)[0]
 
+    def demodulate(*operands: Any) -> tuple[Tensor, Tensor, Tensor]:
+        called.append("demodulate")
+        return emulation.demodulate(emulated, *operands)
+
+    def lay_out(*operands: Any) -> Tensor:
+        return emulation.lay_out(emulated, *operands)
+
+    def scale_channels(*operands: Any) -> Tensor:
+        return emulation.scale_channels(emulated, *operands)[0]
+
     def serves(x: Tensor, *channels: int) -> bool:
         return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
 
     monkeypatch.setattr(kernels, "serves", serves)
     monkeypatch.setattr(kernels, "takes_whole_layer", lambda x: False)
+    monkeypatch.setattr(kernels, "modulates", lambda x: True)
+    for kernel in (demodulate, lay_out, scale_channels):
+        monkeypatch.setattr(kernels, kernel.__name__, kernel)
     monkeypatch.setattr(kernels, "finish_layer", finish_layer)
     monkeypatch.setattr(kernels, "to_rgb", to_rgb)
     yield called
@@ -53,7 +66,7 @@ def test_a_layer_is_the_plain_one(
         assert actual.is_contiguous(memory_format=torch.channels_last if is_last else torch.contiguous_format)
         expected = plain(**given, **options, resample_filter=LOPSIDED)
         torch.testing.assert_close(actual.double(), expected, atol=5e-5, rtol=0)
-    assert len(calls) == 3
+    assert calls == ["demodulate", "finish_layer"] * 3
 
 
 @pytest.mark.parametrize("up", [1, 2])
