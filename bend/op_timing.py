@@ -4,8 +4,10 @@
 time of each counts, since what else the machine does only ever adds. The share of the roofline is the time of copying
 as many bytes as the operation must read and write, or of as many multiply-adds in a large product of matrices where
 that is more, over the time that it took: beyond 100 % where Winograd's products are fewer, or a matrix unit's faster.
+Batches on CUDA fill the device, and several runs are queued at once: its own clock times them, without the host's part.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +29,10 @@ _FEW_S = 0.4
 _MOST_ROUNDS = 50
 _SYM6_TAPS = 12
 _MATRIX_SIDES = {"cpu": 1024, "cuda": 8192}
-_CUDA_BATCHES = 8  # of a case's own, so that no cache holds them
+_CUDA_FEW_S = 0.15
+_CUDA_QUEUED_S = 2e-3  # of work between two readings of the device's clock
+_CUDA_QUEUED = 10  # runs there, at most
+_CUDA_BYTES = 2**29  # of an input, so that no cache holds it; a quarter where multiply-adds count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,10 @@ class Case:
     """Forward and backward, as training does."""
     is_planar: bool = False
     """In the order of the dimensions rather than channels last."""
+    keeps_output: bool = False
+    """The backward pass reads the output again."""
+    is_small: bool = False
+    """Stays as small as it is on CUDA: what counts is how soon it is done."""
     macs: int = 0
     """Multiply-adds of an element of the output, where they count."""
 
@@ -65,7 +74,7 @@ class Timing:
     native_ms: float
     """The least time of the native one."""
     gigabytes_per_s: float
-    """Input read and output written, by the native one."""
+    """What must be read and written, by the native one."""
     roofline: float
     """Time of a copy of as many bytes, or of as many multiply-adds, over the native time."""
 
@@ -248,7 +257,12 @@ CASES = (
     Case(name="bias_act", shape=(8, 256, 64, 64), run=_lrelu, constant=_bias),
     Case(name="bias_act", shape=(1, 64, 256, 256), run=_lrelu, constant=_bias),
     Case(
-        name="bias_act, trained", shape=(8, 256, 64, 64), run=_lrelu, constant=_bias, is_differentiated=True
+        name="bias_act, trained",
+        shape=(8, 256, 64, 64),
+        run=_lrelu,
+        constant=_bias,
+        is_differentiated=True,
+        keeps_output=True,
     ),
     Case(name="FIR 4x4", shape=(8, 256, 65, 65), run=_blur, constant=_four_taps),
     Case(name="FIR 4x4", shape=(1, 64, 257, 257), run=_blur, constant=_four_taps),
@@ -262,6 +276,7 @@ CASES = (
     Case(name="FIR 4x4, up 2", shape=(8, 128, 32, 32), run=_up, constant=_four_taps),
     Case(name="FIR 4x4, down 2", shape=(8, 128, 64, 64), run=_down, constant=_four_taps),
     Case(name="FIR 4x4, up 2, RGB", shape=(1, 3, 512, 512), run=_up, constant=_four_taps),
+    Case(name="up 2, planar RGB", shape=(1, 3, 512, 512), run=_up, constant=_four_taps, is_planar=True),
     Case(name="FIR 12, up 2", shape=(8, 3, 128, 128), run=_wavelet_up, constant=_twelve_taps, is_planar=True),
     Case(
         name="FIR 12, down 2",
@@ -276,7 +291,7 @@ CASES = (
     Case(name="layer's end, up 2", shape=(1, 64, 257, 257), run=_finish, constant=_upsampled_ending),
     Case(name="to RGB", shape=(8, 256, 64, 64), run=_to_rgb, constant=_colours),
     Case(name="to RGB", shape=(1, 64, 256, 256), run=_to_rgb, constant=_colours),
-    Case(name="styles", shape=(1, 512, 1, 1), run=_styles, constant=_affine),
+    Case(name="styles", shape=(1, 512, 1, 1), run=_styles, constant=_affine, is_small=True),
     _layer_case(512, 32),
     _layer_case(256, 64),
     _layer_case(64, 256),
@@ -311,10 +326,8 @@ def measure(
         for case in CASES if cases is None else cases:
             torch.manual_seed(0)
             layout = torch.contiguous_format if case.is_planar else torch.channels_last
-            n, *rest = case.shape
-            n *= _CUDA_BATCHES if torch.device(device).type == "cuda" else 1
-            x = torch.randn([n, *rest], device=device).to(dtype).contiguous(memory_format=layout)
-            yield _time(case, x)
+            x = torch.randn(_shape(case, torch.device(device), dtype), device=device).to(dtype)
+            yield _time(case, x.contiguous(memory_format=layout))
 
 
 def table(timings: Iterator[Timing]) -> Iterator[str]:
@@ -331,6 +344,16 @@ def table(timings: Iterator[Timing]) -> Iterator[str]:
         )
 
 
+def _shape(case: Case, device: torch.device, dtype: torch.dtype) -> tuple[int, ...]:
+    """A case's own, on CUDA with as many samples as fill the device."""
+    n, *rest = case.shape
+    if device.type != "cuda" or case.is_small:
+        return case.shape
+    wanted = min(_CUDA_BYTES, torch.cuda.get_device_properties(device).total_memory // 64)
+    wanted //= 4 if case.macs else 1
+    return (max(n, round(wanted / (math.prod(rest) * dtype.itemsize))), *rest)
+
+
 def _time(case: Case, x: Tensor) -> Timing:
     constant = case.constant(x)
     if case.is_differentiated:
@@ -338,6 +361,7 @@ def _time(case: Case, x: Tensor) -> Timing:
     with torch.no_grad():
         y = case.run(x, constant)
     num_bytes = (x.nbytes + y.nbytes) * (2 if case.is_differentiated else 1)
+    num_bytes += y.nbytes if case.keeps_output else 0
     # A copy reads and writes; half the bytes each.
     source = torch.zeros(num_bytes // 2, dtype=torch.uint8, device=x.device)
     target = torch.zeros_like(source)
@@ -379,23 +403,42 @@ def _macs_per_s(device: torch.device, dtype: torch.dtype) -> float:
 
 def _least(runs: list[Callable[[], object]], device: torch.device) -> list[float]:
     """The least time of each, taking turns for a while."""
-    for run in runs:
-        run()
+    is_cuda = device.type == "cuda"
+    timers = [_queued(run, device) if is_cuda else partial(_seconds, run) for run in runs]
+    for timer in timers:
+        timer()
     times: list[list[float]] = [[] for _ in runs]
     began = time.perf_counter()
     for _ in range(_MOST_ROUNDS):
-        for run, taken in zip(runs, times, strict=True):
-            taken.append(_seconds(run, device))
-        if time.perf_counter() - began > _FEW_S and len(times[0]) >= 3:
+        for timer, taken in zip(timers, times, strict=True):
+            taken.append(timer())
+        if time.perf_counter() - began > (_CUDA_FEW_S if is_cuda else _FEW_S) and len(times[0]) >= 3:
             break
     return [min(taken) for taken in times]
 
 
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def _seconds(run: Callable[[], object]) -> float:
     began = time.perf_counter()
     run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
     return time.perf_counter() - began
+
+
+def _queued(run: Callable[[], object], device: torch.device) -> Callable[[], float]:
+    """A timer by the device's clock, of as many runs in a row as take a while."""
+    run()
+    once = _device_seconds(run, device, 1)
+    count = min(max(math.ceil(_CUDA_QUEUED_S / once), 1), _CUDA_QUEUED)
+    return partial(_device_seconds, run, device, count)
+
+
+def _device_seconds(run: Callable[[], object], device: torch.device, count: int) -> float:
+    """What each of `count` runs took; the host queues them while the device is at one before, that is not timed."""
+    with torch.cuda.device(device):
+        began, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        run()
+        began.record()
+        for _ in range(count):
+            run()
+        ended.record()
+        ended.synchronize()
+    return began.elapsed_time(ended) / 1e3 / count

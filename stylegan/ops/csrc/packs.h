@@ -22,7 +22,8 @@ struct Few {
   static constexpr int kBytes = count * static_cast<int>(sizeof(T));
   using Word = std::conditional_t<kBytes == 2, uint16_t, uint32_t>;
   static constexpr int kWords = kBytes / static_cast<int>(sizeof(Word));
-  static_assert(kBytes == 2 || kBytes == 4 || kBytes % kPackBytes == 0, "no instruction moves as many bytes");
+  static_assert(kBytes == 2 || kBytes == 4 || kBytes == 8 || kBytes % kPackBytes == 0,
+                "no instruction moves as many bytes");
 
   Word words[kWords];
 };
@@ -44,6 +45,10 @@ BEND_HD Few<T, count> read_few(const T* from, bool is_there = true) {
       few.words[4 * i + 2] = four.z;
       few.words[4 * i + 3] = four.w;
     }
+  } else if constexpr (F::kBytes == 8) {
+    const uint2 two = __ldg(reinterpret_cast<const uint2*>(from));
+    few.words[0] = two.x;
+    few.words[1] = two.y;
   } else {
     few.words[0] = __ldg(reinterpret_cast<const typename F::Word*>(from));
   }
@@ -60,12 +65,24 @@ BEND_HD void write_few(T* to, const Few<T, count>& few) {
   static_assert(F::kBytes <= kPackBytes);
   if constexpr (F::kBytes == kPackBytes) {
     *reinterpret_cast<uint4*>(to) = make_uint4(few.words[0], few.words[1], few.words[2], few.words[3]);
+  } else if constexpr (F::kBytes == 8) {
+    *reinterpret_cast<uint2*>(to) = make_uint2(few.words[0], few.words[1]);
   } else {
     *reinterpret_cast<typename F::Word*>(to) = few.words[0];
   }
 #else
   std::memcpy(to, few.words, sizeof(few.words));
 #endif
+}
+
+// `count` elements of more, the first of which is number `first`, a multiple of it.
+template <int count, typename T, int all>
+BEND_HD Few<T, count> part(const Few<T, all>& few, int first) {
+  using F = Few<T, count>;
+  F some;
+#pragma unroll
+  for (int i = 0; i < F::kWords; ++i) some.words[i] = few.words[first / count * F::kWords + i];
+  return some;
 }
 
 // Elements as numbers to compute with.

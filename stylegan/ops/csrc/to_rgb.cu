@@ -9,31 +9,49 @@
 namespace bend {
 namespace {
 
-template <int kColours, int kWidth, typename T>
-__global__ void __launch_bounds__(kRgbThreads)
-    run_blocks(const RgbCall<T> call, const RgbBlocks<kColours, kWidth> blocks) {
-  using Block = RgbBlock<kColours, kWidth>;
-  __shared__ float sums[Block::kSize];
-  const Block block(blocks, blockIdx.x);
-  block.read(call, blocks, threadIdx.x, sums);
-  __syncthreads();
-  block.write(call, blocks, threadIdx.x, sums);
+// Threads that share sums wait for one another.
+template <typename Block>
+__device__ void meet() {
+  if constexpr (Block::kWaitsForAll) {
+    __syncthreads();
+  } else {
+    __syncwarp();
+  }
+}
+
+template <typename Block, typename T>
+__global__ void __launch_bounds__(kRgbThreads, Block::kLeastBlocks) run_blocks(const RgbCall<T> call, const RgbCut cut) {
+  __shared__ alignas(kPackBytes) float sums[Block::kSize];
+  const Block block(call, cut, blockIdx.x);
+#pragma unroll 1
+  for (int turn = 0; turn < cut.turns; ++turn) {
+    block.read(call, cut, turn, threadIdx.x, sums);
+    meet<Block>();
+    block.write(call, cut, turn, threadIdx.x, sums);
+    meet<Block>();
+  }
+}
+
+template <typename Block, typename T>
+void launch(const RgbCall<T>& call, cudaStream_t stream) {
+  const RgbCut cut = Block::cut(call);
+  STD_TORCH_CHECK(cut.count <= kMostBlocksInRow, "to_rgb takes no picture as large as this");
+  run_blocks<Block><<<cut.count, kRgbThreads, 0, stream>>>(call, cut);
+  STD_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
 template <int kColours, int kWidth, typename T>
-void launch(const RgbCall<T>& call, cudaStream_t stream) {
-  const RgbBlocks<kColours, kWidth> blocks(call);
-  STD_TORCH_CHECK(blocks.count <= kMostBlocksInRow, "to_rgb takes no picture as large as this");
-  run_blocks<<<blocks.count, kRgbThreads, 0, stream>>>(call, blocks);
-  STD_CUDA_KERNEL_LAUNCH_CHECK();
+void launch_layout(const RgbCall<T>& call, cudaStream_t stream) {
+  if (call.is_last) return launch<DeepRgb<kColours, kWidth, T>>(call, stream);
+  launch<FlatRgb<kColours, kWidth, T>>(call, stream);
 }
 
 template <typename T>
 void launch_any(const RgbCall<T>& call, cudaStream_t stream) {
   constexpr int kPacked = kWhole<T>;
   const bool is_packed = has_whole_packs(call);
-  if (call.colours == 1) return is_packed ? launch<1, kPacked>(call, stream) : launch<1, 1>(call, stream);
-  return is_packed ? launch<3, kPacked>(call, stream) : launch<3, 1>(call, stream);
+  if (call.colours == 1) return is_packed ? launch_layout<1, kPacked>(call, stream) : launch_layout<1, 1>(call, stream);
+  return is_packed ? launch_layout<3, kPacked>(call, stream) : launch_layout<3, 1>(call, stream);
 }
 
 Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double clamp) {
@@ -48,6 +66,8 @@ Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double
                   "weights and bias must be float32");
   check_beside(x, weights, "weights");
   check_beside(x, bias, "bias");
+  STD_TORCH_CHECK(pixels <= kMostRgb && channels <= kMostRgb && channels * colours <= INT32_MAX,
+                  "to_rgb takes no picture as large as this");
   const OnDevice device(x);
   const auto size = {samples, colours, x.size(2), x.size(3)};
   Tensor out = torch::stable::new_empty(x, size, ScalarType::Float);
@@ -63,11 +83,10 @@ Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double
                             bias.const_data_ptr<float>(),
                             out.mutable_data_ptr<float>(),
                             samples,
-                            channels,
-                            colours,
-                            pixels,
-                            is_last ? 1 : pixels,
-                            is_last ? channels : 1,
+                            static_cast<int>(channels),
+                            static_cast<int>(colours),
+                            static_cast<int>(pixels),
+                            is_last,
                             bound};
       launch_any(call, device.stream());
     }

@@ -1,7 +1,10 @@
 """`bend ops`: what it compiles and where, and what it measures."""
 
+import contextlib
 import dataclasses
 import json
+import math
+import types
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,41 @@ def test_plain_and_native_are_what_is_compared(native_ops: None, monkeypatch: py
     assert timing.native_ms > 0
     assert timing.roofline > 0
     assert set(seen) == {True, False}
+
+
+def test_batches_on_a_device_are_as_large_as_its_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = types.SimpleNamespace(total_memory=140 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: memory)
+    cuda = torch.device("cuda")
+    for case in op_timing.CASES:
+        n, *rest = op_timing._shape(case, cuda, torch.float16)
+        assert tuple(rest) == case.shape[1:]
+        if not case.is_small:
+            assert n * math.prod(rest) * 2 > 2**26
+        assert op_timing._shape(case, torch.device("cpu"), torch.float16) == case.shape
+    memory.total_memory = 2**30
+    assert op_timing._shape(op_timing.CASES[0], cuda, torch.float32) == (8, 256, 64, 64)
+
+
+def test_a_device_is_timed_by_its_own_clock_over_several_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as a machine without one can tell."""
+    runs: list[None] = []
+
+    class Event:
+        def __init__(self, enable_timing: bool) -> None:
+            self.at = 0
+
+        def record(self) -> None:
+            self.at = len(runs)
+
+        def synchronize(self) -> None:
+            assert self.at == len(runs)
+
+        def elapsed_time(self, other: "Event") -> float:
+            return 0.5 * (other.at - self.at)
+
+    monkeypatch.setattr(op_timing, "_CUDA_FEW_S", 0.0)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
+    assert op_timing._least([lambda: runs.append(None)], torch.device("cuda")) == [pytest.approx(5e-4)]
+    assert len(runs) == 1 + 2 + 4 * 5  # what it costs at all, how long it takes, a first turn and three

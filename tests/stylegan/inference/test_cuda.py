@@ -110,7 +110,7 @@ def test_finish_layer_alone_is_what_a_cpu_computes(dtype: torch.dtype, is_last: 
 def test_to_rgb_is_the_plain_one(dtype: torch.dtype, colours: int, is_last: bool) -> None:
     torch.manual_seed(0)
     layout = torch.channels_last if is_last else torch.contiguous_format
-    for shape in ((2, 48, 6, 10), (1, 512, 4, 4), (1, 64, 200, 130), (2, 7, 33, 5)):
+    for shape in ((2, 48, 6, 10), (1, 512, 4, 4), (1, 64, 200, 130), (2, 7, 33, 5), (1, 8, 1030, 1024)):
         x = torch.randn(shape).to(dtype)
         weight, styles, bias = (
             torch.randn(colours, shape[1], 1, 1),

@@ -82,30 +82,39 @@ int finish_any(const void* x, const float* demodulation, const float* noise, con
   return taps ? strips<true>(call, is_packed) : strips<false>(call, is_packed);
 }
 
-template <int kColours, int kWidth, typename T>
-int rgb_blocks(const RgbCall<T>& call) {
-  using Block = RgbBlock<kColours, kWidth>;
-  const RgbBlocks<kColours, kWidth> blocks(call);
+template <typename Block, typename T>
+void rgb_blocks(const RgbCall<T>& call) {
+  const RgbCut cut = Block::cut(call);
   std::vector<float> sums(Block::kSize);
-  for (int64_t i = 0; i < blocks.count; ++i) {
-    std::fill(sums.begin(), sums.end(), std::numeric_limits<float>::quiet_NaN());
-    const Block block(blocks, static_cast<uint32_t>(i));
-    for (int t = 0; t < kRgbThreads; ++t) block.read(call, blocks, t, sums.data());
-    for (int t = 0; t < kRgbThreads; ++t) block.write(call, blocks, t, sums.data());
+  for (int64_t i = 0; i < cut.count; ++i) {
+    const Block block(call, cut, static_cast<uint32_t>(i));
+    for (int turn = 0; turn < cut.turns; ++turn) {
+      std::fill(sums.begin(), sums.end(), std::numeric_limits<float>::quiet_NaN());
+      for (int t = 0; t < kRgbThreads; ++t) block.read(call, cut, turn, t, sums.data());
+      for (int t = 0; t < kRgbThreads; ++t) block.write(call, cut, turn, t, sums.data());
+    }
+  }
+}
+
+template <int kColours, int kWidth, typename T>
+int rgb_layout(const RgbCall<T>& call) {
+  if (call.is_last) {
+    rgb_blocks<DeepRgb<kColours, kWidth, T>>(call);
+  } else {
+    rgb_blocks<FlatRgb<kColours, kWidth, T>>(call);
   }
   return kWidth;
 }
 
 template <typename T>
 int rgb_any(const void* x, const float* weights, const float* bias, float* out, const int64_t* sizes, float clamp) {
-  const int64_t channels = sizes[1], colours = sizes[2], pixels = sizes[3];
-  const bool is_last = sizes[4] != 0;
-  const RgbCall<T> call{static_cast<const T*>(x), weights,  bias,   out,
-                        sizes[0],                 channels, colours, pixels,
-                        is_last ? 1 : pixels,     is_last ? channels : 1,    clamp};
+  const int channels = static_cast<int>(sizes[1]), colours = static_cast<int>(sizes[2]);
+  const RgbCall<T> call{static_cast<const T*>(x), weights, bias,    out,
+                        sizes[0],                 channels, colours, static_cast<int>(sizes[3]),
+                        sizes[4] != 0,            clamp};
   const bool is_whole = sizes[5] != 0 && has_whole_packs(call);
-  if (colours == 1) return is_whole ? rgb_blocks<1, kWhole<T>>(call) : rgb_blocks<1, 1>(call);
-  return is_whole ? rgb_blocks<3, kWhole<T>>(call) : rgb_blocks<3, 1>(call);
+  if (colours == 1) return is_whole ? rgb_layout<1, kWhole<T>>(call) : rgb_layout<1, 1>(call);
+  return is_whole ? rgb_layout<3, kWhole<T>>(call) : rgb_layout<3, 1>(call);
 }
 
 template <typename T>

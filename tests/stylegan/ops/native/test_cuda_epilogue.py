@@ -148,14 +148,15 @@ def test_to_rgb(emulated: ctypes.CDLL, dtype: torch.dtype, colours: int) -> None
         (2, 5, 9, 9),
         (1, 1, 7, 40),
         (1, 1048, 2, 2),
+        (1, 8, 264, 1000),
     ]
     for size, is_last, is_packed in itertools.product(sizes, (True, False), (True, False)):
         n, channels = size[:2]
         x = drawn(size, dtype, is_last)
         weights, bias = torch.randn(n, colours, channels) / channels**0.5, torch.randn(colours)
         out, width = to_rgb(emulated, x, weights, bias, 1.5, is_packed=is_packed)
-        is_deep = is_last or channels == 1
         per_pack = 16 // dtype.itemsize
-        assert width == (per_pack if is_packed and is_deep and channels % per_pack == 0 else 1)
+        side_by_side = channels if is_last or channels == 1 else size[2] * size[3]
+        assert width == (per_pack if is_packed and side_by_side % per_pack == 0 else 1)
         expected = torch.einsum("nchw,nkc->nkhw", x.double(), weights.double()) + bias.double()[:, None, None]
         torch.testing.assert_close(out.double(), expected.clamp(-1.5, 1.5), atol=5e-6, rtol=2e-6)
