@@ -2,7 +2,8 @@
 
 Half-precision blocks (`num_fp16_res`) use float16 on accelerators. On a CPU they run in float32 unless a dtype is
 asked for (`set_half_dtype`, `set_precision`), since which half precision is fast, if any, depends on the processor. CPU
-convolutions are fastest with channels last, and so are half-precision ones on CUDA.
+convolutions are fastest with channels last, and so are those on CUDA's matrix units, in half precision and in
+TensorFloat-32.
 """
 
 from typing import Any
@@ -28,8 +29,10 @@ def block_dtype(reference: Tensor, use_half: bool, half_dtype: torch.dtype | Non
 
 def block_format(x: Tensor, dtype: torch.dtype | None = None) -> torch.memory_format:
     """The memory format a block computes in, given its input and, where it is yet to be cast, its dtype."""
+    if x.device.type == "cpu":
+        return torch.channels_last
     is_half = (x.dtype if dtype is None else dtype) in (torch.float16, torch.bfloat16)
-    if x.device.type == "cpu" or (x.device.type == "cuda" and is_half):
+    if x.device.type == "cuda" and (is_half or torch.backends.cudnn.allow_tf32):
         return torch.channels_last
     return torch.contiguous_format
 

@@ -26,7 +26,7 @@ Kept = TypeVar("Kept")
 _FAMILIAR = 2  # calls alike before the one that is recorded
 _MOST_KEYS = 256  # of which is known how often they came
 
-_SETTINGS = (bool, int, float, str, type(None), torch.dtype)
+_SETTINGS = frozenset([bool, int, float, str, type(None), torch.dtype])
 
 _log = logging.getLogger("stylegan")
 
@@ -58,26 +58,23 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
     """What a recording of a network's forward pass holds on to, besides its arguments.
 
     Returns:
-        Where its tensors lie, whether they are trained, and its settings; None where a forward pass is more than its
-        modules', as hooks hang on it or a `forward` was replaced.
+        Where its tensors lie, and its settings; None where a forward pass is more than its modules', as hooks hang on
+        it or a `forward` was replaced.
     """
     held: list[Any] = []
-    waiting = [network]
-    while waiting:
-        module = waiting.pop()
+    modules = [network]
+    for module in modules:  # the list grows on the way
         own = vars(module)
-        if module._forward_hooks or module._forward_pre_hooks or "forward" in own:
+        if own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own:
             return None
-        for parameter in module._parameters.values():
-            if parameter is not None:
-                held += (parameter.data_ptr(), parameter.requires_grad)
-        for name, buffer in module._buffers.items():
+        held += [x.data_ptr() for x in own["_parameters"].values() if x is not None]
+        for name, buffer in own["_buffers"].items():
             if buffer is not None:
                 held.append(buffer.data_ptr())
                 if name == "resample_filter":  # its taps are read when a call is recorded
                     held.append(0 if buffer.is_inference() else buffer._version)
-        held += [value for value in own.values() if isinstance(value, _SETTINGS)]
-        waiting += [child for child in module._modules.values() if child is not None]
+        held += [value for value in own.values() if type(value) in _SETTINGS]
+        modules += [child for child in own["_modules"].values() if child is not None]
     return tuple(held)
 
 

@@ -5,7 +5,9 @@ Brightness, contrast, a flip of luma, rotation of hue about the grey axis, and s
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stylegan.augment.draws import Draws
@@ -15,7 +17,12 @@ from stylegan.errors import ConfigError
 
 __all__ = ["apply_colour", "draw_colour"]
 
+# In NumPy for the same reason as geometry's maps.
+Array = NDArray[np.float64]
+
 _RGB = 3
+_LUMA = np.array([1, 1, 1, 0]) / math.sqrt(_RGB)
+_ONTO_LUMA = np.outer(_LUMA, _LUMA)
 
 
 def draw_colour(settings: AugmentSettings, draws: Draws, p: float) -> Tensor:
@@ -29,27 +36,24 @@ def draw_colour(settings: AugmentSettings, draws: Draws, p: float) -> Tensor:
     Returns:
         `[N, 4, 4]` float64 on the CPU, on columns (r, g, b, 1).
     """
-    identity = torch.eye(4, dtype=torch.float64)
-    luma = torch.tensor([1, 1, 1, 0], dtype=torch.float64) / math.sqrt(_RGB)
-    onto_luma = torch.outer(luma, luma)
-    matrix = identity.repeat(draws.count, 1, 1)
+    matrix = np.tile(np.eye(4), (draws.count, 1, 1))
     if settings.brightness > 0:
         offset = draws.normal() * settings.brightness_std * draws.happens(settings.brightness * p)
-        matrix[:, :3, 3] = offset[:, None]
+        matrix[:, :3, 3] = offset.numpy()[:, None]
     if settings.contrast > 0:
         log_gain = draws.normal() * settings.contrast_std * draws.happens(settings.contrast * p)
-        matrix[:, :3] *= torch.exp2(log_gain)[:, None, None]
+        matrix[:, :3] *= np.exp2(log_gain.numpy())[:, None, None]
     if settings.lumaflip > 0:
         flips = draws.integers(2) * draws.happens(settings.lumaflip * p)
-        matrix = (identity - 2 * onto_luma * flips[:, None, None]) @ matrix
+        matrix = (np.eye(4) - 2 * _ONTO_LUMA * flips.numpy()[:, None, None]) @ matrix
     if settings.hue > 0:
         angle = draws.symmetric() * (math.pi * settings.hue_max) * draws.happens(settings.hue * p)
-        matrix = _rotation_about(luma[:3], angle) @ matrix
+        matrix = _rotation_about(_LUMA[:3], angle.numpy()) @ matrix
     if settings.saturation > 0:
         log_gain = draws.normal() * settings.saturation_std * draws.happens(settings.saturation * p)
-        chroma_gain = torch.exp2(log_gain)[:, None, None]
-        matrix = (onto_luma + (identity - onto_luma) * chroma_gain) @ matrix
-    return matrix
+        chroma_gain = np.exp2(log_gain.numpy())[:, None, None]
+        matrix = (_ONTO_LUMA + (np.eye(4) - _ONTO_LUMA) * chroma_gain) @ matrix
+    return torch.from_numpy(matrix)
 
 
 def apply_colour(images: Tensor, matrix: Tensor) -> Tensor:
@@ -76,11 +80,11 @@ def apply_colour(images: Tensor, matrix: Tensor) -> Tensor:
     return pixels.reshape(images.shape)
 
 
-def _rotation_about(axis: Tensor, angle: Tensor) -> Tensor:
+def _rotation_about(axis: Array, angle: Array) -> Array:
     """Rodrigues' rotation: `[N, 4, 4]` of angles `[N]`, radians, about a unit vector `[3]`."""
-    x, y, z = axis.tolist()
-    cross = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=angle.dtype)
-    rotation = torch.eye(4, dtype=angle.dtype).repeat(len(angle), 1, 1)
-    sine, versine = angle.sin()[:, None, None], (1 - angle.cos())[:, None, None]
+    x, y, z = axis
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    rotation = np.tile(np.eye(4), (len(angle), 1, 1))
+    sine, versine = np.sin(angle)[:, None, None], (1 - np.cos(angle))[:, None, None]
     rotation[:, :3, :3] += sine * cross + versine * (cross @ cross)
     return rotation

@@ -7,13 +7,18 @@ so each new transform is multiplied from the right, inverted. Moving the pixels 
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stylegan.augment.draws import Draws
 from stylegan.augment.settings import AugmentSettings
 
 __all__ = ["draw_inverse"]
+
+# NumPy's operations on a few numbers take a fraction of torch's time, and there are dozens a batch.
+Array = NDArray[np.float64]
 
 
 def draw_inverse(settings: AugmentSettings, draws: Draws, p: float, height: int, width: int) -> Tensor:
@@ -30,64 +35,72 @@ def draw_inverse(settings: AugmentSettings, draws: Draws, p: float, height: int,
         `[N, 3, 3]` float64 on the CPU, from positions in the result to positions in the image; exactly the
         identity where nothing happens.
     """
-    inverse = torch.eye(3, dtype=torch.float64).repeat(draws.count, 1, 1)
-    size = torch.tensor([width, height], dtype=torch.float64)
-    inverse = _blit(inverse, settings, draws, p, size)
-    return _transform(inverse, settings, draws, p, size)
+    inverse = np.tile(np.eye(3), (draws.count, 1, 1))
+    size = np.array([width, height], dtype=np.float64)
+    _blit(inverse, settings, draws, p, size)
+    _transform(inverse, settings, draws, p, size)
+    return torch.from_numpy(inverse)
 
 
-def _blit(inverse: Tensor, settings: AugmentSettings, draws: Draws, p: float, size: Tensor) -> Tensor:
+def _blit(inverse: Array, settings: AugmentSettings, draws: Draws, p: float, size: Array) -> None:
     """Mirror, quarter turns, shifts by whole pixels."""
     if settings.xflip > 0:
-        flips = draws.integers(2) * draws.happens(settings.xflip * p)
-        inverse = inverse @ _scaling(1 - 2 * flips, torch.ones_like(flips))
+        flips = _array(draws.integers(2) * draws.happens(settings.xflip * p))
+        _scale(inverse, 1 - 2 * flips, np.ones_like(flips))
     if settings.rotate90 > 0:
-        turns = draws.integers(4) * draws.happens(settings.rotate90 * p)
-        inverse = inverse @ _rotation(turns * (math.pi / 2)).round()
+        turns = _array(draws.integers(4) * draws.happens(settings.rotate90 * p)) * (math.pi / 2)
+        _turn(inverse, np.cos(turns).round(), np.sin(turns).round())
     if settings.xint > 0:
-        shift = (draws.symmetric(2) * settings.xint_max * size).round()
-        inverse = inverse @ _translation(-shift * draws.happens(settings.xint * p)[:, None])
-    return inverse
+        shift = (_array(draws.symmetric(2)) * settings.xint_max * size).round()
+        _move(inverse, -shift * _array(draws.happens(settings.xint * p))[:, None])
 
 
-def _transform(inverse: Tensor, settings: AugmentSettings, draws: Draws, p: float, size: Tensor) -> Tensor:
+def _transform(inverse: Array, settings: AugmentSettings, draws: Draws, p: float, size: Array) -> None:
     """Scale, rotate, stretch, rotate again, shift by fractions of a pixel."""
     # Two rotations, so that the stretch has any direction; together they happen with the probability asked
     # for.
     p_rotate = 1 - math.sqrt(1 - min(settings.rotate * p, 1))
     if settings.scale > 0:
-        log_scale = draws.normal() * settings.scale_std * draws.happens(settings.scale * p)
-        inverse = inverse @ _scaling(torch.exp2(-log_scale), torch.exp2(-log_scale))
+        log_scale = _array(draws.normal() * settings.scale_std * draws.happens(settings.scale * p))
+        _scale(inverse, np.exp2(-log_scale), np.exp2(-log_scale))
     if settings.rotate > 0:
-        inverse = inverse @ _rotation(_draw_angle(settings, draws, p_rotate))
+        _rotate(inverse, _draw_angle(settings, draws, p_rotate))
     if settings.aniso > 0:
-        log_scale = draws.normal() * settings.aniso_std * draws.happens(settings.aniso * p)
-        inverse = inverse @ _scaling(torch.exp2(-log_scale), torch.exp2(log_scale))
+        log_scale = _array(draws.normal() * settings.aniso_std * draws.happens(settings.aniso * p))
+        _scale(inverse, np.exp2(-log_scale), np.exp2(log_scale))
     if settings.rotate > 0 and draws.percentile is None:  # at a percentile the second rotation is nought
-        inverse = inverse @ _rotation(_draw_angle(settings, draws, p_rotate))
+        _rotate(inverse, _draw_angle(settings, draws, p_rotate))
     if settings.xfrac > 0:
-        shift = draws.normal(2) * settings.xfrac_std * size
-        inverse = inverse @ _translation(-shift * draws.happens(settings.xfrac * p)[:, None])
-    return inverse
+        shift = _array(draws.normal(2)) * settings.xfrac_std * size
+        _move(inverse, -shift * _array(draws.happens(settings.xfrac * p))[:, None])
 
 
-def _draw_angle(settings: AugmentSettings, draws: Draws, p_rotate: float) -> Tensor:
-    return draws.symmetric() * (math.pi * settings.rotate_max) * draws.happens(p_rotate)
+def _draw_angle(settings: AugmentSettings, draws: Draws, p_rotate: float) -> Array:
+    return _array(draws.symmetric()) * (math.pi * settings.rotate_max) * _array(draws.happens(p_rotate))
 
 
-def _scaling(x: Tensor, y: Tensor) -> Tensor:
-    """`[N, 3, 3]` of factors `[N]`."""
-    return torch.diag_embed(torch.stack([x, y, torch.ones_like(x)], dim=1))
+def _array(x: Tensor) -> Array:
+    values: Array = x.numpy()
+    return values
 
 
-def _rotation(angle: Tensor) -> Tensor:
-    """`[N, 3, 3]` of angles `[N]`, radians."""
-    c, s, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
-    return torch.stack([c, -s, zero, s, c, zero, zero, zero, one], dim=1).reshape(-1, 3, 3)
+def _scale(maps: Array, x: Array, y: Array) -> None:
+    """Multiply maps `[N, 3, 3]` from the right by scalings, of factors `[N]`."""
+    maps[:, :, 0] *= x[:, None]
+    maps[:, :, 1] *= y[:, None]
 
 
-def _translation(shift: Tensor) -> Tensor:
-    """`[N, 3, 3]` of shifts `[N, 2]`, pixels."""
-    matrix = torch.eye(3, dtype=shift.dtype).repeat(len(shift), 1, 1)
-    matrix[:, :2, 2] = shift
-    return matrix
+def _rotate(maps: Array, angle: Array) -> None:
+    """The same by rotations, of angles `[N]`, radians."""
+    _turn(maps, np.cos(angle), np.sin(angle))
+
+
+def _turn(maps: Array, cosine: Array, sine: Array) -> None:
+    c, s, x, y = cosine[:, None], sine[:, None], maps[:, :, 0].copy(), maps[:, :, 1].copy()
+    maps[:, :, 0] = x * c + y * s
+    maps[:, :, 1] = y * c - x * s
+
+
+def _move(maps: Array, by: Array) -> None:
+    """The same by shifts `[N, 2]`, pixels."""
+    maps[:, :, 2] += maps[:, :, 0] * by[:, :1] + maps[:, :, 1] * by[:, 1:]

@@ -7,7 +7,8 @@ R1, through the augmentation, is computed launch by launch. Recordings of one sl
 each is over before another of its slot begins.
 """
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
@@ -30,34 +31,59 @@ class Graphs:
     def __init__(self) -> None:
         self._recordings: Recordings[_Recording] = Recordings(_MOST)
         self._pools: dict[int, Pool] = {}
+        self._looked_at: dict[int, _Look] = {}
 
-    def call(self, module: nn.Module, *arguments: Tensor, slot: int, name: str) -> tuple[Tensor, ...]:
+    def begin_step(self) -> None:
+        """Look at networks anew: what hangs on them, and where their weights lie."""
+        self._looked_at.clear()
+
+    def call(
+        self, module: nn.Module, *arguments: Tensor, network: nn.Module, slot: int, name: str
+    ) -> tuple[Tensor, ...]:
         """Compute `module(*arguments)`, by a recording where there is one.
 
         Args:
-            module: gives a tensor or several. What it computes depends on its parameters, buffers and settings, and on
-                the arguments; it draws no random numbers.
+            module: gives a tensor or several. What it computes depends on a network's parameters, buffers and settings,
+                and on the arguments; it draws no random numbers.
             arguments: tensors.
+            network: the one that it depends on.
             slot: whose recordings are never needed at the same time.
-            name: tells computations apart that are needed at the same time, or that are of other classes.
+            name: tells computations apart.
 
         Returns:
             Its results, which the next call of the same name and slot may overwrite.
         """
         device = arguments[0].device
-        held = held_by(module) if _may_record(device) else None
-        if held is None:
+        look = self._look_at(network) if _may_record(device) else None
+        if look is None or look.held is None:
             return _tuple(module(*arguments))
         shapes = tuple((tuple(x.shape), x.dtype, x.requires_grad) for x in arguments)
-        key = (name, slot, shapes, torch.is_grad_enabled(), _stream(device), held)
+        trained = tuple([p.requires_grad for p in look.parameters])
+        key = (name, slot, shapes, trained, torch.is_grad_enabled(), _stream(device), look.held)
         recording = self._recordings.find(key, lambda: self._record(module, arguments, slot))
-        return _tuple(module(*arguments)) if recording is None else recording.play(module, arguments)
+        return _tuple(module(*arguments)) if recording is None else recording.play(arguments)
+
+    def _look_at(self, network: nn.Module) -> "_Look":
+        if id(network) not in self._looked_at:
+            look = _Look(network=network, held=held_by(network), parameters=list(network.parameters()))
+            self._looked_at[id(network)] = look
+        return self._looked_at[id(network)]
 
     def _record(self, module: nn.Module, arguments: tuple[Tensor, ...], slot: int) -> "_Recording":
         _check_memory(arguments[0].device)
         if slot not in self._pools:
             self._pools[slot] = torch.cuda.graph_pool_handle()
         return _Recording(module, arguments, self._pools[slot])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What a network is at the beginning of a step."""
+
+    network: nn.Module
+    held: tuple[Hashable, ...] | None
+    """See `held_by`."""
+    parameters: list[nn.Parameter]
 
 
 class _Recording:
@@ -67,6 +93,7 @@ class _Recording:
         device = arguments[0].device
         # The recorded passes have leaves of their own: the parameters' belong to graphs that are alive elsewhere.
         self._arguments = [_leaf(torch.empty_like(x).copy_(x.detach()), x) for x in arguments]
+        self._trained = [p for p in module.parameters() if p.requires_grad]
         parameters = {name: _leaf(p.detach(), p) for name, p in module.named_parameters()}
         self._leaves = [x for x in (*self._arguments, *parameters.values()) if x.requires_grad]
         live: list[Tensor] = []
@@ -90,11 +117,10 @@ class _Recording:
             self._gradients, self._backward = record(backward, device, pool)
         live.clear()
 
-    def play(self, module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def play(self, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         if not self._cotangents:
             return tuple(self.run(arguments))
-        trained = [p for p in module.parameters() if p.requires_grad]
-        results: tuple[Tensor, ...] = _Play.apply(self, len(arguments), *arguments, *trained)
+        results: tuple[Tensor, ...] = _Play.apply(self, len(arguments), *arguments, *self._trained)
         return results
 
     @torch.no_grad()

@@ -75,7 +75,7 @@ def draw_lengths(state: TrainState, micro: Micro) -> Tensor:
     inputs = draw_inputs(state.G, micro.fake_c, micro.hyper.style_mixing, micro.cpu, micro.device)
     shape = [len(micro.numbers), state.G.img_channels, *[state.G.img_resolution] * 2]
     y = micro.device.normal(shape, next(state.G.parameters()).dtype)
-    lengths, w = state.graphs.call(PathLengths(state.G), *inputs, y, slot=0, name="lengths")
+    lengths, w = state.graphs.call(PathLengths(state.G), *inputs, y, network=state.G, slot=0, name="lengths")
     micro.add("w", w)
     return lengths
 
@@ -105,14 +105,14 @@ def d_r1(state: TrainState, micro: Micro) -> Tensor:
 
 def _generate(state: TrainState, micro: Micro) -> Tensor:
     inputs = draw_inputs(state.G, micro.fake_c, micro.hyper.style_mixing, micro.cpu, micro.device)
-    images, w = state.graphs.call(Sampler(state.G), *inputs, slot=0, name="images")
+    images, w = state.graphs.call(Sampler(state.G), *inputs, network=state.G, slot=0, name="images")
     micro.add("w", w)
     return images
 
 
 def _discriminate(state: TrainState, images: Tensor, c: Tensor, micro: Micro, slot: int) -> Tensor:
     images = _augment(state, images, micro)
-    (logits,) = state.graphs.call(state.D, images, c, slot=slot, name="logits")
+    (logits,) = state.graphs.call(state.D, images, c, network=state.D, slot=slot, name="logits")
     return logits
 
 

@@ -113,6 +113,7 @@ def train_step(
     share = deal(state.D, num, team.rank, team.size)
     assert len(share) == len(reals), "not the share of this process"
     batch = _Batch(reals=reals, real_c=real_c, fake_c=fake_c, share=share, hyper=hyper, team=team)
+    state.graphs.begin_step()
     for phase in _phases(state, hyper, seed):
         if state.step % phase.interval:
             continue

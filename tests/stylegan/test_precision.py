@@ -121,7 +121,8 @@ def test_block_dtype_table() -> None:
     assert block_dtype(torch.zeros(1, device="meta"), True, None) == torch.float16
 
 
-def test_block_format_table() -> None:
+def test_block_format_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     assert block_format(torch.zeros(1)) == torch.channels_last
     assert block_format(torch.zeros(1, device="meta")) == torch.contiguous_format
     cuda = type("Cuda", (), {"device": torch.device("cuda"), "dtype": torch.float32})()
@@ -130,3 +131,5 @@ def test_block_format_table() -> None:
     cuda.dtype = torch.bfloat16
     assert block_format(cuda) == torch.channels_last
     assert block_format(cuda, torch.float32) == torch.contiguous_format
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert block_format(cuda, torch.float32) == torch.channels_last

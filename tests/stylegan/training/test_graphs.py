@@ -145,7 +145,8 @@ class TestCall:
         return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
 
     def call(self, graphs: Graphs, module: nn.Module, x: Tensor) -> Tensor:
-        (y,) = graphs.call(module, x, slot=0, name="y")
+        graphs.begin_step()
+        (y,) = graphs.call(module, x, network=module, slot=0, name="y")
         return y
 
     def test_gradients_by_arguments_and_parameters(self, recorder: Recorder, module: nn.Module) -> None:
