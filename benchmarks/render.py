@@ -96,6 +96,8 @@ def compare(shape: str, batch: int, args: argparse.Namespace, rates: dict[str, f
     """One row: the two implementations in turns, each in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         sides = {name: Side(name, shape, batch, args, Path(folder)) for name in ("twin", "bend")}
+        for side in sides.values():
+            side.wait()
         times: dict[str, list[float]] = {name: [] for name in sides}
         for _ in range(_NUM_WARM if args.device == "cuda" else 1):
             first = {name: side.draw() for name, side in sides.items()}
@@ -138,6 +140,9 @@ class Side:
             text=True,
             cwd=folder,
         )
+
+    def wait(self) -> None:
+        """Until the process is ready."""
         self._ask("ready")
 
     def draw(self) -> float:

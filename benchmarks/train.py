@@ -92,7 +92,8 @@ def take_turns(
             context.Process(target=work, args=(who, resolution, batch, device, theirs), daemon=True)
         )
         workers[-1].start()
-        pipes[who].recv()  # ready
+    for pipe in pipes.values():
+        pipe.recv()  # ready
     seconds: dict[str, dict[str, float]] = {who: {} for who in pipes}
     num_warm = 3 if device == "cuda" else 1
     for turn in range(rounds + num_warm):
