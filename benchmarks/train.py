@@ -12,8 +12,9 @@ large oneDNN convolution reaches on the same cores, as a fraction of the time ta
 exceed one.
 
 On CUDA (the default where there is a device) both train in float16 where the published networks do, the twin with
-native FIR and activations and the fastest kernels that cuDNN finds (`twin.use_native`), as the published implementation
-has plugins and asks for; it draws its random numbers a batch at once. Memory is what tensors took at most.
+native FIR and activations, one convolution for all samples, and the fastest kernels that cuDNN finds
+(`twin.use_native`), as the published implementation has plugins, trains, and asks for; it draws its random numbers a
+batch at once. Memory is what tensors took at most.
 """
 
 import argparse
@@ -164,7 +165,7 @@ def twin_stepper(plan: Plan) -> Stepper:
 
     if plan.device.type == "cuda":
         native.prepare("cuda")
-        use_native(True)
+        use_native(True, is_shared=True)
         torch.backends.cudnn.benchmark = True
         torch.backends.cudnn.allow_tf32 = False
     batch: dict[str, Any] = _batch(plan)

@@ -41,13 +41,18 @@ def twin_of(
     return twin.train(network.training)
 
 
-def use_native(is_used: bool) -> None:
-    """Compute FIR, and bias with activation, by the native operations from now on, one call each; or plainly again."""
-    global _is_native  # noqa: PLW0603 - one yardstick a process
-    _is_native = is_used
+def use_native(is_used: bool, *, is_shared: bool = False) -> None:
+    """Change how twins compute from now on: as the published implementation does on CUDA, or plainly again.
+
+    Args:
+        is_used: FIR, and bias with activation, are native operations, one call each.
+        is_shared: samples share a convolution, whose input and output are scaled, as published networks train.
+    """
+    global _is_native, _is_shared  # noqa: PLW0603 - one yardstick a process
+    _is_native, _is_shared = is_used, is_shared
 
 
-_is_native = False
+_is_native = _is_shared = False
 
 
 def upfirdn2d(
@@ -379,9 +384,10 @@ def _modulated_conv(
         scale = math.sqrt(1 / (in_channels * size**2)) / weight.abs().amax([1, 2, 3], keepdim=True)
         weight, styles = weight * scale, styles / styles.abs().amax(1, keepdim=True)
     w = weight[None] * styles[:, None, :, None, None]  # [N, O, I, k, k]
-    if demodulate:
-        w = w * (w.square().sum([2, 3, 4], keepdim=True) + 1e-8).rsqrt()
-    w = w.to(x.dtype)
+    demodulation = (w.square().sum([2, 3, 4], keepdim=True) + 1e-8).rsqrt() if demodulate else None
+    if _is_shared:
+        return _shared_conv(x, weight, styles, demodulation, up, taps)
+    w = (w if demodulation is None else w * demodulation).to(x.dtype)
     x = x.reshape(1, n * in_channels, *x.shape[2:])
     if up == 1:
         x = F.conv2d(x, w.reshape(-1, in_channels, size, size), padding=size // 2, groups=n)
@@ -393,6 +399,20 @@ def _modulated_conv(
         )  # one more on each side than twice the size, less one
         x = upfirdn2d(x, taps, padding=(1, 1, 1, 1), gain=4)
     return x.reshape(n, out_channels, *x.shape[2:])
+
+
+def _shared_conv(
+    x: Tensor, weight: Tensor, styles: Tensor, demodulation: Tensor | None, up: int, taps: Tensor | None
+) -> Tensor:
+    """The same by scaling activations before the convolution and after it."""
+    x = x * styles.to(x.dtype)[:, :, None, None]
+    if up == 1:
+        x = F.conv2d(x, weight.to(x.dtype), padding=weight.shape[2] // 2)
+    else:
+        assert taps is not None
+        x = F.conv_transpose2d(x, weight.to(x.dtype).transpose(0, 1), stride=2)
+        x = upfirdn2d(x, taps, padding=(1, 1, 1, 1), gain=4)
+    return x if demodulation is None else x * demodulation.to(x.dtype)[:, :, 0]
 
 
 def _bias_lrelu(x: Tensor, bias: Tensor, gain: float, clamp: float | None) -> Tensor:

@@ -48,6 +48,18 @@ def test_networks_agree(c_dim: int, clamp: float | None) -> None:
     assert_equal(twin_of(D)(x, c), D(x, c))
 
 
+def test_networks_agree_however_the_twin_convolves() -> None:
+    from twin import twin_of, use_native
+
+    G, _ = make_pair(0, None)
+    z = torch.randn(4, 32)
+    try:
+        use_native(False, is_shared=True)
+        assert_equal(twin_of(G)(z, noise_mode="const"), G(z, noise_mode="const"))
+    finally:
+        use_native(False)
+
+
 def test_half_precision_of_the_twin_is_near_its_full_precision() -> None:
     from twin import twin_of
 
