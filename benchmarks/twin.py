@@ -48,7 +48,7 @@ def use_native(is_used: bool, *, is_shared: bool = False) -> None:
         is_used: FIR, and bias with activation, are native operations, one call each.
         is_shared: samples share a convolution, whose input and output are scaled, as published networks train.
     """
-    global _is_native, _is_shared  # noqa: PLW0603 - one yardstick a process
+    global _is_native, _is_shared
     _is_native, _is_shared = is_used, is_shared
 
 

@@ -55,7 +55,11 @@ def modulated_conv2d(
     x = conv2d_resample(
         x, weight.to(x.dtype), resample_filter, up=up, down=down, padding=padding, flip_weight=flip_weight
     )
-    if demodulate:
-        squares = styles.square() @ weight.square().sum(dim=[2, 3]).T  # [N, O]
-        x = x * (squares + _EPSILON).rsqrt().to(x.dtype)[:, :, None, None]
+    if not demodulate:
+        return x if noise is None else x + noise.to(x.dtype)
+    squares = styles.square() @ weight.square().sum(dim=[2, 3]).T  # [N, O]
+    demodulation = (squares + _EPSILON).rsqrt().to(x.dtype)[:, :, None, None]
+    if noise is not None and x.device.type == "cuda":
+        return torch.addcmul(noise.to(x.dtype), x, demodulation)  # one pass over memory; on a CPU the slower way
+    x = x * demodulation
     return x if noise is None else x + noise.to(x.dtype)
