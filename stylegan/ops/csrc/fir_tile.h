@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fir.h"
+#include "row_ring.h"
 
 namespace bend {
 
@@ -66,56 +67,93 @@ inline int64_t strips_for(int64_t rows) {
   return (rows + each - 1) / each * kUp;
 }
 
-template <typename T>
-struct alignas(16) Channels {
-  T at[16 / sizeof(T)];
-};
-template <typename T>
-constexpr int kChannels = 16 / sizeof(T);
+// Four by four taps with channels last: see row_ring.h.
+template <int kUp, int kDown, typename T>
+struct FirRing {
+  using R = Ring<kUp, kDown, T>;
+  using Place = RingPlace<R>;
+  using Call = FirCall<T>;
 
-// Four by four taps with channels last: a thread makes a strip of outputs of as many channels as make 16 bytes.
-// `across` counts these along a row, `n` pictures.
-template <int kUp, int kDown, typename T, typename A = compute_t<T>>
-BEND_HD void fir_deep(const FirCall<T>& call, int across, int strip, int64_t n) {
-  constexpr int kTaps = 4, kInputs = (kStrip - 1) * kDown + kMet<kUp, kTaps>;
-  const Fir& p = call.p;
-  const int packs = static_cast<int>(p.channels) / kChannels<T>, in_w = static_cast<int>(p.in_w);
-  const int x = across / packs, y = strip_row<kUp>(strip);
-  if (x >= p.out_w || y >= p.out_h) return;
-  int64_t ky, kx, iy, ix;
-  first_tap(y, kUp, kDown, p.pad_y, &ky, &iy);
-  first_tap(x, kUp, kDown, p.pad_x, &kx, &ix);
-  const MetTaps<kUp, kUp, kTaps, kTaps, T> taps(call, static_cast<int>(ky), static_cast<int>(kx));
-  const int64_t c = across % packs * kChannels<T>;
-  A sums[kStrip][kChannels<T>] = {};
+  static constexpr bool kMaySplit = sizeof(T) == 2 && kUp * kDown == 1;  // else arithmetic costs nothing
+
+  struct Column : RingColumn<R> {
+    float taps[kRingTaps][R::kMet];  // or, where they are a product, in the first two rows those along y and along x
+    bool is_split = false;
+
+    BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
+        : RingColumn<R>(cut, place, call.out, thread) {
+      const int first = (this->x - place.x) % kUp;
 #pragma unroll
-  for (int r = 0; r < kInputs; ++r) {
-    if (iy + r < 0 || iy + r >= p.in_h) continue;
-    const T* row = call.x + (n * p.in_h + iy + r) * p.in_w * p.channels + c;
+      for (int ky = 0; ky < kRingTaps; ++ky) {
 #pragma unroll
-    for (int k = 0; k < kMet<kUp, kTaps>; ++k) {
-      const int at = static_cast<int>(ix) + k;
-      if (at < 0 || at >= in_w) continue;
-      const Channels<T> pixel = *reinterpret_cast<const Channels<T>*>(row + at * p.channels);
+        for (int k = 0; k < R::kMet; ++k) taps[ky][k] = call.gain * call.taps[call.p.tap(ky, first + k * kUp)];
+      }
+      if constexpr (kMaySplit) split();
+    }
+
+    // Taps along y and along x, if together they are what all are but for rounding.
+    BEND_HD void split() {
+      float along_y[kRingTaps] = {}, along_x[kRingTaps] = {}, total = 0.0f, most = 0.0f, error = 0.0f;
 #pragma unroll
-      for (int o = 0; o < kStrip; ++o) {
-        const int met = r - o * kDown;
-        if (met < 0 || met >= kMet<kUp, kTaps>) continue;
+      for (int i = 0; i < kRingTaps * kRingTaps; ++i) {
+        const float tap = taps[i / kRingTaps][i % kRingTaps];
+        along_y[i / kRingTaps] += tap;
+        along_x[i % kRingTaps] += tap;
+        total += tap;
+        most = fmaxf(most, fabsf(tap));
+      }
+      const float scale = 1.0f / total;
 #pragma unroll
-        for (int i = 0; i < kChannels<T>; ++i) sums[o][i] += taps.at[met][k] * static_cast<A>(pixel.at[i]);
+      for (int i = 0; i < kRingTaps * kRingTaps; ++i) {
+        const float product = along_y[i / kRingTaps] * (along_x[i % kRingTaps] * scale);
+        error = fmaxf(error, fabsf(product - taps[i / kRingTaps][i % kRingTaps]));
+      }
+      is_split = fabsf(total) > 0.1f * most && error <= 1e-6f * most;
+      if (!is_split) return;
+#pragma unroll
+      for (int k = 0; k < kRingTaps; ++k) {
+        taps[0][k] = along_y[k];
+        taps[1][k] = along_x[k] * scale;
+      }
+    }
+  };
+
+  static RingCut cut(const Call& call) {
+    const Fir& p = call.p;
+    const auto narrow = [](int64_t n) { return static_cast<int>(n); };
+    return RingCut::of<R>(p.batch, narrow(p.channels), narrow(p.in_h), narrow(p.in_w), narrow(p.out_h),
+                          narrow(p.out_w), narrow(p.pad_y), narrow(p.pad_x));
+  }
+
+  // A thread's share of a stage's work.
+  BEND_HD static void work(const Call&, const RingCut& cut, Column& column, int step, const T* stage) {
+    typename Column::Sums live;
+    column.begin(live);
+    if (kMaySplit && column.is_split) {
+      rows<true>(cut, column, step, stage, live);
+    } else {
+      rows<false>(cut, column, step, stage, live);
+    }
+    column.end(cut, live);
+  }
+
+  template <bool kSplit>
+  BEND_HD static void rows(const RingCut& cut, const Column& column, int step, const T* stage,
+                           typename Column::Sums& live) {
+#pragma unroll
+    for (int r = 0; r < kStageRows; ++r) {
+      if constexpr (kSplit) {
+        column.add_split(cut, stage, r, column.taps[0], column.taps[1], live);
+      } else {
+        column.add(cut, stage, r, column.taps, live);
+      }
+#pragma unroll
+      for (int o = 0; o < R::kLive; ++o) {
+        if (R::is_last(r, o)) column.write(cut, step, o, live[o]);
       }
     }
   }
-#pragma unroll
-  for (int o = 0; o < kStrip; ++o) {
-    const int64_t row = y + o * kUp;
-    if (row >= p.out_h) break;
-    Channels<T> pixel;
-#pragma unroll
-    for (int i = 0; i < kChannels<T>; ++i) pixel.at[i] = static_cast<T>(sums[o][i]);
-    *reinterpret_cast<Channels<T>*>(call.out + ((n * p.out_h + row) * p.out_w + x) * p.channels + c) = pixel;
-  }
-}
+};
 
 // Planar pictures: a block makes a tile of outputs from a tile of inputs that its threads read into shared memory first.
 template <int kUpY, int kUpX, int kDownY, int kDownX, int kTapsH, int kTapsW>

@@ -195,7 +195,7 @@ struct FlatRgb {
   BEND_HD FlatRgb(const RgbCall<T>& call, const RgbCut& cut, uint32_t number) : at(call, cut, number, kWidth) {}
 
   BEND_HD void read(const RgbCall<T>& call, const RgbCut& cut, int, int thread, float* sums) const {
-    const int group = thread & (cut.groups - 1), lane = thread / cut.groups;
+    const int group = thread & (cut.groups - 1), lane = (thread << cut.lane_bits) / kRgbThreads;
     const int pixel = at.first_pixel + group * kWidth;
     const bool is_inside = pixel < call.pixels;
     const T* from = at.x + pixel;
@@ -205,7 +205,8 @@ struct FlatRgb {
       Few<T, kWidth> packs[kChannels];
 #pragma unroll
       for (int k = 0; k < kChannels; ++k) {
-        packs[k] = read_few<kWidth>(from + static_cast<int64_t>(first + k) * call.pixels, is_inside && first + k < call.channels);
+        const bool is_there = is_inside && first + k < call.channels;
+        packs[k] = read_few<kWidth>(from + static_cast<int64_t>(first + k) * call.pixels, is_there);
       }
 #pragma unroll
       for (int k = 0; k < kChannels; ++k) {

@@ -1,7 +1,7 @@
 // upfirdn2d on CUDA: three kernels and the choice between them.
 #include "fir_tensors.h"
 #include "fir_tile.h"
-#include "launch.h"
+#include "launch_ring.h"
 
 namespace bend {
 namespace {
@@ -9,11 +9,6 @@ namespace {
 template <typename T>
 __global__ void __launch_bounds__(kThreads) run_elements(const FirCall<T> call) {
   fir_element(call, static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x);
-}
-
-template <int kUp, int kDown, typename T>
-__global__ void __launch_bounds__(kThreads) run_deep(const FirCall<T> call) {
-  fir_deep<kUp, kDown>(call, blockIdx.x * kThreads + threadIdx.x, blockIdx.y, blockIdx.z);
 }
 
 template <typename Shape, typename T>
@@ -24,20 +19,22 @@ __global__ void __launch_bounds__(kThreads) run_tiles(const FirCall<T> call) {
   Shape::filter(call, blockIdx.x, blockIdx.z, blockIdx.y, threadIdx.x, tile);
 }
 
+// Whether numbers of 32 bits do for places in a picture, padding included.
+bool is_short_row(int64_t height, int64_t row) { return height < 1 << 29 && row < 1 << 29; }
+
 constexpr int64_t kMostBlocks = 65535;  // of a grid's second and third dimensions
 
 template <int kUp, int kDown, typename T>
 bool try_deep(const FirCall<T>& call, cudaStream_t stream) {
-  const Fir& p = call.p;
-  const int64_t across = p.channels / kChannels<T> * p.out_w, strips = strips_for<kUp>(p.out_h);
-  const bool is_aligned = reinterpret_cast<uintptr_t>(call.x) % 16 == 0;
-  if (!call.is_last || p.channels % kChannels<T> != 0 || !is_aligned || p.taps_h != 4 || p.taps_w != 4 ||
-      strips > kMostBlocks || p.batch > kMostBlocks || across > INT32_MAX || p.in_w * p.channels > INT32_MAX) {
-    return false;
+  if constexpr (sizeof(T) <= sizeof(float)) {
+    const Fir& p = call.p;
+    if (!call.is_last || p.channels % kWhole<T> != 0 || !lies_on_pack(call.x) || p.taps_h != 4 || p.taps_w != 4 ||
+        p.batch > INT32_MAX || !is_short_row(p.in_h, p.in_w * p.channels) || !is_short_row(p.out_h, p.out_w * p.channels)) {
+      return false;
+    }
+    return run_ring<FirRing<kUp, kDown, T>>(call, stream);
   }
-  const dim3 grid(blocks_for(across, kThreads), strips, p.batch);
-  run_deep<kUp, kDown><<<grid, kThreads, 0, stream>>>(call);
-  return true;
+  return false;
 }
 
 template <int kUpY, int kUpX, int kDownY, int kDownX, int kTapsH, int kTapsW, typename T>

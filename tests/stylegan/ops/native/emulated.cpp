@@ -14,26 +14,37 @@ namespace {
 using namespace bend;
 
 // What upfirdn2d's kernels take, from numbers in the order of the struct's fields.
-FirCall<float> make_call(const float* x, const float* taps, float* out, const int64_t* sizes, float gain) {
+template <typename T>
+FirCall<T> make_call(const void* x, const float* taps, void* out, const int64_t* sizes, float gain) {
   const Fir p{sizes[0],  sizes[1],  sizes[2],  sizes[3],  sizes[4],  sizes[5],  sizes[6],      sizes[7],
               sizes[8],  sizes[9],  sizes[10], sizes[11], sizes[12], sizes[13], sizes[14] != 0};
-  return {p, x, taps, out, gain, sizes[15] != 0};
+  return {p, static_cast<const T*>(x), taps, static_cast<T*>(out), gain, sizes[15] != 0};
 }
 
-template <int kUp, int kDown>
-void deep(const FirCall<float>& call) {
-  const Fir& p = call.p;
-  for (int64_t n = 0; n < p.batch; ++n) {
-    for (int strip = 0; strip < strips_for<kUp>(p.out_h); ++strip) {
-      for (int across = 0; across < p.channels / kChannels<float> * p.out_w + 7; ++across) {
-        fir_deep<kUp, kDown>(call, across, strip, n);
-      }
+// As launch_ring.h has it.
+template <typename Work>
+void walk_down(const typename Work::Call& call) {
+  using R = typename Work::R;
+  using T = typename R::Element;
+  const RingCut cut = Work::cut(call);
+  for (int64_t i = 0; i < cut.count; ++i) {
+    std::vector<std::vector<T>> stages(R::kStages, std::vector<T>(kStageSize<R>, std::numeric_limits<float>::quiet_NaN()));
+    const typename Work::Place place(cut, call.x, static_cast<uint32_t>(i));
+    std::vector<typename Work::Column> columns;
+    for (int t = 0; t < R::kThreads; ++t) columns.emplace_back(call, cut, place, t);
+    const auto fetch = [&](int s) {
+      for (int t = 0; t < R::kThreads; ++t) place.fetch(cut, s, t, stages[s % R::kStages].data());
+    };
+    for (int s = 0; s < R::kStages - 1; ++s) fetch(s);
+    for (int s = 0; s < place.steps; ++s) {
+      fetch(s + R::kStages - 1);
+      for (auto& column : columns) Work::work(call, cut, column, s, stages[s % R::kStages].data());
     }
   }
 }
 
-template <typename Shape>
-void tiles(const FirCall<float>& call) {
+template <typename Shape, typename T>
+void tiles(const FirCall<T>& call) {
   const Fir& p = call.p;
   std::vector<float> tile(Shape::kSize);
   for (int64_t plane = 0; plane < p.batch * p.channels; ++plane) {
@@ -43,6 +54,23 @@ void tiles(const FirCall<float>& call) {
         for (int t = 0; t < Shape::kThreads; ++t) Shape::filter(call, plane, across, down, t, tile.data());
       }
     }
+  }
+}
+
+// `shape` numbers the instantiations that csrc/upfirdn2d.cu launches.
+template <typename T>
+void fir_shape(int shape, const FirCall<T>& call) {
+  switch (shape) {
+    case 0: return walk_down<FirRing<1, 1, T>>(call);
+    case 1: return walk_down<FirRing<2, 1, T>>(call);
+    case 2: return walk_down<FirRing<1, 2, T>>(call);
+    case 3: return tiles<Tile<1, 1, 1, 1, 4, 4>>(call);
+    case 4: return tiles<Tile<2, 2, 1, 1, 4, 4>>(call);
+    case 5: return tiles<Tile<1, 1, 2, 2, 4, 4>>(call);
+    case 6: return tiles<Tile<1, 2, 1, 1, 1, 12>>(call);
+    case 7: return tiles<Tile<2, 1, 1, 1, 12, 1>>(call);
+    case 8: return tiles<Tile<1, 1, 1, 2, 1, 12>>(call);
+    case 9: return tiles<Tile<1, 1, 2, 1, 12, 1>>(call);
   }
 }
 
@@ -121,25 +149,18 @@ int rgb_any(const void* x, const float* weights, const float* bias, float* out, 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 EXPORT void fir_elements(const float* x, const float* taps, float* out, const int64_t* sizes, float gain) {
-  const FirCall<float> call = make_call(x, taps, out, sizes, gain);
+  const auto call = make_call<float>(x, taps, out, sizes, gain);
   const Fir& p = call.p;
   for (int64_t i = 0; i < p.batch * p.channels * p.out_h * p.out_w + 5; ++i) fir_element(call, i);
 }
 
-// `shape` numbers the instantiations that csrc/upfirdn2d.cu launches.
-EXPORT void fir_fast(int shape, const float* x, const float* taps, float* out, const int64_t* sizes, float gain) {
-  const FirCall<float> call = make_call(x, taps, out, sizes, gain);
-  switch (shape) {
-    case 0: return deep<1, 1>(call);
-    case 1: return deep<2, 1>(call);
-    case 2: return deep<1, 2>(call);
-    case 3: return tiles<Tile<1, 1, 1, 1, 4, 4>>(call);
-    case 4: return tiles<Tile<2, 2, 1, 1, 4, 4>>(call);
-    case 5: return tiles<Tile<1, 1, 2, 2, 4, 4>>(call);
-    case 6: return tiles<Tile<1, 2, 1, 1, 1, 12>>(call);
-    case 7: return tiles<Tile<2, 1, 1, 1, 12, 1>>(call);
-    case 8: return tiles<Tile<1, 1, 1, 2, 1, 12>>(call);
-    case 9: return tiles<Tile<1, 1, 2, 1, 12, 1>>(call);
+// Dtypes are numbered as below.
+EXPORT void fir_fast(int dtype, int shape, const void* x, const float* taps, void* out, const int64_t* sizes,
+                     float gain) {
+  switch (dtype) {
+    case 0: return fir_shape(shape, make_call<float>(x, taps, out, sizes, gain));
+    case 1: return fir_shape(shape, make_call<Half>(x, taps, out, sizes, gain));
+    default: return fir_shape(shape, make_call<BFloat16>(x, taps, out, sizes, gain));
   }
 }
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from stylegan.ops.bias_act import ACTIVATIONS, default_gain, plain_bias_act
 from stylegan.ops.native_upfirdn2d import output_size
 from stylegan.ops.upfirdn2d import plain_upfirdn2d
-from tests.stylegan.ops.native.emulation import numbers, pointer
+from tests.stylegan.ops.native.emulation import DTYPES, numbers, pointer
 
 # (up y, up x, down y, down x, taps' height and width, channels last), as emulated.cpp numbers them
 FAST = [
@@ -40,7 +40,7 @@ def resample(
     is_last = not x.is_contiguous()
     height = output_size(x.shape[2], f.shape[0], up_y, down_y, padding[2], padding[3])
     width = output_size(x.shape[3], f.shape[1], up_x, down_x, padding[0], padding[1])
-    y = torch.full((*x.shape[:2], height, width), torch.nan)
+    y = torch.full((*x.shape[:2], height, width), torch.nan, dtype=x.dtype)
     y = y.contiguous(memory_format=torch.channels_last if is_last else torch.contiguous_format)
     sizes = numbers(
         *x.shape, height, width, up_x, up_y, down_x, down_y, padding[0], padding[2], *f.shape, 1, is_last
@@ -49,21 +49,40 @@ def resample(
     if number is None:
         library.fir_elements(*arguments)
     else:
-        library.fir_fast(number, *arguments)
+        library.fir_fast(DTYPES.index(x.dtype), number, *arguments)
     return y
 
 
 @pytest.mark.parametrize("padding", [(2, 1, 2, 1), (6, 5, 6, 5), (-1, 12, 13, -2), (1, 12, 11, 3)], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("number", range(len(FAST)))
-def test_fast_kernels(emulated: ctypes.CDLL, number: int, padding: tuple[int, ...]) -> None:
+def test_fast_kernels(
+    emulated: ctypes.CDLL, number: int, dtype: torch.dtype, padding: tuple[int, ...]
+) -> None:
     torch.manual_seed(0)
     spec = FAST[number]
-    f = torch.randn(spec[4], spec[5])
-    for height, width in ((13, 9), (37, 131), (16, 64)):
-        x = torch.randn(2, 12, height, width)
+    tolerance = 1e-5 if dtype == torch.float32 else 0.51 * torch.finfo(dtype).eps
+    product = torch.outer(torch.randn(spec[4]), torch.randn(spec[5]))
+    for f, (height, width) in itertools.product(
+        (product, torch.randn(spec[4], spec[5])), ((13, 9), (37, 131), (16, 64))
+    ):
+        x = torch.randn(2, 24, height, width, dtype=torch.float64).to(dtype)
         x = x.contiguous(memory_format=torch.channels_last) if spec[6] else x[:, :3].contiguous()
         actual = resample(emulated, number, x, f, spec, padding)
-        expected = plain_upfirdn2d(x, f, (spec[1], spec[0]), (spec[3], spec[2]), padding, True, 1.3)
+        options = ((spec[1], spec[0]), (spec[3], spec[2]), padding, True, 1.3)
+        expected = plain_upfirdn2d(x.double(), f.double(), *options)
+        torch.testing.assert_close(actual.double(), expected, atol=1e-5, rtol=tolerance)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int) -> None:
+    """More than a block's, of each; and as many blocks as make them taller."""
+    torch.manual_seed(0)
+    spec, f = FAST[number], torch.randn(4, 4)
+    for shape in ((1, 72, 70, 40), (2, 8, 65, 300), (300, 8, 66, 65), (1, 4, 70, 17)):
+        x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
+        actual = resample(emulated, number, x, f, spec, (2, 1, 2, 1))
+        expected = plain_upfirdn2d(x, f, spec[:2], spec[2:4], (2, 1, 2, 1), True, 1.3)
         torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
