@@ -68,9 +68,9 @@ inline int64_t strips_for(int64_t rows) {
 }
 
 // Four by four taps with channels last: see row_ring.h.
-template <int kUp, int kDown, typename T>
+template <int kUp, int kDown, int kSide, typename T>
 struct FirRing {
-  using R = Ring<kUp, kDown, T>;
+  using R = Ring<kUp, kDown, kSide, T>;
   using Place = RingPlace<R>;
   using Call = FirCall<T>;
 
@@ -143,9 +143,9 @@ struct FirRing {
 #pragma unroll
     for (int r = 0; r < kStageRows; ++r) {
       if constexpr (kSplit) {
-        column.add_split(cut, stage, r, column.taps[0], column.taps[1], live);
+        column.add_split(stage, r, column.taps[0], column.taps[1], live);
       } else {
-        column.add(cut, stage, r, column.taps, live);
+        column.add(stage, r, column.taps, live);
       }
 #pragma unroll
       for (int o = 0; o < R::kLive; ++o) {

@@ -24,7 +24,7 @@ template <typename Work>
 __global__ void __launch_bounds__(Work::R::kThreads, 1024 / Work::R::kThreads)
     walk_down(const typename Work::Call call, const RingCut cut) {
   using R = typename Work::R;
-  __shared__ alignas(kPackBytes) typename R::Element stages[R::kStages][kStageSize<R>];
+  __shared__ alignas(kPackBytes) typename R::Element stages[R::kStages][R::kStage];
   const typename Work::Place place(cut, call.x, blockIdx.x);
   typename Work::Column column(call, cut, place, threadIdx.x);
 #pragma unroll 1
@@ -42,12 +42,13 @@ __global__ void __launch_bounds__(Work::R::kThreads, 1024 / Work::R::kThreads)
   }
 }
 
-// False if there are more blocks than can be launched.
+// False where there are more blocks than can be launched.
 template <typename Work>
-bool run_ring(const typename Work::Call& call, cudaStream_t stream) {
+bool try_ring(const typename Work::Call& call, cudaStream_t stream) {
   const RingCut cut = Work::cut(call);
   if (cut.count > kMostBlocksInRow) return false;
   walk_down<Work><<<cut.count, Work::R::kThreads, 0, stream>>>(call, cut);
+  STD_CUDA_KERNEL_LAUNCH_CHECK();
   return true;
 }
 

@@ -11,26 +11,25 @@ namespace bend {
 constexpr int kRingTaps = 4;
 constexpr int kStageRows = 4;     // input rows that come together, and are worked on together
 constexpr int kQuad = 4;          // channels of a thread
-constexpr int kMostQuadBits = 3;  // threads side by side at a pixel's channels, as a power of two
+constexpr int kMostQuads = 8;     // threads side by side at a pixel's channels
 
 // What resampling by a factor means. An output meets the tap `row * kUp - output * kDown` of a row, where both are
-// counted from a place at which a tap number zero meets a row.
-template <int kUp, int kDown, typename T>
+// counted from a place at which a tap number zero meets a row. `kSide` threads are side by side at a pixel.
+template <int kUp, int kDown, int kSide, typename T>
 struct Ring {
   static_assert(sizeof(T) <= sizeof(float));
   using Element = T;
-  static constexpr int kUps = kUp, kDowns = kDown;
+  static constexpr int kUps = kUp, kDowns = kDown, kSides = kSide;
   static constexpr int kThreads = 256 / kDown;
+  static constexpr int kColumns = kThreads / kSide;                             // of outputs, of a block
+  static constexpr int kInputs = ((kColumns - 1) * kDown + kRingTaps - 1) / kUp + 1;  // columns that these meet
+  static constexpr int kRow = kInputs * kSide * kQuad, kStage = kStageRows * kRow;    // elements
   static constexpr int kStages = 8 / static_cast<int>(sizeof(T));        // all but one are on their way
   static constexpr int kDone = kStageRows * kUp / kDown;                 // outputs that a stage makes whole
   static constexpr int kBack = (kRingTaps - 1) / kDown;                  // the first of them, before the stage's place
   static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage has a part in
   static constexpr int kKept = kLive - kDone;                            // of which the next has one too
   static constexpr int kMet = kRingTaps / kUp;                           // columns that an output meets
-  static constexpr int kWidest = kThreads >> kMostQuadBits;              // columns of a block of the most channels
-
-  // Columns of the input that a block's outputs meet.
-  BEND_HD static constexpr int inputs(int columns) { return ((columns - 1) * kDown + kRingTaps - 1) / kUp + 1; }
 
   // The tap that output `o` of a stage meets in its row `r`, if from zero to three.
   BEND_HD static constexpr int tap(int r, int o) { return r * kUp + (kBack - o) * kDown; }
@@ -39,15 +38,14 @@ struct Ring {
   BEND_HD static constexpr bool is_last(int r, int o) { return tap(r, o) < kRingTaps && tap(r, o) >= kRingTaps - kUp; }
 };
 
-// A stage's elements, at most.
-template <typename R>
-constexpr int kStageSize = kStageRows * (R::inputs(R::kWidest) << kMostQuadBits) * kQuad;
+// Whether numbers of 32 bits do for places in a picture whose rows have as many elements, padding included.
+inline bool is_narrow(int64_t height, int64_t row) { return height < 1 << 29 && row < 1 << 29; }
 
 // How a call is cut into blocks. Neighbours have channels side by side, then columns, then what lies below.
 struct RingCut {
   int64_t pictures;
   int depth, in_height, in_width, height, width, pad_y, pad_x;
-  int quad_bits, columns, rows;       // of a block: threads side by side, columns and rows of outputs
+  int rows;                           // of outputs, of a block
   uint32_t sides, stretches, strips;  // of a picture
   int64_t count;
 
@@ -62,12 +60,10 @@ struct RingCut {
                     int pad_x) {
     constexpr int kMostSteps = 16, kLeastSteps = 4;
     constexpr int64_t kMany = 1024;  // blocks
-    RingCut c{pictures, depth, in_height, in_width, height, width, pad_y, pad_x, 0, 0, 0, 0, 0, 0, 0};
-    while (c.quad_bits < kMostQuadBits && kQuad << c.quad_bits < depth) ++c.quad_bits;
-    c.columns = R::kThreads >> c.quad_bits;
+    RingCut c{pictures, depth, in_height, in_width, height, width, pad_y, pad_x, 0, 0, 0, 0, 0};
     const auto times = [](int64_t all, int64_t each) { return static_cast<uint32_t>((all + each - 1) / each); };
-    c.sides = times(depth, kQuad << c.quad_bits);
-    c.stretches = times(static_cast<int64_t>(width) + before<R>(pad_x), c.columns);
+    c.sides = times(depth, kQuad * R::kSides);
+    c.stretches = times(static_cast<int64_t>(width) + before<R>(pad_x), R::kColumns);
     for (int steps = kMostSteps; steps >= kLeastSteps && c.count < kMany; steps /= 2) {
       c.rows = (R::kDone * steps - R::kBack) / R::kUps * R::kUps;
       c.strips = times(static_cast<int64_t>(height) + before<R>(pad_y), c.rows);
@@ -93,8 +89,8 @@ BEND_HD void copy_pack(T* to, const T* from, bool is_there) {
 template <typename R>
 struct RingPlace {
   using T = typename R::Element;
-  static constexpr int kPackBits = sizeof(T) == 2 ? 1 : 0;  // of the number of quads in a pack
-  const T* from;                                            // the picture's first row and column, the block's channel
+  static constexpr int kPacks = R::kSides * kQuad / kWhole<T>;  // side by side at a pixel
+  const T* from;                   // the picture's first row and column, the block's channel
   int64_t picture;
   int channel, y, x, rows, steps;  // the first output's place, which may be one before the picture; outputs below it
   int in_y, in_x;                  // the first input's place, which may be outside
@@ -102,8 +98,8 @@ struct RingPlace {
   BEND_HD RingPlace(const RingCut& cut, const T* x_memory, uint32_t number) {
     const uint32_t stretch = number / cut.sides, strip = stretch / cut.stretches, n = strip / cut.strips;
     picture = n;
-    channel = static_cast<int>(number - stretch * cut.sides) * (kQuad << cut.quad_bits);
-    x = static_cast<int>(stretch - strip * cut.stretches) * cut.columns - RingCut::before<R>(cut.pad_x);
+    channel = static_cast<int>(number - stretch * cut.sides) * (kQuad * R::kSides);
+    x = static_cast<int>(stretch - strip * cut.stretches) * R::kColumns - RingCut::before<R>(cut.pad_x);
     y = static_cast<int>(strip - n * cut.strips) * cut.rows - RingCut::before<R>(cut.pad_y);
     in_y = (y * R::kDowns - cut.pad_y) / R::kUps;
     in_x = (x * R::kDowns - cut.pad_x) / R::kUps;
@@ -115,16 +111,15 @@ struct RingPlace {
   // A thread's share of bringing rows into a stage.
   BEND_HD void fetch(const RingCut& cut, int step, int thread, T* stage) const {
     if (step >= steps) return;
-    const int bits = cut.quad_bits - kPackBits, pack = thread & ((1 << bits) - 1), columns = R::inputs(cut.columns);
-    const int first = in_y + step * kStageRows;
+    const int pack = thread % kPacks, first = in_y + step * kStageRows;
     const bool is_channel = channel + pack * kWhole<T> < cut.depth;
-    for (int column = thread >> bits; column < columns; column += R::kThreads >> bits) {
+    for (int column = thread / kPacks; column < R::kInputs; column += R::kThreads / kPacks) {
       const bool is_column = is_channel && in_x + column >= 0 && in_x + column < cut.in_width;
       const T* pixel = from + static_cast<int64_t>(in_x + column) * cut.depth + pack * kWhole<T>;
 #pragma unroll
       for (int r = 0; r < kStageRows; ++r) {
         const bool is_there = is_column && first + r >= 0 && first + r < cut.in_height;
-        copy_pack(stage + (((r * columns + column) << bits) + pack) * kWhole<T>,
+        copy_pack(stage + r * R::kRow + (column * kPacks + pack) * kWhole<T>,
                   pixel + static_cast<int64_t>(first + r) * (cut.in_width * cut.depth), is_there);
       }
     }
@@ -137,17 +132,16 @@ struct RingColumn {
   using T = typename R::Element;
   using Sums = float[R::kLive][kQuad];
   int x, channel;   // of the picture
-  int quad, met;    // its number at a pixel, and the first column of inputs that its outputs meet
+  int met;          // the first of the inputs that its outputs meet, in a stage's row
   int first, rows;  // of its outputs, those that are written
   T* to;            // where the first output lies that a stage has a part in
   float sums[R::kKept][kQuad];
 
   BEND_HD RingColumn(const RingCut& cut, const RingPlace<R>& place, T* out, int thread) : sums{} {
-    const int at = thread >> cut.quad_bits;
-    quad = thread & ((1 << cut.quad_bits) - 1);
+    const int at = thread / R::kSides, quad = thread % R::kSides;
     x = place.x + at;
     channel = place.channel + quad * kQuad;
-    met = (at * R::kDowns + R::kUps - 1) / R::kUps;
+    met = ((at * R::kDowns + R::kUps - 1) / R::kUps * R::kSides + quad) * kQuad;
     first = place.y < 0 ? -place.y : 0;
     rows = x >= 0 && x < cut.width && channel < cut.depth ? place.rows - first : 0;
     const int64_t pixel = (place.picture * cut.height + place.y - R::kBack) * cut.width + x;
@@ -173,13 +167,13 @@ struct RingColumn {
   }
 
   // Adds what outputs meet in row `r` of a stage, by taps along y and along x.
-  BEND_HD void add_split(const RingCut& cut, const T* stage, int r, const float* along_y, const float* along_x,
+  BEND_HD void add_split(const T* stage, int r, const float* along_y, const float* along_x,
                          Sums& live) const {
     float filtered[kQuad] = {};
 #pragma unroll
     for (int k = 0; k < R::kMet; ++k) {
       float values[kQuad];
-      input(cut, stage, r, k, values);
+      input(stage, r, k, values);
 #pragma unroll
       for (int i = 0; i < kQuad; ++i) filtered[i] += along_x[k] * values[i];
     }
@@ -192,12 +186,11 @@ struct RingColumn {
   }
 
   // The same by any taps.
-  BEND_HD void add(const RingCut& cut, const T* stage, int r, const float (&taps)[kRingTaps][R::kMet],
-                   Sums& live) const {
+  BEND_HD void add(const T* stage, int r, const float (&taps)[kRingTaps][R::kMet], Sums& live) const {
 #pragma unroll
     for (int k = 0; k < R::kMet; ++k) {
       float values[kQuad];
-      input(cut, stage, r, k, values);
+      input(stage, r, k, values);
 #pragma unroll
       for (int o = 0; o < R::kLive; ++o) {
         if (R::tap(r, o) < 0 || R::tap(r, o) >= kRingTaps) continue;
@@ -208,9 +201,8 @@ struct RingColumn {
   }
 
   // Input number `k` that the outputs meet in row `r` of a stage.
-  BEND_HD void input(const RingCut& cut, const T* stage, int r, int k, float* values) const {
-    const int place = ((r * R::inputs(cut.columns) + met + k) << cut.quad_bits) + quad;
-    unpack(read_shared<kQuad>(stage + place * kQuad), values);
+  BEND_HD void input(const T* stage, int r, int k, float* values) const {
+    unpack(read_shared<kQuad>(stage + met + r * R::kRow + k * R::kSides * kQuad), values);
   }
 
   // Whether output `o` of a stage lies inside.

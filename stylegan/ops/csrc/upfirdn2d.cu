@@ -19,9 +19,6 @@ __global__ void __launch_bounds__(kThreads) run_tiles(const FirCall<T> call) {
   Shape::filter(call, blockIdx.x, blockIdx.z, blockIdx.y, threadIdx.x, tile);
 }
 
-// Whether numbers of 32 bits do for places in a picture, padding included.
-bool is_short_row(int64_t height, int64_t row) { return height < 1 << 29 && row < 1 << 29; }
-
 constexpr int64_t kMostBlocks = 65535;  // of a grid's second and third dimensions
 
 template <int kUp, int kDown, typename T>
@@ -29,10 +26,11 @@ bool try_deep(const FirCall<T>& call, cudaStream_t stream) {
   if constexpr (sizeof(T) <= sizeof(float)) {
     const Fir& p = call.p;
     if (!call.is_last || p.channels % kWhole<T> != 0 || !lies_on_pack(call.x) || p.taps_h != 4 || p.taps_w != 4 ||
-        p.batch > INT32_MAX || !is_short_row(p.in_h, p.in_w * p.channels) || !is_short_row(p.out_h, p.out_w * p.channels)) {
+        !is_narrow(p.in_h, p.in_w * p.channels) || !is_narrow(p.out_h, p.out_w * p.channels)) {
       return false;
     }
-    return run_ring<FirRing<kUp, kDown, T>>(call, stream);
+    if (p.channels <= kMostQuads / 2 * kQuad) return try_ring<FirRing<kUp, kDown, kMostQuads / 2, T>>(call, stream);
+    return try_ring<FirRing<kUp, kDown, kMostQuads, T>>(call, stream);
   }
   return false;
 }

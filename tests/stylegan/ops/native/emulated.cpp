@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "elementwise.h"
-#include "finish_strip.h"
+#include "finish_ring.h"
 #include "fir_tile.h"
 #include "rgb_block.h"
 
@@ -28,7 +28,7 @@ void walk_down(const typename Work::Call& call) {
   using T = typename R::Element;
   const RingCut cut = Work::cut(call);
   for (int64_t i = 0; i < cut.count; ++i) {
-    std::vector<std::vector<T>> stages(R::kStages, std::vector<T>(kStageSize<R>, std::numeric_limits<float>::quiet_NaN()));
+    std::vector<std::vector<T>> stages(R::kStages, std::vector<T>(R::kStage, std::numeric_limits<float>::quiet_NaN()));
     const typename Work::Place place(cut, call.x, static_cast<uint32_t>(i));
     std::vector<typename Work::Column> columns;
     for (int t = 0; t < R::kThreads; ++t) columns.emplace_back(call, cut, place, t);
@@ -41,6 +41,13 @@ void walk_down(const typename Work::Call& call) {
       for (auto& column : columns) Work::work(call, cut, column, s, stages[s % R::kStages].data());
     }
   }
+}
+
+template <int kUp, int kDown, typename T>
+void deep(const FirCall<T>& call) {
+  constexpr int kFew = kMostQuads / 2;
+  if (call.p.channels <= kFew * kQuad) return walk_down<FirRing<kUp, kDown, kFew, T>>(call);
+  walk_down<FirRing<kUp, kDown, kMostQuads, T>>(call);
 }
 
 template <typename Shape, typename T>
@@ -61,9 +68,9 @@ void tiles(const FirCall<T>& call) {
 template <typename T>
 void fir_shape(int shape, const FirCall<T>& call) {
   switch (shape) {
-    case 0: return walk_down<FirRing<1, 1, T>>(call);
-    case 1: return walk_down<FirRing<2, 1, T>>(call);
-    case 2: return walk_down<FirRing<1, 2, T>>(call);
+    case 0: return deep<1, 1>(call);
+    case 1: return deep<2, 1>(call);
+    case 2: return deep<1, 2>(call);
     case 3: return tiles<Tile<1, 1, 1, 1, 4, 4>>(call);
     case 4: return tiles<Tile<2, 2, 1, 1, 4, 4>>(call);
     case 5: return tiles<Tile<1, 1, 2, 2, 4, 4>>(call);
@@ -84,7 +91,15 @@ int run_strips(const FinishCall<T>& call) {
 
 template <bool kFir, typename T>
 int strips(const FinishCall<T>& call, bool is_packed) {
-  if (is_packed && has_whole_packs(call)) return run_strips<kFir, kWhole<T>, false>(call);
+  if (is_packed && has_whole_packs(call)) {
+    if constexpr (kFir) {
+      constexpr int kFew = kMostQuads / 2;
+      call.depth <= kFew * kQuad ? walk_down<FinishRing<kFew, T>>(call) : walk_down<FinishRing<kMostQuads, T>>(call);
+      return kWhole<T>;
+    } else {
+      return run_strips<false, kWhole<T>, false>(call);
+    }
+  }
   return call.depth == 1 ? run_strips<kFir, 1, true>(call) : run_strips<kFir, 1, false>(call);
 }
 
@@ -198,7 +213,7 @@ EXPORT int to_rgb(int dtype, const void* x, const float* weights, const float* b
 
 // Where the thread of a number works, by numbers of 32 bits and of 64.
 EXPORT int places_agree(const int64_t* sizes, int64_t number) {
-  const Strips s{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]};
+  const Strips s{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], kStripRows};
   const StripPlace a = place_of(s, static_cast<uint32_t>(number)), b = place_of(s, static_cast<uint64_t>(number));
   return a.picture == b.picture && a.y == b.y && a.x == b.x && a.pack == b.pack;
 }
