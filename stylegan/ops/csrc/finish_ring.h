@@ -17,7 +17,7 @@ struct FinishRing {
     float along_y[kRingTaps], along_x[kRingTaps];
     float scale[kQuad], shift[kQuad];  // what demodulation and bias are with the gain in them
     const float* noise;                // of the first output that a stage has a part in; null for none
-    float added[R::kDone];             // the next stage's
+    float added[R::kDone][R::kAcross];  // the next stage's
 
     BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
         : RingColumn<R>(cut, place, call.out, thread) {
@@ -42,8 +42,9 @@ struct FinishRing {
     BEND_HD void read_noise(const Call& call, int step) {
 #pragma unroll
       for (int o = 0; o < R::kDone; ++o) {
-        const int64_t row = static_cast<int64_t>(call.width) * (step * R::kDone + o);
-        added[o] = read_one(noise + row, noise != nullptr && this->has(step, o));
+        const float* row = noise + static_cast<int64_t>(call.width) * (step * R::kDone + o);
+#pragma unroll
+        for (int a = 0; a < R::kAcross; ++a) added[o][a] = read_one(row + a, noise != nullptr && this->has(step, o, a));
       }
     }
   };
@@ -55,19 +56,23 @@ struct FinishRing {
 
   // A thread's share of a stage's work.
   BEND_HD static void work(const Call& call, const RingCut& cut, Column& column, int step, const T* stage) {
-    float added[R::kDone];
+    float added[R::kDone][R::kAcross];
 #pragma unroll
-    for (int o = 0; o < R::kDone; ++o) added[o] = column.added[o] * call.e.gain;
+    for (int o = 0; o < R::kDone; ++o) {
+#pragma unroll
+      for (int a = 0; a < R::kAcross; ++a) added[o][a] = column.added[o][a] * call.e.gain;
+    }
     column.read_noise(call, step + 1);
     typename Column::Sums live;
     column.begin(live);
 #pragma unroll
     for (int r = 0; r < kStageRows; ++r) {
       column.add_split(stage, r, column.along_y, column.along_x, live);
-      float finished[kQuad];
+      float finished[R::kWide];
 #pragma unroll
-      for (int i = 0; i < kQuad; ++i) {
-        finished[i] = finish_scaled(call.e, live[r][i], column.scale[i], column.shift[i], added[r]);
+      for (int i = 0; i < R::kWide; ++i) {
+        const int c = i % kQuad;
+        finished[i] = finish_scaled(call.e, live[r][i], column.scale[c], column.shift[c], added[r][i / kQuad]);
       }
       column.write(cut, step, r, finished);
     }

@@ -21,7 +21,7 @@ __device__ inline void end_of_stage() {
 }
 
 template <typename Work>
-__global__ void __launch_bounds__(Work::R::kThreads, 1024 / Work::R::kThreads)
+__global__ void __launch_bounds__(Work::R::kThreads, Work::R::kLeastBlocks)
     walk_down(const typename Work::Call call, const RingCut cut) {
   using R = typename Work::R;
   __shared__ alignas(kPackBytes) typename R::Element stages[R::kStages][R::kStage];

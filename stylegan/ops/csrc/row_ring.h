@@ -20,8 +20,10 @@ struct Ring {
   static_assert(sizeof(T) <= sizeof(float));
   using Element = T;
   static constexpr int kUps = kUp, kDowns = kDown, kSides = kSide;
-  static constexpr int kThreads = 256 / kDown;
-  static constexpr int kColumns = kThreads / kSide;                             // of outputs, of a block
+  static constexpr int kAcross = kUp * kDown == 1 ? 2 : 1;  // outputs of a thread in a row, which share inputs
+  static constexpr int kWide = kAcross * kQuad;             // and their values
+  static constexpr int kThreads = 256 / kDown / kAcross, kLeastBlocks = 1024 / kThreads / kAcross;
+  static constexpr int kColumns = kThreads / kSide * kAcross;                         // of outputs, of a block
   static constexpr int kInputs = ((kColumns - 1) * kDown + kRingTaps - 1) / kUp + 1;  // columns that these meet
   static constexpr int kRow = kInputs * kSide * kQuad, kStage = kStageRows * kRow;    // elements
   static constexpr int kStages = 8 / static_cast<int>(sizeof(T));        // all but one are on their way
@@ -29,7 +31,7 @@ struct Ring {
   static constexpr int kBack = (kRingTaps - 1) / kDown;                  // the first of them, before the stage's place
   static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage has a part in
   static constexpr int kKept = kLive - kDone;                            // of which the next has one too
-  static constexpr int kMet = kRingTaps / kUp;                           // columns that an output meets
+  static constexpr int kMet = kRingTaps / kUp;                            // columns that an output meets
 
   // The tap that output `o` of a stage meets in its row `r`, if from zero to three.
   BEND_HD static constexpr int tap(int r, int o) { return r * kUp + (kBack - o) * kDown; }
@@ -113,6 +115,7 @@ struct RingPlace {
     if (step >= steps) return;
     const int pack = thread % kPacks, first = in_y + step * kStageRows;
     const bool is_channel = channel + pack * kWhole<T> < cut.depth;
+#pragma unroll 1
     for (int column = thread / kPacks; column < R::kInputs; column += R::kThreads / kPacks) {
       const bool is_column = is_channel && in_x + column >= 0 && in_x + column < cut.in_width;
       const T* pixel = from + static_cast<int64_t>(in_x + column) * cut.depth + pack * kWhole<T>;
@@ -130,20 +133,21 @@ struct RingPlace {
 template <typename R>
 struct RingColumn {
   using T = typename R::Element;
-  using Sums = float[R::kLive][kQuad];
-  int x, channel;   // of the picture
-  int met;          // the first of the inputs that its outputs meet, in a stage's row
-  int first, rows;  // of its outputs, those that are written
-  T* to;            // where the first output lies that a stage has a part in
-  float sums[R::kKept][kQuad];
+  using Sums = float[R::kLive][R::kWide];
+  int x, channel;            // of the picture
+  int met;                   // the first of the inputs that its outputs meet, in a stage's row
+  int first, rows, columns;  // of its outputs, those that are written
+  T* to;                     // where the first output lies that a stage has a part in
+  float sums[R::kKept][R::kWide];
 
   BEND_HD RingColumn(const RingCut& cut, const RingPlace<R>& place, T* out, int thread) : sums{} {
-    const int at = thread / R::kSides, quad = thread % R::kSides;
+    const int at = thread / R::kSides * R::kAcross, quad = thread % R::kSides;
     x = place.x + at;
     channel = place.channel + quad * kQuad;
     met = ((at * R::kDowns + R::kUps - 1) / R::kUps * R::kSides + quad) * kQuad;
     first = place.y < 0 ? -place.y : 0;
-    rows = x >= 0 && x < cut.width && channel < cut.depth ? place.rows - first : 0;
+    rows = x >= 0 && channel < cut.depth ? place.rows - first : 0;
+    columns = cut.width - x;
     const int64_t pixel = (place.picture * cut.height + place.y - R::kBack) * cut.width + x;
     to = out + pixel * cut.depth + channel;
   }
@@ -153,7 +157,7 @@ struct RingColumn {
 #pragma unroll
     for (int o = 0; o < R::kLive; ++o) {
 #pragma unroll
-      for (int i = 0; i < kQuad; ++i) live[o][i] = o < R::kKept ? sums[o][i] : 0.0f;
+      for (int i = 0; i < R::kWide; ++i) live[o][i] = o < R::kKept ? sums[o][i] : 0.0f;
     }
   }
 
@@ -161,7 +165,7 @@ struct RingColumn {
 #pragma unroll
     for (int o = 0; o < R::kKept; ++o) {
 #pragma unroll
-      for (int i = 0; i < kQuad; ++i) sums[o][i] = live[R::kDone + o][i];
+      for (int i = 0; i < R::kWide; ++i) sums[o][i] = live[R::kDone + o][i];
     }
     to += static_cast<int64_t>(cut.width * cut.depth) * R::kDone;
   }
@@ -169,33 +173,38 @@ struct RingColumn {
   // Adds what outputs meet in row `r` of a stage, by taps along y and along x.
   BEND_HD void add_split(const T* stage, int r, const float* along_y, const float* along_x,
                          Sums& live) const {
-    float filtered[kQuad] = {};
+    float filtered[R::kWide] = {};
 #pragma unroll
-    for (int k = 0; k < R::kMet; ++k) {
+    for (int k = 0; k < R::kMet + R::kAcross - 1; ++k) {
       float values[kQuad];
       input(stage, r, k, values);
 #pragma unroll
-      for (int i = 0; i < kQuad; ++i) filtered[i] += along_x[k] * values[i];
+      for (int a = 0; a < R::kAcross; ++a) {
+        if (k < a || k - a >= R::kMet) continue;
+#pragma unroll
+        for (int i = 0; i < kQuad; ++i) filtered[a * kQuad + i] += along_x[k - a] * values[i];
+      }
     }
 #pragma unroll
     for (int o = 0; o < R::kLive; ++o) {
       if (R::tap(r, o) < 0 || R::tap(r, o) >= kRingTaps) continue;
 #pragma unroll
-      for (int i = 0; i < kQuad; ++i) live[o][i] += along_y[R::tap(r, o)] * filtered[i];
+      for (int i = 0; i < R::kWide; ++i) live[o][i] += along_y[R::tap(r, o)] * filtered[i];
     }
   }
 
   // The same by any taps.
   BEND_HD void add(const T* stage, int r, const float (&taps)[kRingTaps][R::kMet], Sums& live) const {
 #pragma unroll
-    for (int k = 0; k < R::kMet; ++k) {
+    for (int k = 0; k < R::kMet + R::kAcross - 1; ++k) {
       float values[kQuad];
       input(stage, r, k, values);
 #pragma unroll
-      for (int o = 0; o < R::kLive; ++o) {
-        if (R::tap(r, o) < 0 || R::tap(r, o) >= kRingTaps) continue;
+      for (int place = 0; place < R::kLive * R::kAcross; ++place) {
+        const int o = place / R::kAcross, a = place % R::kAcross, tap = R::tap(r, o);
+        if (tap < 0 || tap >= kRingTaps || k < a || k - a >= R::kMet) continue;
 #pragma unroll
-        for (int i = 0; i < kQuad; ++i) live[o][i] += taps[R::tap(r, o)][k] * values[i];
+        for (int i = 0; i < kQuad; ++i) live[o][a * kQuad + i] += taps[tap][k - a] * values[i];
       }
     }
   }
@@ -205,13 +214,17 @@ struct RingColumn {
     unpack(read_shared<kQuad>(stage + met + r * R::kRow + k * R::kSides * kQuad), values);
   }
 
-  // Whether output `o` of a stage lies inside.
-  BEND_HD bool has(int step, int o) const {
-    return static_cast<unsigned>(step * R::kDone - R::kBack + o - first) < static_cast<unsigned>(rows);
+  // Whether output `o` of a stage lies inside, in the thread's column `a`.
+  BEND_HD bool has(int step, int o, int a) const {
+    return static_cast<unsigned>(step * R::kDone - R::kBack + o - first) < static_cast<unsigned>(rows) && a < columns;
   }
 
   BEND_HD void write(const RingCut& cut, int step, int o, const float* values) const {
-    if (has(step, o)) write_few(to + static_cast<int64_t>(cut.width * cut.depth) * o, pack<T, kQuad>(values));
+    T* const row = to + static_cast<int64_t>(cut.width * cut.depth) * o;
+#pragma unroll
+    for (int a = 0; a < R::kAcross; ++a) {
+      if (has(step, o, a)) write_few(row + cut.depth * a, pack<T, kQuad>(values + a * kQuad));
+    }
   }
 };
 
