@@ -159,6 +159,40 @@ int rgb_any(const void* x, const float* weights, const float* bias, float* out, 
   return is_whole ? rgb_layout<3, kWhole<T>>(call) : rgb_layout<3, 1>(call);
 }
 
+template <bool kStraight, bool kDerived, typename T>
+int all_elements(const Elements<T>& e) {
+  const int64_t each = kElementThreads * (e.is_packed() ? kPacksEach * kWhole<T> : kSinglesEach);
+  for (int64_t i = 0; i <= e.count / each; ++i) {
+    for (int t = 0; t < kElementThreads; ++t) {
+      if (!e.is_packed()) {
+        apply_elements<kStraight, kDerived>(e, i, t);
+      } else if (e.has_own_biases()) {
+        apply_packs<kStraight, kDerived, true>(e, i, t);
+      } else {
+        apply_packs<kStraight, kDerived, false>(e, i, t);
+      }
+    }
+  }
+  return e.is_packed() ? kWhole<T> : 1;
+}
+
+template <typename T>
+int elements_any(const void* x, const void* reference, const void* b, void* out, const int64_t* sizes,
+                 const float* numbers) {
+  const Elements<T> e{static_cast<const T*>(x),
+                      static_cast<const T*>(reference),
+                      static_cast<const T*>(b),
+                      static_cast<T*>(out),
+                      sizes[0],
+                      sizes[1],
+                      sizes[2],
+                      {sizes[3], sizes[4], numbers[0], numbers[1], numbers[2]}};
+  const auto act = [&](auto is_straight) {
+    return e.p.order == 0 ? all_elements<is_straight, false>(e) : all_elements<is_straight, true>(e);
+  };
+  return is_piecewise_linear(e.p.act) ? act(std::true_type()) : act(std::false_type());
+}
+
 }  // namespace
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -179,19 +213,6 @@ EXPORT void fir_fast(int dtype, int shape, const void* x, const float* taps, voi
   }
 }
 
-EXPORT void elements(const float* x, const float* reference, const float* b, float* out, const int64_t* sizes,
-                     const float* numbers) {
-  const Elements<float> e{x, reference, b, out, sizes[0], sizes[1], sizes[2], sizes[3] != 0,
-                          {sizes[4], sizes[5], numbers[0], numbers[1], numbers[2]}};
-  for (int64_t i = 0; i < e.count / kPack<float> + 3; ++i) {
-    if (is_piecewise_linear(e.p.act)) {
-      apply_pack<true>(e, i);
-    } else {
-      apply_pack<false>(e, i);
-    }
-  }
-}
-
 // `dtype` is 0 for float32, 1 for float16, 2 for bfloat16. They say how many elements a thread took at once.
 EXPORT int finish_layer(int dtype, const void* x, const float* demodulation, const float* noise, const float* bias,
                         const float* taps, void* out, const int64_t* sizes, const float* numbers) {
@@ -199,6 +220,15 @@ EXPORT int finish_layer(int dtype, const void* x, const float* demodulation, con
     case 0: return finish_any<float>(x, demodulation, noise, bias, taps, out, sizes, numbers);
     case 1: return finish_any<Half>(x, demodulation, noise, bias, taps, out, sizes, numbers);
     default: return finish_any<BFloat16>(x, demodulation, noise, bias, taps, out, sizes, numbers);
+  }
+}
+
+EXPORT int elements(int dtype, const void* x, const void* reference, const void* b, void* out, const int64_t* sizes,
+                    const float* numbers) {
+  switch (dtype) {
+    case 0: return elements_any<float>(x, reference, b, out, sizes, numbers);
+    case 1: return elements_any<Half>(x, reference, b, out, sizes, numbers);
+    default: return elements_any<BFloat16>(x, reference, b, out, sizes, numbers);
   }
 }
 

@@ -98,29 +98,59 @@ def test_general_kernel(emulated: ctypes.CDLL, up: int, down: int, is_last: bool
     torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("act", ACTIVATIONS)
-def test_elementwise_kernel(emulated: ctypes.CDLL, act: str) -> None:
+def test_elementwise_kernel(emulated: ctypes.CDLL, act: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     gain = default_gain(act)
-    # (shape, elements between neighbouring biases): planar, and with channels last, where the bias changes each element
-    for (shape, step), order, is_aligned in itertools.product(
-        [((2, 5, 21), 21), ((3, 7, 5), 1), ((1, 3, 2), 2)], (0, 1), (True, False)
+    # (shape, where channels are, elements a thread takes at once): planar, and with channels last, where the bias
+    # changes each element; in whole packs and in such as are none
+    most, per_pack = 16 // dtype.itemsize, {True: 16 // dtype.itemsize, False: 1}
+    for (shape, dim), order, has_bias in itertools.product(
+        [
+            ((2, 5, 21), 1),
+            ((3, 7, 5), 2),
+            ((1, 3, 2), 1),
+            ((70, 3, 48), 1),
+            ((9, 31, 40), 2),
+            ((1, 8, 16), 1),
+        ],
+        (0, 1),
+        (True, False),
     ):
-        x, g = torch.randn(shape).mul(2).requires_grad_(), torch.randn(shape)
-        b = torch.randn(shape[1] if step > 1 else shape[2])
-        expected = plain_bias_act(x, b, 1 if step > 1 else 2, act, gain=gain, clamp=1.5)
-        reference = expected.detach() if list(ACTIVATIONS).index(act) < 3 else x.detach()
-        if order:
-            (expected,) = torch.autograd.grad(expected, x, g)
-        out = torch.full(shape, torch.nan)
-        sizes = numbers(x.numel(), step, len(b), is_aligned, list(ACTIVATIONS).index(act), order)
+        step = 1 if dim == 2 else shape[2]
+        x, g = (torch.randn(shape).mul(2).to(dtype) for _ in range(2))
+        b = torch.randn(shape[dim]).to(dtype) if has_bias else None
+        exact, bias = x.double().requires_grad_(), None if b is None else b.double()
+        value = plain_bias_act(exact, bias, dim, act, gain=gain, clamp=1.5)
+        is_straight = list(ACTIVATIONS).index(act) < 3
+        reference = value.detach().to(dtype) if is_straight else x
+        expected = torch.autograd.grad(value, exact, g.double())[0] if order else value.detach()
+        out = torch.full(shape, torch.nan, dtype=dtype)
+        sizes = numbers(x.numel(), step, shape[dim], list(ACTIVATIONS).index(act), order)
         slope = {"linear": 1.0, "relu": 0.0}.get(act, 0.2)
-        emulated.elements(
-            pointer(g if order else x.detach()),
-            pointer(reference),
-            pointer(b),
-            pointer(out),
-            sizes,
-            (ctypes.c_float * 3)(slope, gain, 1.5),
-        )
-        torch.testing.assert_close(out, expected.detach(), atol=2e-6, rtol=2e-6)
+        settings = (ctypes.c_float * 3)(slope, gain, 1.5)
+        tensors = [pointer(t) for t in (g if order else x, reference, b, out)]
+        width = emulated.elements(DTYPES.index(dtype), *tensors, sizes, settings)
+        fits = not has_bias or (shape[dim] if step == 1 else step) % most == 0
+        assert width == per_pack[fits and x.numel() % most == 0]
+        rounding = 2e-6 if dtype == torch.float32 else 0.51 * torch.finfo(dtype).eps
+        # a result that is rounded to the clamp, or that lies on the kink, has another derivative
+        is_clear = (value.detach().abs() - 1.5).abs() > 1e-2
+        torch.testing.assert_close(out.double()[is_clear], expected[is_clear], atol=2e-6, rtol=rounding)
+        assert not out.isnan().any()
+
+
+def test_elements_off_the_bounds_of_packs(emulated: ctypes.CDLL) -> None:
+    x, b = torch.randn(4, 32), torch.randn(32)
+    expected = plain_bias_act(x, b, 1, "relu", gain=1.0)
+    for shifted in range(3):
+        given = [
+            torch.zeros(t.numel() + 1)[int(i == shifted) :][: t.numel()] for i, t in enumerate((x, b, x))
+        ]
+        given[0].copy_(x.flatten())
+        given[1].copy_(b)
+        tensors = [pointer(t) for t in (given[0], None, given[1], given[2])]
+        settings = (ctypes.c_float * 3)(0.0, 1.0, torch.inf)
+        assert emulated.elements(0, *tensors, numbers(128, 1, 32, 1, 0), settings) == 1
+        torch.testing.assert_close(given[2].reshape(4, 32), expected)
