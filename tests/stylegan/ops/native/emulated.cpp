@@ -54,9 +54,10 @@ template <typename Shape, typename T>
 void tiles(const FirCall<T>& call) {
   const Fir& p = call.p;
   std::vector<float> tile(Shape::kSize);
-  for (int64_t plane = 0; plane < p.batch * p.channels; ++plane) {
-    for (int down = 0; down * Shape::kOutH < p.out_h; ++down) {
-      for (int across = 0; across * Shape::kOutW < p.out_w; ++across) {
+  for (int64_t plane = 0; plane < p.batch * (call.is_last ? 1 : p.channels); ++plane) {
+    for (int down = 0; down * Shape::kOutH < p.out_h + 1; ++down) {
+      for (int across = 0; across * Shape::kOutW < p.out_w + 1; ++across) {
+        std::fill(tile.begin(), tile.end(), std::numeric_limits<float>::quiet_NaN());
         for (int t = 0; t < Shape::kThreads; ++t) Shape::read(call, plane, across, down, t, tile.data());
         for (int t = 0; t < Shape::kThreads; ++t) Shape::filter(call, plane, across, down, t, tile.data());
       }
@@ -78,6 +79,9 @@ void fir_shape(int shape, const FirCall<T>& call) {
     case 7: return tiles<Tile<2, 1, 1, 1, 12, 1>>(call);
     case 8: return tiles<Tile<1, 1, 1, 2, 1, 12>>(call);
     case 9: return tiles<Tile<1, 1, 2, 1, 12, 1>>(call);
+    case 10: return tiles<Tile<1, 1, 1, 1, 4, 4, 3>>(call);
+    case 11: return tiles<Tile<2, 2, 1, 1, 4, 4, 3>>(call);
+    case 12: return tiles<Tile<1, 1, 2, 2, 4, 4, 3>>(call);
   }
 }
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from stylegan.ops.bias_act import ACTIVATIONS, default_gain, plain_bias_act
 from stylegan.ops.native_upfirdn2d import output_size
 from stylegan.ops.upfirdn2d import plain_upfirdn2d
-from tests.stylegan.ops.native.emulation import DTYPES, numbers, pointer
+from tests.stylegan.ops.native.emulation import DTYPES, layout, numbers, pointer
 
 # (up y, up x, down y, down x, taps' height and width, channels last), as emulated.cpp numbers them
 FAST = [
@@ -24,7 +24,11 @@ FAST = [
     (2, 1, 1, 1, 12, 1, False),
     (1, 1, 1, 2, 1, 12, False),
     (1, 1, 2, 1, 12, 1, False),
+    (1, 1, 1, 1, 4, 4, True),
+    (2, 2, 1, 1, 4, 4, True),
+    (1, 1, 2, 2, 4, 4, True),
 ]
+DEEP = 3  # the first, whose channels are in whole packs
 
 
 def resample(
@@ -66,15 +70,15 @@ def test_fast_kernels(
     for f, (height, width) in itertools.product(
         (product, torch.randn(spec[4], spec[5])), ((13, 9), (37, 131), (16, 64))
     ):
-        x = torch.randn(2, 24, height, width, dtype=torch.float64).to(dtype)
-        x = x.contiguous(memory_format=torch.channels_last) if spec[6] else x[:, :3].contiguous()
+        x = torch.randn(2, 24 if number < DEEP else 3, height, width, dtype=torch.float64).to(dtype)
+        x = x.contiguous(memory_format=layout(spec[6]))
         actual = resample(emulated, number, x, f, spec, padding)
         options = ((spec[1], spec[0]), (spec[3], spec[2]), padding, True, 1.3)
         expected = plain_upfirdn2d(x.double(), f.double(), *options)
         torch.testing.assert_close(actual.double(), expected, atol=1e-5, rtol=tolerance)
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(DEEP))
 def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int) -> None:
     """More than a block's, of each; and as many blocks as make them taller."""
     torch.manual_seed(0)
