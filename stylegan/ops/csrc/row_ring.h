@@ -61,12 +61,12 @@ struct RingCut {
   static RingCut of(int64_t pictures, int depth, int in_height, int in_width, int height, int width, int pad_y,
                     int pad_x) {
     constexpr int kMostSteps = 16, kLeastSteps = 4;
-    constexpr int64_t kMany = 1024;  // blocks
     RingCut c{pictures, depth, in_height, in_width, height, width, pad_y, pad_x, 0, 0, 0, 0, 0};
     const auto times = [](int64_t all, int64_t each) { return static_cast<uint32_t>((all + each - 1) / each); };
     c.sides = times(depth, kQuad * R::kSides);
     c.stretches = times(static_cast<int64_t>(width) + before<R>(pad_x), R::kColumns);
-    for (int steps = kMostSteps; steps >= kLeastSteps && c.count < kMany; steps /= 2) {
+    // Tall blocks reread the least, many of them share the device the most evenly.
+    for (int steps = kMostSteps; steps >= kLeastSteps && c.count < 64 * steps * steps; steps /= 2) {
       c.rows = (R::kDone * steps - R::kBack) / R::kUps * R::kUps;
       c.strips = times(static_cast<int64_t>(height) + before<R>(pad_y), c.rows);
       c.count = pictures * c.sides * c.stretches * c.strips;

@@ -82,8 +82,10 @@ def test_upfirdn2d(options: dict[str, Any], taps: list[Any], dtype: torch.dtype)
 def test_upfirdn2d_of_many_pictures(options: dict[str, Any]) -> None:
     """As many as have blocks walk down far."""
     f = setup_filter([1, 3, 3, 1])
-    for dtype in (torch.float32, torch.float16):
-        x = draw((700, 8, 140, 9), dtype, True)
+    for dtype, shape in itertools.product(
+        (torch.float32, torch.float16), [(700, 8, 140, 9), (2100, 8, 64, 3)]
+    ):
+        x = draw(shape, dtype, True)
         actual = upfirdn2d(x.cuda(), f.cuda(), **options)
         expected = plain_upfirdn2d(x.float(), f, **options)
         torch.testing.assert_close(

@@ -83,7 +83,7 @@ def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int) -> None:
     """More than a block's, of each; and as many blocks as make them taller."""
     torch.manual_seed(0)
     spec, f = FAST[number], torch.randn(4, 4)
-    for shape in ((1, 72, 70, 40), (2, 8, 65, 300), (300, 8, 66, 65), (1, 4, 70, 17)):
+    for shape in ((1, 72, 70, 40), (2, 8, 65, 300), (300, 8, 66, 65), (2100, 8, 64, 3), (1, 4, 70, 17)):
         x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
         actual = resample(emulated, number, x, f, spec, (2, 1, 2, 1))
         expected = plain_upfirdn2d(x, f, spec[:2], spec[2:4], (2, 1, 2, 1), True, 1.3)
