@@ -38,11 +38,12 @@ BEND_HD A apply(const Elements<T>& e, A x, A reference, A bias) {
   return clamped((kStraight ? piecewise(v, p.slope) : smooth(p.act, v, 0)) * p.gain, p.clamp);
 }
 
-// Where an element's bias lies. Numbers are as narrow as the count allows: division is what costs here.
-template <typename T>
+// Where an element's bias lies, with `kOwn` next to its neighbour's. Numbers are as narrow as the count allows: division
+// is what costs here.
+template <bool kOwn, typename T>
 BEND_HD int64_t bias_place(const Elements<T>& e, int64_t element) {
   if (e.count > UINT32_MAX) return element / e.step % e.size;
-  const auto run = static_cast<uint32_t>(element) / static_cast<uint32_t>(e.step);
+  const auto narrow = static_cast<uint32_t>(element), run = kOwn ? narrow : narrow / static_cast<uint32_t>(e.step);
   return run % static_cast<uint32_t>(e.size);
 }
 
@@ -89,7 +90,7 @@ BEND_HD void apply_packs(const Elements<T>& e, int64_t block, int thread) {
     numbers_of(xs[k], x);
     if (kDerived) numbers_of(references[k], reference);
     if (e.b != nullptr && !(kStraight && kDerived)) {
-      const T* const bias = e.b + bias_place(e, at);
+      const T* const bias = e.b + bias_place<kOwnBiases>(e, at);
       if (kOwnBiases) numbers_of(read_pack(bias), biases);
 #pragma unroll
       for (int i = 0; i < kPack && !kOwnBiases; ++i) biases[i] = static_cast<A>(*bias);
@@ -114,7 +115,7 @@ BEND_HD void apply_elements(const Elements<T>& e, int64_t block, int thread) {
     if (at >= e.count) continue;
     xs[k] = static_cast<A>(e.x[at]);
     if (kDerived) references[k] = static_cast<A>(e.reference[at]);
-    if (e.b != nullptr) biases[k] = static_cast<A>(e.b[bias_place(e, at)]);
+    if (e.b != nullptr) biases[k] = static_cast<A>(e.b[bias_place<false>(e, at)]);
   }
 #pragma unroll
   for (int k = 0; k < kSinglesEach; ++k) {
