@@ -3,6 +3,7 @@
 #pragma once
 
 #include "activation.h"
+#include "epilogue.h"
 #include "packs.h"
 
 namespace bend {
@@ -35,7 +36,7 @@ BEND_HD A apply(const Elements<T>& e, A x, A reference, A bias) {
   const BiasAct<A>& p = e.p;
   if constexpr (kDerived) return kStraight ? piecewise_gradient(p, x, reference) : smooth_gradient(p, x, reference + bias);
   const A v = x + bias;
-  return clamped((kStraight ? piecewise(v, p.slope) : smooth(p.act, v, 0)) * p.gain, p.clamp);
+  return bounded((kStraight ? piecewise(v, p.slope) : smooth(p.act, v, 0)) * p.gain, p.clamp);
 }
 
 // Where an element's bias lies, with `kOwn` next to its neighbour's. Numbers are as narrow as the count allows: division

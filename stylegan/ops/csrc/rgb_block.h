@@ -5,7 +5,7 @@
 // add up meets in shared memory.
 #pragma once
 
-#include "activation.h"
+#include "epilogue.h"
 #include "packs.h"
 
 namespace bend {
@@ -81,7 +81,7 @@ struct RgbPlace {
   // Writes a sum with bias and clamp, unless it lies outside.
   BEND_HD void write(const RgbCall<T>& call, int q, int pixel, float sum) const {
     if (pixel >= call.pixels || q >= colours) return;
-    out[static_cast<int64_t>(call.pixels) * q + pixel] = clamped(sum + read_one(bias + q), call.clamp);
+    out[static_cast<int64_t>(call.pixels) * q + pixel] = bounded(sum + read_one(bias + q), call.clamp);
   }
 };
 
