@@ -404,17 +404,22 @@ def _macs_per_s(device: torch.device, dtype: torch.dtype) -> float:
 def _least(runs: list[Callable[[], object]], device: torch.device) -> list[float]:
     """The least time of each, taking turns for a while."""
     is_cuda = device.type == "cuda"
-    timers = [_queued(run, device) if is_cuda else partial(_seconds, run) for run in runs]
-    for timer in timers:
-        timer()
+    few_s, least = (_CUDA_FEW_S, 2) if is_cuda else (_FEW_S, 3)
+    timers = [_queued(run, device) if is_cuda else _warm(run) for run in runs]
     times: list[list[float]] = [[] for _ in runs]
     began = time.perf_counter()
     for _ in range(_MOST_ROUNDS):
         for timer, taken in zip(timers, times, strict=True):
             taken.append(timer())
-        if time.perf_counter() - began > (_CUDA_FEW_S if is_cuda else _FEW_S) and len(times[0]) >= 3:
+        if time.perf_counter() - began > few_s and len(times[0]) >= least:
             break
     return [min(taken) for taken in times]
+
+
+def _warm(run: Callable[[], object]) -> Callable[[], float]:
+    """A timer of what has run once before."""
+    run()
+    return partial(_seconds, run)
 
 
 def _seconds(run: Callable[[], object]) -> float:

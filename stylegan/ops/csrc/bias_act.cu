@@ -6,9 +6,28 @@
 namespace bend {
 namespace {
 
-template <bool kStraight, typename T>
-__global__ void __launch_bounds__(kThreads) run_elements(const Elements<T> e) {
-  apply_pack<kStraight>(e, static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x);
+template <bool kStraight, bool kDerived, bool kOwnBiases, typename T>
+__global__ void __launch_bounds__(kElementThreads) run_packs(const Elements<T> e) {
+  apply_packs<kStraight, kDerived, kOwnBiases>(e, blockIdx.x, threadIdx.x);
+}
+
+template <bool kStraight, bool kDerived, typename T>
+__global__ void __launch_bounds__(kElementThreads) run_elements(const Elements<T> e) {
+  apply_elements<kStraight, kDerived>(e, blockIdx.x, threadIdx.x);
+}
+
+template <bool kStraight, bool kDerived, typename T>
+void launch_any(const Elements<T>& e, cudaStream_t stream) {
+  const bool is_packed = e.is_packed();
+  const int64_t blocks = blocks_for(e.count, kElementThreads * (is_packed ? kPacksEach * kWhole<T> : kSinglesEach));
+  if (!is_packed) {
+    run_elements<kStraight, kDerived><<<blocks, kElementThreads, 0, stream>>>(e);
+  } else if (e.has_own_biases()) {
+    run_packs<kStraight, kDerived, true><<<blocks, kElementThreads, 0, stream>>>(e);
+  } else {
+    run_packs<kStraight, kDerived, false><<<blocks, kElementThreads, 0, stream>>>(e);
+  }
+  STD_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
 template <typename T>
@@ -16,22 +35,17 @@ void launch(const Tensor& x, const Tensor* reference, const std::optional<Tensor
             const BiasAct<compute_t<T>>& p) {
   if (x.numel() == 0) return;
   const OnDevice device(x);
-  Elements<T> e{x.const_data_ptr<T>(), nullptr, nullptr, out.mutable_data_ptr<T>(), x.numel(), 1, 1, true, p};
+  const cudaStream_t stream = device.stream();
+  Elements<T> e{x.const_data_ptr<T>(), nullptr, nullptr, out.mutable_data_ptr<T>(), x.numel(), 1, 1, p};
   if (reference) e.reference = reference->const_data_ptr<T>();
   if (b) {
     e.b = b->const_data_ptr<T>();
     e.step = step_along(x, dim);
     e.size = b->size(0);
   }
-  const auto lies_on = [](const void* at) { return reinterpret_cast<uintptr_t>(at) % 16 == 0; };
-  e.is_aligned = lies_on(e.x) && lies_on(e.reference) && lies_on(e.out);
-  const int64_t blocks = blocks_for(e.count, kThreads * kPack<T>);
-  if (is_piecewise_linear(p.act)) {
-    run_elements<true><<<blocks, kThreads, 0, device.stream()>>>(e);
-  } else {
-    run_elements<false><<<blocks, kThreads, 0, device.stream()>>>(e);
-  }
-  STD_CUDA_KERNEL_LAUNCH_CHECK();
+  const bool is_straight = is_piecewise_linear(p.act);
+  if (p.order == 0) return is_straight ? launch_any<true, false>(e, stream) : launch_any<false, false>(e, stream);
+  is_straight ? launch_any<true, true>(e, stream) : launch_any<false, true>(e, stream);
 }
 
 Tensor bias_act(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, int64_t act, double alpha, double gain,

@@ -1,9 +1,16 @@
-// bias_act as CUDA runs it: a thread takes 16 bytes. Here rather than in the .cu file, so that a CPU can run it too.
+// bias_act as CUDA runs it: a thread takes a few times 16 bytes. Here rather than in the .cu file, so that a CPU can run
+// it too.
 #pragma once
 
 #include "activation.h"
+#include "epilogue.h"
+#include "packs.h"
 
 namespace bend {
+
+constexpr int kElementThreads = 256;  // of a block
+constexpr int kPacksEach = 2;         // of a thread, whose reads are all on their way at once
+constexpr int kSinglesEach = 4;       // elements, where there are no packs
 
 // One call's memory. `step` and `size` say which bias an element has: the one at (index / step) % size.
 template <typename T>
@@ -13,84 +20,108 @@ struct Elements {
   const T* b;          // null for none
   T* out;
   int64_t count, step, size;
-  bool is_aligned;     // all of it lies on 16 bytes
   BiasAct<compute_t<T>> p;  // order 0 is the value
+
+  bool has_own_biases() const { return b != nullptr && step == 1; }
+
+  // Whether all are whole packs, whose biases are either a pack or one.
+  bool is_packed() const {
+    const bool fits = b == nullptr || (step == 1 ? size % kWhole<T> == 0 && lies_on_pack(b) : step % kWhole<T> == 0);
+    return fits && count % kWhole<T> == 0 && lies_on_pack(x) && lies_on_pack(reference) && lies_on_pack(out);
+  }
 };
 
-template <typename T>
-struct alignas(16) Pack {
-  T at[16 / sizeof(T)];
-};
-
-// How many elements make 16 bytes.
-template <typename T>
-constexpr int kPack = 16 / sizeof(T);
-
-template <bool kStraight, typename T, typename A = compute_t<T>>
+template <bool kStraight, bool kDerived, typename T, typename A = compute_t<T>>
 BEND_HD A apply(const Elements<T>& e, A x, A reference, A bias) {
   const BiasAct<A>& p = e.p;
-  if (p.order == 0) {
-    const A v = x + bias;
-    return clamped((kStraight ? piecewise(v, p.slope) : smooth(p.act, v, 0)) * p.gain, p.clamp);
-  }
-  return kStraight ? piecewise_gradient(p, x, reference) : smooth_gradient(p, x, reference + bias);
+  if constexpr (kDerived) return kStraight ? piecewise_gradient(p, x, reference) : smooth_gradient(p, x, reference + bias);
+  const A v = x + bias;
+  return bounded((kStraight ? piecewise(v, p.slope) : smooth(p.act, v, 0)) * p.gain, p.clamp);
 }
 
-// The biases of `n` elements from `first` on. Index is as narrow as the count allows: division is what costs here.
-template <typename Index, typename T, typename A = compute_t<T>>
-BEND_HD void find_biases(const Elements<T>& e, Index first, int n, A* biases) {
-  const Index step = static_cast<Index>(e.step), size = static_cast<Index>(e.size), run = first / step;
-  Index place = run % size, left = step - (first - run * step);
-  if (left >= static_cast<Index>(n)) {  // planar pictures
-    const A bias = static_cast<A>(e.b[place]);
-#pragma unroll
-    for (int i = 0; i < kPack<T>; ++i) biases[i] = bias;
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < kPack<T>; ++i) {
-    if (i < n) biases[i] = static_cast<A>(e.b[place]);
-    if (--left == 0) {
-      left = step;
-      place = place + 1 == size ? 0 : place + 1;
-    }
-  }
+// Where an element's bias lies, with `kOwn` next to its neighbour's. Numbers are as narrow as the count allows: division
+// is what costs here.
+template <bool kOwn, typename T>
+BEND_HD int64_t bias_place(const Elements<T>& e, int64_t element) {
+  if (e.count > UINT32_MAX) return element / e.step % e.size;
+  const auto narrow = static_cast<uint32_t>(element), run = kOwn ? narrow : narrow / static_cast<uint32_t>(e.step);
+  return run % static_cast<uint32_t>(e.size);
 }
 
 template <typename T>
-BEND_HD Pack<T> read_pack(const T* from, int n, bool is_whole) {
-  if (is_whole) return *reinterpret_cast<const Pack<T>*>(from);
-  Pack<T> pack;
-#pragma unroll
-  for (int i = 0; i < kPack<T>; ++i) pack.at[i] = i < n ? from[i] : T(0);
-  return pack;
+struct alignas(kPackBytes) Pack {
+  T at[kWhole<T>];
+};
+
+template <typename T>
+BEND_HD Pack<T> read_pack(const T* from) {
+  return *reinterpret_cast<const Pack<T>*>(from);
 }
 
-// The work of one thread: pack number `number`.
-template <bool kStraight, typename T, typename A = compute_t<T>>
-BEND_HD void apply_pack(const Elements<T>& e, int64_t number) {
-  const int64_t first = number * kPack<T>;
-  if (first >= e.count) return;
-  const int n = e.count - first < kPack<T> ? static_cast<int>(e.count - first) : kPack<T>;
-  const bool is_whole = e.is_aligned && n == kPack<T>;
-  A biases[kPack<T>] = {};
-  if (e.b != nullptr && e.count <= UINT32_MAX) find_biases(e, static_cast<uint32_t>(first), n, biases);
-  if (e.b != nullptr && e.count > UINT32_MAX) find_biases(e, static_cast<uint64_t>(first), n, biases);
-  const Pack<T> x = read_pack(e.x + first, n, is_whole);
-  const Pack<T> reference = e.p.order > 0 ? read_pack(e.reference + first, n, is_whole) : x;
-  Pack<T> out;
+// A pack as numbers to compute with.
+template <typename T, typename A = compute_t<T>>
+BEND_HD void numbers_of(const Pack<T>& pack, A* values) {
+  if constexpr (sizeof(T) == 2) {
+    Few<T, kWhole<T>> few;
+    std::memcpy(few.words, pack.at, sizeof(pack));
+    unpack(few, values);
+  } else {
 #pragma unroll
-  for (int i = 0; i < kPack<T>; ++i) {
-    out.at[i] = static_cast<T>(
-        apply<kStraight>(e, static_cast<A>(x.at[i]), static_cast<A>(reference.at[i]), biases[i]));
+    for (int i = 0; i < kWhole<T>; ++i) values[i] = pack.at[i];
   }
-  if (is_whole) {
-    *reinterpret_cast<Pack<T>*>(e.out + first) = out;
-    return;
+}
+
+// The work of a thread of a block where all are whole packs.
+template <bool kStraight, bool kDerived, bool kOwnBiases, typename T, typename A = compute_t<T>>
+BEND_HD void apply_packs(const Elements<T>& e, int64_t block, int thread) {
+  constexpr int kPack = kWhole<T>, kApart = kElementThreads * kPack;
+  const int64_t first = block * kPacksEach * kApart + thread * kPack;
+  Pack<T> xs[kPacksEach], references[kPacksEach];
+#pragma unroll
+  for (int k = 0; k < kPacksEach; ++k) {
+    if (first + k * kApart >= e.count) continue;
+    xs[k] = read_pack(e.x + first + k * kApart);
+    if (kDerived) references[k] = read_pack(e.reference + first + k * kApart);
   }
 #pragma unroll
-  for (int i = 0; i < kPack<T>; ++i) {
-    if (i < n) e.out[first + i] = out.at[i];
+  for (int k = 0; k < kPacksEach; ++k) {
+    const int64_t at = first + k * kApart;
+    if (at >= e.count) return;
+    A x[kPack], reference[kPack] = {}, biases[kPack] = {};
+    numbers_of(xs[k], x);
+    if (kDerived) numbers_of(references[k], reference);
+    if (e.b != nullptr && !(kStraight && kDerived)) {
+      const T* const bias = e.b + bias_place<kOwnBiases>(e, at);
+      if (kOwnBiases) numbers_of(read_pack(bias), biases);
+#pragma unroll
+      for (int i = 0; i < kPack && !kOwnBiases; ++i) biases[i] = static_cast<A>(*bias);
+    }
+    Pack<T> out;
+#pragma unroll
+    for (int i = 0; i < kPack; ++i) {
+      out.at[i] = static_cast<T>(apply<kStraight, kDerived>(e, x[i], reference[i], biases[i]));
+    }
+    *reinterpret_cast<Pack<T>*>(e.out + at) = out;
+  }
+}
+
+// Any call: a thread takes single elements.
+template <bool kStraight, bool kDerived, typename T, typename A = compute_t<T>>
+BEND_HD void apply_elements(const Elements<T>& e, int64_t block, int thread) {
+  const int64_t first = block * kSinglesEach * kElementThreads + thread;
+  A xs[kSinglesEach] = {}, references[kSinglesEach] = {}, biases[kSinglesEach] = {};
+#pragma unroll
+  for (int k = 0; k < kSinglesEach; ++k) {
+    const int64_t at = first + k * kElementThreads;
+    if (at >= e.count) continue;
+    xs[k] = static_cast<A>(e.x[at]);
+    if (kDerived) references[k] = static_cast<A>(e.reference[at]);
+    if (e.b != nullptr) biases[k] = static_cast<A>(e.b[bias_place<false>(e, at)]);
+  }
+#pragma unroll
+  for (int k = 0; k < kSinglesEach; ++k) {
+    const int64_t at = first + k * kElementThreads;
+    if (at < e.count) e.out[at] = static_cast<T>(apply<kStraight, kDerived>(e, xs[k], references[k], biases[k]));
   }
 }
 

@@ -41,12 +41,25 @@ BEND_HD float smaller(float a, float b) {
 }
 #endif
 
+// A value within bounds, or not a number.
+template <typename V>
+BEND_HD V bounded(V value, V bound) {
+  return larger(smaller(value, bound), -bound);
+}
+
+// Finishes a value, given its demodulation, bias and noise with the gain in them: a positive gain passes the kink.
+template <typename V>
+BEND_HD V finish_scaled(const Epilogue& e, V value, V scale, V shift, float noise) {
+  value = value * scale + (shift + noise);
+  value = larger(value, value * e.slope);
+  return bounded(value, V{} + e.clamp);
+}
+
 template <typename V>
 BEND_HD V finish(const Epilogue& e, V value, V demodulation, V bias, float noise) {
   value = value * demodulation + (bias + noise);
   value = larger(value, value * e.slope) * e.gain;
-  const V high = V{} + e.clamp;
-  return larger(smaller(value, high), -high);
+  return bounded(value, V{} + e.clamp);
 }
 
 }  // namespace bend

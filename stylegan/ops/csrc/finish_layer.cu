@@ -4,19 +4,14 @@
 #include <type_traits>
 
 #include "epilogue_tensors.h"
-#include "finish_strip.h"
-#include "launch.h"
+#include "finish_ring.h"
+#include "launch_ring.h"
 
 namespace bend {
 namespace {
 
-// Blocks that a multiprocessor should hold at least: registers are what they share.
-template <int kWidth>
-constexpr int kLeastBlocks = kWidth == 1 ? 4 : 2;
-
 template <bool kFir, int kWidth, bool kPlanar, typename T>
-__global__ void __launch_bounds__(kThreads, kLeastBlocks<kWidth>)
-    run_strips(const FinishCall<T> call, const Strips strips) {
+__global__ void __launch_bounds__(kThreads, 4) run_strips(const FinishCall<T> call, const Strips strips) {
   finish_strip<kFir, kWidth, kPlanar>(call, strips, static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x);
 }
 
@@ -31,7 +26,14 @@ void launch(const FinishCall<T>& call, cudaStream_t stream) {
 
 template <bool kFir, typename T>
 void launch_any(const FinishCall<T>& call, cudaStream_t stream) {
-  if (has_whole_packs(call)) return launch<kFir, kWhole<T>, false>(call, stream);
+  if constexpr (kFir) {
+    constexpr int kFew = kMostQuads / 2;
+    const bool is_served = has_whole_packs(call) && is_narrow(call.height, static_cast<int64_t>(call.width) * call.depth);
+    if (is_served && call.depth <= kFew * kQuad && try_ring<FinishRing<kFew, T>>(call, stream)) return;
+    if (is_served && try_ring<FinishRing<kMostQuads, T>>(call, stream)) return;
+  } else {
+    if (has_whole_packs(call)) return launch<false, kWhole<T>, false>(call, stream);
+  }
   if (call.depth == 1) return launch<kFir, 1, true>(call, stream);
   launch<kFir, 1, false>(call, stream);
 }

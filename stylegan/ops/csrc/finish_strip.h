@@ -4,7 +4,8 @@
 // Both layouts are one to it. A pixel is `depth` neighbouring elements of a picture, of which a sample has `planes`:
 // all channels and one picture where channels come last, one channel and a picture for each where they come first. A
 // thread makes a strip of outputs of as many channels as make a pack (or of one), one below another, so that an input
-// row that several outputs need is read and filtered along x once for all of them.
+// row that several outputs need is read and filtered along x once for all of them. With taps, packs are for
+// finish_ring.h.
 #pragma once
 
 #include "epilogue.h"
@@ -12,7 +13,8 @@
 
 namespace bend {
 
-constexpr int kStripRows = 8;        // outputs of a thread
+constexpr int kStripRows = 8;        // outputs of a thread that filters, which rereads three rows
+constexpr int kPlainRows = 4;        // of one that does not
 constexpr int kFirTaps = 4;          // along either axis
 constexpr int64_t kSideBytes = 128;  // of a pixel's channels that lie side by side in a block of threads, at most
 
@@ -33,6 +35,7 @@ struct Strips {
   int64_t side, sides;  // packs side by side, and how often that makes a pixel
   int64_t width, strips;
   int64_t count;  // of threads
+  int rows;       // of a strip
 };
 
 template <int kWidth, typename T>
@@ -41,8 +44,9 @@ Strips strips_of(const FinishCall<T>& call) {
   // A FIR's neighbours along x should be in one block, that the cache serves; without one, all of memory in a row.
   const int64_t sides = call.taps ? (packs + most - 1) / most : 1;
   const int64_t side = sides > 0 ? (packs + sides - 1) / sides : 0;
-  const int64_t strips = (static_cast<int64_t>(call.height) + kStripRows - 1) / kStripRows;
-  return {side, sides, call.width, strips, side * sides * call.width * strips * call.samples * call.planes};
+  const int rows = call.taps ? kStripRows : kPlainRows;
+  const int64_t strips = (static_cast<int64_t>(call.height) + rows - 1) / rows;
+  return {side, sides, call.width, strips, side * sides * call.width * strips * call.samples * call.planes, rows};
 }
 
 // Whether whole packs can be read and written.
@@ -64,7 +68,7 @@ BEND_HD StripPlace place_of(const Strips& s, Index number) {
   const Index side = static_cast<Index>(s.side), width = static_cast<Index>(s.width);
   const Index sides = static_cast<Index>(s.sides), strips = static_cast<Index>(s.strips);
   const Index across = number / side, row = across / width, strip = row / sides, picture = strip / strips;
-  return {static_cast<int64_t>(picture), static_cast<int>((strip - picture * strips) * kStripRows),
+  return {static_cast<int64_t>(picture), static_cast<int>(strip - picture * strips) * s.rows,
           static_cast<int>(across - row * width),
           static_cast<int>((row - strip * sides) * side + number - across * side)};
 }
@@ -106,14 +110,14 @@ template <int kWidth, bool kPlanar, typename T>
 BEND_HD void plain_strip(const FinishCall<T>& call, const StripPlace& at) {
   const Strip<kWidth, kPlanar, T> strip(call, at, call.height, call.width);
   const int row = call.width * strip.depth(call);
-  Few<T, kWidth> pixels[kStripRows];
+  Few<T, kWidth> pixels[kPlainRows];
 #pragma unroll
-  for (int r = 0; r < kStripRows; ++r) {
+  for (int r = 0; r < kPlainRows; ++r) {
     const int y = at.y + r;
     pixels[r] = read_few<kWidth>(strip.from + static_cast<int64_t>(row) * y, y < call.height);
   }
 #pragma unroll
-  for (int r = 0; r < kStripRows; ++r) {
+  for (int r = 0; r < kPlainRows; ++r) {
     float values[kWidth];
     unpack(pixels[r], values);
     strip.write(call, r, at.y + r < call.height, values);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fir.h"
+#include "row_ring.h"
 
 namespace bend {
 
@@ -29,158 +30,200 @@ BEND_HD void fir_element(const FirCall<T>& call, int64_t number) {
   call.out[number] = static_cast<T>(call.gain * fir_at(p, from, p.in_w * depth, depth, call.taps, y, x));
 }
 
-// What outputs that lie `kUp` apart have in common: along an axis of `kTaps` taps, the first of which meets a sample at
-// `tap`, they meet every `kUp`-th tap, and of neighbours the samples lie `kDown` apart.
-template <int kUp, int kTaps>
-constexpr int kMet = (kTaps + kUp - 1) / kUp;  // taps that meet samples, at most
+// Four by four taps with channels last: see row_ring.h.
+template <int kUp, int kDown, int kSide, typename T>
+struct FirRing {
+  using R = Ring<kUp, kDown, kSide, T>;
+  using Place = RingPlace<R>;
+  using Call = FirCall<T>;
 
-// The taps met, in registers; those beyond the filter's end weigh nothing.
-template <int kUpY, int kUpX, int kTapsH, int kTapsW, typename T, typename A = compute_t<T>>
-struct MetTaps {
-  A at[kMet<kUpY, kTapsH>][kMet<kUpX, kTapsW>];
+  static constexpr bool kMaySplit = sizeof(T) == 2 && kUp * kDown == 1;  // else arithmetic costs nothing
 
-  BEND_HD MetTaps(const FirCall<T>& call, int first_y, int first_x) {
+  struct Column : RingColumn<R> {
+    float taps[kRingTaps][R::kMet];  // or, where they are a product, in the first two rows those along y and along x
+    bool is_split = false;
+
+    BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
+        : RingColumn<R>(cut, place, call.out, thread) {
+      const int first = (this->x - place.x) % kUp;
 #pragma unroll
-    for (int r = 0; r < kMet<kUpY, kTapsH>; ++r) {
+      for (int ky = 0; ky < kRingTaps; ++ky) {
 #pragma unroll
-      for (int k = 0; k < kMet<kUpX, kTapsW>; ++k) {
-        const int ky = first_y + r * kUpY, kx = first_x + k * kUpX;
-        at[r][k] = ky < kTapsH && kx < kTapsW ? call.gain * call.taps[call.p.tap(ky, kx)] : A(0);
+        for (int k = 0; k < R::kMet; ++k) taps[ky][k] = call.gain * call.taps[call.p.tap(ky, first + k * kUp)];
+      }
+      if constexpr (kMaySplit) split();
+    }
+
+    // Taps along y and along x, if together they are what all are but for rounding.
+    BEND_HD void split() {
+      float along_y[kRingTaps] = {}, along_x[kRingTaps] = {}, total = 0.0f, most = 0.0f, error = 0.0f;
+#pragma unroll
+      for (int i = 0; i < kRingTaps * kRingTaps; ++i) {
+        const float tap = taps[i / kRingTaps][i % kRingTaps];
+        along_y[i / kRingTaps] += tap;
+        along_x[i % kRingTaps] += tap;
+        total += tap;
+        most = fmaxf(most, fabsf(tap));
+      }
+      const float scale = 1.0f / total;
+#pragma unroll
+      for (int i = 0; i < kRingTaps * kRingTaps; ++i) {
+        const float product = along_y[i / kRingTaps] * (along_x[i % kRingTaps] * scale);
+        error = fmaxf(error, fabsf(product - taps[i / kRingTaps][i % kRingTaps]));
+      }
+      is_split = fabsf(total) > 0.1f * most && error <= 1e-6f * most;
+      if (!is_split) return;
+#pragma unroll
+      for (int k = 0; k < kRingTaps; ++k) {
+        taps[0][k] = along_y[k];
+        taps[1][k] = along_x[k] * scale;
+      }
+    }
+  };
+
+  static RingCut cut(const Call& call) {
+    const Fir& p = call.p;
+    const auto narrow = [](int64_t n) { return static_cast<int>(n); };
+    return RingCut::of<R>(p.batch, narrow(p.channels), narrow(p.in_h), narrow(p.in_w), narrow(p.out_h),
+                          narrow(p.out_w), narrow(p.pad_y), narrow(p.pad_x));
+  }
+
+  // A thread's share of a stage's work.
+  BEND_HD static void work(const Call&, const RingCut& cut, Column& column, int step, const T* stage) {
+    typename Column::Sums live;
+    column.begin(live);
+    if (kMaySplit && column.is_split) {
+      rows<true>(cut, column, step, stage, live);
+    } else {
+      rows<false>(cut, column, step, stage, live);
+    }
+    column.end(cut, live);
+  }
+
+  template <bool kSplit>
+  BEND_HD static void rows(const RingCut& cut, const Column& column, int step, const T* stage,
+                           typename Column::Sums& live) {
+#pragma unroll
+    for (int r = 0; r < kStageRows; ++r) {
+      if constexpr (kSplit) {
+        column.add_split(stage, r, column.taps[0], column.taps[1], live);
+      } else {
+        column.add(stage, r, column.taps, live);
+      }
+#pragma unroll
+      for (int o = 0; o < R::kLive; ++o) {
+        if (R::is_last(r, o)) column.write(cut, step, o, live[o]);
       }
     }
   }
 };
 
-// How many outputs a thread makes, one below another, so that an input is read once for all of them.
-constexpr int kStrip = 4;
-
-// The output rows of strip number `strip`: the first, from which the others follow `kUp` apart.
-template <int kUp>
-BEND_HD int strip_row(int strip) {
-  return strip % kUp + strip / kUp * (kStrip * kUp);
-}
-
-template <int kUp>
-inline int64_t strips_for(int64_t rows) {
-  const int64_t each = kStrip * kUp;
-  return (rows + each - 1) / each * kUp;
-}
-
-template <typename T>
-struct alignas(16) Channels {
-  T at[16 / sizeof(T)];
-};
-template <typename T>
-constexpr int kChannels = 16 / sizeof(T);
-
-// Four by four taps with channels last: a thread makes a strip of outputs of as many channels as make 16 bytes.
-// `across` counts these along a row, `n` pictures.
-template <int kUp, int kDown, typename T, typename A = compute_t<T>>
-BEND_HD void fir_deep(const FirCall<T>& call, int across, int strip, int64_t n) {
-  constexpr int kTaps = 4, kInputs = (kStrip - 1) * kDown + kMet<kUp, kTaps>;
-  const Fir& p = call.p;
-  const int packs = static_cast<int>(p.channels) / kChannels<T>, in_w = static_cast<int>(p.in_w);
-  const int x = across / packs, y = strip_row<kUp>(strip);
-  if (x >= p.out_w || y >= p.out_h) return;
-  int64_t ky, kx, iy, ix;
-  first_tap(y, kUp, kDown, p.pad_y, &ky, &iy);
-  first_tap(x, kUp, kDown, p.pad_x, &kx, &ix);
-  const MetTaps<kUp, kUp, kTaps, kTaps, T> taps(call, static_cast<int>(ky), static_cast<int>(kx));
-  const int64_t c = across % packs * kChannels<T>;
-  A sums[kStrip][kChannels<T>] = {};
-#pragma unroll
-  for (int r = 0; r < kInputs; ++r) {
-    if (iy + r < 0 || iy + r >= p.in_h) continue;
-    const T* row = call.x + (n * p.in_h + iy + r) * p.in_w * p.channels + c;
-#pragma unroll
-    for (int k = 0; k < kMet<kUp, kTaps>; ++k) {
-      const int at = static_cast<int>(ix) + k;
-      if (at < 0 || at >= in_w) continue;
-      const Channels<T> pixel = *reinterpret_cast<const Channels<T>*>(row + at * p.channels);
-#pragma unroll
-      for (int o = 0; o < kStrip; ++o) {
-        const int met = r - o * kDown;
-        if (met < 0 || met >= kMet<kUp, kTaps>) continue;
-#pragma unroll
-        for (int i = 0; i < kChannels<T>; ++i) sums[o][i] += taps.at[met][k] * static_cast<A>(pixel.at[i]);
-      }
-    }
-  }
-#pragma unroll
-  for (int o = 0; o < kStrip; ++o) {
-    const int64_t row = y + o * kUp;
-    if (row >= p.out_h) break;
-    Channels<T> pixel;
-#pragma unroll
-    for (int i = 0; i < kChannels<T>; ++i) pixel.at[i] = static_cast<T>(sums[o][i]);
-    *reinterpret_cast<Channels<T>*>(call.out + ((n * p.out_h + row) * p.out_w + x) * p.channels + c) = pixel;
-  }
-}
-
-// Planar pictures: a block makes a tile of outputs from a tile of inputs that its threads read into shared memory first.
-template <int kUpY, int kUpX, int kDownY, int kDownX, int kTapsH, int kTapsW>
+// Planar pictures, or such whose few channels come last: a block makes a tile of outputs from a tile of inputs that its
+// threads read into shared memory first, channel by channel. A thread makes a few rows of neighbours, of all channels.
+// Outputs are counted from a place at which a tap number zero meets an input, so that what meets what is known beforehand:
+// an output meets the tap `input * kUp - output * kDown`.
+template <int kUpY, int kUpX, int kDownY, int kDownX, int kTapsH, int kTapsW, int kDepth = 1>
 struct Tile {
-  static constexpr int kThreads = 256;
-  static constexpr int kOutW = 64, kOutH = kThreads / kOutW * kStrip;
+  static constexpr int kThreads = kDepth > 1 ? 128 : 256;
+  static constexpr int kAcross = 4, kRows = kDownX * kDownY > 2 ? 1 : kDownX * kDownY * kDepth > 1 ? 2 : 4;
+  static constexpr int kOutW = 128 / kDownX, kAbreast = kOutW / kAcross, kOutH = kThreads / kAbreast * kRows;
   static constexpr int kInW = ((kOutW - 1) * kDownX + kTapsW - 1) / kUpX + 1;
   static constexpr int kInH = ((kOutH - 1) * kDownY + kTapsH - 1) / kUpY + 1;
-  static constexpr int kSize = kInW * kInH;
+  static constexpr int kPitch = (kInW + 3) / 4 * 4;  // so that rows lie on packs, as do a thread's inputs
+  static constexpr int kPlane = kPitch * kInH, kSize = kPlane * kDepth;
+  static constexpr int kMetH = ((kRows - 1) * kDownY + kTapsH - 1) / kUpY + 1;  // inputs that a thread's outputs meet
+  static constexpr int kMetW = ((kAcross - 1) * kDownX + kTapsW - 1) / kUpX + 1;
+  static constexpr int kAtOnce = kUpX == 2 ? 2 : 4;  // elements of a row that surely lie on a pack together
 
-  // Place of the tile's first input, which may lie outside the picture.
-  BEND_HD static void origin(const Fir& p, int across, int down, int64_t* y, int64_t* x) {
-    int64_t tap;
-    first_tap(static_cast<int64_t>(down) * kOutH, kUpY, kDownY, p.pad_y, &tap, y);
-    first_tap(static_cast<int64_t>(across) * kOutW, kUpX, kDownX, p.pad_x, &tap, x);
-  }
+  // How many outputs are counted before the picture's first.
+  BEND_HD static int before_y(const Fir& p) { return kUpY == 2 ? static_cast<int>(p.pad_y & 1) : 0; }
+  BEND_HD static int before_x(const Fir& p) { return kUpX == 2 ? static_cast<int>(p.pad_x & 1) : 0; }
 
   // First half of a thread's work: its share of the inputs. All threads finish it before one begins the second half.
   template <typename T, typename A = compute_t<T>>
   BEND_HD static void read(const FirCall<T>& call, int64_t plane, int across, int down, int thread, A* tile) {
+    constexpr int kLine = kInW * kDepth;
     const Fir& p = call.p;
-    int64_t y0, x0;
-    origin(p, across, down, &y0, &x0);
-    const T* from = call.x + plane * p.in_h * p.in_w;
     const int in_h = static_cast<int>(p.in_h), in_w = static_cast<int>(p.in_w);
-    for (int i = thread; i < kSize; i += kThreads) {
-      const int y = static_cast<int>(y0) + i / kInW, x = static_cast<int>(x0) + i % kInW;
+    const int y0 = ((down * kOutH - before_y(p)) * kDownY - static_cast<int>(p.pad_y)) / kUpY;
+    const int x0 = ((across * kOutW - before_x(p)) * kDownX - static_cast<int>(p.pad_x)) / kUpX;
+    const T* from = call.x + plane * in_h * in_w * kDepth;
+#pragma unroll 4
+    for (int i = thread; i < kInH * kLine; i += kThreads) {
+      const int row = i / kLine, place = i % kLine, column = place / kDepth, c = place % kDepth;
+      const int y = y0 + row, x = x0 + column;
       const bool is_inside = y >= 0 && y < in_h && x >= 0 && x < in_w;
-      tile[i] = is_inside ? static_cast<A>(from[static_cast<int64_t>(y) * in_w + x]) : A(0);
+      const T* element = from + (static_cast<int64_t>(y) * in_w + x) * kDepth + c;
+      tile[c * kPlane + row * kPitch + column] = is_inside ? static_cast<A>(*element) : A(0);
     }
   }
 
-  // Second half: a strip of outputs.
+  // Second half: rows of outputs.
   template <typename T, typename A = compute_t<T>>
   BEND_HD static void filter(const FirCall<T>& call, int64_t plane, int across, int down, int thread, const A* tile) {
-    constexpr int kInputs = (kStrip - 1) * kDownY + kMet<kUpY, kTapsH>;
     const Fir& p = call.p;
-    const int64_t y = static_cast<int64_t>(down) * kOutH + strip_row<kUpY>(thread / kOutW);
-    const int64_t x = static_cast<int64_t>(across) * kOutW + thread % kOutW;
-    if (y >= p.out_h || x >= p.out_w) return;
-    int64_t y0, x0, ky, kx, iy, ix;
-    origin(p, across, down, &y0, &x0);
-    first_tap(y, kUpY, kDownY, p.pad_y, &ky, &iy);
-    first_tap(x, kUpX, kDownX, p.pad_x, &kx, &ix);
-    const MetTaps<kUpY, kUpX, kTapsH, kTapsW, T> taps(call, static_cast<int>(ky), static_cast<int>(kx));
-    const A* from = tile + static_cast<int>(iy - y0) * kInW + static_cast<int>(ix - x0);
-    A sums[kStrip] = {};
+    const int left = thread % kAbreast * kAcross, top = thread / kAbreast * kRows;
+    A taps[kTapsH * kTapsW];
 #pragma unroll
-    for (int r = 0; r < kInputs; ++r) {
-      if (static_cast<int>(iy - y0) + r >= kInH) break;  // only rows that no output needs lie beyond
+    for (int k = 0; k < kTapsH * kTapsW; ++k) {
+      taps[k] = call.gain * call.taps[p.is_flipped ? k : kTapsH * kTapsW - 1 - k];
+    }
+    A sums[kRows][kAcross * kDepth] = {};
 #pragma unroll
-      for (int k = 0; k < kMet<kUpX, kTapsW>; ++k) {
-        const bool is_held = static_cast<int>(ix - x0) + k < kInW;  // else its tap weighs nothing
-        const A value = is_held ? from[r * kInW + k] : A(0);
+    for (int c = 0; c < kDepth; ++c) {
+      const A* from = tile + c * kPlane + top * kDownY / kUpY * kPitch + left * kDownX / kUpX;
 #pragma unroll
-        for (int o = 0; o < kStrip; ++o) {
-          const int met = r - o * kDownY;
-          if (met >= 0 && met < kMet<kUpY, kTapsH>) sums[o] += taps.at[met][k] * value;
+      for (int j = 0; j < kMetH; ++j) {
+        A values[kMetW + kAtOnce];
+        read_row(from + j * kPitch, values);
+#pragma unroll
+        for (int o = 0; o < kRows; ++o) {
+          const int ky = j * kUpY - o * kDownY;
+          if (ky < 0 || ky >= kTapsH) continue;
+#pragma unroll
+          for (int place = 0; place < kMetW * kAcross; ++place) {
+            const int i = place / kAcross, a = place % kAcross, kx = i * kUpX - a * kDownX;
+            if (kx >= 0 && kx < kTapsW) sums[o][a * kDepth + c] += taps[ky * kTapsW + kx] * values[i];
+          }
         }
       }
     }
-    T* to = call.out + plane * p.out_h * p.out_w;
+    const int x = across * kOutW - before_x(p) + left, y = down * kOutH - before_y(p) + top;
 #pragma unroll
-    for (int o = 0; o < kStrip; ++o) {
-      if (y + o * kUpY < p.out_h) to[(y + o * kUpY) * p.out_w + x] = static_cast<T>(sums[o]);
+    for (int o = 0; o < kRows; ++o) write(call, plane, y + o, x, sums[o]);
+  }
+
+  // Inputs that neighbours meet in a row, and some more.
+  template <typename A>
+  BEND_HD static void read_row(const A* from, A* values) {
+#pragma unroll
+    for (int i = 0; i < kMetW; i += kAtOnce) {
+      if constexpr (sizeof(A) == sizeof(float)) {
+        unpack(read_shared<kAtOnce>(from + i), values + i);
+      } else {
+#pragma unroll
+        for (int k = 0; k < kAtOnce && i + k < kMetW; ++k) values[i + k] = from[i + k];
+      }
+    }
+  }
+
+  // Writes neighbours, as far as they lie inside.
+  template <typename T, typename A>
+  BEND_HD static void write(const FirCall<T>& call, int64_t plane, int y, int x, const A* values) {
+    const int out_h = static_cast<int>(call.p.out_h), out_w = static_cast<int>(call.p.out_w);
+    if (y < 0 || y >= out_h) return;
+    T* const to = call.out + ((plane * out_h + y) * out_w + x) * kDepth;
+    if constexpr (sizeof(A) == sizeof(float)) {
+      if (x >= 0 && x + kAcross <= out_w && out_w % kAcross == 0 && x % kAcross == 0) {
+#pragma unroll
+        for (int i = 0; i < kAcross * kDepth; i += kAcross) write_few(to + i, pack<T, kAcross>(values + i));
+        return;
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAcross * kDepth; ++i) {
+      const int column = x + i / kDepth;
+      if (column >= 0 && column < out_w) to[i] = static_cast<T>(values[i]);
     }
   }
 };

@@ -75,6 +75,30 @@ BEND_HD void write_few(T* to, const Few<T, count>& few) {
 #endif
 }
 
+// The same from memory that threads of a block share and write.
+template <int count, typename T>
+BEND_HD Few<T, count> read_shared(const T* from) {
+  using F = Few<T, count>;
+  F few;
+#if defined(__CUDA_ARCH__)
+  if constexpr (F::kBytes == kPackBytes) {
+    const uint4 four = *reinterpret_cast<const uint4*>(from);
+    few.words[0] = four.x;
+    few.words[1] = four.y;
+    few.words[2] = four.z;
+    few.words[3] = four.w;
+    return few;
+  } else if constexpr (F::kBytes == 8) {
+    const uint2 two = *reinterpret_cast<const uint2*>(from);
+    few.words[0] = two.x;
+    few.words[1] = two.y;
+    return few;
+  }
+#endif
+  std::memcpy(few.words, from, sizeof(few.words));
+  return few;
+}
+
 // `count` elements of more, the first of which is number `first`, a multiple of it.
 template <int count, typename T, int all>
 BEND_HD Few<T, count> part(const Few<T, all>& few, int first) {

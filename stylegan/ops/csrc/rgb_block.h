@@ -5,7 +5,7 @@
 // add up meets in shared memory.
 #pragma once
 
-#include "activation.h"
+#include "epilogue.h"
 #include "packs.h"
 
 namespace bend {
@@ -81,7 +81,7 @@ struct RgbPlace {
   // Writes a sum with bias and clamp, unless it lies outside.
   BEND_HD void write(const RgbCall<T>& call, int q, int pixel, float sum) const {
     if (pixel >= call.pixels || q >= colours) return;
-    out[static_cast<int64_t>(call.pixels) * q + pixel] = clamped(sum + read_one(bias + q), call.clamp);
+    out[static_cast<int64_t>(call.pixels) * q + pixel] = bounded(sum + read_one(bias + q), call.clamp);
   }
 };
 
@@ -195,7 +195,7 @@ struct FlatRgb {
   BEND_HD FlatRgb(const RgbCall<T>& call, const RgbCut& cut, uint32_t number) : at(call, cut, number, kWidth) {}
 
   BEND_HD void read(const RgbCall<T>& call, const RgbCut& cut, int, int thread, float* sums) const {
-    const int group = thread & (cut.groups - 1), lane = thread / cut.groups;
+    const int group = thread & (cut.groups - 1), lane = (thread << cut.lane_bits) / kRgbThreads;
     const int pixel = at.first_pixel + group * kWidth;
     const bool is_inside = pixel < call.pixels;
     const T* from = at.x + pixel;
@@ -205,7 +205,8 @@ struct FlatRgb {
       Few<T, kWidth> packs[kChannels];
 #pragma unroll
       for (int k = 0; k < kChannels; ++k) {
-        packs[k] = read_few<kWidth>(from + static_cast<int64_t>(first + k) * call.pixels, is_inside && first + k < call.channels);
+        const bool is_there = is_inside && first + k < call.channels;
+        packs[k] = read_few<kWidth>(from + static_cast<int64_t>(first + k) * call.pixels, is_there);
       }
 #pragma unroll
       for (int k = 0; k < kChannels; ++k) {

@@ -1,7 +1,7 @@
 // upfirdn2d on CUDA: three kernels and the choice between them.
 #include "fir_tensors.h"
 #include "fir_tile.h"
-#include "launch.h"
+#include "launch_ring.h"
 
 namespace bend {
 namespace {
@@ -11,14 +11,9 @@ __global__ void __launch_bounds__(kThreads) run_elements(const FirCall<T> call) 
   fir_element(call, static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x);
 }
 
-template <int kUp, int kDown, typename T>
-__global__ void __launch_bounds__(kThreads) run_deep(const FirCall<T> call) {
-  fir_deep<kUp, kDown>(call, blockIdx.x * kThreads + threadIdx.x, blockIdx.y, blockIdx.z);
-}
-
 template <typename Shape, typename T>
-__global__ void __launch_bounds__(kThreads) run_tiles(const FirCall<T> call) {
-  __shared__ compute_t<T> tile[Shape::kSize];
+__global__ void __launch_bounds__(Shape::kThreads) run_tiles(const FirCall<T> call) {
+  __shared__ alignas(kPackBytes) compute_t<T> tile[Shape::kSize];
   Shape::read(call, blockIdx.x, blockIdx.z, blockIdx.y, threadIdx.x, tile);
   __syncthreads();
   Shape::filter(call, blockIdx.x, blockIdx.z, blockIdx.y, threadIdx.x, tile);
@@ -29,29 +24,45 @@ constexpr int64_t kMostBlocks = 65535;  // of a grid's second and third dimensio
 template <int kUp, int kDown, typename T>
 bool try_deep(const FirCall<T>& call, cudaStream_t stream) {
   const Fir& p = call.p;
-  const int64_t across = p.channels / kChannels<T> * p.out_w, strips = strips_for<kUp>(p.out_h);
-  const bool is_aligned = reinterpret_cast<uintptr_t>(call.x) % 16 == 0;
-  if (!call.is_last || p.channels % kChannels<T> != 0 || !is_aligned || p.taps_h != 4 || p.taps_w != 4 ||
-      strips > kMostBlocks || p.batch > kMostBlocks || across > INT32_MAX || p.in_w * p.channels > INT32_MAX) {
+  if (!call.is_last || p.channels % kWhole<T> != 0 || !lies_on_pack(call.x) || p.taps_h != 4 || p.taps_w != 4 ||
+      !is_narrow(p.in_h, p.in_w * p.channels) || !is_narrow(p.out_h, p.out_w * p.channels)) {
     return false;
   }
-  const dim3 grid(blocks_for(across, kThreads), strips, p.batch);
-  run_deep<kUp, kDown><<<grid, kThreads, 0, stream>>>(call);
+  if (p.channels <= kMostQuads / 2 * kQuad) return try_ring<FirRing<kUp, kDown, kMostQuads / 2, T>>(call, stream);
+  return try_ring<FirRing<kUp, kDown, kMostQuads, T>>(call, stream);
+}
+
+template <typename Shape, typename T>
+bool try_tiles(const FirCall<T>& call, int64_t planes, cudaStream_t stream) {
+  const Fir& p = call.p;
+  const int64_t down = blocks_for(p.out_h + 1, Shape::kOutH), across = blocks_for(p.out_w + 1, Shape::kOutW);
+  if (down > kMostBlocks || across > kMostBlocks || planes > kMostBlocksInRow || !is_narrow(p.in_h, p.in_w) ||
+      !is_narrow(p.out_h, p.out_w)) {
+    return false;
+  }
+  const dim3 grid(planes, down, across);
+  run_tiles<Shape><<<grid, Shape::kThreads, 0, stream>>>(call);
   return true;
 }
 
 template <int kUpY, int kUpX, int kDownY, int kDownX, int kTapsH, int kTapsW, typename T>
-bool try_tiles(const FirCall<T>& call, cudaStream_t stream) {
-  using Shape = Tile<kUpY, kUpX, kDownY, kDownX, kTapsH, kTapsW>;
+bool try_planar(const FirCall<T>& call, cudaStream_t stream) {
   const Fir& p = call.p;
-  const int64_t down = blocks_for(p.out_h, Shape::kOutH), across = blocks_for(p.out_w, Shape::kOutW);
-  if (call.is_last || p.taps_h != kTapsH || p.taps_w != kTapsW || down > kMostBlocks || across > kMostBlocks ||
-      p.in_h > INT32_MAX || p.in_w > INT32_MAX) {
-    return false;
+  if (p.taps_h != kTapsH || p.taps_w != kTapsW || call.is_last) return false;
+  return try_tiles<Tile<kUpY, kUpX, kDownY, kDownX, kTapsH, kTapsW>>(call, p.batch * p.channels, stream);
+}
+
+// Four by four taps.
+template <int kUp, int kDown, typename T>
+bool try_square(const FirCall<T>& call, cudaStream_t stream) {
+  const Fir& p = call.p;
+  if constexpr (sizeof(T) <= sizeof(float)) {
+    if (try_deep<kUp, kDown>(call, stream)) return true;
+    if (call.is_last && p.channels == 3 && p.taps_h == 4 && p.taps_w == 4) {
+      return try_tiles<Tile<kUp, kUp, kDown, kDown, 4, 4, 3>>(call, p.batch, stream);
+    }
   }
-  const dim3 grid(p.batch * p.channels, down, across);
-  run_tiles<Shape><<<grid, kThreads, 0, stream>>>(call);
-  return true;
+  return try_planar<kUp, kUp, kDown, kDown, 4, 4>(call, stream);
 }
 
 // The kernels made for four taps in both directions and for twelve in one.
@@ -61,13 +72,13 @@ bool try_fast(const FirCall<T>& call, cudaStream_t stream) {
   const auto is = [&p](int64_t up_y, int64_t up_x, int64_t down_y, int64_t down_x) {
     return p.up_y == up_y && p.up_x == up_x && p.down_y == down_y && p.down_x == down_x;
   };
-  if (is(1, 1, 1, 1)) return try_deep<1, 1>(call, stream) || try_tiles<1, 1, 1, 1, 4, 4>(call, stream);
-  if (is(2, 2, 1, 1)) return try_deep<2, 1>(call, stream) || try_tiles<2, 2, 1, 1, 4, 4>(call, stream);
-  if (is(1, 1, 2, 2)) return try_deep<1, 2>(call, stream) || try_tiles<1, 1, 2, 2, 4, 4>(call, stream);
-  if (is(1, 2, 1, 1)) return try_tiles<1, 2, 1, 1, 1, 12>(call, stream);
-  if (is(2, 1, 1, 1)) return try_tiles<2, 1, 1, 1, 12, 1>(call, stream);
-  if (is(1, 1, 1, 2)) return try_tiles<1, 1, 1, 2, 1, 12>(call, stream);
-  if (is(1, 1, 2, 1)) return try_tiles<1, 1, 2, 1, 12, 1>(call, stream);
+  if (is(1, 1, 1, 1)) return try_square<1, 1>(call, stream);
+  if (is(2, 2, 1, 1)) return try_square<2, 1>(call, stream);
+  if (is(1, 1, 2, 2)) return try_square<1, 2>(call, stream);
+  if (is(1, 2, 1, 1)) return try_planar<1, 2, 1, 1, 1, 12>(call, stream);
+  if (is(2, 1, 1, 1)) return try_planar<2, 1, 1, 1, 12, 1>(call, stream);
+  if (is(1, 1, 1, 2)) return try_planar<1, 1, 1, 2, 1, 12>(call, stream);
+  if (is(1, 1, 2, 1)) return try_planar<1, 1, 2, 1, 12, 1>(call, stream);
   return false;
 }
 

@@ -85,7 +85,7 @@ def test_finish_layer_alone_is_what_a_cpu_computes(dtype: torch.dtype, is_last: 
     layout = torch.channels_last if is_last else torch.contiguous_format
     taps = torch.tensor([[0.1, 0.9, 0.5, 0.3], [0.2, 0.7, 0.4, -0.1]])
     for (n, channels, height, width), up in itertools.product(
-        [(2, 72, 40, 50), (1, 5, 11, 131), (3, 256, 7, 4)], (False, True)
+        [(2, 72, 40, 50), (1, 5, 11, 131), (3, 256, 7, 4), (2, 16, 70, 130)], (False, True)
     ):
         crop = int(up)
         x = torch.randn(n, channels, height + crop, width + crop).to(dtype)

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "elementwise.h"
-#include "finish_strip.h"
+#include "finish_ring.h"
 #include "fir_tile.h"
 #include "modulation.h"
 #include "rgb_block.h"
@@ -15,35 +15,74 @@ namespace {
 using namespace bend;
 
 // What upfirdn2d's kernels take, from numbers in the order of the struct's fields.
-FirCall<float> make_call(const float* x, const float* taps, float* out, const int64_t* sizes, float gain) {
+template <typename T>
+FirCall<T> make_call(const void* x, const float* taps, void* out, const int64_t* sizes, float gain) {
   const Fir p{sizes[0],  sizes[1],  sizes[2],  sizes[3],  sizes[4],  sizes[5],  sizes[6],      sizes[7],
               sizes[8],  sizes[9],  sizes[10], sizes[11], sizes[12], sizes[13], sizes[14] != 0};
-  return {p, x, taps, out, gain, sizes[15] != 0};
+  return {p, static_cast<const T*>(x), taps, static_cast<T*>(out), gain, sizes[15] != 0};
 }
 
-template <int kUp, int kDown>
-void deep(const FirCall<float>& call) {
+// As launch_ring.h has it.
+template <typename Work>
+void walk_down(const typename Work::Call& call) {
+  using R = typename Work::R;
+  using T = typename R::Element;
+  const RingCut cut = Work::cut(call);
+  for (int64_t i = 0; i < cut.count; ++i) {
+    std::vector<std::vector<T>> stages(R::kStages, std::vector<T>(R::kStage, std::numeric_limits<float>::quiet_NaN()));
+    const typename Work::Place place(cut, call.x, static_cast<uint32_t>(i));
+    std::vector<typename Work::Column> columns;
+    for (int t = 0; t < R::kThreads; ++t) columns.emplace_back(call, cut, place, t);
+    const auto fetch = [&](int s) {
+      for (int t = 0; t < R::kThreads; ++t) place.fetch(cut, s, t, stages[s % R::kStages].data());
+    };
+    for (int s = 0; s < R::kStages - 1; ++s) fetch(s);
+    for (int s = 0; s < place.steps; ++s) {
+      fetch(s + R::kStages - 1);
+      for (auto& column : columns) Work::work(call, cut, column, s, stages[s % R::kStages].data());
+    }
+  }
+}
+
+template <int kUp, int kDown, typename T>
+void deep(const FirCall<T>& call) {
+  constexpr int kFew = kMostQuads / 2;
+  if (call.p.channels <= kFew * kQuad) return walk_down<FirRing<kUp, kDown, kFew, T>>(call);
+  walk_down<FirRing<kUp, kDown, kMostQuads, T>>(call);
+}
+
+template <typename Shape, typename T>
+void tiles(const FirCall<T>& call) {
   const Fir& p = call.p;
-  for (int64_t n = 0; n < p.batch; ++n) {
-    for (int strip = 0; strip < strips_for<kUp>(p.out_h); ++strip) {
-      for (int across = 0; across < p.channels / kChannels<float> * p.out_w + 7; ++across) {
-        fir_deep<kUp, kDown>(call, across, strip, n);
+  std::vector<float> tile(Shape::kSize);
+  for (int64_t plane = 0; plane < p.batch * (call.is_last ? 1 : p.channels); ++plane) {
+    for (int down = 0; down * Shape::kOutH < p.out_h + 1; ++down) {
+      for (int across = 0; across * Shape::kOutW < p.out_w + 1; ++across) {
+        std::fill(tile.begin(), tile.end(), std::numeric_limits<float>::quiet_NaN());
+        for (int t = 0; t < Shape::kThreads; ++t) Shape::read(call, plane, across, down, t, tile.data());
+        for (int t = 0; t < Shape::kThreads; ++t) Shape::filter(call, plane, across, down, t, tile.data());
       }
     }
   }
 }
 
-template <typename Shape>
-void tiles(const FirCall<float>& call) {
-  const Fir& p = call.p;
-  std::vector<float> tile(Shape::kSize);
-  for (int64_t plane = 0; plane < p.batch * p.channels; ++plane) {
-    for (int down = 0; down * Shape::kOutH < p.out_h; ++down) {
-      for (int across = 0; across * Shape::kOutW < p.out_w; ++across) {
-        for (int t = 0; t < Shape::kThreads; ++t) Shape::read(call, plane, across, down, t, tile.data());
-        for (int t = 0; t < Shape::kThreads; ++t) Shape::filter(call, plane, across, down, t, tile.data());
-      }
-    }
+// `shape` numbers the instantiations that csrc/upfirdn2d.cu launches.
+template <typename T>
+void fir_shape(int shape, const FirCall<T>& call) {
+  switch (shape) {
+    case 0: return deep<1, 1>(call);
+    case 1: return deep<2, 1>(call);
+    case 2: return deep<1, 2>(call);
+    case 3: return tiles<Tile<1, 1, 1, 1, 4, 4>>(call);
+    case 4: return tiles<Tile<2, 2, 1, 1, 4, 4>>(call);
+    case 5: return tiles<Tile<1, 1, 2, 2, 4, 4>>(call);
+    case 6: return tiles<Tile<1, 2, 1, 1, 1, 12>>(call);
+    case 7: return tiles<Tile<2, 1, 1, 1, 12, 1>>(call);
+    case 8: return tiles<Tile<1, 1, 1, 2, 1, 12>>(call);
+    case 9: return tiles<Tile<1, 1, 2, 1, 12, 1>>(call);
+    case 10: return tiles<Tile<1, 1, 1, 1, 4, 4, 3>>(call);
+    case 11: return tiles<Tile<2, 2, 1, 1, 4, 4, 3>>(call);
+    case 12: return tiles<Tile<1, 1, 2, 2, 4, 4, 3>>(call);
   }
 }
 
@@ -57,7 +96,15 @@ int run_strips(const FinishCall<T>& call) {
 
 template <bool kFir, typename T>
 int strips(const FinishCall<T>& call, bool is_packed) {
-  if (is_packed && has_whole_packs(call)) return run_strips<kFir, kWhole<T>, false>(call);
+  if (is_packed && has_whole_packs(call)) {
+    if constexpr (kFir) {
+      constexpr int kFew = kMostQuads / 2;
+      call.depth <= kFew * kQuad ? walk_down<FinishRing<kFew, T>>(call) : walk_down<FinishRing<kMostQuads, T>>(call);
+      return kWhole<T>;
+    } else {
+      return run_strips<false, kWhole<T>, false>(call);
+    }
+  }
   return call.depth == 1 ? run_strips<kFir, 1, true>(call) : run_strips<kFir, 1, false>(call);
 }
 
@@ -166,6 +213,38 @@ int scaling_as(const void* x, const float* scales, void* out, const int64_t* siz
                         static_cast<T*>(out),            sizes[0],
                         static_cast<uint32_t>(sizes[1]), static_cast<uint32_t>(sizes[2])};
   return call.has_packs_of(kWhole<T>) ? scaling<kWhole<T>>(call) : scaling<1>(call);
+template <bool kStraight, bool kDerived, typename T>
+int all_elements(const Elements<T>& e) {
+  const int64_t each = kElementThreads * (e.is_packed() ? kPacksEach * kWhole<T> : kSinglesEach);
+  for (int64_t i = 0; i <= e.count / each; ++i) {
+    for (int t = 0; t < kElementThreads; ++t) {
+      if (!e.is_packed()) {
+        apply_elements<kStraight, kDerived>(e, i, t);
+      } else if (e.has_own_biases()) {
+        apply_packs<kStraight, kDerived, true>(e, i, t);
+      } else {
+        apply_packs<kStraight, kDerived, false>(e, i, t);
+      }
+    }
+  }
+  return e.is_packed() ? kWhole<T> : 1;
+}
+
+template <typename T>
+int elements_any(const void* x, const void* reference, const void* b, void* out, const int64_t* sizes,
+                 const float* numbers) {
+  const Elements<T> e{static_cast<const T*>(x),
+                      static_cast<const T*>(reference),
+                      static_cast<const T*>(b),
+                      static_cast<T*>(out),
+                      sizes[0],
+                      sizes[1],
+                      sizes[2],
+                      {sizes[3], sizes[4], numbers[0], numbers[1], numbers[2]}};
+  const auto act = [&](auto is_straight) {
+    return e.p.order == 0 ? all_elements<is_straight, false>(e) : all_elements<is_straight, true>(e);
+  };
+  return is_piecewise_linear(e.p.act) ? act(std::true_type()) : act(std::false_type());
 }
 
 }  // namespace
@@ -173,38 +252,18 @@ int scaling_as(const void* x, const float* scales, void* out, const int64_t* siz
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 EXPORT void fir_elements(const float* x, const float* taps, float* out, const int64_t* sizes, float gain) {
-  const FirCall<float> call = make_call(x, taps, out, sizes, gain);
+  const auto call = make_call<float>(x, taps, out, sizes, gain);
   const Fir& p = call.p;
   for (int64_t i = 0; i < p.batch * p.channels * p.out_h * p.out_w + 5; ++i) fir_element(call, i);
 }
 
-// `shape` numbers the instantiations that csrc/upfirdn2d.cu launches.
-EXPORT void fir_fast(int shape, const float* x, const float* taps, float* out, const int64_t* sizes, float gain) {
-  const FirCall<float> call = make_call(x, taps, out, sizes, gain);
-  switch (shape) {
-    case 0: return deep<1, 1>(call);
-    case 1: return deep<2, 1>(call);
-    case 2: return deep<1, 2>(call);
-    case 3: return tiles<Tile<1, 1, 1, 1, 4, 4>>(call);
-    case 4: return tiles<Tile<2, 2, 1, 1, 4, 4>>(call);
-    case 5: return tiles<Tile<1, 1, 2, 2, 4, 4>>(call);
-    case 6: return tiles<Tile<1, 2, 1, 1, 1, 12>>(call);
-    case 7: return tiles<Tile<2, 1, 1, 1, 12, 1>>(call);
-    case 8: return tiles<Tile<1, 1, 1, 2, 1, 12>>(call);
-    case 9: return tiles<Tile<1, 1, 2, 1, 12, 1>>(call);
-  }
-}
-
-EXPORT void elements(const float* x, const float* reference, const float* b, float* out, const int64_t* sizes,
-                     const float* numbers) {
-  const Elements<float> e{x, reference, b, out, sizes[0], sizes[1], sizes[2], sizes[3] != 0,
-                          {sizes[4], sizes[5], numbers[0], numbers[1], numbers[2]}};
-  for (int64_t i = 0; i < e.count / kPack<float> + 3; ++i) {
-    if (is_piecewise_linear(e.p.act)) {
-      apply_pack<true>(e, i);
-    } else {
-      apply_pack<false>(e, i);
-    }
+// Dtypes are numbered as below.
+EXPORT void fir_fast(int dtype, int shape, const void* x, const float* taps, void* out, const int64_t* sizes,
+                     float gain) {
+  switch (dtype) {
+    case 0: return fir_shape(shape, make_call<float>(x, taps, out, sizes, gain));
+    case 1: return fir_shape(shape, make_call<Half>(x, taps, out, sizes, gain));
+    default: return fir_shape(shape, make_call<BFloat16>(x, taps, out, sizes, gain));
   }
 }
 
@@ -215,6 +274,15 @@ EXPORT int finish_layer(int dtype, const void* x, const float* demodulation, con
     case 0: return finish_any<float>(x, demodulation, noise, bias, taps, out, sizes, numbers);
     case 1: return finish_any<Half>(x, demodulation, noise, bias, taps, out, sizes, numbers);
     default: return finish_any<BFloat16>(x, demodulation, noise, bias, taps, out, sizes, numbers);
+  }
+}
+
+EXPORT int elements(int dtype, const void* x, const void* reference, const void* b, void* out, const int64_t* sizes,
+                    const float* numbers) {
+  switch (dtype) {
+    case 0: return elements_any<float>(x, reference, b, out, sizes, numbers);
+    case 1: return elements_any<Half>(x, reference, b, out, sizes, numbers);
+    default: return elements_any<BFloat16>(x, reference, b, out, sizes, numbers);
   }
 }
 
@@ -267,7 +335,7 @@ EXPORT int scale_channels(int dtype, const void* x, const float* scales, void* o
 
 // Where the thread of a number works, by numbers of 32 bits and of 64.
 EXPORT int places_agree(const int64_t* sizes, int64_t number) {
-  const Strips s{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]};
+  const Strips s{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], kStripRows};
   const StripPlace a = place_of(s, static_cast<uint32_t>(number)), b = place_of(s, static_cast<uint64_t>(number));
   return a.picture == b.picture && a.y == b.y && a.x == b.x && a.pack == b.pack;
 }

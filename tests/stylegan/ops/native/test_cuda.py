@@ -18,8 +18,9 @@ pytestmark = pytest.mark.gpu
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
 # (factors and padding, taps): what the kernels made for four and for twelve taps take, and what the general one does
-RESAMPLINGS: list[tuple[dict[str, Any], list[float]]] = [
+RESAMPLINGS: list[tuple[dict[str, Any], list[Any]]] = [
     ({"padding": 1}, [1, 3, 3, 1]),
+    ({"padding": [2, 1, 1, 2]}, [[1, 3, 2, 1], [2, 1, 0, 4], [5, 1, 1, 2], [0, 2, 1, 3]]),
     ({"up": 2, "padding": [2, 1, 2, 1]}, [1, 3, 3, 1]),
     ({"down": 2, "padding": 1}, [1, 3, 3, 1]),
     ({"up": 2, "padding": [6, 5, 6, 5]}, list(range(1, 13))),
@@ -64,7 +65,7 @@ def test_bias_act(act: str, dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize(("options", "taps"), RESAMPLINGS)
-def test_upfirdn2d(options: dict[str, Any], taps: list[float], dtype: torch.dtype) -> None:
+def test_upfirdn2d(options: dict[str, Any], taps: list[Any], dtype: torch.dtype) -> None:
     f = setup_filter(taps)
     for shape, is_last, flip in itertools.product(
         [(2, 48, 37, 70), (2, 3, 66, 131)], (False, True), (False, True)
@@ -77,8 +78,23 @@ def test_upfirdn2d(options: dict[str, Any], taps: list[float], dtype: torch.dtyp
         torch.testing.assert_close(actual.cpu().double(), expected, atol=tolerance, rtol=tolerance)
 
 
+@pytest.mark.parametrize("options", [options for options, taps in RESAMPLINGS if taps == [1, 3, 3, 1]])
+def test_upfirdn2d_of_many_pictures(options: dict[str, Any]) -> None:
+    """As many as have blocks walk down far."""
+    f = setup_filter([1, 3, 3, 1])
+    for dtype, shape in itertools.product(
+        (torch.float32, torch.float16), [(700, 8, 140, 9), (2100, 8, 64, 3)]
+    ):
+        x = draw(shape, dtype, True)
+        actual = upfirdn2d(x.cuda(), f.cuda(), **options)
+        expected = plain_upfirdn2d(x.float(), f, **options)
+        torch.testing.assert_close(
+            actual.cpu().float(), expected, atol=TOLERANCES[dtype], rtol=TOLERANCES[dtype]
+        )
+
+
 @pytest.mark.parametrize(("options", "taps"), RESAMPLINGS)
-def test_upfirdn2d_twice_differentiated(options: dict[str, Any], taps: list[float]) -> None:
+def test_upfirdn2d_twice_differentiated(options: dict[str, Any], taps: list[Any]) -> None:
     f = setup_filter(taps).double().cuda()
     for is_last in (False, True):
         x = draw((1, 4, 9, 10), torch.float64, is_last).cuda().requires_grad_()

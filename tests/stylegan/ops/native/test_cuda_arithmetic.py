@@ -10,7 +10,7 @@ from torch import Tensor
 from stylegan.ops.bias_act import ACTIVATIONS, default_gain, plain_bias_act
 from stylegan.ops.native_upfirdn2d import output_size
 from stylegan.ops.upfirdn2d import plain_upfirdn2d
-from tests.stylegan.ops.native.emulation import numbers, pointer
+from tests.stylegan.ops.native.emulation import DTYPES, layout, numbers, pointer
 
 # (up y, up x, down y, down x, taps' height and width, channels last), as emulated.cpp numbers them
 FAST = [
@@ -24,7 +24,11 @@ FAST = [
     (2, 1, 1, 1, 12, 1, False),
     (1, 1, 1, 2, 1, 12, False),
     (1, 1, 2, 1, 12, 1, False),
+    (1, 1, 1, 1, 4, 4, True),
+    (2, 2, 1, 1, 4, 4, True),
+    (1, 1, 2, 2, 4, 4, True),
 ]
+DEEP = 3  # the first, whose channels are in whole packs
 
 
 def resample(
@@ -40,7 +44,7 @@ def resample(
     is_last = not x.is_contiguous()
     height = output_size(x.shape[2], f.shape[0], up_y, down_y, padding[2], padding[3])
     width = output_size(x.shape[3], f.shape[1], up_x, down_x, padding[0], padding[1])
-    y = torch.full((*x.shape[:2], height, width), torch.nan)
+    y = torch.full((*x.shape[:2], height, width), torch.nan, dtype=x.dtype)
     y = y.contiguous(memory_format=torch.channels_last if is_last else torch.contiguous_format)
     sizes = numbers(
         *x.shape, height, width, up_x, up_y, down_x, down_y, padding[0], padding[2], *f.shape, 1, is_last
@@ -49,21 +53,40 @@ def resample(
     if number is None:
         library.fir_elements(*arguments)
     else:
-        library.fir_fast(number, *arguments)
+        library.fir_fast(DTYPES.index(x.dtype), number, *arguments)
     return y
 
 
 @pytest.mark.parametrize("padding", [(2, 1, 2, 1), (6, 5, 6, 5), (-1, 12, 13, -2), (1, 12, 11, 3)], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("number", range(len(FAST)))
-def test_fast_kernels(emulated: ctypes.CDLL, number: int, padding: tuple[int, ...]) -> None:
+def test_fast_kernels(
+    emulated: ctypes.CDLL, number: int, dtype: torch.dtype, padding: tuple[int, ...]
+) -> None:
     torch.manual_seed(0)
     spec = FAST[number]
-    f = torch.randn(spec[4], spec[5])
-    for height, width in ((13, 9), (37, 131), (16, 64)):
-        x = torch.randn(2, 12, height, width)
-        x = x.contiguous(memory_format=torch.channels_last) if spec[6] else x[:, :3].contiguous()
+    tolerance = 1e-5 if dtype == torch.float32 else 0.51 * torch.finfo(dtype).eps
+    product = torch.outer(torch.randn(spec[4]), torch.randn(spec[5]))
+    for f, (height, width) in itertools.product(
+        (product, torch.randn(spec[4], spec[5])), ((13, 9), (37, 131), (16, 64))
+    ):
+        x = torch.randn(2, 24 if number < DEEP else 3, height, width, dtype=torch.float64).to(dtype)
+        x = x.contiguous(memory_format=layout(spec[6]))
         actual = resample(emulated, number, x, f, spec, padding)
-        expected = plain_upfirdn2d(x, f, (spec[1], spec[0]), (spec[3], spec[2]), padding, True, 1.3)
+        options = ((spec[1], spec[0]), (spec[3], spec[2]), padding, True, 1.3)
+        expected = plain_upfirdn2d(x.double(), f.double(), *options)
+        torch.testing.assert_close(actual.double(), expected, atol=1e-5, rtol=tolerance)
+
+
+@pytest.mark.parametrize("number", range(DEEP))
+def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int) -> None:
+    """More than a block's, of each; and as many blocks as make them taller."""
+    torch.manual_seed(0)
+    spec, f = FAST[number], torch.randn(4, 4)
+    for shape in ((1, 72, 70, 40), (2, 8, 65, 300), (300, 8, 66, 65), (2100, 8, 64, 3), (1, 4, 70, 17)):
+        x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
+        actual = resample(emulated, number, x, f, spec, (2, 1, 2, 1))
+        expected = plain_upfirdn2d(x, f, spec[:2], spec[2:4], (2, 1, 2, 1), True, 1.3)
         torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -79,29 +102,59 @@ def test_general_kernel(emulated: ctypes.CDLL, up: int, down: int, is_last: bool
     torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("act", ACTIVATIONS)
-def test_elementwise_kernel(emulated: ctypes.CDLL, act: str) -> None:
+def test_elementwise_kernel(emulated: ctypes.CDLL, act: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     gain = default_gain(act)
-    # (shape, elements between neighbouring biases): planar, and with channels last, where the bias changes each element
-    for (shape, step), order, is_aligned in itertools.product(
-        [((2, 5, 21), 21), ((3, 7, 5), 1), ((1, 3, 2), 2)], (0, 1), (True, False)
+    # (shape, where channels are, elements a thread takes at once): planar, and with channels last, where the bias
+    # changes each element; in whole packs and in such as are none
+    most, per_pack = 16 // dtype.itemsize, {True: 16 // dtype.itemsize, False: 1}
+    for (shape, dim), order, has_bias in itertools.product(
+        [
+            ((2, 5, 21), 1),
+            ((3, 7, 5), 2),
+            ((1, 3, 2), 1),
+            ((70, 3, 48), 1),
+            ((9, 31, 40), 2),
+            ((1, 8, 16), 1),
+        ],
+        (0, 1),
+        (True, False),
     ):
-        x, g = torch.randn(shape).mul(2).requires_grad_(), torch.randn(shape)
-        b = torch.randn(shape[1] if step > 1 else shape[2])
-        expected = plain_bias_act(x, b, 1 if step > 1 else 2, act, gain=gain, clamp=1.5)
-        reference = expected.detach() if list(ACTIVATIONS).index(act) < 3 else x.detach()
-        if order:
-            (expected,) = torch.autograd.grad(expected, x, g)
-        out = torch.full(shape, torch.nan)
-        sizes = numbers(x.numel(), step, len(b), is_aligned, list(ACTIVATIONS).index(act), order)
+        step = 1 if dim == 2 else shape[2]
+        x, g = (torch.randn(shape).mul(2).to(dtype) for _ in range(2))
+        b = torch.randn(shape[dim]).to(dtype) if has_bias else None
+        exact, bias = x.double().requires_grad_(), None if b is None else b.double()
+        value = plain_bias_act(exact, bias, dim, act, gain=gain, clamp=1.5)
+        is_straight = list(ACTIVATIONS).index(act) < 3
+        reference = value.detach().to(dtype) if is_straight else x
+        expected = torch.autograd.grad(value, exact, g.double())[0] if order else value.detach()
+        out = torch.full(shape, torch.nan, dtype=dtype)
+        sizes = numbers(x.numel(), step, shape[dim], list(ACTIVATIONS).index(act), order)
         slope = {"linear": 1.0, "relu": 0.0}.get(act, 0.2)
-        emulated.elements(
-            pointer(g if order else x.detach()),
-            pointer(reference),
-            pointer(b),
-            pointer(out),
-            sizes,
-            (ctypes.c_float * 3)(slope, gain, 1.5),
-        )
-        torch.testing.assert_close(out, expected.detach(), atol=2e-6, rtol=2e-6)
+        settings = (ctypes.c_float * 3)(slope, gain, 1.5)
+        tensors = [pointer(t) for t in (g if order else x, reference, b, out)]
+        width = emulated.elements(DTYPES.index(dtype), *tensors, sizes, settings)
+        fits = not has_bias or (shape[dim] if step == 1 else step) % most == 0
+        assert width == per_pack[fits and x.numel() % most == 0]
+        rounding = 2e-6 if dtype == torch.float32 else 0.51 * torch.finfo(dtype).eps
+        # a result that is rounded to the clamp, or that lies on the kink, has another derivative
+        is_clear = (value.detach().abs() - 1.5).abs() > 1e-2
+        torch.testing.assert_close(out.double()[is_clear], expected[is_clear], atol=2e-6, rtol=rounding)
+        assert not out.isnan().any()
+
+
+def test_elements_off_the_bounds_of_packs(emulated: ctypes.CDLL) -> None:
+    x, b = torch.randn(4, 32), torch.randn(32)
+    expected = plain_bias_act(x, b, 1, "relu", gain=1.0)
+    for shifted in range(3):
+        given = [
+            torch.zeros(t.numel() + 1)[int(i == shifted) :][: t.numel()] for i, t in enumerate((x, b, x))
+        ]
+        given[0].copy_(x.flatten())
+        given[1].copy_(b)
+        tensors = [pointer(t) for t in (given[0], None, given[1], given[2])]
+        settings = (ctypes.c_float * 3)(0.0, 1.0, torch.inf)
+        assert emulated.elements(0, *tensors, numbers(128, 1, 32, 1, 0), settings) == 1
+        torch.testing.assert_close(given[2].reshape(4, 32), expected)

@@ -1,0 +1,231 @@
+// Four by four taps on pictures with channels last, as a block of threads walks down them: rows of a stretch of columns
+// and of a few channels come into shared memory some time before they are needed, by copies that hold no registers. A
+// thread makes a column of outputs of four channels. Here rather than in a .cu file, so that a CPU can run it too, one
+// thread after another.
+#pragma once
+
+#include "packs.h"
+
+namespace bend {
+
+constexpr int kRingTaps = 4;
+constexpr int kStageRows = 4;     // input rows that come together, and are worked on together
+constexpr int kQuad = 4;          // channels of a thread
+constexpr int kMostQuads = 8;     // threads side by side at a pixel's channels
+
+// What resampling by a factor means. An output meets the tap `row * kUp - output * kDown` of a row, where both are
+// counted from a place at which a tap number zero meets a row. `kSide` threads are side by side at a pixel.
+template <int kUp, int kDown, int kSide, typename T>
+struct Ring {
+  static_assert(sizeof(T) <= sizeof(float));
+  using Element = T;
+  static constexpr int kUps = kUp, kDowns = kDown, kSides = kSide;
+  static constexpr int kAcross = kUp * kDown == 1 ? 2 : 1;  // outputs of a thread in a row, which share inputs
+  static constexpr int kWide = kAcross * kQuad;             // and their values
+  static constexpr int kThreads = 256 / kDown / kAcross, kLeastBlocks = 1024 / kThreads / kAcross;
+  static constexpr int kColumns = kThreads / kSide * kAcross;                         // of outputs, of a block
+  static constexpr int kInputs = ((kColumns - 1) * kDown + kRingTaps - 1) / kUp + 1;  // columns that these meet
+  static constexpr int kRow = kInputs * kSide * kQuad, kStage = kStageRows * kRow;    // elements
+  static constexpr int kStages = 8 / static_cast<int>(sizeof(T));        // all but one are on their way
+  static constexpr int kDone = kStageRows * kUp / kDown;                 // outputs that a stage makes whole
+  static constexpr int kBack = (kRingTaps - 1) / kDown;                  // the first of them, before the stage's place
+  static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage has a part in
+  static constexpr int kKept = kLive - kDone;                            // of which the next has one too
+  static constexpr int kMet = kRingTaps / kUp;                            // columns that an output meets
+
+  // The tap that output `o` of a stage meets in its row `r`, if from zero to three.
+  BEND_HD static constexpr int tap(int r, int o) { return r * kUp + (kBack - o) * kDown; }
+
+  // Whether no row after row `r` has a tap for it.
+  BEND_HD static constexpr bool is_last(int r, int o) { return tap(r, o) < kRingTaps && tap(r, o) >= kRingTaps - kUp; }
+};
+
+// Whether numbers of 32 bits do for places in a picture whose rows have as many elements, padding included.
+inline bool is_narrow(int64_t height, int64_t row) { return height < 1 << 29 && row < 1 << 29; }
+
+// How a call is cut into blocks. Neighbours have channels side by side, then columns, then what lies below.
+struct RingCut {
+  int64_t pictures;
+  int depth, in_height, in_width, height, width, pad_y, pad_x;
+  int rows;                           // of outputs, of a block
+  uint32_t sides, stretches, strips;  // of a picture
+  int64_t count;
+
+  // Where outputs are counted from, before the picture's first: there tap number zero meets a row.
+  template <typename R>
+  BEND_HD static constexpr int before(int pad) {
+    return R::kUps == 2 ? pad & 1 : 0;
+  }
+
+  template <typename R>
+  static RingCut of(int64_t pictures, int depth, int in_height, int in_width, int height, int width, int pad_y,
+                    int pad_x) {
+    constexpr int kMostSteps = 16, kLeastSteps = 4;
+    RingCut c{pictures, depth, in_height, in_width, height, width, pad_y, pad_x, 0, 0, 0, 0, 0};
+    const auto times = [](int64_t all, int64_t each) { return static_cast<uint32_t>((all + each - 1) / each); };
+    c.sides = times(depth, kQuad * R::kSides);
+    c.stretches = times(static_cast<int64_t>(width) + before<R>(pad_x), R::kColumns);
+    // Tall blocks reread the least, many of them share the device the most evenly.
+    for (int steps = kMostSteps; steps >= kLeastSteps && c.count < 64 * steps * steps; steps /= 2) {
+      c.rows = (R::kDone * steps - R::kBack) / R::kUps * R::kUps;
+      c.strips = times(static_cast<int64_t>(height) + before<R>(pad_y), c.rows);
+      c.count = pictures * c.sides * c.stretches * c.strips;
+    }
+    return c;
+  }
+};
+
+// Copies 16 bytes from global to shared memory, or zeros.
+template <typename T>
+BEND_HD void copy_pack(T* to, const T* from, bool is_there) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  const auto place = static_cast<uint32_t>(__cvta_generic_to_shared(to));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from), "r"(is_there ? 16 : 0)
+               : "memory");
+#else
+  write_few(to, read_few<kWhole<T>>(from, is_there));
+#endif
+}
+
+// Where a block works, and how rows come.
+template <typename R>
+struct RingPlace {
+  using T = typename R::Element;
+  static constexpr int kPacks = R::kSides * kQuad / kWhole<T>;  // side by side at a pixel
+  const T* from;                   // the picture's first row and column, the block's channel
+  int64_t picture;
+  int channel, y, x, rows, steps;  // the first output's place, which may be one before the picture; outputs below it
+  int in_y, in_x;                  // the first input's place, which may be outside
+
+  BEND_HD RingPlace(const RingCut& cut, const T* x_memory, uint32_t number) {
+    const uint32_t stretch = number / cut.sides, strip = stretch / cut.stretches, n = strip / cut.strips;
+    picture = n;
+    channel = static_cast<int>(number - stretch * cut.sides) * (kQuad * R::kSides);
+    x = static_cast<int>(stretch - strip * cut.stretches) * R::kColumns - RingCut::before<R>(cut.pad_x);
+    y = static_cast<int>(strip - n * cut.strips) * cut.rows - RingCut::before<R>(cut.pad_y);
+    in_y = (y * R::kDowns - cut.pad_y) / R::kUps;
+    in_x = (x * R::kDowns - cut.pad_x) / R::kUps;
+    rows = cut.height - y < cut.rows ? cut.height - y : cut.rows;
+    steps = (rows + R::kBack + R::kDone - 1) / R::kDone;
+    from = x_memory + picture * cut.in_height * cut.in_width * cut.depth + channel;
+  }
+
+  // A thread's share of bringing rows into a stage.
+  BEND_HD void fetch(const RingCut& cut, int step, int thread, T* stage) const {
+    if (step >= steps) return;
+    const int pack = thread % kPacks, first = in_y + step * kStageRows;
+    const bool is_channel = channel + pack * kWhole<T> < cut.depth;
+#pragma unroll 1
+    for (int column = thread / kPacks; column < R::kInputs; column += R::kThreads / kPacks) {
+      const bool is_column = is_channel && in_x + column >= 0 && in_x + column < cut.in_width;
+      const T* pixel = from + static_cast<int64_t>(in_x + column) * cut.depth + pack * kWhole<T>;
+#pragma unroll
+      for (int r = 0; r < kStageRows; ++r) {
+        const bool is_there = is_column && first + r >= 0 && first + r < cut.in_height;
+        copy_pack(stage + r * R::kRow + (column * kPacks + pack) * kWhole<T>,
+                  pixel + static_cast<int64_t>(first + r) * (cut.in_width * cut.depth), is_there);
+      }
+    }
+  }
+};
+
+// A thread's column of outputs, and what it keeps from one stage to the next.
+template <typename R>
+struct RingColumn {
+  using T = typename R::Element;
+  using Sums = float[R::kLive][R::kWide];
+  int x, channel;            // of the picture
+  int met;                   // the first of the inputs that its outputs meet, in a stage's row
+  int first, rows, columns;  // of its outputs, those that are written
+  T* to;                     // where the first output lies that a stage has a part in
+  float sums[R::kKept][R::kWide];
+
+  BEND_HD RingColumn(const RingCut& cut, const RingPlace<R>& place, T* out, int thread) : sums{} {
+    const int at = thread / R::kSides * R::kAcross, quad = thread % R::kSides;
+    x = place.x + at;
+    channel = place.channel + quad * kQuad;
+    met = ((at * R::kDowns + R::kUps - 1) / R::kUps * R::kSides + quad) * kQuad;
+    first = place.y < 0 ? -place.y : 0;
+    rows = x >= 0 && channel < cut.depth ? place.rows - first : 0;
+    columns = cut.width - x;
+    const int64_t pixel = (place.picture * cut.height + place.y - R::kBack) * cut.width + x;
+    to = out + pixel * cut.depth + channel;
+  }
+
+  // The outputs that a stage has a part in, with what was summed of them before.
+  BEND_HD void begin(Sums& live) const {
+#pragma unroll
+    for (int o = 0; o < R::kLive; ++o) {
+#pragma unroll
+      for (int i = 0; i < R::kWide; ++i) live[o][i] = o < R::kKept ? sums[o][i] : 0.0f;
+    }
+  }
+
+  BEND_HD void end(const RingCut& cut, const Sums& live) {
+#pragma unroll
+    for (int o = 0; o < R::kKept; ++o) {
+#pragma unroll
+      for (int i = 0; i < R::kWide; ++i) sums[o][i] = live[R::kDone + o][i];
+    }
+    to += static_cast<int64_t>(cut.width * cut.depth) * R::kDone;
+  }
+
+  // Adds what outputs meet in row `r` of a stage, by taps along y and along x.
+  BEND_HD void add_split(const T* stage, int r, const float* along_y, const float* along_x,
+                         Sums& live) const {
+    float filtered[R::kWide] = {};
+#pragma unroll
+    for (int k = 0; k < R::kMet + R::kAcross - 1; ++k) {
+      float values[kQuad];
+      input(stage, r, k, values);
+#pragma unroll
+      for (int a = 0; a < R::kAcross; ++a) {
+        if (k < a || k - a >= R::kMet) continue;
+#pragma unroll
+        for (int i = 0; i < kQuad; ++i) filtered[a * kQuad + i] += along_x[k - a] * values[i];
+      }
+    }
+#pragma unroll
+    for (int o = 0; o < R::kLive; ++o) {
+      if (R::tap(r, o) < 0 || R::tap(r, o) >= kRingTaps) continue;
+#pragma unroll
+      for (int i = 0; i < R::kWide; ++i) live[o][i] += along_y[R::tap(r, o)] * filtered[i];
+    }
+  }
+
+  // The same by any taps.
+  BEND_HD void add(const T* stage, int r, const float (&taps)[kRingTaps][R::kMet], Sums& live) const {
+#pragma unroll
+    for (int k = 0; k < R::kMet + R::kAcross - 1; ++k) {
+      float values[kQuad];
+      input(stage, r, k, values);
+#pragma unroll
+      for (int place = 0; place < R::kLive * R::kAcross; ++place) {
+        const int o = place / R::kAcross, a = place % R::kAcross, tap = R::tap(r, o);
+        if (tap < 0 || tap >= kRingTaps || k < a || k - a >= R::kMet) continue;
+#pragma unroll
+        for (int i = 0; i < kQuad; ++i) live[o][a * kQuad + i] += taps[tap][k - a] * values[i];
+      }
+    }
+  }
+
+  // Input number `k` that the outputs meet in row `r` of a stage.
+  BEND_HD void input(const T* stage, int r, int k, float* values) const {
+    unpack(read_shared<kQuad>(stage + met + r * R::kRow + k * R::kSides * kQuad), values);
+  }
+
+  // Whether output `o` of a stage lies inside, in the thread's column `a`.
+  BEND_HD bool has(int step, int o, int a) const {
+    return static_cast<unsigned>(step * R::kDone - R::kBack + o - first) < static_cast<unsigned>(rows) && a < columns;
+  }
+
+  BEND_HD void write(const RingCut& cut, int step, int o, const float* values) const {
+    T* const row = to + static_cast<int64_t>(cut.width * cut.depth) * o;
+#pragma unroll
+    for (int a = 0; a < R::kAcross; ++a) {
+      if (has(step, o, a)) write_few(row + cut.depth * a, pack<T, kQuad>(values + a * kQuad));
+    }
+  }
+};
+
+}  // namespace bend
