@@ -60,6 +60,8 @@ def modulated_conv2d(
     squares = styles.square() @ weight.square().sum(dim=[2, 3]).T  # [N, O]
     demodulation = (squares + _EPSILON).rsqrt().to(x.dtype)[:, :, None, None]
     if noise is not None and x.device.type == "cuda":
-        return torch.addcmul(noise.to(x.dtype), x, demodulation)  # one pass over memory; on a CPU the slower way
+        return torch.addcmul(
+            noise.to(x.dtype), x, demodulation
+        )  # one pass over memory; on a CPU the slower way
     x = x * demodulation
     return x if noise is None else x + noise.to(x.dtype)

@@ -213,6 +213,8 @@ int scaling_as(const void* x, const float* scales, void* out, const int64_t* siz
                         static_cast<T*>(out),            sizes[0],
                         static_cast<uint32_t>(sizes[1]), static_cast<uint32_t>(sizes[2])};
   return call.has_packs_of(kWhole<T>) ? scaling<kWhole<T>>(call) : scaling<1>(call);
+}
+
 template <bool kStraight, bool kDerived, typename T>
 int all_elements(const Elements<T>& e) {
   const int64_t each = kElementThreads * (e.is_packed() ? kPacksEach * kWhole<T> : kSinglesEach);
