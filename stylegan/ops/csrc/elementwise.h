@@ -1,5 +1,5 @@
-// bias_act as CUDA runs it: a thread takes a few times 16 bytes. Here rather than in the .cu file, so that a CPU can run
-// it too.
+// bias_act as CUDA runs it: a thread takes a few times 16 bytes. Here rather than in the .cu file, so that a CPU can
+// run it too.
 #pragma once
 
 #include "activation.h"
@@ -26,21 +26,24 @@ struct Elements {
 
   // Whether all are whole packs, whose biases are either a pack or one.
   bool is_packed() const {
-    const bool fits = b == nullptr || (step == 1 ? size % kWhole<T> == 0 && lies_on_pack(b) : step % kWhole<T> == 0);
-    return fits && count % kWhole<T> == 0 && lies_on_pack(x) && lies_on_pack(reference) && lies_on_pack(out);
+    const bool has_packs = step == 1 ? size % kWhole<T> == 0 && lies_on_pack(b) : step % kWhole<T> == 0;
+    return (b == nullptr || has_packs) && count % kWhole<T> == 0 && lies_on_pack(x) &&
+           lies_on_pack(reference) && lies_on_pack(out);
   }
 };
 
 template <bool kStraight, bool kDerived, typename T, typename A = compute_t<T>>
 BEND_HD A apply(const Elements<T>& e, A x, A reference, A bias) {
   const BiasAct<A>& p = e.p;
-  if constexpr (kDerived) return kStraight ? piecewise_gradient(p, x, reference) : smooth_gradient(p, x, reference + bias);
+  if constexpr (kDerived) {
+    return kStraight ? piecewise_gradient(p, x, reference) : smooth_gradient(p, x, reference + bias);
+  }
   const A v = x + bias;
   return bounded((kStraight ? piecewise(v, p.slope) : smooth(p.act, v, 0)) * p.gain, p.clamp);
 }
 
-// Where an element's bias lies, with `kOwn` next to its neighbour's. Numbers are as narrow as the count allows: division
-// is what costs here.
+// Where an element's bias lies, with `kOwn` next to its neighbour's. Numbers are as narrow as the count allows:
+// division is what costs here.
 template <bool kOwn, typename T>
 BEND_HD int64_t bias_place(const Elements<T>& e, int64_t element) {
   if (e.count > UINT32_MAX) return element / e.step % e.size;

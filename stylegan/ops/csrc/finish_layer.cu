@@ -28,7 +28,8 @@ template <bool kFir, typename T>
 void launch_any(const FinishCall<T>& call, cudaStream_t stream) {
   if constexpr (kFir) {
     constexpr int kFew = kMostQuads / 2;
-    const bool is_served = has_whole_packs(call) && is_narrow(call.height, static_cast<int64_t>(call.width) * call.depth);
+    const int64_t row = static_cast<int64_t>(call.width) * call.depth;
+    const bool is_served = has_whole_packs(call) && is_narrow(call.height, row);
     if (is_served && call.depth <= kFew * kQuad && try_ring<FinishRing<kFew, T>>(call, stream)) return;
     if (is_served && try_ring<FinishRing<kMostQuads, T>>(call, stream)) return;
   } else {

@@ -120,8 +120,8 @@ struct FirRing {
 
 // Planar pictures, or such whose few channels come last: a block makes a tile of outputs from a tile of inputs that its
 // threads read into shared memory first, channel by channel. A thread makes a few rows of neighbours, of all channels.
-// Outputs are counted from a place at which a tap number zero meets an input, so that what meets what is known beforehand:
-// an output meets the tap `input * kUp - output * kDown`.
+// Outputs are counted from a place at which a tap number zero meets an input, so that what meets what is known
+// beforehand: an output meets the tap `input * kUp - output * kDown`.
 template <int kUpY, int kUpX, int kDownY, int kDownX, int kTapsH, int kTapsW, int kDepth = 1>
 struct Tile {
   static constexpr int kThreads = kDepth > 1 ? 128 : 256;

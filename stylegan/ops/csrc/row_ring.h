@@ -9,9 +9,9 @@
 namespace bend {
 
 constexpr int kRingTaps = 4;
-constexpr int kStageRows = 4;     // input rows that come together, and are worked on together
-constexpr int kQuad = 4;          // channels of a thread
-constexpr int kMostQuads = 8;     // threads side by side at a pixel's channels
+constexpr int kStageRows = 4;  // input rows that come together, and are worked on together
+constexpr int kQuad = 4;       // channels of a thread
+constexpr int kMostQuads = 8;  // threads side by side at a pixel's channels
 
 // What resampling by a factor means. An output meets the tap `row * kUp - output * kDown` of a row, where both are
 // counted from a place at which a tap number zero meets a row. `kSide` threads are side by side at a pixel.
@@ -26,12 +26,12 @@ struct Ring {
   static constexpr int kColumns = kThreads / kSide * kAcross;                         // of outputs, of a block
   static constexpr int kInputs = ((kColumns - 1) * kDown + kRingTaps - 1) / kUp + 1;  // columns that these meet
   static constexpr int kRow = kInputs * kSide * kQuad, kStage = kStageRows * kRow;    // elements
-  static constexpr int kStages = 8 / static_cast<int>(sizeof(T));        // all but one are on their way
-  static constexpr int kDone = kStageRows * kUp / kDown;                 // outputs that a stage makes whole
-  static constexpr int kBack = (kRingTaps - 1) / kDown;                  // the first of them, before the stage's place
+  static constexpr int kStages = 8 / static_cast<int>(sizeof(T));                     // all but one are on their way
+  static constexpr int kDone = kStageRows * kUp / kDown;  // outputs that a stage makes whole
+  static constexpr int kBack = (kRingTaps - 1) / kDown;   // the first of them, before the stage's place
   static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage has a part in
-  static constexpr int kKept = kLive - kDone;                            // of which the next has one too
-  static constexpr int kMet = kRingTaps / kUp;                            // columns that an output meets
+  static constexpr int kKept = kLive - kDone;                               // of which the next has one too
+  static constexpr int kMet = kRingTaps / kUp;                              // columns that an output meets
 
   // The tap that output `o` of a stage meets in its row `r`, if from zero to three.
   BEND_HD static constexpr int tap(int r, int o) { return r * kUp + (kBack - o) * kDown; }
@@ -92,12 +92,13 @@ template <typename R>
 struct RingPlace {
   using T = typename R::Element;
   static constexpr int kPacks = R::kSides * kQuad / kWhole<T>;  // side by side at a pixel
-  const T* from;                   // the picture's first row and column, the block's channel
+  const T* from;  // the picture's first row and column, the block's channel
   int64_t picture;
-  int channel, y, x, rows, steps;  // the first output's place, which may be one before the picture; outputs below it
-  int in_y, in_x;                  // the first input's place, which may be outside
+  int channel, y, x;  // the first output's place, which may be one before the picture
+  int rows, steps;    // of outputs, of stages
+  int in_y, in_x;     // the first input's place, which may be outside
 
-  BEND_HD RingPlace(const RingCut& cut, const T* x_memory, uint32_t number) {
+  BEND_HD RingPlace(const RingCut& cut, const T* pictures, uint32_t number) {
     const uint32_t stretch = number / cut.sides, strip = stretch / cut.stretches, n = strip / cut.strips;
     picture = n;
     channel = static_cast<int>(number - stretch * cut.sides) * (kQuad * R::kSides);
@@ -107,7 +108,7 @@ struct RingPlace {
     in_x = (x * R::kDowns - cut.pad_x) / R::kUps;
     rows = cut.height - y < cut.rows ? cut.height - y : cut.rows;
     steps = (rows + R::kBack + R::kDone - 1) / R::kDone;
-    from = x_memory + picture * cut.in_height * cut.in_width * cut.depth + channel;
+    from = pictures + picture * cut.in_height * cut.in_width * cut.depth + channel;
   }
 
   // A thread's share of bringing rows into a stage.

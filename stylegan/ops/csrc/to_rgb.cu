@@ -20,7 +20,8 @@ __device__ void meet() {
 }
 
 template <typename Block, typename T>
-__global__ void __launch_bounds__(kRgbThreads, Block::kLeastBlocks) run_blocks(const RgbCall<T> call, const RgbCut cut) {
+__global__ void __launch_bounds__(kRgbThreads, Block::kLeastBlocks)
+    run_blocks(const RgbCall<T> call, const RgbCut cut) {
   __shared__ alignas(kPackBytes) float sums[Block::kSize];
   const Block block(call, cut, blockIdx.x);
 #pragma unroll 1

@@ -11,15 +11,15 @@ __global__ void __launch_bounds__(kThreads) run_elements(const FirCall<T> call) 
   fir_element(call, static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x);
 }
 
+// Neighbouring blocks have neighbouring tiles, of which a plane has `across` times `down`: they share inputs.
 template <typename Shape, typename T>
-__global__ void __launch_bounds__(Shape::kThreads) run_tiles(const FirCall<T> call) {
+__global__ void __launch_bounds__(Shape::kThreads) run_tiles(const FirCall<T> call, uint32_t across, uint32_t down) {
   __shared__ alignas(kPackBytes) compute_t<T> tile[Shape::kSize];
-  Shape::read(call, blockIdx.x, blockIdx.z, blockIdx.y, threadIdx.x, tile);
+  const uint32_t row = blockIdx.x / across, x = blockIdx.x - row * across, plane = row / down, y = row - plane * down;
+  Shape::read(call, plane, x, y, threadIdx.x, tile);
   __syncthreads();
-  Shape::filter(call, blockIdx.x, blockIdx.z, blockIdx.y, threadIdx.x, tile);
+  Shape::filter(call, plane, x, y, threadIdx.x, tile);
 }
-
-constexpr int64_t kMostBlocks = 65535;  // of a grid's second and third dimensions
 
 template <int kUp, int kDown, typename T>
 bool try_deep(const FirCall<T>& call, cudaStream_t stream) {
@@ -35,13 +35,12 @@ bool try_deep(const FirCall<T>& call, cudaStream_t stream) {
 template <typename Shape, typename T>
 bool try_tiles(const FirCall<T>& call, int64_t planes, cudaStream_t stream) {
   const Fir& p = call.p;
-  const int64_t down = blocks_for(p.out_h + 1, Shape::kOutH), across = blocks_for(p.out_w + 1, Shape::kOutW);
-  if (down > kMostBlocks || across > kMostBlocks || planes > kMostBlocksInRow || !is_narrow(p.in_h, p.in_w) ||
-      !is_narrow(p.out_h, p.out_w)) {
+  const int64_t down = blocks_for(p.out_h + Shape::before_y(p), Shape::kOutH);
+  const int64_t across = blocks_for(p.out_w + Shape::before_x(p), Shape::kOutW);
+  if (!is_narrow(p.in_h, p.in_w) || !is_narrow(p.out_h, p.out_w) || down * across > kMostBlocksInRow / planes) {
     return false;
   }
-  const dim3 grid(planes, down, across);
-  run_tiles<Shape><<<grid, Shape::kThreads, 0, stream>>>(call);
+  run_tiles<Shape><<<planes * down * across, Shape::kThreads, 0, stream>>>(call, across, down);
   return true;
 }
 

@@ -56,8 +56,8 @@ void tiles(const FirCall<T>& call) {
   const Fir& p = call.p;
   std::vector<float> tile(Shape::kSize);
   for (int64_t plane = 0; plane < p.batch * (call.is_last ? 1 : p.channels); ++plane) {
-    for (int down = 0; down * Shape::kOutH < p.out_h + 1; ++down) {
-      for (int across = 0; across * Shape::kOutW < p.out_w + 1; ++across) {
+    for (int down = 0; down * Shape::kOutH < p.out_h + Shape::before_y(p); ++down) {
+      for (int across = 0; across * Shape::kOutW < p.out_w + Shape::before_x(p); ++across) {
         std::fill(tile.begin(), tile.end(), std::numeric_limits<float>::quiet_NaN());
         for (int t = 0; t < Shape::kThreads; ++t) Shape::read(call, plane, across, down, t, tile.data());
         for (int t = 0; t < Shape::kThreads; ++t) Shape::filter(call, plane, across, down, t, tile.data());

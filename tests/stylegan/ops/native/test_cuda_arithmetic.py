@@ -68,7 +68,7 @@ def test_fast_kernels(
     tolerance = 1e-5 if dtype == torch.float32 else 0.51 * torch.finfo(dtype).eps
     product = torch.outer(torch.randn(spec[4]), torch.randn(spec[5]))
     for f, (height, width) in itertools.product(
-        (product, torch.randn(spec[4], spec[5])), ((13, 9), (37, 131), (16, 64))
+        (product, torch.randn(spec[4], spec[5])), ((13, 9), (37, 131), (16, 64), (17, 65))
     ):
         x = torch.randn(2, 24 if number < DEEP else 3, height, width, dtype=torch.float64).to(dtype)
         x = x.contiguous(memory_format=layout(spec[6]))
