@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.modules import module as torch_module
 
 __all__ = ["Pool", "Recordings", "held_by", "record"]
 
@@ -29,6 +30,8 @@ _MOST_KEYS = 256  # of which is known how often they came
 _SETTINGS = frozenset([bool, int, float, str, type(None), torch.dtype])
 
 _log = logging.getLogger("stylegan")
+# torch promises nobody a way to ask; without one, hooks on all modules are not heard.
+_has_global_hook: Callable[[], bool] = getattr(torch_module, "_has_any_global_hook", bool)
 
 
 def record(
@@ -61,6 +64,8 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
         Where its tensors lie, and its settings; None where a forward pass is more than its modules', as hooks hang on
         it or a `forward` was replaced.
     """
+    if _has_global_hook():
+        return None
     held: list[Any] = []
     modules = [network]
     for module in modules:  # the list grows on the way

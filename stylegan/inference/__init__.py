@@ -12,9 +12,9 @@ first heavy use, `replay` records what comes again, `choice` picks the precision
 """
 
 from stylegan.inference.dense import dense_layer
-from stylegan.inference.layer import synthesis_layer
+from stylegan.inference.layer import synthesis_layer, taps_read
 from stylegan.inference.readiness import make_ready
 from stylegan.inference.replay import replayed
 from stylegan.inference.rgb import rgb_layer
 
-__all__ = ["dense_layer", "make_ready", "replayed", "rgb_layer", "synthesis_layer"]
+__all__ = ["dense_layer", "make_ready", "replayed", "rgb_layer", "synthesis_layer", "taps_read"]

@@ -12,13 +12,13 @@ from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylegan.allocator import keep_freed_memory
 from stylegan.inference import kernels
 from stylegan.inference.serving import may_serve
 
-__all__ = ["synthesis_layer"]
+__all__ = ["synthesis_layer", "taps_read"]
 
 _SLOPES = {"linear": 1.0, "relu": 0.0, "lrelu": 0.2}
 _EPSILON = 1e-8
@@ -72,6 +72,13 @@ def synthesis_layer(
         return kernels.styled_conv(x, weight.contiguous(), styles.contiguous(), *settings, on_matrix_unit)
     y, demodulation = _scaled_conv(x, weight, styles, up)
     return kernels.finish_layer(y, demodulation, *settings)
+
+
+def taps_read(network: nn.Module) -> list[Tensor]:
+    """The filters' taps that the fast layers of a network on CUDA read; whoever records their launches keeps them."""
+    filters = [buffer for name, buffer in network.named_buffers() if name.endswith("resample_filter")]
+    taps = [_taps(f, f.device) for f in filters if f.device.type == "cuda"]
+    return [own for own in taps if own is not None]
 
 
 def _fits(x: Tensor, weight: Tensor, styles: Tensor, up: int, activation: str, gain: float) -> bool:

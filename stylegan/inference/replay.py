@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from stylegan.inference.layer import taps_read
 from stylegan.inference.serving import may_serve
 from stylegan.ops import native
 from stylegan.recording import Recordings, held_by, record
@@ -44,14 +45,15 @@ def replayed(
     kept = _recordings.setdefault(network, Recordings(_MOST))
     key = (tuple(x.shape), x.dtype, settings, _surroundings(x.device), held)
     with kept.lock:
-        recording = kept.find(key, lambda: _Recording(x, compute))
+        recording = kept.find(key, lambda: _Recording(network, x, compute))
         return None if recording is None else recording.play(x)
 
 
 class _Recording:
     """A computation with the memory of its argument and its result."""
 
-    def __init__(self, x: Tensor, compute: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, network: nn.Module, x: Tensor, compute: Callable[[Tensor], Tensor]) -> None:
+        self._taps = taps_read(network)
         with torch.inference_mode(False), torch.no_grad():  # tensors that may be written to in either mode
             self._x = torch.empty_like(x).copy_(x)
             self._y, self._run = record(lambda: compute(self._x), x.device)
@@ -73,5 +75,6 @@ def _may_replay(x: Tensor) -> bool:
 
 def _surroundings(device: torch.device) -> tuple[Hashable, ...]:
     """What kernels depend on besides the network."""
-    stream = torch.cuda.current_stream(device).cuda_stream
-    return stream, device.index, torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    cudnn, stream = torch.backends.cudnn, torch.cuda.current_stream(device).cuda_stream
+    allowed = cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, cudnn.deterministic
+    return stream, device.index, *allowed

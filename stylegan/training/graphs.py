@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from stylegan.device import free_bytes
+from stylegan.inference import taps_read
 from stylegan.ops import native
 from stylegan.recording import Pool, Recordings, held_by, record
 
@@ -91,6 +92,7 @@ class _Recording:
 
     def __init__(self, module: nn.Module, arguments: tuple[Tensor, ...], pool: Pool) -> None:
         device = arguments[0].device
+        self._taps = taps_read(module)
         # The recorded passes have leaves of their own: the parameters' belong to graphs that are alive elsewhere.
         self._arguments = [_leaf(torch.empty_like(x).copy_(x.detach()), x) for x in arguments]
         self._trained = [p for p in module.parameters() if p.requires_grad]

@@ -135,6 +135,16 @@ def test_changes_are_heard_at_once(
     assert torch.equal(after, G.synthesis(ws, noise_mode="const").detach())
 
 
+def test_hooks_on_all_modules_are_heard(recorder: Recorder) -> None:
+    G, ws = generator(8), torch.randn(1, 4, 12)
+    draw(G, ws, 4)
+    seen: list[nn.Module] = []
+    hook = nn.modules.module.register_module_forward_hook(lambda module, inputs, output: seen.append(module))
+    draw(G, ws)
+    hook.remove()
+    assert G.synthesis.b8.conv1 in seen
+
+
 def test_mapping_is_replayed_unless_it_moves_its_average_or_takes_labels(recorder: Recorder) -> None:
     G, z = generator(16), torch.randn(2, 8)
     expected = G.mapping(z, None, truncation_psi=0.5).detach()
