@@ -89,7 +89,7 @@ def networks(plan: Plan) -> dict[str, Any]:
     return {name: getattr(plan.state, name).state_dict() for name in ("G", "D", "G_ema")}
 
 
-@pytest.mark.parametrize("micro_batch", [4, 2])
+@pytest.mark.parametrize("micro_batch", [4, pytest.param(2, marks=pytest.mark.slow)])
 def test_it_is_the_same_training(data: Path, recorder: Recorder, micro_batch: int) -> None:
     recorded, plain = (tiny_plan(data, aug="fixed", aug_p=0.6) for _ in range(2))
     for plan in (recorded, plain):
