@@ -4,11 +4,11 @@
 #   PYTHON       the interpreter the virtual environment is made with (3.11 or later)
 #   TORCH        another torch: a requirement (TORCH=torch==2.11.0) or a build of the pinned release (TORCH=cu130)
 #   TORCH_INDEX  address of the PyTorch wheel index that holds that build
-#   JOBS         how many test processes
+#   JOBS         how many test processes; one more than there are cores, as some tests wait
 
 PYTHON ?= python3
 VENV ?= .venv
-JOBS ?= auto
+JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((cores < 8 ? cores + 1 : 8)))
 TORCH ?=
 TORCH_INDEX ?=
 
@@ -24,7 +24,7 @@ TORCH_NOTE := no GPU seen and no CPU build of torch at hand: on Linux the usual 
   make install TORCH_INDEX=URL (the PyTorch wheel index for CPU) avoids them
 
 # One thread a test process: tests run side by side and torch would otherwise start a thread a core in each.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test test-slow test-all test-again lint format bench scoreboard audit docs clean distclean FORCE

@@ -244,10 +244,8 @@ class TestSignals:
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
-    @pytest.mark.parametrize(
-        ("number", "status"),
-        [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
-    )
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
     def test_the_state_is_saved_and_the_status_says_so(
         self, tmp_path: Path, files: Path, number: int, status: int
     ) -> None:

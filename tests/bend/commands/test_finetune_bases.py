@@ -68,7 +68,12 @@ def finetune(run: Run, folder: Path, base: Path, data: Path, *extra: Any) -> tup
     return status, err, folder / "runs" / f"00000-rocks-{base.stem}"
 
 
-@pytest.mark.parametrize("kind", BASES)
+QUICK = ("official", "tensorflow", "rosinality")  # one of each family; the others are among the slow tests
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind not in QUICK)) for kind in BASES]
+)
 def test_trains_from_every_format(kind: str, tmp_path: Path, run: Run) -> None:
     name, has_discriminator, write = BASES[kind]
     status, err, folder = finetune(run, tmp_path, write(tmp_path / name), write_zip(tmp_path / "rocks.zip"))

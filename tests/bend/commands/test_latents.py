@@ -114,6 +114,7 @@ def test_a_swaying_direction_moves_a_film_that_would_stand_still(
     assert np.abs(drawn[2] - drawn[6]).mean() < 2
 
 
+@pytest.mark.slow
 def test_a_wide_even_blended_walk(run: Run, network: Path, tmp_path: Path) -> None:
     film = tmp_path / "wide.webp"
     typed = (

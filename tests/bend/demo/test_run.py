@@ -93,6 +93,7 @@ def test_commands_on_the_page_are_commands(
         assert first.same_work(second)
 
 
+@pytest.mark.slow
 def test_a_second_time_goes_on(made: tuple[DemoConfig, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     config, _ = made
     monkeypatch.setattr(exhibits, "FILM", FilmConfig(seconds=0.25, fps=8.0))

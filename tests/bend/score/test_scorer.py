@@ -104,12 +104,14 @@ def test_snapshots_are_scored_as_they_come_and_none_twice(
     assert again.card == scorer.card
 
 
+@pytest.mark.slow
 def test_rows_of_a_removed_snapshot_stay(run_folder: Path) -> None:
     card = score_run(run_folder, device="cpu")
     (run_folder / snapshot_name(1)).unlink()
     assert score_run(run_folder, device="cpu") == card
 
 
+@pytest.mark.slow
 def test_rows_of_other_settings_do_not(run_folder: Path) -> None:
     first = scorer_of(run_folder, num_seeds=16).score_run()
     second = scorer_of(run_folder, num_seeds=32).score_run()

@@ -46,9 +46,9 @@ def fuzz(folder: Path, num_flips: int, seed: int) -> tuple[int, int]:
 
 
 def test_flipped_bytes_load_or_are_refused(tmp_path: Path) -> None:
-    loaded, refused = fuzz(tmp_path, 300, seed=0)
-    assert loaded > 10
-    assert refused > 50
+    loaded, refused = fuzz(tmp_path, 150, seed=0)
+    assert loaded > 5
+    assert refused > 25
 
 
 @pytest.mark.slow
