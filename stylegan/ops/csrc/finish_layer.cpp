@@ -18,32 +18,28 @@ Tensor finish_layer(const Tensor& x, const Tensor& demodulation, const std::opti
   Tensor out = torch::stable::new_empty(x, {samples, height, width, outputs});
   const float* factors = demodulation.const_data_ptr<float>();
   const float* along = taps ? taps->const_data_ptr<float>() : nullptr;
-  dispatch(x.scalar_type(), "finish_layer", [&](auto zero) {
+  dispatch_to_float(x.scalar_type(), "finish_layer", [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_same_v<T, double>) {
-      STD_TORCH_CHECK(false, "finish_layer takes no float64");
-    } else {
-      const T* from = x.const_data_ptr<T>();
-      T* to = out.mutable_data_ptr<T>();
-      torch::stable::parallel_for(0, samples * height, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-          const int64_t n = row / height, i = row % height;
-          const T* picture = from + n * (height + crop) * step;
-          const float* noise_row = e.noise ? e.noise + n * e.noise_step + i * width : nullptr;
-          T* const target = to + row * width * outputs;
-          if (!along) {
-            plain_row(e, picture + i * step, factors + n * outputs, noise_row, width, target);
-            continue;
-          }
-          const T* rows[4];
-          for (int64_t k = 0; k < 4; ++k) {
-            const int64_t y = i - 1 + k;
-            rows[k] = y >= 0 && y <= height ? picture + y * step : nullptr;
-          }
-          fir_row<T>(e, rows, along, factors + n * outputs, noise_row, width, target);
+    const T* from = x.const_data_ptr<T>();
+    T* to = out.mutable_data_ptr<T>();
+    torch::stable::parallel_for(0, samples * height, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const int64_t n = row / height, i = row % height;
+        const T* picture = from + n * (height + crop) * step;
+        const float* noise_row = e.noise ? e.noise + n * e.noise_step + i * width : nullptr;
+        T* const target = to + row * width * outputs;
+        if (!along) {
+          plain_row(e, picture + i * step, factors + n * outputs, noise_row, width, target);
+          continue;
         }
-      });
-    }
+        const T* rows[4];
+        for (int64_t k = 0; k < 4; ++k) {
+          const int64_t y = i - 1 + k;
+          rows[k] = y >= 0 && y <= height ? picture + y * step : nullptr;
+        }
+        fir_row<T>(e, rows, along, factors + n * outputs, noise_row, width, target);
+      }
+    });
   });
   return out;
 }

@@ -1,7 +1,6 @@
 // What follows a synthesis layer's convolution on CUDA: FIR after upsampling, demodulation, noise, bias, activation,
 // gain and clamp in one pass over memory. Any dtype but float64, computed in float32; either layout, which the result
 // keeps.
-#include <type_traits>
 
 #include "epilogue_tensors.h"
 #include "finish_ring.h"
@@ -59,26 +58,22 @@ Tensor finish_layer(const Tensor& x, const Tensor& demodulation, const std::opti
   Tensor out = is_last ? torch::stable::new_empty(x, {samples, height, width, outputs})
                        : torch::stable::new_empty(x, {samples, outputs, height, width});
   if (out.numel() == 0) return out;
-  dispatch(x.scalar_type(), "finish_layer", [&](auto zero) {
+  dispatch_to_float(x.scalar_type(), "finish_layer", [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_same_v<T, double>) {
-      STD_TORCH_CHECK(false, "finish_layer takes no float64");
+    const FinishCall<T> call{e,
+                             x.const_data_ptr<T>(),
+                             demodulation.const_data_ptr<float>(),
+                             taps ? taps->const_data_ptr<float>() : nullptr,
+                             out.mutable_data_ptr<T>(),
+                             samples,
+                             static_cast<int>(is_last ? 1 : outputs),
+                             static_cast<int>(is_last ? outputs : 1),
+                             static_cast<int>(height),
+                             static_cast<int>(width)};
+    if (taps) {
+      launch_any<true>(call, device.stream());
     } else {
-      const FinishCall<T> call{e,
-                               x.const_data_ptr<T>(),
-                               demodulation.const_data_ptr<float>(),
-                               taps ? taps->const_data_ptr<float>() : nullptr,
-                               out.mutable_data_ptr<T>(),
-                               samples,
-                               static_cast<int>(is_last ? 1 : outputs),
-                               static_cast<int>(is_last ? outputs : 1),
-                               static_cast<int>(height),
-                               static_cast<int>(width)};
-      if (taps) {
-        launch_any<true>(call, device.stream());
-      } else {
-        launch_any<false>(call, device.stream());
-      }
+      launch_any<false>(call, device.stream());
     }
   });
   return out;

@@ -100,28 +100,24 @@ Tensor lay_out(const Tensor& x, const Tensor& weight, const Tensor& gains, const
   Tensor out = is_transposed ? torch::stable::new_empty(x, {inputs, 3, 3, outputs})
                              : torch::stable::new_empty(x, {outputs, 3, 3, inputs});
   if (out.numel() == 0) return out;
-  dispatch(x.scalar_type(), "lay_out", [&](auto zero) {
+  dispatch_to_float(x.scalar_type(), "lay_out", [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_same_v<T, double>) {
-      STD_TORCH_CHECK(false, "lay_out takes no float64");
+    const LayOut<T> call{weight.const_data_ptr<float>(),
+                         gains.const_data_ptr<float>(),
+                         scales ? scales->const_data_ptr<float>() : nullptr,
+                         out.mutable_data_ptr<T>(),
+                         static_cast<int>(outputs),
+                         static_cast<int>(inputs)};
+    if (is_transposed) {
+      const int64_t across = blocks_for(outputs, SquareBlock<T>::kSide);
+      STD_TORCH_CHECK(across <= kMostAcross, "weight has too many channels");
+      const dim3 grid(blocks_for(inputs * kKernelTaps, SquareBlock<T>::kSide), across);
+      run_squares<<<grid, SquareBlock<T>::kThreads, 0, device.stream()>>>(call);
     } else {
-      const LayOut<T> call{weight.const_data_ptr<float>(),
-                           gains.const_data_ptr<float>(),
-                           scales ? scales->const_data_ptr<float>() : nullptr,
-                           out.mutable_data_ptr<T>(),
-                           static_cast<int>(outputs),
-                           static_cast<int>(inputs)};
-      if (is_transposed) {
-        const int64_t across = blocks_for(outputs, SquareBlock<T>::kSide);
-        STD_TORCH_CHECK(across <= kMostAcross, "weight has too many channels");
-        const dim3 grid(blocks_for(inputs * kKernelTaps, SquareBlock<T>::kSide), across);
-        run_squares<<<grid, SquareBlock<T>::kThreads, 0, device.stream()>>>(call);
-      } else {
-        const dim3 grid(outputs, blocks_for(inputs, RowBlock<T>::kInputs));
-        run_rows<<<grid, RowBlock<T>::kThreads, 0, device.stream()>>>(call);
-      }
-      STD_CUDA_KERNEL_LAUNCH_CHECK();
+      const dim3 grid(outputs, blocks_for(inputs, RowBlock<T>::kInputs));
+      run_rows<<<grid, RowBlock<T>::kThreads, 0, device.stream()>>>(call);
     }
+    STD_CUDA_KERNEL_LAUNCH_CHECK();
   });
   return out;
 }
@@ -150,22 +146,18 @@ Tensor scale_channels(const Tensor& x, const Tensor& scales) {
   Tensor out = is_last ? torch::stable::new_empty(x, {samples, x.size(2), x.size(3), channels})
                        : torch::stable::new_empty(x, {samples, channels, x.size(2), x.size(3)});
   if (out.numel() == 0) return out;
-  dispatch(x.scalar_type(), "scale_channels", [&](auto zero) {
+  dispatch_to_float(x.scalar_type(), "scale_channels", [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_same_v<T, double>) {
-      STD_TORCH_CHECK(false, "scale_channels takes no float64");
+    const Scaling<T> call{x.const_data_ptr<T>(),
+                          scales.const_data_ptr<float>(),
+                          out.mutable_data_ptr<T>(),
+                          x.numel(),
+                          static_cast<uint32_t>(pixels),
+                          static_cast<uint32_t>(is_last ? channels : 1)};
+    if (call.has_packs_of(kWhole<T>)) {
+      launch_scaling<kWhole<T>>(call, device.stream());
     } else {
-      const Scaling<T> call{x.const_data_ptr<T>(),
-                            scales.const_data_ptr<float>(),
-                            out.mutable_data_ptr<T>(),
-                            x.numel(),
-                            static_cast<uint32_t>(pixels),
-                            static_cast<uint32_t>(is_last ? channels : 1)};
-      if (call.has_packs_of(kWhole<T>)) {
-        launch_scaling<kWhole<T>>(call, device.stream());
-      } else {
-        launch_scaling<1>(call, device.stream());
-      }
+      launch_scaling<1>(call, device.stream());
     }
   });
   return out;

@@ -69,4 +69,19 @@ inline void dispatch(ScalarType dtype, const char* name, const F& f) {
   }
 }
 
+// The same for kernels that compute in float32 throughout.
+template <typename F>
+inline void dispatch_to_float(ScalarType dtype, const char* name, const F& f) {
+  switch (dtype) {
+    case ScalarType::Float:
+      return f(float());
+    case ScalarType::Half:
+      return f(Half());
+    case ScalarType::BFloat16:
+      return f(BFloat16());
+    default:
+      STD_TORCH_CHECK(false, name, " takes float32, float16 or bfloat16");
+  }
+}
+
 }  // namespace bend

@@ -37,32 +37,28 @@ Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double
   const float bound = clamp < 0 ? std::numeric_limits<float>::infinity() : static_cast<float>(clamp);
   const float *kernels = weights.const_data_ptr<float>(), *biases = bias.const_data_ptr<float>();
   float* const to = out.mutable_data_ptr<float>();
-  dispatch(x.scalar_type(), "to_rgb", [&](auto zero) {
+  dispatch_to_float(x.scalar_type(), "to_rgb", [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_same_v<T, double>) {
-      STD_TORCH_CHECK(false, "to_rgb takes no float64");
-    } else {
-      const T* const data = x.const_data_ptr<T>();
-      torch::stable::parallel_for(0, samples * pixels, 256, [&](int64_t from, int64_t end) {
-        for (int64_t i = from; i < end; ++i) {
-          const int64_t n = i / pixels;
-          for (int64_t k = 0; k < colours; k += kColours) {
-            const int64_t count = std::min<int64_t>(kColours, colours - k);
-            const float* own = kernels + (n * colours + k) * channels;
-            float sums[kColours];
-            if (count == kColours) {
-              dot<kColours>(data + i * channels, own, channels, sums);
-            } else {
-              for (int64_t q = 0; q < count; ++q) dot<1>(data + i * channels, own + q * channels, channels, sums + q);
-            }
-            for (int64_t q = 0; q < count; ++q) {
-              const float value = sums[q] + biases[k + q];
-              to[(n * colours + k + q) * pixels + i - n * pixels] = std::min(std::max(value, -bound), bound);
-            }
+    const T* const data = x.const_data_ptr<T>();
+    torch::stable::parallel_for(0, samples * pixels, 256, [&](int64_t from, int64_t end) {
+      for (int64_t i = from; i < end; ++i) {
+        const int64_t n = i / pixels;
+        for (int64_t k = 0; k < colours; k += kColours) {
+          const int64_t count = std::min<int64_t>(kColours, colours - k);
+          const float* own = kernels + (n * colours + k) * channels;
+          float sums[kColours];
+          if (count == kColours) {
+            dot<kColours>(data + i * channels, own, channels, sums);
+          } else {
+            for (int64_t q = 0; q < count; ++q) dot<1>(data + i * channels, own + q * channels, channels, sums + q);
+          }
+          for (int64_t q = 0; q < count; ++q) {
+            const float value = sums[q] + biases[k + q];
+            to[(n * colours + k + q) * pixels + i - n * pixels] = std::min(std::max(value, -bound), bound);
           }
         }
-      });
-    }
+      }
+    });
   });
   return out;
 }

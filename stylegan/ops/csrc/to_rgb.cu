@@ -1,7 +1,6 @@
 // To image channels on CUDA: a 1x1 convolution whose kernel is the sample's own, bias and clamp, from either layout to
 // planar float32. Reading the activations is all its work, so that each is read once for three colours.
 #include <limits>
-#include <type_traits>
 
 #include "launch.h"
 #include "rgb_block.h"
@@ -74,23 +73,19 @@ Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double
   Tensor out = torch::stable::new_empty(x, size, ScalarType::Float);
   if (out.numel() == 0) return out;
   const float bound = clamp < 0 ? std::numeric_limits<float>::infinity() : static_cast<float>(clamp);
-  dispatch(x.scalar_type(), "to_rgb", [&](auto zero) {
+  dispatch_to_float(x.scalar_type(), "to_rgb", [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_same_v<T, double>) {
-      STD_TORCH_CHECK(false, "to_rgb takes no float64");
-    } else {
-      const RgbCall<T> call{x.const_data_ptr<T>(),
-                            weights.const_data_ptr<float>(),
-                            bias.const_data_ptr<float>(),
-                            out.mutable_data_ptr<float>(),
-                            samples,
-                            static_cast<int>(channels),
-                            static_cast<int>(colours),
-                            static_cast<int>(pixels),
-                            is_last,
-                            bound};
-      launch_any(call, device.stream());
-    }
+    const RgbCall<T> call{x.const_data_ptr<T>(),
+                          weights.const_data_ptr<float>(),
+                          bias.const_data_ptr<float>(),
+                          out.mutable_data_ptr<float>(),
+                          samples,
+                          static_cast<int>(channels),
+                          static_cast<int>(colours),
+                          static_cast<int>(pixels),
+                          is_last,
+                          bound};
+    launch_any(call, device.stream());
   });
   return out;
 }
