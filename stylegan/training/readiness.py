@@ -11,7 +11,7 @@ __all__ = ["make_ready"]
 
 
 def make_ready(device: torch.device, say: Callable[[str], None] | None = None) -> None:
-    """Make the process as fast as it can be for training on `device`; nothing here changes more than rounding.
+    """Make the process as fast as it can be for training on `device`; nothing here changes what is computed.
 
     Args:
         device: where the training runs.
@@ -24,5 +24,3 @@ def make_ready(device: torch.device, say: Callable[[str], None] | None = None) -
     native.prepare(device.type, say=say)
     if device.type == "cpu":
         keep_freed_memory()
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True  # shapes are few, and each is met thousands of times

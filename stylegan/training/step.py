@@ -7,6 +7,7 @@ nothing but rounding; running means therefore move once a phase, by the whole ba
 process, all take the phase again in smaller micro-batches.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -114,14 +115,10 @@ def train_step(
     assert len(share) == len(reals), "not the share of this process"
     batch = _Batch(reals=reals, real_c=real_c, fake_c=fake_c, share=share, hyper=hyper, team=team)
     state.graphs.begin_step()
-    for phase in _phases(state, hyper, seed):
-        if state.step % phase.interval:
-            continue
-        micro_batch = _fit_gradients(state, phase, batch, micro_batch, stats)
-        num_bad = mend_gradients(phase.trainable)
-        state.num_nonfinite += num_bad
-        stats.report(f"Progress/nonfinite_{phase.name}", float(num_bad))
-        phase.optimizer.step()
+    with _fastest_convolutions(reals.device):
+        for phase in _phases(state, hyper, seed):
+            if state.step % phase.interval == 0:
+                micro_batch = _take_phase(state, phase, batch, micro_batch, stats)
     state.cur_nimg += num
     state.step += 1
     beta = ema_beta(num, hyper.ema_kimg, state.cur_nimg, hyper.ema_rampup)
@@ -129,6 +126,30 @@ def train_step(
     if state.ada is not None:
         state.ada.end_step(num)
     return micro_batch
+
+
+def _take_phase(state: TrainState, phase: _Phase, batch: _Batch, micro_batch: int, stats: Collector) -> int:
+    """Move a phase's network, and return the micro-batch it got through with."""
+    micro_batch = _fit_gradients(state, phase, batch, micro_batch, stats)
+    num_bad = mend_gradients(phase.trainable)
+    state.num_nonfinite += num_bad
+    stats.report(f"Progress/nonfinite_{phase.name}", float(num_bad))
+    phase.optimizer.step()
+    return micro_batch
+
+
+@contextlib.contextmanager
+def _fastest_convolutions(device: torch.device) -> Iterator[None]:
+    """Within, cuDNN tries which kernels are fastest: shapes are few, and each is met thousands of times.
+
+    Not so where pictures are drawn, which are to come out the same every time.
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = before or device.type == "cuda"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _phases(state: TrainState, hyper: Hyperparameters, seed: int) -> list[_Phase]:
