@@ -4,13 +4,14 @@ import contextlib
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from stylegan.errors import ConfigError
 
-__all__ = ["choose_device", "free_bytes", "send"]
+__all__ = ["allows_tf32", "choose_device", "free_bytes", "send"]
 
 _UNKNOWN_FREE_BYTES = 4 << 30
 
@@ -39,6 +40,21 @@ def choose_device(name: str) -> torch.device:
     if device.index >= torch.cuda.device_count():
         raise ConfigError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")
     return device
+
+
+def allows_tf32() -> tuple[bool, bool]:
+    """Whether float32 may be TensorFloat-32 on CUDA: in convolutions, and in products of matrices.
+
+    torch refuses to tell it the old way where somebody has set it the new way.
+    """
+    found = []
+    for backend, new in ((torch.backends.cudnn, "conv"), (torch.backends.cuda.matmul, None)):
+        try:
+            found.append(bool(backend.allow_tf32))
+        except RuntimeError:
+            told: Any = getattr(backend, new) if new else backend
+            found.append(told.fp32_precision == "tf32")
+    return found[0], found[1]
 
 
 def send(x: Tensor, device: torch.device) -> Tensor:

@@ -5,10 +5,10 @@ layer (Karras et al., arXiv 1710.10196). Attribute names are the official state-
 lives in `stylegan.ops`; how they are stacked, in `mapping`, `generator` and `discriminator`.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -77,7 +77,7 @@ class DenseLayer(nn.Module):
             weight /= lr_multiplier
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.full([out_features], float(bias_init))) if bias else None
-        self.weight_gain = lr_multiplier / np.sqrt(in_features)
+        self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class ConvLayer(nn.Module):
         self.down = down
         self.conv_clamp = conv_clamp
         self.padding = kernel_size // 2
-        self.weight_gain = 1 / np.sqrt(in_channels * kernel_size**2)
+        self.weight_gain = 1 / math.sqrt(in_channels * kernel_size**2)
         self.act_gain = default_gain(activation)
         self.register_buffer("resample_filter", setup_filter(resample_filter))
         weight = draw_normal([out_channels, in_channels, kernel_size, kernel_size])
@@ -297,7 +297,7 @@ class ToRGBLayer(nn.Module):
         self.affine = DenseLayer(w_dim, in_channels, bias_init=1)
         self.weight = nn.Parameter(draw_normal([out_channels, in_channels, kernel_size, kernel_size]))
         self.bias = nn.Parameter(torch.zeros([out_channels]))
-        self.weight_gain = 1 / np.sqrt(in_channels * kernel_size**2)
+        self.weight_gain = 1 / math.sqrt(in_channels * kernel_size**2)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """`[N, in_channels, H, W]` and `[N, w_dim]` to `[N, out_channels, H, W]` in `x`'s dtype or float32."""

@@ -94,7 +94,8 @@ class MappingNetwork(nn.Module):
         """
         moves_average = self.w_avg_beta is not None and self.training and not skip_w_avg_update
         has_label = self.c_dim > 0 or (c is not None and c.shape[-1] > 0)
-        if z is not None and not has_label and not moves_average:
+        is_number = type(truncation_psi) in (int, float)
+        if z is not None and is_number and not has_label and not moves_average:
             settings = (truncation_psi, truncation_cutoff)
             ws = inference.replayed(self, z, settings, lambda z: self._map(z, c, *settings, moves_average))
             if ws is not None:

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stylegan.device import allows_tf32
+
 __all__ = ["PRECISIONS", "block_dtype", "block_format", "precision_of", "set_half_dtype", "set_precision"]
 
 PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -32,7 +34,7 @@ def block_format(x: Tensor, dtype: torch.dtype | None = None) -> torch.memory_fo
     if x.device.type == "cpu":
         return torch.channels_last
     is_half = (x.dtype if dtype is None else dtype) in (torch.float16, torch.bfloat16)
-    if x.device.type == "cuda" and (is_half or torch.backends.cudnn.allow_tf32):
+    if x.device.type == "cuda" and (is_half or allows_tf32()[0]):
         return torch.channels_last
     return torch.contiguous_format
 

@@ -13,11 +13,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeAlias, TypeVar
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
-__all__ = ["Pool", "Recordings", "held_by", "record"]
+from stylegan.device import allows_tf32
+
+__all__ = ["Pool", "Recordings", "held_by", "record", "surroundings"]
 
 Pool: TypeAlias = Any
 """Of `torch.cuda.graph_pool_handle`."""
@@ -27,7 +30,9 @@ Kept = TypeVar("Kept")
 _FAMILIAR = 2  # calls alike before the one that is recorded
 _MOST_KEYS = 256  # of which is known how often they came
 
-_SETTINGS = frozenset([bool, int, float, str, type(None), torch.dtype])
+_SETTINGS = frozenset([bool, int, float, str, type(None), torch.dtype, np.float32, np.float64])
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 _log = logging.getLogger("stylegan")
 # torch promises nobody a way to ask; without one, hooks on all modules are not heard.
@@ -51,18 +56,31 @@ def record(
         RuntimeError: `compute` cannot be recorded, or memory does not suffice.
     """
     graph = torch.cuda.CUDAGraph()
-    # Other threads may go on allocating.
-    with torch.cuda.device(device), torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+    # Other threads may go on allocating, but one records at a time: all of torch's recordings are made on one stream.
+    with (
+        _recording,
+        torch.cuda.device(device),
+        torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"),
+    ):
         result = compute()
     return result, graph.replay
+
+
+_recording = threading.Lock()
+
+
+def surroundings(device: torch.device) -> tuple[Hashable, ...]:
+    """What a recording depends on besides a network and arguments."""
+    stream = torch.cuda.current_stream(device).cuda_stream
+    return stream, device.index, *allows_tf32(), torch.backends.cudnn.deterministic
 
 
 def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
     """What a recording of a network's forward pass holds on to, besides its arguments.
 
     Returns:
-        Where its tensors lie, and its settings; None where a forward pass is more than its modules', as hooks hang on
-        it or a `forward` was replaced.
+        Where its tensors lie and how, and its settings; None where a pass is more than its modules', as hooks hang on
+        them or a `forward` was replaced.
     """
     if _has_global_hook():
         return None
@@ -70,17 +88,21 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
     modules = [network]
     for module in modules:  # the list grows on the way
         own = vars(module)
-        if own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own:
+        if "forward" in own or any(own[kind] for kind in _HOOKS):
             return None
-        held += [x.data_ptr() for x in own["_parameters"].values() if x is not None]
+        held += [_lies(x) for x in own["_parameters"].values() if x is not None]
         for name, buffer in own["_buffers"].items():
             if buffer is not None:
-                held.append(buffer.data_ptr())
+                held.append(_lies(buffer))
                 if name == "resample_filter":  # its taps are read when a call is recorded
                     held.append(0 if buffer.is_inference() else buffer._version)
         held += [value for value in own.values() if type(value) in _SETTINGS]
         modules += [child for child in own["_modules"].values() if child is not None]
     return tuple(held)
+
+
+def _lies(x: Tensor) -> tuple[Hashable, ...]:
+    return x.data_ptr(), x.shape, x.stride(), x.dtype
 
 
 class Recordings(Generic[Kept]):
@@ -96,7 +118,7 @@ class Recordings(Generic[Kept]):
         self._most = most
         self._kept: OrderedDict[Hashable, Kept] = OrderedDict()
         self._times: OrderedDict[Hashable, int] = OrderedDict()
-        self._refused: set[Hashable] = set()
+        self._refused: OrderedDict[Hashable, None] = OrderedDict()
 
     def find(self, key: Hashable, make: Callable[[], Kept]) -> Kept | None:
         """The recording of a call, made now if the call has become familiar; None where the caller must compute.
@@ -111,25 +133,34 @@ class Recordings(Generic[Kept]):
                 return self._kept[key]
             if key in self._refused or not self._is_familiar(key):
                 return None
-            while len(self._kept) >= self._most:
-                self._kept.popitem(last=False)
             try:
-                self._kept[key] = make()
+                self._kept[key] = made = make()
             except RuntimeError as error:
                 self._refuse(key, error)
                 return None
-            return self._kept[key]
+            _shorten(self._kept, self._most)
+            return made
+
+    def clear(self) -> None:
+        """Let go of all recordings; whoever plays one still holds it until then."""
+        with self.lock:
+            self._kept.clear()
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def _is_familiar(self, key: Hashable) -> bool:
         self._times[key] = times = self._times.pop(key, 0) + 1
-        while len(self._times) > _MOST_KEYS:
-            self._times.popitem(last=False)
+        _shorten(self._times, _MOST_KEYS)
         return times > _FAMILIAR
 
     def _refuse(self, key: Hashable, error: RuntimeError) -> None:
         if not self._refused:
             _log.warning("not recorded, computed launch by launch: %s", str(error).partition("\n")[0])
-        self._refused.add(key)
+        self._refused[key] = None
+        _shorten(self._refused, _MOST_KEYS)
+
+
+def _shorten(kept: OrderedDict[Hashable, Any], most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)

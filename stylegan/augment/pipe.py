@@ -43,7 +43,7 @@ class AugmentPipe(nn.Module):
         super().__init__()
         self.settings = AugmentSettings(**settings)
         self.register_buffer("p", torch.ones([]))
-        self._known_p: tuple[int, int, float] | None = None
+        self._known_p: tuple[Tensor, int, float] | None = None
 
     def forward(
         self,
@@ -85,11 +85,12 @@ class AugmentPipe(nn.Module):
 
     def _read_p(self) -> float:
         """`p` as a number, read anew only where it may have changed: to read a GPU is to wait for it."""
-        version = -1 if self.p.is_inference() else self.p._version
-        place = self.p.data_ptr()
-        if self._known_p is None or version < 0 or self._known_p[:2] != (place, version):
-            self._known_p = place, version, float(self.p)
-        return self._known_p[2]
+        if self.p.device.type == "cpu" or self.p.is_inference():
+            return float(self.p)
+        known = self._known_p
+        if known is None or known[0] is not self.p or known[1] != self.p._version:
+            self._known_p = known = self.p, self.p._version, float(self.p)
+        return known[2]
 
     def extra_repr(self) -> str:
         return repr(self.settings)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stylegan.inference.layer import taps_read
 from stylegan.inference.serving import may_serve
 from stylegan.ops import native
-from stylegan.recording import Recordings, held_by, record
+from stylegan.recording import Recordings, held_by, record, surroundings
 
 __all__ = ["replayed"]
 
@@ -43,7 +43,7 @@ def replayed(
     if held is None:
         return None
     kept = _recordings.setdefault(network, Recordings(_MOST))
-    key = (tuple(x.shape), x.dtype, settings, _surroundings(x.device), held)
+    key = (tuple(x.shape), x.dtype, settings, surroundings(x.device), held)
     with kept.lock:
         recording = kept.find(key, lambda: _Recording(network, x, compute))
         return None if recording is None else recording.play(x)
@@ -71,10 +71,3 @@ def _may_replay(x: Tensor) -> bool:
         and native.available("cuda")
         and not torch.cuda.is_current_stream_capturing()
     )
-
-
-def _surroundings(device: torch.device) -> tuple[Hashable, ...]:
-    """What kernels depend on besides the network."""
-    cudnn, stream = torch.backends.cudnn, torch.cuda.current_stream(device).cuda_stream
-    allowed = cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, cudnn.deterministic
-    return stream, device.index, *allowed

@@ -19,7 +19,7 @@ from torch.func import functional_call
 from stylegan.device import free_bytes
 from stylegan.inference import taps_read
 from stylegan.ops import native
-from stylegan.recording import Pool, Recordings, held_by, record
+from stylegan.recording import Pool, Recordings, held_by, record, surroundings
 
 __all__ = ["Graphs"]
 
@@ -33,6 +33,15 @@ class Graphs:
         self._recordings: Recordings[_Recording] = Recordings(_MOST)
         self._pools: dict[int, Pool] = {}
         self._looked_at: dict[int, _Look] = {}
+        self._is_over = False
+
+    def give_up(self) -> bool:
+        """Record nothing any more, and let go of what there is, for its memory; says whether there was anything."""
+        had = len(self._recordings) > 0
+        self._recordings.clear()
+        self._pools.clear()
+        self._is_over = True
+        return had
 
     def begin_step(self) -> None:
         """Look at networks anew: what hangs on them, and where their weights lie."""
@@ -55,12 +64,12 @@ class Graphs:
             Its results, which the next call of the same name and slot may overwrite.
         """
         device = arguments[0].device
-        look = self._look_at(network) if _may_record(device) else None
+        look = self._look_at(network) if _may_record(device) and not self._is_over else None
         if look is None or look.held is None:
             return _tuple(module(*arguments))
         shapes = tuple((tuple(x.shape), x.dtype, x.requires_grad) for x in arguments)
         trained = tuple([p.requires_grad for p in look.parameters])
-        key = (name, slot, shapes, trained, torch.is_grad_enabled(), _stream(device), look.held)
+        key = (name, slot, shapes, trained, torch.is_grad_enabled(), surroundings(device), look.held)
         recording = self._recordings.find(key, lambda: self._record(module, arguments, slot))
         return _tuple(module(*arguments)) if recording is None else recording.play(arguments)
 
@@ -171,18 +180,19 @@ def _may_record(device: torch.device) -> bool:
     )
 
 
-def _stream(device: torch.device) -> int:
-    return torch.cuda.current_stream(device).cuda_stream
-
-
 def _check_memory(device: torch.device) -> None:
     """Refuse where recordings, which keep what a step takes, would leave too little for what is computed besides.
 
     Raises:
-        RuntimeError: less is free than was ever taken.
+        RuntimeError: less is free than twice what was ever taken: once for the recording, once for what has none.
     """
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    if free_bytes(device) + unused < torch.cuda.max_memory_allocated(device):
+    # What is idle in the pools of recordings serves nobody else.
+    idle = sum(
+        segment["total_size"] - segment["allocated_size"]
+        for segment in torch.cuda.memory_snapshot()
+        if segment["device"] == device.index and tuple(segment["segment_pool_id"]) == (0, 0)
+    )
+    if free_bytes(device) + idle < 2 * torch.cuda.max_memory_allocated(device):
         raise RuntimeError("too little memory is free to keep recordings in")
 
 

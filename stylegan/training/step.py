@@ -1,9 +1,9 @@
 """One training step: the phases of StyleGAN2-ADA on one batch, and the state they move.
 
 Everything random in a step is a function of (seed, step, phase, sample), so that the state holds no random generators
-and a resumed run repeats an unbroken one bit for bit. Each phase accumulates gradients over micro-batches, sums them
-over the processes of its team, then takes one step of its network's Adam. How a batch is cut and dealt (`deal`) changes
-nothing but rounding; running means therefore move once a phase, by the whole batch. Where memory runs out in any
+and a resumed run repeats an unbroken one, on a CPU bit for bit. Each phase accumulates gradients over micro-batches,
+sums them over the processes of its team, then takes one step of its network's Adam. How a batch is cut and dealt
+(`deal`) changes nothing but rounding; running means therefore move once a phase, by the whole batch. Where memory runs out in any
 process, all take the phase again in smaller micro-batches.
 """
 
@@ -178,6 +178,8 @@ def _fit_gradients(
 ) -> int:
     """Accumulate the gradients of a phase; halve the micro-batch until they fit into memory, and return it.
 
+    Before that, the memory of recordings is given up.
+
     A failed try leaves no trace: what it summed and reported is dropped with its gradients.
     """
     while True:
@@ -190,14 +192,17 @@ def _fit_gradients(
             stats.absorb(own)
             return micro_batch
         phase.optimizer.zero_grad(set_to_none=True)
+        had_graphs = state.graphs.give_up()
+        if batch.reals.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if batch.team.largest(int(had_graphs)):  # in any process: all try again without
+            continue
         if micro_batch == 1:
             raise TrainingError(
                 "out of memory, even with one picture at a time; try --precision fp16, a smaller base, or another "
                 "--device"
             )
         micro_batch //= 2
-        if batch.reals.device.type == "cuda":
-            torch.cuda.empty_cache()
 
 
 def _try_gradients(

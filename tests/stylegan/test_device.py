@@ -1,11 +1,13 @@
 """Devices by name, and what memory they say they have."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from stylegan.device import choose_device, free_bytes
+from stylegan.device import allows_tf32, choose_device, free_bytes
 from stylegan.errors import ConfigError
 
 
@@ -22,3 +24,24 @@ def test_free_memory_counts_what_the_cache_would_give_back() -> None:
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     available = int(lines["MemAvailable"].split()[0]) * 1024
     assert free_bytes(torch.device("cpu")) == pytest.approx(available, rel=0.5)
+
+
+def test_whether_tf32_is_allowed_is_told_as_torch_has_it() -> None:
+    assert allows_tf32() == (True, False)
+
+
+@pytest.mark.slow
+def test_whether_tf32_is_allowed_is_told_however_it_was_set() -> None:
+    code = """if True:
+        import torch
+        from stylegan.device import allows_tf32
+        torch.backends.cudnn.allow_tf32 = False
+        assert allows_tf32() == (False, False)
+        torch.backends.cuda.matmul.fp32_precision = "tf32"
+        assert allows_tf32() == (False, True)
+        torch.backends.cudnn.conv.fp32_precision = "tf32"
+        assert allows_tf32() == (True, True)
+        torch.backends.cudnn.conv.fp32_precision = "ieee"
+        assert allows_tf32() == (False, True)
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)

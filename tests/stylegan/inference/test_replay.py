@@ -39,7 +39,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     recorder = Recorder()
     monkeypatch.setattr(replay_module, "record", recorder.record)
     monkeypatch.setattr(replay_module, "_may_replay", lambda x: not torch.is_grad_enabled())
-    monkeypatch.setattr(replay_module, "_surroundings", lambda device: ())
+    monkeypatch.setattr(replay_module, "surroundings", lambda device: ())
     yield recorder
 
 
@@ -90,6 +90,14 @@ def _put_other_data(G: Any) -> None:
     G.synthesis.b16.conv1.bias.data = G.synthesis.b16.conv1.bias.data + 1
 
 
+def _turn_a_weight(G: Any) -> None:
+    G.synthesis.b8.conv1.weight.data = G.synthesis.b8.conv1.weight.data.transpose(2, 3)  # the same address
+
+
+def _change_a_gain(G: Any) -> None:
+    G.synthesis.b8.torgb.weight_gain *= 2
+
+
 def _change_a_setting(G: Any) -> None:
     G.synthesis.b16.conv1.conv_clamp = 0.01
 
@@ -116,6 +124,8 @@ def _replace_a_forward(G: Any) -> None:
         (_change_in_place, 1, 2),
         (_put_another_weight, 1, 1),
         (_put_other_data, 1, 1),
+        (_turn_a_weight, 1, 1),
+        (_change_a_gain, 1, 1),
         (_change_a_setting, 1, 1),
         (_change_a_filter, 1, 1),
         (_hang_a_hook, 1, 1),

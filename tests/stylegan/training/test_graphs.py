@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from stylegan.ops import native
 from stylegan.ops.build import build
 from stylegan.training import graphs as graphs_module
+from stylegan.training import phases as phases_module
+from stylegan.training import step as step_module
 from stylegan.training.graphs import Graphs
 from stylegan.training.plan import Plan
 from stylegan.training.stats import Collector
@@ -71,7 +73,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     monkeypatch.setattr(graphs_module, "record", recorder.record)
     monkeypatch.setattr(graphs_module, "_may_record", lambda device: True)
     monkeypatch.setattr(graphs_module, "_check_memory", lambda device: None)
-    monkeypatch.setattr(graphs_module, "_stream", lambda device: 0)
+    monkeypatch.setattr(graphs_module, "surroundings", lambda device: ())
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", object)
     yield recorder
 
@@ -136,6 +138,30 @@ def test_it_is_the_same_training_on_a_gpu(data: Path, monkeypatch: pytest.Monkey
     native.forget()
 
 
+def test_memory_that_runs_out_takes_the_recordings_first(
+    data: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tiny_plan(data)
+    run(plan, 4)
+    assert len(plan.state.graphs._recordings) == 5
+    original, tries = step_module.d_r1, []
+
+    def d_r1(state: step_module.TrainState, micro: phases_module.Micro) -> Tensor:
+        tries.append(len(micro.reals))
+        if len(plan.state.graphs._recordings):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return original(state, micro)
+
+    monkeypatch.setattr(step_module, "d_r1", d_r1)
+    plan.state.step = 16
+    made = recorder.num_made
+    run(plan, 5)
+    assert tries == [4, 4], "the second try is as large as the first"
+    assert len(plan.state.graphs._recordings) == 0
+    assert recorder.num_made <= made + 2  # path length's, before there was too little
+    assert plan.state.num_nonfinite == 0
+
+
 class TestCall:
     """One module, whatever changes about it."""
 
@@ -188,6 +214,15 @@ class TestCall:
             expected = self.call(graphs, module, x)
         module[1].register_forward_hook(lambda module, inputs, output: output * 0)  # type: ignore[index]
         assert not torch.equal(self.call(graphs, module, x), expected)
+
+    def test_backward_hooks_are_heard(self, recorder: Recorder, module: nn.Module) -> None:
+        graphs, x = Graphs(), torch.randn(2, 3)
+        for _ in range(4):
+            self.call(graphs, module, x)
+        seen: list[nn.Module] = []
+        module[1].register_full_backward_hook(lambda module, given, taken: seen.append(module))  # type: ignore[index]
+        self.call(graphs, module, x).sum().backward()
+        assert seen
 
     def test_weights_elsewhere_are_heard(self, recorder: Recorder, module: nn.Module) -> None:
         graphs, x = Graphs(), torch.randn(2, 3)
