@@ -3,8 +3,8 @@
 Everything random in a step is a function of (seed, step, phase, sample), so that the state holds no random generators
 and a resumed run repeats an unbroken one, on a CPU bit for bit. Each phase accumulates gradients over micro-batches,
 sums them over the processes of its team, then takes one step of its network's Adam. How a batch is cut and dealt
-(`deal`) changes nothing but rounding; running means therefore move once a phase, by the whole batch. Where memory runs out in any
-process, all take the phase again in smaller micro-batches.
+(`deal`) changes nothing but rounding; running means therefore move once a phase, by the whole batch. Where memory runs
+out in any process, all take the phase again: without recordings, then in smaller micro-batches.
 """
 
 import contextlib
