@@ -14,8 +14,8 @@ exceed one.
 On CUDA (the default where there is a device) both train in float16 where the published networks do, the twin with
 native FIR and activations, one convolution for all samples, and the fastest kernels that cuDNN finds
 (`twin.use_native`), as the published implementation has plugins, trains, and asks for, without TensorFloat-32, which
-ours has as torch does; it draws its random numbers a batch at once. Memory is what tensors took at most; what recordings
-keep between steps is not in it.
+ours has as torch does; it draws its random numbers a batch at once. Memory is what tensors took at most; what
+recordings keep between steps is not in it.
 """
 
 import argparse

@@ -190,7 +190,7 @@ def _check_memory(device: torch.device) -> None:
     idle = sum(
         segment["total_size"] - segment["allocated_size"]
         for segment in torch.cuda.memory_snapshot()
-        if segment["device"] == device.index and tuple(segment["segment_pool_id"]) == (0, 0)
+        if segment["device"] == device.index and tuple(segment.get("segment_pool_id", (0, 0))) == (0, 0)
     )
     if free_bytes(device) + idle < 2 * torch.cuda.max_memory_allocated(device):
         raise RuntimeError("too little memory is free to keep recordings in")
