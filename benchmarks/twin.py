@@ -385,34 +385,24 @@ def _modulated_conv(
         weight, styles = weight * scale, styles / styles.abs().amax(1, keepdim=True)
     w = weight[None] * styles[:, None, :, None, None]  # [N, O, I, k, k]
     demodulation = (w.square().sum([2, 3, 4], keepdim=True) + 1e-8).rsqrt() if demodulate else None
-    if _is_shared:
-        return _shared_conv(x, weight, styles, demodulation, up, taps)
+    if _is_shared:  # the same by scaling activations, before one convolution and after it
+        x = _convolved(x * styles.to(x.dtype)[:, :, None, None], weight[None].to(x.dtype), up, taps)
+        return x if demodulation is None else x * demodulation.to(x.dtype)[:, :, 0]
     w = (w if demodulation is None else w * demodulation).to(x.dtype)
-    x = x.reshape(1, n * in_channels, *x.shape[2:])
-    if up == 1:
-        x = F.conv2d(x, w.reshape(-1, in_channels, size, size), padding=size // 2, groups=n)
-    else:
-        assert taps is not None
-        w = w.transpose(1, 2).reshape(n * in_channels, out_channels, size, size)
-        x = F.conv_transpose2d(
-            x, w, stride=2, groups=n
-        )  # one more on each side than twice the size, less one
-        x = upfirdn2d(x, taps, padding=(1, 1, 1, 1), gain=4)
+    x = _convolved(x.reshape(1, n * in_channels, *x.shape[2:]), w, up, taps)
     return x.reshape(n, out_channels, *x.shape[2:])
 
 
-def _shared_conv(
-    x: Tensor, weight: Tensor, styles: Tensor, demodulation: Tensor | None, up: int, taps: Tensor | None
-) -> Tensor:
-    """The same by scaling activations before the convolution and after it."""
-    x = x * styles.to(x.dtype)[:, :, None, None]
+def _convolved(x: Tensor, w: Tensor, up: int, taps: Tensor | None) -> Tensor:
+    """Groups of channels, each by its own weights `[groups, O, I, k, k]`."""
+    groups, out_channels, in_channels, size, _ = w.shape
     if up == 1:
-        x = F.conv2d(x, weight.to(x.dtype), padding=weight.shape[2] // 2)
-    else:
-        assert taps is not None
-        x = F.conv_transpose2d(x, weight.to(x.dtype).transpose(0, 1), stride=2)
-        x = upfirdn2d(x, taps, padding=(1, 1, 1, 1), gain=4)
-    return x if demodulation is None else x * demodulation.to(x.dtype)[:, :, 0]
+        return F.conv2d(x, w.reshape(-1, in_channels, size, size), padding=size // 2, groups=groups)
+    assert taps is not None
+    w = w.transpose(1, 2).reshape(groups * in_channels, out_channels, size, size)
+    # One more on each side than twice the size, less one.
+    x = F.conv_transpose2d(x, w, stride=2, groups=groups)
+    return upfirdn2d(x, taps, padding=(1, 1, 1, 1), gain=4)
 
 
 def _bias_lrelu(x: Tensor, bias: Tensor, gain: float, clamp: float | None) -> Tensor:

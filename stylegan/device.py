@@ -47,14 +47,8 @@ def allows_tf32() -> tuple[bool, bool]:
 
     torch refuses to tell it the old way where somebody has set it the new way.
     """
-    found = []
-    for backend, new in ((torch.backends.cudnn, "conv"), (torch.backends.cuda.matmul, None)):
-        try:
-            found.append(bool(backend.allow_tf32))
-        except RuntimeError:
-            told: Any = getattr(backend, new) if new else backend
-            found.append(told.fp32_precision == "tf32")
-    return found[0], found[1]
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    return _is_tf32(cudnn, "conv"), _is_tf32(matmul)
 
 
 def send(x: Tensor, device: torch.device) -> Tensor:
@@ -62,6 +56,14 @@ def send(x: Tensor, device: torch.device) -> Tensor:
     if device.type != "cuda" or x.device.type != "cpu":
         return x.to(device)
     return x.pin_memory().to(device, non_blocking=True)
+
+
+def _is_tf32(backend: Any, operation: str = "") -> bool:
+    try:
+        return bool(backend.allow_tf32)
+    except RuntimeError:
+        told = getattr(backend, operation) if operation else backend
+        return bool(told.fp32_precision == "tf32")
 
 
 def _own_cuda_device() -> torch.device:

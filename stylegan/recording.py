@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from stylegan.device import allows_tf32
+from stylegan.ops import native
 
-__all__ = ["Pool", "Recordings", "held_by", "record", "surroundings"]
+__all__ = ["Pool", "Recordings", "held_by", "may_record", "record", "surroundings"]
 
 Pool: TypeAlias = Any
 """Of `torch.cuda.graph_pool_handle`."""
@@ -37,6 +38,11 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 _log = logging.getLogger("stylegan")
 # torch promises nobody a way to ask; without one, hooks on all modules are not heard.
 _has_global_hook: Callable[[], bool] = getattr(torch_module, "_has_any_global_hook", bool)
+
+
+def may_record(device: torch.device) -> bool:
+    """Whether work on a device can be recorded now: on CUDA, with native operations, outside another recording."""
+    return device.type == "cuda" and native.available("cuda") and not torch.cuda.is_current_stream_capturing()
 
 
 def record(

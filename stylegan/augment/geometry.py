@@ -45,14 +45,14 @@ def draw_inverse(settings: AugmentSettings, draws: Draws, p: float, height: int,
 def _blit(inverse: Array, settings: AugmentSettings, draws: Draws, p: float, size: Array) -> None:
     """Mirror, quarter turns, shifts by whole pixels."""
     if settings.xflip > 0:
-        flips = _array(draws.integers(2) * draws.happens(settings.xflip * p))
+        flips = (draws.integers(2) * draws.happens(settings.xflip * p)).numpy()
         _scale(inverse, 1 - 2 * flips, np.ones_like(flips))
     if settings.rotate90 > 0:
-        turns = _array(draws.integers(4) * draws.happens(settings.rotate90 * p)) * (math.pi / 2)
+        turns = (draws.integers(4) * draws.happens(settings.rotate90 * p)).numpy() * (math.pi / 2)
         _turn(inverse, np.cos(turns).round(), np.sin(turns).round())
     if settings.xint > 0:
-        shift = (_array(draws.symmetric(2)) * settings.xint_max * size).round()
-        _move(inverse, -shift * _array(draws.happens(settings.xint * p))[:, None])
+        shift = (draws.symmetric(2).numpy() * settings.xint_max * size).round()
+        _move(inverse, -shift * draws.happens(settings.xint * p).numpy()[:, None])
 
 
 def _transform(inverse: Array, settings: AugmentSettings, draws: Draws, p: float, size: Array) -> None:
@@ -61,27 +61,22 @@ def _transform(inverse: Array, settings: AugmentSettings, draws: Draws, p: float
     # for.
     p_rotate = 1 - math.sqrt(1 - min(settings.rotate * p, 1))
     if settings.scale > 0:
-        log_scale = _array(draws.normal() * settings.scale_std * draws.happens(settings.scale * p))
+        log_scale = (draws.normal() * settings.scale_std * draws.happens(settings.scale * p)).numpy()
         _scale(inverse, np.exp2(-log_scale), np.exp2(-log_scale))
     if settings.rotate > 0:
         _rotate(inverse, _draw_angle(settings, draws, p_rotate))
     if settings.aniso > 0:
-        log_scale = _array(draws.normal() * settings.aniso_std * draws.happens(settings.aniso * p))
+        log_scale = (draws.normal() * settings.aniso_std * draws.happens(settings.aniso * p)).numpy()
         _scale(inverse, np.exp2(-log_scale), np.exp2(log_scale))
     if settings.rotate > 0 and draws.percentile is None:  # at a percentile the second rotation is nought
         _rotate(inverse, _draw_angle(settings, draws, p_rotate))
     if settings.xfrac > 0:
-        shift = _array(draws.normal(2)) * settings.xfrac_std * size
-        _move(inverse, -shift * _array(draws.happens(settings.xfrac * p))[:, None])
+        shift = draws.normal(2).numpy() * settings.xfrac_std * size
+        _move(inverse, -shift * draws.happens(settings.xfrac * p).numpy()[:, None])
 
 
 def _draw_angle(settings: AugmentSettings, draws: Draws, p_rotate: float) -> Array:
-    return _array(draws.symmetric()) * (math.pi * settings.rotate_max) * _array(draws.happens(p_rotate))
-
-
-def _array(x: Tensor) -> Array:
-    values: Array = x.numpy()
-    return values
+    return draws.symmetric().numpy() * (math.pi * settings.rotate_max) * draws.happens(p_rotate).numpy()
 
 
 def _scale(maps: Array, x: Array, y: Array) -> None:

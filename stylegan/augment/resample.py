@@ -100,7 +100,9 @@ def _upsample(images: Tensor, margins: list[int]) -> Tensor:
     height, width = images.shape[2:]
     if max(height, width) > _DENSE_SIZE:
         x = F.pad(images, margins, mode="reflect")
-        return upfirdn2d(x, _filter(images), up=2, padding=[*_UP_PADDING, *_UP_PADDING], gain=4)
+        return upfirdn2d(
+            x, _taps(images.dtype, images.device), up=2, padding=[*_UP_PADDING, *_UP_PADDING], gain=4
+        )
     rows = _upsampling_matrix(images, height, top, bottom)
     columns = _upsampling_matrix(images, width, left, right)
     return rows @ (images @ columns.T)
@@ -109,7 +111,7 @@ def _upsample(images: Tensor, margins: list[int]) -> Tensor:
 def _downsample(x: Tensor) -> Tensor:
     """Halve, and use up the skirt: `[N, C, H, W]` of `[N, C, 2 * (H + _SKIRT), 2 * (W + _SKIRT)]`."""
     if max(x.shape[2:]) > 2 * (_DENSE_SIZE + _SKIRT):
-        return upfirdn2d(x, _filter(x), down=2, flip_filter=True)
+        return upfirdn2d(x, _taps(x.dtype, x.device), down=2, flip_filter=True)
     rows, columns = (_downsampling_matrix(size, x.dtype, x.device) for size in x.shape[2:])
     return rows @ (x @ columns.T)
 
@@ -118,7 +120,9 @@ def _upsampling_matrix(like: Tensor, size: int, before: int, after: int) -> Tens
     """What `_upsample` does along one axis: its answer to impulses, `[2 * (size + before + after), size]`."""
     impulses = torch.eye(size, dtype=like.dtype, device=like.device)[:, None]
     extended = F.pad(impulses, [before, after], mode="reflect")[:, None]
-    answer = upfirdn2d(extended, _filter(like)[None], up=[2, 1], padding=[*_UP_PADDING, 0, 0], gain=2)
+    answer = upfirdn2d(
+        extended, _taps(like.dtype, like.device)[None], up=[2, 1], padding=[*_UP_PADDING, 0, 0], gain=2
+    )
     return answer[:, 0, 0].T
 
 
@@ -127,15 +131,12 @@ def _upsampling_matrix(like: Tensor, size: int, before: int, after: int) -> Tens
 def _downsampling_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """What `_downsample` does along one axis, `[size / 2 - _SKIRT, size]`."""
     impulses = torch.eye(size, dtype=dtype, device=device)[:, None, None]
-    return upfirdn2d(impulses, _filter(impulses)[None], down=[2, 1], flip_filter=True)[:, 0, 0].T
-
-
-def _filter(like: Tensor) -> Tensor:
-    return _taps(like.dtype, like.device)
+    return upfirdn2d(impulses, _taps(dtype, device)[None], down=[2, 1], flip_filter=True)[:, 0, 0].T
 
 
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)
 def _taps(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The wavelet, normalised."""
     taps = torch.tensor(SYM6, dtype=dtype, device=device)
     return taps / taps.sum()

@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from stylegan.allocator import keep_freed_memory
 from stylegan.inference import kernels
 from stylegan.inference.serving import may_serve
+from stylegan.ops.modulated_conv import bounded, demodulation_of
 
 __all__ = ["synthesis_layer", "taps_read"]
 
 _SLOPES = {"linear": 1.0, "relu": 0.0, "lrelu": 0.2}
-_EPSILON = 1e-8
-_TINY = 1e-20
 
 
 def synthesis_layer(
@@ -111,12 +110,8 @@ def _scaled_conv(x: Tensor, weight: Tensor, styles: Tensor, up: int) -> tuple[Te
         x, weight, demodulation = _modulated(x, weight.contiguous(), styles.contiguous(), up, is_bounded)
     else:
         if is_bounded:
-            in_size = weight[0].numel()
-            weight = weight * (
-                in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY)
-            )
-            styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
-        demodulation = (styles.square() @ weight.square().sum(dim=[2, 3]).T + _EPSILON).rsqrt()
+            weight, styles = bounded(weight, styles)
+        demodulation = demodulation_of(weight, styles)
         x = x * styles.to(x.dtype)[:, :, None, None]
         weight = (weight if up == 1 else weight.transpose(0, 1)).to(x.dtype)
     if up == 1:

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from stylegan.inference.layer import taps_read
 from stylegan.inference.serving import may_serve
-from stylegan.ops import native
-from stylegan.recording import Recordings, held_by, record, surroundings
+from stylegan.recording import Recordings, held_by, may_record, record, surroundings
 
 __all__ = ["replayed"]
 
@@ -65,9 +64,4 @@ class _Recording:
 
 
 def _may_replay(x: Tensor) -> bool:
-    return (
-        x.device.type == "cuda"
-        and may_serve(x)
-        and native.available("cuda")
-        and not torch.cuda.is_current_stream_capturing()
-    )
+    return may_serve(x) and may_record(x.device)

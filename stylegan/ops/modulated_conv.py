@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stylegan.ops.conv2d_resample import conv2d_resample
 
-__all__ = ["modulated_conv2d"]
+__all__ = ["bounded", "demodulation_of", "modulated_conv2d"]
 
 _EPSILON = 1e-8
 _TINY = 1e-20
@@ -46,22 +46,32 @@ def modulated_conv2d(
     Returns:
         `[N, O, H*up/down, W*up/down]` in `x`'s dtype.
     """
-    if x.dtype == torch.float16 and demodulate:  # keep products and their squares in range
-        in_size = weight[0].numel()
-        # The least value is for channels and styles that are all zero.
-        weight = weight * (in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY))
-        styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
+    if x.dtype == torch.float16 and demodulate:
+        weight, styles = bounded(weight, styles)
     x = x * styles.to(x.dtype)[:, :, None, None]
     x = conv2d_resample(
         x, weight.to(x.dtype), resample_filter, up=up, down=down, padding=padding, flip_weight=flip_weight
     )
-    if not demodulate:
-        return x if noise is None else x + noise.to(x.dtype)
-    squares = styles.square() @ weight.square().sum(dim=[2, 3]).T  # [N, O]
-    demodulation = (squares + _EPSILON).rsqrt().to(x.dtype)[:, :, None, None]
-    if noise is not None and x.device.type == "cuda":
-        return torch.addcmul(
-            noise.to(x.dtype), x, demodulation
-        )  # one pass over memory; on a CPU the slower way
-    x = x * demodulation
+    if demodulate:
+        demodulation = demodulation_of(weight, styles).to(x.dtype)[:, :, None, None]
+        if noise is not None and x.device.type == "cuda":  # one pass over memory; on a CPU the slower way
+            return torch.addcmul(noise.to(x.dtype), x, demodulation)
+        x = x * demodulation
     return x if noise is None else x + noise.to(x.dtype)
+
+
+def bounded(weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights `[O, I, k, k]` and styles `[N, I]` whose products, and their squares, float16 can hold.
+
+    Demodulation takes out again what they were divided by.
+    """
+    in_size = weight[0].numel()
+    # The least value is for channels and styles that are all zero.
+    weight = weight * (in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY))
+    return weight, styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
+
+
+def demodulation_of(weight: Tensor, styles: Tensor) -> Tensor:
+    """What scales each output channel to unit expected variance, `[N, O]`."""
+    squares = styles.square() @ weight.square().sum(dim=[2, 3]).T
+    return (squares + _EPSILON).rsqrt()

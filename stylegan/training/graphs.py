@@ -18,8 +18,7 @@ from torch.func import functional_call
 
 from stylegan.device import free_bytes
 from stylegan.inference import taps_read
-from stylegan.ops import native
-from stylegan.recording import Pool, Recordings, held_by, record, surroundings
+from stylegan.recording import Pool, Recordings, held_by, may_record, record, surroundings
 
 __all__ = ["Graphs"]
 
@@ -32,7 +31,7 @@ class Graphs:
     def __init__(self) -> None:
         self._recordings: Recordings[_Recording] = Recordings(_MOST)
         self._pools: dict[int, Pool] = {}
-        self._looked_at: dict[int, _Look] = {}
+        self._looked_at: dict[nn.Module, _Look] = {}
         self._is_over = False
 
     def give_up(self) -> bool:
@@ -74,10 +73,10 @@ class Graphs:
         return _tuple(module(*arguments)) if recording is None else recording.play(arguments)
 
     def _look_at(self, network: nn.Module) -> "_Look":
-        if id(network) not in self._looked_at:
-            look = _Look(network=network, held=held_by(network), parameters=list(network.parameters()))
-            self._looked_at[id(network)] = look
-        return self._looked_at[id(network)]
+        if network not in self._looked_at:
+            look = _Look(held=held_by(network), parameters=list(network.parameters()))
+            self._looked_at[network] = look
+        return self._looked_at[network]
 
     def _record(self, module: nn.Module, arguments: tuple[Tensor, ...], slot: int) -> "_Recording":
         _check_memory(arguments[0].device)
@@ -90,7 +89,6 @@ class Graphs:
 class _Look:
     """What a network is at the beginning of a step."""
 
-    network: nn.Module
     held: tuple[Hashable, ...] | None
     """See `held_by`."""
     parameters: list[nn.Parameter]
@@ -172,12 +170,7 @@ class _Play(torch.autograd.Function):
 
 
 def _may_record(device: torch.device) -> bool:
-    return (
-        device.type == "cuda"
-        and native.available("cuda")
-        and not torch.is_autocast_enabled("cuda")
-        and not torch.cuda.is_current_stream_capturing()
-    )
+    return may_record(device) and not torch.is_autocast_enabled("cuda")
 
 
 def _check_memory(device: torch.device) -> None:

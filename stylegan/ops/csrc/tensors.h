@@ -52,36 +52,32 @@ inline bool is_same_layout(const Tensor& x, const Tensor& y) {
   return (is_planar(x) && is_planar(y)) || (is_channels_last(x) && is_channels_last(y));
 }
 
-// Calls `f` with a value of the C++ type that a dtype stands for.
+// Calls `f` with a value of the C++ type that a dtype computed in float32 stands for; false for any other dtype.
 template <typename F>
-inline void dispatch(ScalarType dtype, const char* name, const F& f) {
+inline bool try_dispatch_to_float(ScalarType dtype, const F& f) {
   switch (dtype) {
-    case ScalarType::Double:
-      return f(double());
     case ScalarType::Float:
-      return f(float());
+      return f(float()), true;
     case ScalarType::Half:
-      return f(Half());
+      return f(Half()), true;
     case ScalarType::BFloat16:
-      return f(BFloat16());
+      return f(BFloat16()), true;
     default:
-      STD_TORCH_CHECK(false, name, " takes float64, float32, float16 or bfloat16");
+      return false;
   }
 }
 
 // The same for kernels that compute in float32 throughout.
 template <typename F>
 inline void dispatch_to_float(ScalarType dtype, const char* name, const F& f) {
-  switch (dtype) {
-    case ScalarType::Float:
-      return f(float());
-    case ScalarType::Half:
-      return f(Half());
-    case ScalarType::BFloat16:
-      return f(BFloat16());
-    default:
-      STD_TORCH_CHECK(false, name, " takes float32, float16 or bfloat16");
-  }
+  STD_TORCH_CHECK(try_dispatch_to_float(dtype, f), name, " takes float32, float16 or bfloat16");
+}
+
+// And for those that take float64 as well.
+template <typename F>
+inline void dispatch(ScalarType dtype, const char* name, const F& f) {
+  if (dtype == ScalarType::Double) return f(double());
+  STD_TORCH_CHECK(try_dispatch_to_float(dtype, f), name, " takes float64, float32, float16 or bfloat16");
 }
 
 }  // namespace bend
