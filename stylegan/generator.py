@@ -16,6 +16,7 @@ from stylegan.draws import NoiseSource
 from stylegan.layers import (
     DEFAULT_FILTER,
     ConvLayer,
+    DenseLayer,
     NoiseMode,
     SynthesisLayer,
     TapPoint,
@@ -126,7 +127,7 @@ class SynthesisBlock(nn.Module):
             x `[N, out_channels, resolution, resolution]`, and the image at this resolution or None.
         """
         w = iter(ws.unbind(dim=1))
-        dtype = block_dtype(ws, self.use_fp16 and not force_fp32, self.half_dtype)
+        dtype = self.dtype(ws, force_fp32)
         if self.in_channels == 0:
             x = self.const.to(dtype)[None].expand(ws.shape[0], -1, -1, -1)
             x = self.tap_const(x.contiguous(memory_format=block_format(x)))
@@ -141,6 +142,10 @@ class SynthesisBlock(nn.Module):
             y = self.torgb(x, next(w)).to(ws.dtype)
             img = self.tap_image(y if img is None else img + y)
         return x, img
+
+    def dtype(self, ws: Tensor, force_fp32: bool = False) -> torch.dtype:
+        """What it computes in, given full-precision `ws`."""
+        return block_dtype(ws, self.use_fp16 and not force_fp32, self.half_dtype)
 
     def _convolve(
         self,
@@ -279,6 +284,13 @@ class SynthesisNetwork(nn.Module):
     def _draw(
         self, ws: Tensor, noise_mode: NoiseMode, force_fp32: bool, generator: NoiseSource | None
     ) -> Tensor:
+        def noise_of(layer: SynthesisLayer) -> Tensor | None:
+            return layer.noise([len(ws), 1, layer.resolution, layer.resolution], noise_mode, generator)
+
+        if all(block.dtype(ws, force_fp32) == torch.float32 for block in self.blocks()):
+            image = inference.whole_picture(self, _KINDS, ws, noise_of)
+            if image is not None:
+                return image
         ws = self.tap_ws(ws)
         x: Tensor | None = None
         img: Tensor | None = None
@@ -290,6 +302,10 @@ class SynthesisNetwork(nn.Module):
             start += block.num_conv
         assert img is not None
         return img
+
+
+_KINDS = frozenset([SynthesisNetwork, SynthesisBlock, SynthesisLayer, ToRGBLayer, DenseLayer, TapPoint])
+"""What a synthesis network is made of."""
 
 
 class Generator(nn.Module):

@@ -227,7 +227,9 @@ class SynthesisLayer(nn.Module):
             `[N, out_channels, H*up, W*up]` in `x`'s dtype.
         """
         styles = self.affine(w)
-        noise = self._noise(x, noise_mode, generator)
+        noise = self.noise([x.shape[0], 1, x.shape[2] * self.up, x.shape[3] * self.up], noise_mode, generator)
+        if noise is not None:
+            noise = noise * self.noise_strength
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         fast = inference.synthesis_layer(
             x,
@@ -255,14 +257,15 @@ class SynthesisLayer(nn.Module):
         )
         return bias_act(x, self.bias, act=self.activation, gain=self.act_gain * gain, clamp=clamp)
 
-    def _noise(self, x: Tensor, noise_mode: NoiseMode, generator: NoiseSource | None) -> Tensor | None:
+    def noise(
+        self, shape: Sequence[int], noise_mode: NoiseMode, generator: NoiseSource | None
+    ) -> Tensor | None:
+        """The noise before its strength: `[resolution, resolution]`, or fresh in `shape` `[N, 1, H, W]`, or None."""
         if not self.use_noise or noise_mode == "none":
             return None
         if noise_mode == "const":
-            return self.noise_const * self.noise_strength
-        shape = [x.shape[0], 1, x.shape[2] * self.up, x.shape[3] * self.up]
-        dtype = self.noise_const.dtype
-        return normal(shape, generator, device=x.device, dtype=dtype) * self.noise_strength
+            return self.noise_const
+        return normal(shape, generator, device=self.noise_const.device, dtype=self.noise_const.dtype)
 
 
 class TapPoint(nn.Module):

@@ -16,9 +16,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as torch_module
 
 from stylegan.device import allows_tf32
+from stylegan.hooks import untouched_modules
 from stylegan.ops import native
 
 __all__ = ["Pool", "Recordings", "held_by", "may_record", "record", "surroundings"]
@@ -33,11 +33,7 @@ _MOST_KEYS = 256  # of which is known how often they came
 
 _SETTINGS = frozenset([bool, int, float, str, type(None), torch.dtype, np.float32, np.float64])
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-
 _log = logging.getLogger("stylegan")
-# torch promises nobody a way to ask; without one, hooks on all modules are not heard.
-_has_global_hook: Callable[[], bool] = getattr(torch_module, "_has_any_global_hook", bool)
 
 
 def may_record(device: torch.device) -> bool:
@@ -88,14 +84,12 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
         Where its tensors lie and how, and its settings; None where a pass is more than its modules', as hooks hang on
         them or a `forward` was replaced.
     """
-    if _has_global_hook():
+    modules = untouched_modules(network)
+    if modules is None:
         return None
     held: list[Any] = []
-    modules = [network]
-    for module in modules:  # the list grows on the way
+    for module in modules:
         own = vars(module)
-        if "forward" in own or any(own[kind] for kind in _HOOKS):
-            return None
         held += [_lies(x) for x in own["_parameters"].values() if x is not None]
         for name, buffer in own["_buffers"].items():
             if buffer is not None:
@@ -103,7 +97,6 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
                 if name == "resample_filter":  # its taps are read when a call is recorded
                     held.append(0 if buffer.is_inference() else buffer._version)
         held += [value for value in own.values() if type(value) in _SETTINGS]
-        modules += [child for child in own["_modules"].values() if child is not None]
     return tuple(held)
 
 

@@ -5,16 +5,28 @@ gain and clamp without tensors between them (with two where the convolution is t
 rounding. `stylegan.layers` asks for it inside the layer's own `forward`, after its `affine` and its noise, so that
 forward hooks on every module see what they always see; and weights are read anew at each call, so that whatever changes
 them is heard at once. Where it does not serve (gradients on, a compiler tracing, no native kernels, odd channels on a
-CPU) it says None and the plain layer computes. On CUDA a whole network's drawing is recorded and replayed (`replay`).
+CPU) it says None and the plain layer computes. Where nobody listens, a whole network's drawing is one native call on a
+CPU (`whole`), and on CUDA it is recorded and replayed (`replay`).
 
-`layer`, `rgb` and `dense` decide and call, `kernels` are the native operations, `readiness` has them compiled at the
-first heavy use, `replay` records what comes again, `choice` picks the precision of a machine.
+`layer`, `rgb`, `dense` and `whole` decide and call, `kernels` are the native operations and `filters` what they take of
+a FIR, `readiness` has them compiled at the first heavy use, `replay` records what comes again, `choice` picks the
+precision of a machine.
 """
 
 from stylegan.inference.dense import dense_layer
-from stylegan.inference.layer import synthesis_layer, taps_read
+from stylegan.inference.filters import taps_read
+from stylegan.inference.layer import synthesis_layer
 from stylegan.inference.readiness import make_ready
 from stylegan.inference.replay import replayed
 from stylegan.inference.rgb import rgb_layer
+from stylegan.inference.whole import whole_picture
 
-__all__ = ["dense_layer", "make_ready", "replayed", "rgb_layer", "synthesis_layer", "taps_read"]
+__all__ = [
+    "dense_layer",
+    "make_ready",
+    "replayed",
+    "rgb_layer",
+    "synthesis_layer",
+    "taps_read",
+    "whole_picture",
+]

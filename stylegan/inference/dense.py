@@ -11,8 +11,6 @@ from stylegan.inference.serving import may_serve
 
 __all__ = ["dense_layer"]
 
-_MOST_ROWS = 32  # from there on a matrix product is faster
-
 
 def dense_layer(
     x: Tensor, weight: Tensor, bias: Tensor, *, weight_gain: float, bias_gain: float
@@ -37,8 +35,8 @@ def dense_layer(
 def _fits(x: Tensor, weight: Tensor, bias: Tensor) -> bool:
     return (
         x.ndim == 2
-        and 0 < x.shape[0] <= _MOST_ROWS
         and x.shape[1] == weight.shape[1]
-        and all(tensor.is_contiguous() for tensor in (x, weight, bias))
+        and weight.is_contiguous()
+        and bias.is_contiguous()
         and kernels.serves_rows(x)
     )

@@ -1,7 +1,7 @@
 """The native operations of the fast path: schemas, shapes without data, and what they take.
 
-`csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp` hold the kernels for CPUs, `modulation.cu`,
-`finish_layer.cu` and `to_rgb.cu` those for CUDA. They have no derivatives: the fast path serves where gradients
+On a CPU the kernels are `csrc/synthesis.cpp`, `styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp`, on
+CUDA `modulation.cu`, `finish_layer.cu` and `to_rgb.cu`. They have no derivatives: the fast path serves where gradients
 are off.
 """
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from stylegan.ops import native
 
 __all__ = [
+    "LANE",
+    "SLOPES",
     "demodulate",
     "dense",
     "finish_layer",
@@ -23,18 +25,27 @@ __all__ = [
     "serves",
     "serves_rows",
     "styled_conv",
+    "synthesis",
     "takes_whole_layer",
     "to_rgb",
 ]
 
 LANE = 16
 """Channels come in multiples of it on a CPU."""
+SLOPES = {"linear": 1.0, "relu": 0.0, "lrelu": 0.2}
+"""Left of zero, of the activations that layers have."""
+_MOST_ROWS = 32  # with more, a matrix product is faster
 
 _SETTINGS = "float slope, float gain, float clamp"
 torch.library.define(
     "bend::styled_conv",
     "(Tensor x, Tensor weight, Tensor styles, Tensor? noise, Tensor bias, Tensor? taps, "
     f"{_SETTINGS}, bool on_matrix_unit) -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+torch.library.define(
+    "bend::synthesis",
+    "(Tensor ws, Tensor x, Tensor[] convs, Tensor[] noises, Tensor[] rgbs, float[] settings) -> Tensor",
     tags=torch.Tag.pt2_compliant_tag,
 )
 torch.library.define(
@@ -91,9 +102,14 @@ def serves(x: Tensor, *channels: int) -> bool:
 
 
 def serves_rows(x: Tensor) -> bool:
-    """Whether `dense` takes rows like `x`, `[N, I]`: on a CPU, in whole vectors."""
+    """Whether `dense` takes rows like `x`, `[N, I]`: on a CPU a few, in whole vectors."""
     return (
-        x.device.type == "cpu" and x.shape[1] % LANE == 0 and has_wide_vectors() and native.available("cpu")
+        x.device.type == "cpu"
+        and 0 < x.shape[0] <= _MOST_ROWS
+        and x.shape[1] % LANE == 0
+        and x.stride(1) == 1
+        and has_wide_vectors()
+        and native.available("cpu")
     )
 
 
@@ -148,13 +164,41 @@ def styled_conv(
     return result.permute(0, 3, 1, 2)
 
 
+def synthesis(
+    ws: Tensor,
+    x: Tensor,
+    convs: list[Tensor],
+    noises: list[Tensor],
+    rgbs: list[Tensor],
+    settings: list[float],
+) -> Tensor:
+    """A whole synthesis network of the `skip` architecture: all tensors float32 and contiguous but `x`.
+
+    Args:
+        ws: `[N, num_ws, w_dim]`.
+        x: the constant, `[N, C, 4, 4]`, channels last.
+        convs: five a convolution: weight and bias of its style, its weight `[O, I, 3, 3]`, its bias, and taps as
+            `styled_conv` takes them, empty where it does not upsample.
+        noises: two a convolution: noise `[H, W]` or `[N, 1, H, W]`, and its strength; empty for none.
+        rgbs: five a to-RGB layer: weight and bias of its style, its weight `[C, I, 1, 1]`, its bias, and the filter
+            `[h, w]` by which the image so far is upsampled.
+        settings: five a convolution: gains of its style's weight and bias, slope, gain and clamp; then four a to-RGB
+            layer: the first two, gain of its styles, and clamp. A negative clamp is none.
+
+    Returns:
+        `[N, C, H, W]`.
+    """
+    result: Tensor = torch.ops.bend.synthesis.default(ws, x, convs, noises, rgbs, settings)
+    return result
+
+
 def dense(x: Tensor, weight: Tensor, bias: Tensor, gain: float, bias_gain: float) -> Tensor:
     """A linear layer for few rows.
 
     Args:
-        x: float32 `[N, I]`, contiguous like the others.
-        weight: float32 `[O, I]`.
-        bias: float32 `[O]`.
+        x: float32 `[N, I]`, each row contiguous.
+        weight: float32 `[O, I]`, contiguous.
+        bias: float32 `[O]`, contiguous.
         gain: of the products.
         bias_gain: of the bias.
 
@@ -283,6 +327,19 @@ def _(
 ) -> Tensor:
     up = 1 if taps is None else 2
     return x.new_empty([x.shape[0], x.shape[2] * up, x.shape[3] * up, weight.shape[0]])
+
+
+@torch.library.register_fake("bend::synthesis")
+def _(
+    ws: Tensor,
+    x: Tensor,
+    convs: list[Tensor],
+    noises: list[Tensor],
+    rgbs: list[Tensor],
+    settings: list[float],
+) -> Tensor:
+    scale = 2 ** (len(rgbs) // 5 - 1)
+    return x.new_empty([len(ws), rgbs[3].shape[0], x.shape[2] * scale, x.shape[3] * scale])
 
 
 @torch.library.register_fake("bend::dense")

@@ -8,20 +8,17 @@ On a CPU the first call has the C library keep freed memory (`stylegan.allocator
 layer.
 """
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from stylegan.allocator import keep_freed_memory
 from stylegan.inference import kernels
+from stylegan.inference.filters import taps_of
 from stylegan.inference.serving import may_serve
 from stylegan.ops.modulated_conv import bounded, demodulation_of
 
-__all__ = ["synthesis_layer", "taps_read"]
-
-_SLOPES = {"linear": 1.0, "relu": 0.0, "lrelu": 0.2}
+__all__ = ["synthesis_layer"]
 
 
 def synthesis_layer(
@@ -59,25 +56,25 @@ def synthesis_layer(
     """
     if not may_serve(x, weight, styles, bias) or not _fits(x, weight, styles, up, activation, gain):
         return None
-    taps = None if up == 1 else _taps(resample_filter, x.device)
+    taps = None if up == 1 else taps_of(resample_filter, x.device)
     if not _fits_noise(noise, x, up) or (up == 2 and taps is None):
         return None
     if noise is not None:
         noise = noise.reshape(-1, 1, *noise.shape[-2:]).contiguous()
     if x.device.type == "cpu":
         keep_freed_memory()
-    settings = (noise, bias.contiguous(), taps, _SLOPES[activation], gain, -1.0 if clamp is None else clamp)
+    settings = (
+        noise,
+        bias.contiguous(),
+        taps,
+        kernels.SLOPES[activation],
+        gain,
+        -1.0 if clamp is None else clamp,
+    )
     if kernels.takes_whole_layer(x):
         return kernels.styled_conv(x, weight.contiguous(), styles.contiguous(), *settings, on_matrix_unit)
     y, demodulation = _scaled_conv(x, weight, styles, up)
     return kernels.finish_layer(y, demodulation, *settings)
-
-
-def taps_read(network: nn.Module) -> list[Tensor]:
-    """The filters' taps that the fast layers of a network on CUDA read; whoever records their launches keeps them."""
-    filters = [buffer for name, buffer in network.named_buffers() if name.endswith("resample_filter")]
-    taps = [_taps(f, f.device) for f in filters if f.device.type == "cuda"]
-    return [own for own in taps if own is not None]
 
 
 def _fits(x: Tensor, weight: Tensor, styles: Tensor, up: int, activation: str, gain: float) -> bool:
@@ -86,7 +83,7 @@ def _fits(x: Tensor, weight: Tensor, styles: Tensor, up: int, activation: str, g
         and up in (1, 2)
         and tuple(weight.shape[2:]) == (3, 3)
         and tuple(styles.shape) == tuple(x.shape[:2])
-        and activation in _SLOPES
+        and activation in kernels.SLOPES
         and gain > 0
         and kernels.serves(x, weight.shape[0])
     )
@@ -136,32 +133,3 @@ def _modulated(
     if own is not None:
         weight = weight * own[:, None, None]
     return x, (weight if up == 1 else weight.transpose(0, 1)).to(x.dtype), demodulation
-
-
-def _taps(resample_filter: Tensor, device: torch.device) -> Tensor | None:
-    """The filter as taps along y and along x, `[2, 4]`; None if it is no product of two, or elsewhere."""
-    if tuple(resample_filter.shape) != (4, 4) or resample_filter.device != device:
-        return None
-    if resample_filter.device.type == "cpu":
-        return _separated(tuple(resample_filter.flatten().tolist()))
-    return _kept_taps(resample_filter, 0 if resample_filter.is_inference() else resample_filter._version)
-
-
-@lru_cache(maxsize=64)
-def _kept_taps(resample_filter: Tensor, version: int) -> Tensor | None:
-    """Of a filter on an accelerator, which to read is to wait for it; kept by the tensor itself and its version."""
-    taps = _separated(tuple(resample_filter.flatten().tolist()))
-    return None if taps is None else taps.to(resample_filter.device)
-
-
-@lru_cache(maxsize=16)
-def _separated(values: tuple[float, ...]) -> Tensor | None:
-    filter_2d = torch.tensor(values, dtype=torch.float64).reshape(4, 4)
-    total = filter_2d.sum()
-    if total == 0:
-        return None
-    along_y, along_x = filter_2d.sum(1), filter_2d.sum(0) / total
-    if not torch.allclose(torch.outer(along_y, along_x), filter_2d, rtol=0, atol=1e-6):
-        return None
-    # The FIR is a true convolution and the kernel correlates; upsampling doubles each axis's gain.
-    return 2 * torch.stack([along_y.flip(0), along_x.flip(0)]).float()

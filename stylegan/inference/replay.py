@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from stylegan.inference.layer import taps_read
+from stylegan.inference.filters import taps_read
 from stylegan.inference.serving import may_serve
 from stylegan.recording import Recordings, held_by, may_record, record, surroundings
 

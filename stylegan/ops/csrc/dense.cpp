@@ -2,8 +2,8 @@
 // number is the same chain of operations, whatever the rows beside it and the number of threads.
 #include <algorithm>
 
+#include "dense.h"
 #include "gemm.h"
-#include "tensors.h"
 
 namespace bend {
 namespace {
@@ -11,58 +11,89 @@ namespace {
 constexpr int64_t kRows = 4;    // that meet weights once read
 constexpr int64_t kGrain = 64;  // outputs of a thread at least
 
-// The dot products of `rows` rows, `inputs` apart, with one output's weights.
+// The dot products of `rows` rows, `step` apart, with one output's weights.
 template <int rows>
-inline void dots(const float* x, const float* weights, int64_t inputs, float* sums) {
+inline void dots(const float* x, int64_t step, const float* weights, int64_t inputs, float* sums) {
   Floats even[rows] = {}, odd[rows] = {};
   int64_t i = 0;
   for (; i + 2 * kLane <= inputs; i += 2 * kLane) {
     const Floats first = load(weights + i), second = load(weights + i + kLane);
 #pragma GCC unroll 4
     for (int n = 0; n < rows; ++n) {
-      even[n] += first * load(x + n * inputs + i);
-      odd[n] += second * load(x + n * inputs + i + kLane);
+      even[n] += first * load(x + n * step + i);
+      odd[n] += second * load(x + n * step + i + kLane);
     }
   }
   for (; i < inputs; i += kLane) {
-    for (int n = 0; n < rows; ++n) even[n] += load(weights + i) * load(x + n * inputs + i);
+    for (int n = 0; n < rows; ++n) even[n] += load(weights + i) * load(x + n * step + i);
   }
 #pragma GCC unroll 4
   for (int n = 0; n < rows; ++n) sums[n] = total(even[n] + odd[n]);
 }
 
-Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias, double gain, double bias_gain) {
-  STD_TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && x.size(1) == weight.size(1) && x.size(1) % kLane == 0,
-                  "x must be [N, I] and weight [O, I], I a multiple of 16");
-  STD_TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "the bias must be [O]");
-  for (const Tensor* t : {&x, &weight, &bias}) {
-    STD_TORCH_CHECK(t->scalar_type() == ScalarType::Float && t->is_contiguous(), "dense takes float32, contiguous");
-  }
-  const int64_t samples = x.size(0), inputs = x.size(1), outputs = weight.size(0);
-  Tensor out = torch::stable::new_empty(x, {samples, outputs});
-  const float *rows = x.const_data_ptr<float>(), *weights = weight.const_data_ptr<float>();
-  const float* const biases = bias.const_data_ptr<float>();
-  float* const to = out.mutable_data_ptr<float>();
-  const float scale = static_cast<float>(gain), bias_scale = static_cast<float>(bias_gain);
-  torch::stable::parallel_for(0, outputs, kGrain, [&](int64_t from, int64_t end) {
-    for (int64_t o = from; o < end; ++o) {
-      float sums[kRows];
-      for (int64_t n = 0; n < samples; n += kRows) {
-        const int64_t count = std::min(kRows, samples - n);
-        const float *const own = weights + o * inputs, *const first = rows + n * inputs;
-        if (count == kRows) {
-          dots<kRows>(first, own, inputs, sums);
-        } else {
-          for (int64_t q = 0; q < count; ++q) dots<1>(first + q * inputs, own, inputs, sums + q);
-        }
-        for (int64_t q = 0; q < count; ++q) to[(n + q) * outputs + o] = sums[q] * scale + biases[o] * bias_scale;
+// Outputs `from` to `to` of all rows.
+void run(const Linear& layer, int64_t from, int64_t to) {
+  for (int64_t o = from; o < to; ++o) {
+    const float* const weights = layer.weights + o * layer.inputs;
+    float sums[kRows];
+    for (int64_t n = 0; n < layer.rows; n += kRows) {
+      const int64_t count = std::min(kRows, layer.rows - n);
+      const float* const x = layer.x + n * layer.step;
+      if (count == kRows) {
+        dots<kRows>(x, layer.step, weights, layer.inputs, sums);
+      } else {
+        for (int64_t q = 0; q < count; ++q) dots<1>(x + q * layer.step, layer.step, weights, layer.inputs, sums + q);
+      }
+      for (int64_t q = 0; q < count; ++q) {
+        layer.out[(n + q) * layer.outputs + o] = sums[q] * layer.gain + layer.bias[o] * layer.bias_gain;
       }
     }
-  });
-  return out;
+  }
+}
+
+Tensor dense(const Tensor& x, const Tensor& weight, const Tensor& bias, double gain, double bias_gain) {
+  STD_TORCH_CHECK(x.dim() == 2 && x.stride(1) == 1, "x must be [N, I], each row contiguous");
+  std::vector<Tensor> out;
+  run_all({linear_of(x, x.stride(0), weight, bias, gain, bias_gain, &out)});
+  return out[0];
 }
 
 }  // namespace
+
+Linear linear_of(const Tensor& x, int64_t step, const Tensor& weight, const Tensor& bias, double gain,
+                 double bias_gain, std::vector<Tensor>* outs) {
+  STD_TORCH_CHECK(weight.dim() == 2 && x.size(x.dim() - 1) == weight.size(1) && weight.size(1) % kLane == 0,
+                  "x must be [N, I] and weight [O, I], I a multiple of 16");
+  STD_TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "the bias must be [O]");
+  for (const Tensor* t : {&x, &weight, &bias}) {
+    STD_TORCH_CHECK(t->scalar_type() == ScalarType::Float, "dense takes float32");
+  }
+  STD_TORCH_CHECK(weight.is_contiguous() && bias.is_contiguous(), "dense takes contiguous weights");
+  outs->push_back(torch::stable::new_empty(x, {x.size(0), bias.size(0)}));
+  return {x.const_data_ptr<float>(),
+          step,
+          x.size(0),
+          weight.size(1),
+          weight.const_data_ptr<float>(),
+          bias.const_data_ptr<float>(),
+          weight.size(0),
+          static_cast<float>(gain),
+          static_cast<float>(bias_gain),
+          outs->back().mutable_data_ptr<float>()};
+}
+
+void run_all(const std::vector<Linear>& layers) {
+  int64_t outputs = 0;
+  for (const Linear& layer : layers) outputs += layer.outputs;
+  torch::stable::parallel_for(0, outputs, kGrain, [&](int64_t from, int64_t to) {
+    for (const Linear& layer : layers) {
+      run(layer, std::max<int64_t>(from, 0), std::min(to, layer.outputs));
+      from -= layer.outputs;
+      to -= layer.outputs;
+    }
+  });
+}
+
 }  // namespace bend
 
 STABLE_TORCH_LIBRARY_IMPL(bend, CPU, m) { m.impl("dense", TORCH_BOX(&bend::dense)); }

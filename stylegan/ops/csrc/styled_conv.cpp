@@ -7,10 +7,10 @@
 // processor with AMX multiplies there (`digit_conv.h`) unless told not to.
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 #include "digit_conv.h"
 #include "epilogue_tensors.h"
+#include "operations.h"
 #include "tensors.h"
 #include "tiles.h"
 
@@ -244,22 +244,6 @@ Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const
           out.mutable_data_ptr<float>()};
 }
 
-Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
-                   const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp,
-                   bool on_matrix_unit) {
-  check(x, weight);
-  check_style(x, weight, styles, bias);
-  const int64_t factor = taps ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
-  check_taps(taps);
-  // [N, H, W, O] in memory, which is channels last once permuted.
-  Tensor out = torch::stable::new_empty(x, {x.size(0), height, width, weight.size(0)});
-  prefer_huge_pages(out.mutable_data_ptr(), out.numel() * sizeof(float));
-  const Epilogue e = epilogue_of(noise, bias, height, width, slope, gain, clamp);
-  Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, out);
-  run(layer, taps ? taps->const_data_ptr<float>() : nullptr, on_matrix_unit);
-  return out;
-}
-
 // The same layer without style, demodulation and epilogue: a convolution of training.
 Tensor convolve3x3(const Tensor& x, const Tensor& weight) {
   check(x, weight);
@@ -277,6 +261,23 @@ Tensor convolve3x3(const Tensor& x, const Tensor& weight) {
 }
 
 }  // namespace
+
+Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
+                   const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp,
+                   bool on_matrix_unit) {
+  check(x, weight);
+  check_style(x, weight, styles, bias);
+  const int64_t factor = taps ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
+  check_taps(taps);
+  // [N, H, W, O] in memory, which is channels last once permuted.
+  Tensor out = torch::stable::new_empty(x, {x.size(0), height, width, weight.size(0)});
+  prefer_huge_pages(out.mutable_data_ptr(), out.numel() * sizeof(float));
+  const Epilogue e = epilogue_of(noise, bias, height, width, slope, gain, clamp);
+  Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, out);
+  run(layer, taps ? taps->const_data_ptr<float>() : nullptr, on_matrix_unit);
+  return out;
+}
+
 }  // namespace bend
 
 STABLE_TORCH_LIBRARY_IMPL(bend, CPU, m) {

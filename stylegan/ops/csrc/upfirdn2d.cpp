@@ -10,6 +10,7 @@
 #include "fir_blur.h"
 #include "fir_plan.h"
 #include "fir_tensors.h"
+#include "operations.h"
 
 namespace bend {
 namespace {
@@ -92,6 +93,8 @@ void filter(const Fir& p, bool is_last, const A* given, A gain, const T* x, T* o
   });
 }
 
+}  // namespace
+
 Tensor upfirdn2d(const Tensor& x, const Tensor& f, int64_t up_x, int64_t up_y, int64_t down_x, int64_t down_y,
                  int64_t pad_x0, int64_t pad_x1, int64_t pad_y0, int64_t pad_y1, bool flip_filter, double gain) {
   const Fir p = make_fir(x, f, {up_x, up_y, down_x, down_y}, {pad_x0, pad_x1, pad_y0, pad_y1}, flip_filter);
@@ -105,7 +108,6 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& f, int64_t up_x, int64_t up_y, i
   return y;
 }
 
-}  // namespace
 }  // namespace bend
 
 STABLE_TORCH_LIBRARY_IMPL(bend, CPU, m) { m.impl("upfirdn2d", TORCH_BOX(&bend::upfirdn2d)); }

@@ -42,6 +42,15 @@ def test_a_row_does_not_depend_on_those_beside_it() -> None:
         assert alone[0].equal(together[i])
 
 
+def test_rows_may_lie_apart() -> None:
+    torch.manual_seed(0)
+    ws, weight, bias = torch.randn(6, 3, 32), torch.randn(48, 32), torch.randn(48)
+    apart, together = (dense(x, weight, bias) for x in (ws[:, 1], ws[:, 1].contiguous()))
+    assert apart is not None
+    assert together is not None
+    assert apart.equal(together)
+
+
 @pytest.mark.parametrize(
     ("x", "weight"),
     [

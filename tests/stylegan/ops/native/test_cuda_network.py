@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stylegan import Generator, inference
-from stylegan.inference import kernels, layer
+from stylegan.inference import filters, kernels
 from stylegan.ops import setup_filter
 from tests.stylegan.inference.test_layer import LOPSIDED, SHAPES, fast, operands, plain
 from tests.stylegan.inference.test_network import draw, generator
@@ -116,15 +116,15 @@ def test_pictures_are_the_plain_ones(
 
 def test_taps_of_a_filter_on_a_device_are_read_once_and_anew_when_it_changes() -> None:
     f = setup_filter([1, 3, 3, 1])
-    first = layer._kept_taps(f, f._version)
-    assert layer._kept_taps(f, f._version) is first
-    torch.testing.assert_close(first, layer._taps(f, f.device))
+    first = filters._kept_taps(f, f._version)
+    assert filters._kept_taps(f, f._version) is first
+    torch.testing.assert_close(first, filters.taps_of(f, f.device))
     f.copy_(LOPSIDED)
-    torch.testing.assert_close(layer._kept_taps(f, f._version), layer._taps(LOPSIDED, f.device))
+    torch.testing.assert_close(filters._kept_taps(f, f._version), filters.taps_of(LOPSIDED, f.device))
     cross = setup_filter([1, 3, 3, 1])
     cross[0, 0] = 0
-    assert layer._kept_taps(cross, cross._version) is None
-    assert layer._taps(f, torch.device("meta")) is None
+    assert filters._kept_taps(cross, cross._version) is None
+    assert filters.taps_of(f, torch.device("meta")) is None
 
 
 def test_casting_and_other_devices_take_the_plain_path(calls: list[str]) -> None:

@@ -1,0 +1,35 @@
+"""Whether a pass through a network is its modules' own: nothing hangs on them, and nobody put another `forward` there.
+
+What stands for a network as a whole (a recording, one native call) may serve only then, since whoever listens to a
+module, or changes what it says, would not be heard.
+"""
+
+from collections.abc import Callable
+
+from torch import nn
+from torch.nn.modules import module as torch_module
+
+__all__ = ["untouched_modules"]
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+# torch promises nobody a way to ask; without one, hooks on all modules are not heard.
+_has_global_hook: Callable[[], bool] = getattr(torch_module, "_has_any_global_hook", bool)
+
+
+def untouched_modules(network: nn.Module) -> list[nn.Module] | None:
+    """A network's modules, itself first; None where hooks hang on one of them or a `forward` was replaced."""
+    if _has_global_hook():
+        return None
+    modules = [network]
+    for module in modules:  # the list grows on the way
+        own = vars(module)
+        if "forward" in own:
+            return None
+        for kind in _HOOKS:
+            if own[kind]:
+                return None
+        children = own["_modules"]
+        if children:
+            modules += [child for child in children.values() if child is not None]
+    return modules

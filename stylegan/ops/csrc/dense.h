@@ -1,0 +1,28 @@
+// Fully connected layers for a few rows on a CPU, any number of them at once.
+#pragma once
+
+#include <vector>
+
+#include "tensors.h"
+
+namespace bend {
+
+// out[n][o] = x[n] . weights[o] * gain + bias[o] * bias_gain, the rows of x `step` floats apart.
+struct Linear {
+  const float* x;
+  int64_t step, rows, inputs;
+  const float *weights, *bias;  // [outputs, inputs], [outputs]
+  int64_t outputs;
+  float gain, bias_gain;
+  float* out;
+};
+
+// A layer of operands that are checked: `x` [N, I], whose rows lie `step` apart, weight [O, I] and bias [O]. Its output,
+// [N, O], is added to `outs`.
+Linear linear_of(const Tensor& x, int64_t step, const Tensor& weight, const Tensor& bias, double gain, double bias_gain,
+                 std::vector<Tensor>* outs);
+
+// Threads share out the outputs of all.
+void run_all(const std::vector<Linear>& layers);
+
+}  // namespace bend
