@@ -37,20 +37,24 @@ inline bool has_amx() {
   return granted;
 }
 
+struct alignas(64) TileShapes {
+  uint8_t palette = 1, start = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
 // Eight whole tiles for this thread, as long as it lives; oneDNN configures its own at each call.
 class TileSetting {
  public:
-  TileSetting() {
-    struct alignas(64) {
-      uint8_t palette = 1, start = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-    } setting;
-    _tile_loadconfig(&setting);
-  }
+  // A constant, as GCC's intrinsic says of the first eight bytes only that it reads them: of others that a function
+  // writes, some may come too late.
+  TileSetting() { _tile_loadconfig(&kShapes); }
   ~TileSetting() { _tile_release(); }
   TileSetting(const TileSetting&) = delete;
   TileSetting& operator=(const TileSetting&) = delete;
+
+ private:
+  static constexpr TileShapes kShapes = {};
 };
 
 // The digits of four vectors of numbers within kDigitLimit, the highest first; lane by lane a byte of each vector.
