@@ -52,12 +52,18 @@ class DigitConv {
   // `taps`: of the FIR; null for a layer of one size.
   DigitConv(const Layer& layer, const float* taps) : DigitConv(layer, taps, balanced(layer)) {}
 
-  void run() const {
-    if (9 * layer_.e.channels > layer_.x.samples * layer_.x.height * layer_.x.width) {
-      run_panels(cut());
+  // Returns whether it could: colours take all panels of a band, and pixels in sixteens.
+  bool run() const {
+    const Bands bands = cut();
+    const bool has_few_pixels = 9 * layer_.e.channels > layer_.x.samples * layer_.x.height * layer_.x.width;
+    const int64_t groups = has_few_pixels ? weights_.panels() : num_groups(bands);
+    if (layer_.colours && (groups > 1 || layer_.x.width % kLane)) return false;
+    if (has_few_pixels) {
+      run_panels(bands);
     } else {
-      run_bands(cut());
+      run_bands(bands, groups);
     }
+    return true;
   }
 
  private:
@@ -139,6 +145,14 @@ class DigitConv {
     Bands cut{rows_, 1};
     while (4 * cut.count <= rows_ && (rows_ / cut.count + 2) * reader_.row_bytes() > bytes) cut.count *= 2;
     return cut;
+  }
+
+  // Of panels: where there are fewer bands than threads, these share out a band's.
+  int64_t num_groups(const Bands& cut) const {
+    const int64_t bands = layer_.x.samples * cut.count;
+    int64_t groups = 1;
+    while (groups * bands < torch::stable::get_num_threads() && 2 * groups <= weights_.panels()) groups *= 2;
+    return groups;
   }
 
   // A thread's products. What a step of the unit made is put into rows while the next one runs, and a panel's rows are
@@ -322,7 +336,7 @@ class DigitConv {
   }
 
   // Where the picture is more than the weights: threads share out the bands.
-  void run_bands(const Bands& cut) const {
+  void run_bands(const Bands& cut, int64_t groups) const {
     const int64_t panels = weights_.panels();
     int8_t* const weights = take_bytes(weight_scratch(), panels * panel_bytes_);
     parallel(panels, [&](int64_t first, int64_t last) {
@@ -330,10 +344,7 @@ class DigitConv {
         scales_[panel] = prepare(panel, weights + panel * panel_bytes_);
       }
     });
-    // Where there are fewer bands than threads, these share out a band's panels.
     const int64_t bands = layer_.x.samples * cut.count;
-    int64_t groups = 1;
-    while (groups * bands < torch::stable::get_num_threads() && 2 * groups <= panels) groups *= 2;
     parallel(groups * bands, [&](int64_t from, int64_t to) {
       for (int64_t group = from / bands; group * bands < to; ++group) {
         const int64_t begin = std::max<int64_t>(0, from - group * bands), end = std::min(bands, to - group * bands);

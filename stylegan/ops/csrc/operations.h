@@ -1,20 +1,24 @@
 // Operations on a CPU, for those that are made of others.
 #pragma once
 
-#include <optional>
-
-#include "tensors.h"
+#include "rgb_tensors.h"
 
 namespace bend {
 
-// A whole synthesis layer (`styled_conv.cpp`).
+// [N, H, W, C] as [N, C, H, W].
+inline Tensor pictures(const Tensor& x) { return torch::stable::transpose(torch::stable::transpose(x, 1, 3), 2, 3); }
+
+// A whole synthesis layer (`styled_conv.cpp`), [N, H, W, O].
 Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
                    const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp,
                    bool on_matrix_unit);
 
-// To image channels (`to_rgb.cpp`), added to the image beneath if there is one, [N, colours, H, W].
-Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double clamp,
-              const std::optional<Tensor>& beneath);
+// The same without upsampling, of which only the image is wanted: `to_rgb` of it, bit for bit.
+Tensor styled_image(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
+                    const Tensor& bias, double slope, double gain, double clamp, const ToRgb& rgb);
+
+// To image channels, over the image beneath if there is one (`to_rgb.cpp`).
+Tensor to_rgb(const Tensor& x, const ToRgb& rgb);
 
 // Resampling with a FIR (`upfirdn2d.cpp`).
 Tensor upfirdn2d(const Tensor& x, const Tensor& f, int64_t up_x, int64_t up_y, int64_t down_x, int64_t down_y,

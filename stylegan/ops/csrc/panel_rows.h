@@ -33,7 +33,9 @@ class PanelOutput {
     demodulation_ = load(layer_.demodulation_of(n) + output);
     bias_ = load(layer_.e.bias + output);
     noise_ = layer_.noise_of(n) ? layer_.noise_of(n) + y * width_ : nullptr;
-    to_ = layer_.out + (n * height_ + y) * width_ * layer_.e.channels + output;
+    n_ = n;
+    output_ = output;
+    pixel_ = y * width_;
   }
 
   int64_t width() const { return width_; }
@@ -42,28 +44,36 @@ class PanelOutput {
   // Finishes the next `count` pixels, the i-th from `sum(i)`.
   template <typename Sum>
   void put(int64_t count, const Sum& sum) {
-    if (is_large_) {
-      put_by(count, sum, [](float* to, Floats value) { _mm512_stream_ps(to, reinterpret_cast<__m512>(value)); });
+    const int64_t channels = layer_.e.channels;
+    if (layer_.colours) {
+      finish_all(count, sum, [this](int64_t i, Floats value) { paint(pixel_ + i, value); });
+    } else if (float* const to = layer_.out + (n_ * height_ * width_ + pixel_) * channels + output_; is_large_) {
+      finish_all(count, sum, [=](int64_t i, Floats value) {
+        _mm512_stream_ps(to + i * channels, reinterpret_cast<__m512>(value));
+      });
     } else {
-      put_by(count, sum, [](float* to, Floats value) { store(to, value); });
+      finish_all(count, sum, [=](int64_t i, Floats value) { store(to + i * channels, value); });
     }
+    pixel_ += count;
+    if (noise_) noise_ += count;
   }
 
  private:
   static constexpr int64_t kLarge = 1 << 20;  // floats, from which an output leaves the nearer caches anyway
 
-  template <typename Sum, typename Store>
-  void put_by(int64_t count, const Sum& sum, const Store& store_value) {
+  template <typename Sum, typename Take>
+  void finish_all(int64_t count, const Sum& sum, const Take& take) {
     // Copies, which no store may change.
     const Epilogue e = layer_.e;
     const Floats demodulation = demodulation_, bias = bias_;
     const float* const noise = noise_;
-    float* const to = to_;
-    for (int64_t i = 0; i < count; ++i) {
-      store_value(to + i * e.channels, finish(e, sum(i), demodulation, bias, noise ? noise[i] : 0.0f));
-    }
-    to_ += count * e.channels;
-    if (noise) noise_ += count;
+    for (int64_t i = 0; i < count; ++i) take(i, finish(e, sum(i), demodulation, bias, noise ? noise[i] : 0.0f));
+  }
+
+  // Adds a pixel's channels to its colours, 16 pixels at a time.
+  void paint(int64_t pixel, Floats value) {
+    waiting_[pixel % kLane] = value;
+    if (pixel % kLane == kLane - 1) layer_.colours->add_some(waiting_, n_, output_, pixel - (kLane - 1));
   }
 
   const Layer& layer_;
@@ -71,7 +81,8 @@ class PanelOutput {
   bool is_large_;
   Floats demodulation_ = {}, bias_ = {};
   const float* noise_ = nullptr;
-  float* to_ = nullptr;
+  int64_t n_ = 0, output_ = 0, pixel_ = 0;
+  Floats waiting_[kLane];
 };
 
 // Goes through rows of an output, `kWide` pixels a unit of work. `Self` has `begin_row(y)` and `run_row(x, count)`.

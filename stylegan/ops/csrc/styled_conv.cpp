@@ -206,24 +206,24 @@ void run_same(Layer& layer) {
 }
 
 #if defined(BEND_AMX)
-void run_digits(const Layer& layer, const float* taps) {
+bool run_digits(const Layer& layer, const float* taps) {
   const bool has_tiles = layer.x.width % PanelTiles::kWide == 0 && layer.x.channels >= kDepth;
-  if (taps) {
-    DigitConv<PanelFir>(layer, taps).run();
-  } else if (has_tiles && layer.x.height * layer.x.width > kDirectPixelsInDigits) {
-    DigitConv<PanelTiles>(layer, nullptr).run();
-  } else {
-    DigitConv<PanelPixels>(layer, nullptr).run();
+  if (taps) return DigitConv<PanelFir>(layer, taps).run();
+  if (has_tiles && layer.x.height * layer.x.width > kDirectPixelsInDigits) {
+    return DigitConv<PanelTiles>(layer, nullptr).run();
   }
+  return DigitConv<PanelPixels>(layer, nullptr).run();
 }
 #endif
 
-void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) {
+// Returns whether it could: a layer's colours alone are not made in every way, nor by every processor.
+bool run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) {
   static thread_local Scratch demodulation;
   layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
 #if defined(BEND_AMX)
   if (on_matrix_unit && has_amx()) return run_digits(layer, taps);
 #endif
+  if (layer.colours) return false;
   if (taps) {
     layer.prepared = take_weights<UpAxis>(layer);
     Upsampling(layer, taps).run();
@@ -232,16 +232,17 @@ void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) 
   } else {
     run_same<SameAxis>(layer);
   }
+  return true;
 }
 
-Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const Epilogue& e, const Tensor& out) {
+Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const Epilogue& e, float* out) {
   return {{x.const_data_ptr<float>(), styles, x.size(0), x.size(2), x.size(3), x.size(1)},
           {weight.const_data_ptr<float>(), styles, weight.size(0), weight.size(1), x.size(0)},
           e,
           num_panels(weight.size(0)),
           nullptr,
           nullptr,
-          out.mutable_data_ptr<float>()};
+          out};
 }
 
 // The same layer without style, demodulation and epilogue: a convolution of training.
@@ -254,7 +255,7 @@ Tensor convolve3x3(const Tensor& x, const Tensor& weight) {
   std::fill(zeros, zeros + outputs, 0.0f);
   Tensor out = torch::stable::new_empty(x, {samples, x.size(2), x.size(3), outputs});
   const Epilogue e{zeros, nullptr, 0, outputs, 1.0f, 1.0f, std::numeric_limits<float>::infinity()};
-  Layer layer = layer_of(x, weight, ones, e, out);
+  Layer layer = layer_of(x, weight, ones, e, out.mutable_data_ptr<float>());
   layer.weights.are_demodulated = false;
   run(layer, nullptr, true);
   return out;
@@ -271,11 +272,25 @@ Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, 
   check_taps(taps);
   // [N, H, W, O] in memory, which is channels last once permuted.
   Tensor out = torch::stable::new_empty(x, {x.size(0), height, width, weight.size(0)});
-  prefer_huge_pages(out.mutable_data_ptr(), out.numel() * sizeof(float));
+  float* const to = out.mutable_data_ptr<float>();
+  prefer_huge_pages(to, out.numel() * sizeof(float));
   const Epilogue e = epilogue_of(noise, bias, height, width, slope, gain, clamp);
-  Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, out);
+  Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, to);
   run(layer, taps ? taps->const_data_ptr<float>() : nullptr, on_matrix_unit);
   return out;
+}
+
+Tensor styled_image(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
+                    const Tensor& bias, double slope, double gain, double clamp, const ToRgb& rgb) {
+  check(x, weight);
+  check_style(x, weight, styles, bias);
+  Tensor image = torch::stable::new_empty(x, {x.size(0), rgb.bias.numel(), x.size(2), x.size(3)});
+  const Colours colours = rgb.colours(image, weight.size(0));
+  const Epilogue e = epilogue_of(noise, bias, x.size(2), x.size(3), slope, gain, clamp);
+  Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, nullptr);
+  layer.colours = &colours;
+  if (run(layer, nullptr, true)) return image;
+  return to_rgb(pictures(styled_conv(x, weight, styles, noise, bias, std::nullopt, slope, gain, clamp, true)), rgb);
 }
 
 }  // namespace bend

@@ -3,7 +3,7 @@
 
 #include <torch/csrc/stable/ops.h>
 
-#include "epilogue.h"
+#include "colours.h"
 #include "fir_rows.h"
 #include "styled_weights.h"
 
@@ -24,6 +24,7 @@ struct Layer {
   float* demodulation;  // [N, padded outputs]
   float* prepared;      // all panels; none where there are few tiles
   float* out;
+  const Colours* colours = nullptr;  // that are made instead of the output
 
   int64_t padded() const { return panels * kPanel; }
   const float* demodulation_of(int64_t n) const { return demodulation + n * padded(); }

@@ -28,21 +28,6 @@ inline int64_t panel_floats(int64_t inputs) {
 
 constexpr int64_t kTaps = 9;
 
-// Transposes 16 rows of 16 floats: four rounds of shuffling two halves together, as one shuffles cards.
-inline void transpose(Floats rows[16]) {
-  for (int round = 0; round < 4; ++round) {
-    Floats shuffled[16];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) {
-      const Floats x = rows[i], y = rows[i + 8];
-      shuffled[2 * i] = BEND_SHUFFLE(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      shuffled[2 * i + 1] = BEND_SHUFFLE(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) rows[i] = shuffled[i];
-  }
-}
-
 // Gathers the taps of 16 outputs and 16 inputs, [inputs][taps][outputs].
 inline void gather_taps(const Weights& w, int64_t first, int64_t input, float* taps) {
   for (int64_t k = 0; k < kTaps; ++k) {

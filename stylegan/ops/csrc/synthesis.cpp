@@ -19,9 +19,6 @@ constexpr int64_t kNoiseGrain = 1 << 14;
 
 std::optional<Tensor> given(const Tensor& x) { return x.numel() > 0 ? std::optional<Tensor>(x) : std::nullopt; }
 
-// [N, H, W, C] as [N, C, H, W].
-Tensor pictures(const Tensor& x) { return torch::stable::transpose(torch::stable::transpose(x, 1, 3), 2, 3); }
-
 // Noise [H, W] or [N, 1, H, W] times its strength, as a layer takes it.
 std::optional<Tensor> scaled(const Tensor& noise, const Tensor& strength) {
   if (noise.numel() == 0) return std::nullopt;
@@ -85,14 +82,12 @@ class Network {
 
   Tensor draw(Tensor x, const std::vector<Tensor>& noises) const {
     STD_TORCH_CHECK(noises.size() == 2 * num_convs_, "noise and its strength, for each convolution");
-    x = convolved(x, 0, noises);
-    Tensor image = coloured(x, 0, std::nullopt);
-    for (size_t block = 1; 2 * block < num_convs_; ++block) {
-      x = convolved(x, 2 * block - 1, noises);
-      x = convolved(x, 2 * block, noises);
-      image = coloured(x, block, upsampled(image, rgbs_[block * kOperands + 4]));
+    std::optional<Tensor> image;
+    for (size_t i = 0; i + 1 < num_convs_; ++i) {
+      x = convolved(x, i, noises);
+      if (i % 2 == 0) image = upsampled(to_rgb(x, rgb_of(i / 2, image)), rgbs_[(i / 2 + 1) * kOperands + 4]);
     }
-    return image;
+    return last_image(x, noises, rgb_of(num_convs_ / 2, image));
   }
 
  private:
@@ -115,11 +110,21 @@ class Network {
                                 given(operands[4]), settings[2], settings[3], settings[4], true));
   }
 
-  Tensor coloured(const Tensor& x, size_t block, const std::optional<Tensor>& beneath) const {
+  // The last layer, of which nobody takes more than the colours.
+  Tensor last_image(const Tensor& x, const std::vector<Tensor>& noises, const ToRgb& rgb) const {
+    const size_t i = num_convs_ - 1;
+    const Tensor* const operands = &convs_[i * kOperands];
+    const double* const settings = conv_settings(i);
+    STD_TORCH_CHECK(operands[4].numel() == 0, "the last convolution must not upsample");
+    return styled_image(x, operands[2], styles_[i], scaled(noises[2 * i], noises[2 * i + 1]), operands[3], settings[2],
+                        settings[3], settings[4], rgb);
+  }
+
+  ToRgb rgb_of(size_t block, const std::optional<Tensor>& beneath) const {
     const Tensor* const operands = &rgbs_[block * kOperands];
     const double* const settings = rgb_settings(block);
     const Tensor weights = modulated(operands[2], styles_[num_convs_ + block], static_cast<float>(settings[2]));
-    return to_rgb(x, weights, operands[3], settings[3], beneath);
+    return {weights, operands[3], settings[3], beneath};
   }
 
   const std::vector<Tensor>&convs_, &rgbs_;

@@ -1,0 +1,53 @@
+// To image channels: a 1x1 convolution whose kernel is the sample's own, bias, clamp, and the image beneath. 16 pixels
+// are turned on their side, so that a colour's sums are a vector, each one chain of multiply-adds in the order of the
+// channels, whether these come all at once or 16 at a time.
+#pragma once
+
+#include <algorithm>
+
+#include "epilogue.h"
+#include "gemm.h"
+
+namespace bend {
+
+struct Colours {
+  const float* kernels;  // [N, count, channels]
+  const float* bias;     // [count]
+  const float* beneath;  // [N, count, pixels]; null for none
+  float* image;          // [N, count, pixels]
+  int64_t count, channels, pixels;
+  float bound;  // infinite for none
+
+  // Adds 16 channels, the first of them `channel`, of 16 pixels, [channels][pixels], to a colour's sums.
+  Floats add(Floats sums, const Floats* values, int64_t n, int64_t colour, int64_t channel) const {
+    const float* const kernel = kernels + (n * count + colour) * channels + channel;
+#pragma GCC unroll 16
+    for (int c = 0; c < kLane; ++c) sums += values[c] * kernel[c];
+    return sums;
+  }
+
+  // Adds 16 channels, the first of them `channel`, of 16 pixels, [pixels][channels], to the image itself, which holds the
+  // sums of those before and is finished with the last ones.
+  void add_some(Floats* values, int64_t n, int64_t channel, int64_t pixel) const {
+    transpose(values);
+    for (int64_t k = 0; k < count; ++k) {
+      float* const at = image + (n * count + k) * pixels + pixel;
+      const Floats sums = add(channel == 0 ? Floats{} : load(at), values, n, k, channel);
+      if (channel + kLane == channels) {
+        finish(sums, n, k, pixel, kLane);
+      } else {
+        store(at, sums);
+      }
+    }
+  }
+
+  // Finishes `some` sums, at most 16, of a colour's pixels from `pixel` on.
+  void finish(Floats sums, int64_t n, int64_t colour, int64_t pixel, int64_t some) const {
+    const Floats value = bounded(sums + bias[colour], Floats{} + bound);
+    const int64_t at = (n * count + colour) * pixels + pixel;
+    if (some == kLane) return store(image + at, beneath ? load(beneath + at) + value : value);
+    for (int64_t i = 0; i < some; ++i) image[at + i] = beneath ? beneath[at + i] + value[i] : value[i];
+  }
+};
+
+}  // namespace bend
