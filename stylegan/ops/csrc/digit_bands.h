@@ -51,7 +51,7 @@ class BandReader {
   bool is_used(int64_t place) const { return channels_[place] < x_.channels; }
 
   // Reads what rows `first` to `last` of sample `n` need. `flags` are num_pixels of them.
-  Band read(int64_t n, int64_t first, int64_t last, int8_t* data, uint8_t* flags) const {
+  BEND_ONE_COPY Band read(int64_t n, int64_t first, int64_t last, int8_t* data, uint8_t* flags) const {
     Band band{first, num_pixels(last - first), data, {}, 0, nullptr};
     const int64_t begin = first - 1, end = last + rows_below_;
     float per_unit[kPlanes];

@@ -96,6 +96,7 @@ class DigitConv {
 
   // Of digits, to stay near; of tiles, which are more for the same rows, as few rows would be read too often.
   static constexpr int64_t kLeastBandBytes = 400 << 10, kMostBandBytes = Output::kWide == 1 ? 1 << 20 : 3 << 19;
+  static constexpr int64_t kTogetherBytes = 900 << 10;  // of prepared weights, to stay near beside a band
   static constexpr float kMostUneven = 100.0f;  // for six products, both factors' together
 
   struct Points {
@@ -179,10 +180,11 @@ class DigitConv {
       for (int k = 0; k < Output::kPlanes; ++k) factors_[k] = load(scale.units[k]) * band.units[k];
       const int64_t steps = ((last - first) * pitch / kSumRows + 1) * conv_.num_steps();
       const int64_t units_a_step = output_.left() / steps + 1;
-      for (int64_t pixel = (first - band.first) * pitch; pixel < end; pixel += kSumRows) {
-        const int64_t count = std::min(kSumRows, end - pixel);
-        for (const DigitKernel& kernel : conv_.kernels_) {
-          const int64_t rows_a_step = (kSumRows - 1) / (conv_.blocks_ * kernel.steps.count) + 1;
+      // Kernel by kernel, so that few weights are near.
+      for (const DigitKernel& kernel : conv_.kernels_) {
+        const int64_t rows_a_step = (kSumRows - 1) / (conv_.blocks_ * kernel.steps.count) + 1;
+        for (int64_t pixel = (first - band.first) * pitch; pixel < end; pixel += kSumRows) {
+          const int64_t count = std::min(kSumRows, end - pixel);
           multiply_block(kernel, pixel, count, weights, [this, units_a_step, rows_a_step] {
             settle(rows_a_step);
             output_.run(units_a_step);
@@ -299,38 +301,35 @@ class DigitConv {
     alignas(64) int32_t sums_[2][kMostLevels * kLevelSums];
   };
 
-  // Where weights are more than the picture: threads share out the outputs, and prepare each panel as they use it.
+  // Where weights are more than the picture: threads share out the panels, and prepare a few at a time as they use them.
   void run_panels(const Bands& cut) const {
     static thread_local Scratch scratch;
     static thread_local std::vector<Band> kept_bands;
-    const int64_t samples = layer_.x.samples, bands = samples * cut.count;
+    const int64_t bands = layer_.x.samples * cut.count, panels = weights_.panels();
     const int64_t bytes = reader_.bytes(cut.most_rows()), pixels = reader_.num_pixels(cut.most_rows());
     kept_bands.resize(bands);
-    Band* const read = kept_bands.data();
+    Band* const kept = kept_bands.data();
     int8_t* const data = take_bytes(scratch, bands * (bytes + pixels));
     parallel(bands, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) {
-        int8_t* const at = data + i * bytes;
         uint8_t* const flags = reinterpret_cast<uint8_t*>(data + bands * bytes + i * pixels);
-        read[i] = reader_.read(i / cut.count, cut.row(i % cut.count), cut.row(i % cut.count + 1), at, flags);
+        kept[i] = read(cut, i, data + i * bytes, flags);
       }
     });
-    const int64_t kept = kScale * rows_, height = kScale * layer_.x.height;
-    parallel(weights_.panels(), [&](int64_t first, int64_t last) {
-      int8_t* const weights = take_bytes(working_scratch(), panel_bytes_ + 2 * rows_floats(kept) * sizeof(float));
-      float* const products = reinterpret_cast<float*>(weights + panel_bytes_);
+    // Of more bands than one each is read once for all of these.
+    const int64_t some = bands == 1 ? 1 : std::max<int64_t>(1, kTogetherBytes / panel_bytes_);
+    parallel(panels, [&](int64_t from, int64_t to) {
+      static thread_local Scratch own;
+      int8_t* const weights = take_bytes(own, some * panel_bytes_);
       const TileSetting setting;
       Work work(*this);
-      for (int64_t panel = first, turn = 0; panel < last; ++panel) {
-        scales_[panel] = prepare(panel, weights);
-        for (int64_t n = 0; n < samples; ++n, turn = 1 - turn) {
-          const PanelRows rows{products + turn * rows_floats(kept), row_floats(), kept};
-          if (Output::kIsImmediate) work.finish(rows, n, panel, 0, height);
-          for (int64_t i = 0; i < cut.count; ++i) {
-            work.multiply(read[n * cut.count + i], panel, weights, cut.row(i), cut.row(i + 1), rows);
-          }
-          if (!Output::kIsImmediate) work.finish(rows, n, panel, 0, height);
+      for (int64_t first = from; first < to; first += some) {
+        const int64_t last = std::min(first + some, to);
+        work.flush();  // what waits is in memory that is used again
+        for (int64_t panel = first; panel < last; ++panel) {
+          scales_[panel] = prepare(panel, weights + (panel - first) * panel_bytes_);
         }
+        make_bands(&work, cut, 0, bands, first, last, weights, [=](int64_t i) { return kept[i]; });
       }
     });
   }
@@ -346,53 +345,59 @@ class DigitConv {
     });
     const int64_t bands = layer_.x.samples * cut.count;
     parallel(groups * bands, [&](int64_t from, int64_t to) {
+      static thread_local Scratch scratch, flags;
+      int8_t* const data = take_bytes(scratch, reader_.bytes(cut.most_rows()));
+      uint8_t* const marks = reinterpret_cast<uint8_t*>(take_bytes(flags, reader_.num_pixels(cut.most_rows())));
+      const TileSetting setting;
+      Work work(*this);
       for (int64_t group = from / bands; group * bands < to; ++group) {
         const int64_t begin = std::max<int64_t>(0, from - group * bands), end = std::min(bands, to - group * bands);
-        make_bands(cut, begin, end, group * panels / groups, (group + 1) * panels / groups, weights);
+        const int64_t first = group * panels / groups, last = (group + 1) * panels / groups;
+        work.flush();
+        make_bands(&work, cut, begin, end, first, last, weights + first * panel_bytes_,
+                   [&](int64_t i) { return read(cut, i, data, marks); });
       }
     });
   }
 
-  // Bands, counted through all samples, of some panels.
-  void make_bands(const Bands& cut, int64_t from, int64_t to, int64_t first_panel, int64_t last_panel,
-                  const int8_t* weights) const {
+  // Bands `from` to `to`, counted through all samples, of some panels, whose weights lie one after the other. `band(i)`
+  // is a band's factors, until the next is asked for.
+  template <typename BandAt>
+  void make_bands(Work* work, const Bands& cut, int64_t from, int64_t to, int64_t first_panel, int64_t last_panel,
+                  const int8_t* weights, const BandAt& band_at) const {
     // Of an upsampling layer the FIR of the next band needs rows of this one.
     const int64_t num_panels = last_panel - first_panel, num_rows = kScale == 2 ? num_panels : 2;
     const int64_t kept = kScale * cut.most_rows() + (kScale == 2 ? 3 : 0);
     float* const products = working_scratch().take(num_rows * rows_floats(kept));
-    const TileSetting setting;
-    Work work(*this);
     for (int64_t i = from, turn = 0; i < to; ++i) {
       const int64_t n = i / cut.count, k = i % cut.count, first = cut.row(k), last = cut.row(k + 1);
       const auto multiply = [&](const Band& band, int64_t panel, int64_t begin, int64_t end) {
         const int64_t place = kScale == 2 ? panel - first_panel : turn;
         const PanelRows rows{products + place * rows_floats(kept), row_floats(), kept};
-        if (kScale == 2 && num_panels == 1) work.flush();  // its next products come where the last ones are
-        work.multiply(band, panel, weights + panel * panel_bytes_, begin, end, rows);
+        if (kScale == 2 && num_panels == 1) work->flush();  // its next products come where the last ones are
+        work->multiply(band, panel, weights + (panel - first_panel) * panel_bytes_, begin, end, rows);
         return rows;
       };
       if (kScale == 2 && i == from && k > 0) {  // the first FIR needs rows of the band before
-        const Band band = read(n, cut.row(k - 1), first);
+        const Band band = band_at(i - 1);
         for (int64_t panel = first_panel; panel < last_panel; ++panel) {
           multiply(band, panel, std::max<int64_t>(0, first - 2), first);
         }
       }
       const int64_t begin = kScale == 2 ? std::max<int64_t>(0, 2 * first - 2) : first;
       const int64_t end = kScale == 1 ? last : last == rows_ ? 2 * layer_.x.height : 2 * last - 2;
-      const Band band = read(n, first, last);
+      const Band band = band_at(i);
       for (int64_t panel = first_panel; panel < last_panel; ++panel, turn = 1 - turn) {
-        if (Output::kIsImmediate) work.finish({}, n, panel, begin, end);
+        if (Output::kIsImmediate) work->finish({}, n, panel, begin, end);
         const PanelRows rows = multiply(band, panel, first, last);
-        if (!Output::kIsImmediate) work.finish(rows, n, panel, begin, end);
+        if (!Output::kIsImmediate) work->finish(rows, n, panel, begin, end);
       }
     }
   }
 
-  Band read(int64_t n, int64_t first, int64_t last) const {
-    static thread_local Scratch scratch, flags;
-    int8_t* const data = take_bytes(scratch, reader_.bytes(last - first));
-    uint8_t* const marks = reinterpret_cast<uint8_t*>(take_bytes(flags, reader_.num_pixels(last - first)));
-    return reader_.read(n, first, last, data, marks);
+  // Reads band `i`, counted through all samples.
+  Band read(const Bands& cut, int64_t i, int8_t* data, uint8_t* flags) const {
+    return reader_.read(i / cut.count, cut.row(i % cut.count), cut.row(i % cut.count + 1), data, flags);
   }
 
   static int8_t* take_bytes(Scratch& scratch, int64_t count) {

@@ -83,8 +83,8 @@ class DigitWeights {
 
   // Lays out one kernel after the other, [blocks][steps][digits][16][64] each, and writes demodulation factors for each
   // sample, `apart` floats apart.
-  PanelScale prepare(int64_t panel, const PointSteps* const* kernels, int num_kernels, int8_t* to, float* demodulation,
-                     int64_t apart) const {
+  BEND_ONE_COPY PanelScale prepare(int64_t panel, const PointSteps* const* kernels, int num_kernels, int8_t* to,
+                                   float* demodulation, int64_t apart) const {
     static thread_local Scratch scratch;
     const int64_t padded = blocks_ * kDepth;
     float* const sums = scratch.take(w_.samples * kLane + kTaps * kLane * kLane + padded * kInput);

@@ -21,6 +21,10 @@
 
 namespace bend {
 
+// Of a function that rounds: where compilers put copies of it into its callers, these may fuse other multiplications and
+// additions, and differ in their last bits.
+#define BEND_ONE_COPY __attribute__((noinline))
+
 constexpr int kDigits = 3;
 constexpr int64_t kDepth = 64;           // bytes of a tile's row: factors that one step multiplies
 constexpr int64_t kTileBytes = 1 << 10;  // 16 rows
@@ -78,14 +82,17 @@ inline void split(const Floats* values, __m512i* to) {
   to[2] = _mm512_xor_si512(_mm512_mask_mov_epi16(a, kUpper, _mm512_slli_epi32(b, 16)), sign);
 }
 
-// Names of tiles must be plain numbers: a level's sums are `first`, and `second` for the rows from the 16th on.
-#define BEND_SUMS(first, second, digit)                       \
-  _tile_loadd(6, a + (digit) * step, 64);                     \
-  _tile_dpbssd(first, 6, 7);                                  \
-  if constexpr (!is_half) {                                   \
-    _tile_loadd(6, a + (digit) * step + kTileBytes, 64);      \
-    _tile_dpbssd(second, 6, 7);                               \
-  }
+// GCC does not know that loading a tile reads memory: what is written before must be there by now.
+inline void settle_memory() { asm volatile("" ::: "memory"); }
+
+// Names of tiles must be plain numbers: a level's sums are `first`, and `second` for the rows from the 16th on; a digit of
+// these rows is loaded and multiplied by what tile 7 holds.
+#define BEND_FIRST(first, digit)          \
+  _tile_loadd(6, a + (digit) * step, 64); \
+  _tile_dpbssd(first, 6, 7)
+#define BEND_SECOND(second, digit)                       \
+  _tile_loadd(6, a + (digit) * step + kTileBytes, 64); \
+  _tile_dpbssd(second, 6, 7)
 #define BEND_STORE_SUMS(first, second, level)               \
   _tile_stored(first, sums + (level) * kLevelSums, 64);     \
   if constexpr (!is_half) _tile_stored(second, sums + (level) * kLevelSums + kLevelSums / 2, 64)
@@ -97,6 +104,7 @@ inline void split(const Floats* values, __m512i* to) {
 template <bool is_half, typename Beside>
 inline void tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64_t* offsets, int64_t num_steps,
                       const int8_t* weights, int32_t* sums, const Beside& beside) {
+  settle_memory();
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
@@ -107,14 +115,30 @@ inline void tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64
     for (int64_t s = 0; s < num_steps; ++s, weights += kDigits * kTileBytes) {
       const int8_t* const a = x + offsets[s] * kDepth;
       _tile_loadd(7, weights + 2 * kTileBytes, 64);
-      BEND_SUMS(4, 5, 0);
-      _tile_loadd(7, weights, 64);
-      BEND_SUMS(2, 3, 1);
-      BEND_SUMS(4, 5, 2);
-      BEND_SUMS(0, 1, 0);
-      _tile_loadd(7, weights + kTileBytes, 64);
-      BEND_SUMS(4, 5, 1);
-      BEND_SUMS(2, 3, 0);
+      BEND_FIRST(4, 0);
+      if constexpr (is_half) {
+        _tile_loadd(7, weights, 64);
+        _tile_dpbssd(0, 6, 7);  // the digit that is still there
+        BEND_FIRST(4, 2);
+        BEND_FIRST(2, 1);
+        _tile_loadd(7, weights + kTileBytes, 64);
+        _tile_dpbssd(4, 6, 7);
+        BEND_FIRST(2, 0);
+      } else {
+        BEND_SECOND(5, 0);
+        _tile_loadd(7, weights, 64);
+        _tile_dpbssd(1, 6, 7);
+        BEND_FIRST(0, 0);
+        BEND_FIRST(4, 2);
+        BEND_SECOND(5, 2);
+        BEND_FIRST(2, 1);
+        BEND_SECOND(3, 1);
+        _tile_loadd(7, weights + kTileBytes, 64);
+        _tile_dpbssd(5, 6, 7);
+        BEND_FIRST(4, 1);
+        BEND_FIRST(2, 0);
+        BEND_SECOND(3, 0);
+      }
       beside();
     }
   }
@@ -123,12 +147,14 @@ inline void tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64
   BEND_STORE_SUMS(4, 5, 2);
 }
 
-#undef BEND_SUMS
+#undef BEND_FIRST
+#undef BEND_SECOND
 #undef BEND_STORE_SUMS
 
 // The same of eight products, [4 levels], for 16 rows.
 inline void exact_tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64_t* offsets, int64_t num_steps,
                             const int8_t* weights, int32_t* sums) {
+  settle_memory();
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);

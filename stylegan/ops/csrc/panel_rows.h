@@ -156,7 +156,7 @@ class PanelTiles : public PanelWork<PanelTiles, 4> {
   PanelTiles(const Layer& layer, const float*) : PanelWork({layer, layer.x.height, layer.x.width}) {}
 
   void begin_row(int64_t y) { from_ = rows_.at(y); }
-  void run_row(int64_t x, int64_t count) {
+  BEND_ONE_COPY void run_row(int64_t x, int64_t count) {
     const float* from = from_ + x * kLane;
     const int64_t plane = rows_.row * rows_.kept;
     for (; count > 0; --count, from += kLane) {
@@ -197,7 +197,7 @@ class PanelFir : public PanelWork<PanelFir, 1> {
     next_ = along_y(1);
   }
 
-  void run_row(int64_t x, int64_t count) {
+  BEND_ONE_COPY void run_row(int64_t x, int64_t count) {
     const float *const r0 = from_[0], *const r1 = from_[1], *const r2 = from_[2], *const r3 = from_[3];
     const float y0 = taps_[0], y1 = taps_[1], y2 = taps_[2], y3 = taps_[3];
     const float x0 = taps_[4], x1 = taps_[5], x2 = taps_[6], x3 = taps_[7];
