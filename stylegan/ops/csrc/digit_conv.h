@@ -96,7 +96,7 @@ class DigitConv {
 
   // Of digits, to stay near; of tiles, which are more for the same rows, as few rows would be read too often.
   static constexpr int64_t kLeastBandBytes = 400 << 10, kMostBandBytes = Output::kWide == 1 ? 1 << 20 : 3 << 19;
-  static constexpr int64_t kTogetherBytes = 900 << 10;  // of prepared weights, to stay near beside a band
+  static constexpr int64_t kTogether = 2;  // panels of one preparation, so that one is finished beside the other
   static constexpr float kMostUneven = 100.0f;  // for six products, both factors' together
 
   struct Points {
@@ -316,8 +316,7 @@ class DigitConv {
         kept[i] = read(cut, i, data + i * bytes, flags);
       }
     });
-    // Of more bands than one each is read once for all of these.
-    const int64_t some = bands == 1 ? 1 : std::max<int64_t>(1, kTogetherBytes / panel_bytes_);
+    const int64_t some = bands == 1 ? 1 : kTogether;
     parallel(panels, [&](int64_t from, int64_t to) {
       static thread_local Scratch own;
       int8_t* const weights = take_bytes(own, some * panel_bytes_);

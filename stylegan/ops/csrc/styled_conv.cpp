@@ -10,6 +10,7 @@
 
 #include "digit_conv.h"
 #include "epilogue_tensors.h"
+#include "few_pixels.h"
 #include "operations.h"
 #include "tensors.h"
 #include "tiles.h"
@@ -218,6 +219,11 @@ bool run_digits(const Layer& layer, const float* taps) {
 
 // Returns whether it could: a layer's colours alone are not made in every way, nor by every processor.
 bool run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) {
+  if (FewPixels::serves(layer.x)) {
+    if (layer.colours) return false;
+    FewPixels(layer, taps).run();
+    return true;
+  }
   static thread_local Scratch demodulation;
   layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
 #if defined(BEND_AMX)

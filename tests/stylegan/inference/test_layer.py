@@ -70,7 +70,7 @@ def plain(
     return bias_act(y, bias.double(), act=activation, gain=gain, clamp=clamp)
 
 
-# From the direct sum to many tiles, whole and cut, with panels half full; widths that no power of two is.
+# From the direct sum to many tiles, whole and cut, with panels half full; widths that no power of two is; few pixels.
 SHAPES = [
     (1, 16, 16, 4, 4),
     (3, 32, 48, 8, 8),
@@ -79,6 +79,10 @@ SHAPES = [
     (2, 16, 16, 5, 7),
     (1, 16, 16, 64, 96),
     (2, 144, 16, 32, 32),
+    (2, 272, 48, 3, 5),
+    (3, 160, 32, 1, 16),
+    (1, 16, 32, 16, 1),
+    (2, 32, 16, 1, 1),
 ]
 
 
