@@ -304,8 +304,11 @@ class SynthesisNetwork(nn.Module):
         return img
 
 
-_KINDS = frozenset([SynthesisNetwork, SynthesisBlock, SynthesisLayer, ToRGBLayer, DenseLayer, TapPoint])
-"""What a synthesis network is made of."""
+_KINDS: dict[type[nn.Module], Any] = {
+    kind: kind.forward
+    for kind in (SynthesisNetwork, SynthesisBlock, SynthesisLayer, ToRGBLayer, DenseLayer, TapPoint)
+}
+"""What a synthesis network is made of, as it is here."""
 
 
 class Generator(nn.Module):

@@ -12,19 +12,20 @@ from torch.nn.modules import module as torch_module
 __all__ = ["untouched_modules"]
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_REPLACEMENTS = frozenset(["forward", "_call_impl"])
 
 # torch promises nobody a way to ask; without one, hooks on all modules are not heard.
 _has_global_hook: Callable[[], bool] = getattr(torch_module, "_has_any_global_hook", bool)
 
 
 def untouched_modules(network: nn.Module) -> list[nn.Module] | None:
-    """A network's modules, itself first; None where hooks hang on one of them or a `forward` was replaced."""
+    """A network's modules, itself first; None where hooks hang on one of them or its `forward` is not its class's."""
     if _has_global_hook():
         return None
     modules = [network]
     for module in modules:  # the list grows on the way
         own = vars(module)
-        if "forward" in own:
+        if "_modules" not in own or not _REPLACEMENTS.isdisjoint(own) or own.get("_compiled_call_impl"):
             return None
         for kind in _HOOKS:
             if own[kind]:

@@ -1,6 +1,6 @@
 """The native operations of the fast path: schemas, shapes without data, and what they take.
 
-On a CPU the kernels are `csrc/synthesis.cpp`, `styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp`, on
+On a CPU the kernels are `csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp`, on
 CUDA `modulation.cu`, `finish_layer.cu` and `to_rgb.cu`. They have no derivatives: the fast path serves where gradients
 are off.
 """
@@ -25,7 +25,6 @@ __all__ = [
     "serves",
     "serves_rows",
     "styled_conv",
-    "synthesis",
     "takes_whole_layer",
     "to_rgb",
 ]
@@ -41,11 +40,6 @@ torch.library.define(
     "bend::styled_conv",
     "(Tensor x, Tensor weight, Tensor styles, Tensor? noise, Tensor bias, Tensor? taps, "
     f"{_SETTINGS}, bool on_matrix_unit) -> Tensor",
-    tags=torch.Tag.pt2_compliant_tag,
-)
-torch.library.define(
-    "bend::synthesis",
-    "(Tensor ws, Tensor x, Tensor[] convs, Tensor[] noises, Tensor[] rgbs, float[] settings) -> Tensor",
     tags=torch.Tag.pt2_compliant_tag,
 )
 torch.library.define(
@@ -162,34 +156,6 @@ def styled_conv(
         x, weight, styles, noise, bias, taps, slope, gain, clamp, on_matrix_unit
     )
     return result.permute(0, 3, 1, 2)
-
-
-def synthesis(
-    ws: Tensor,
-    x: Tensor,
-    convs: list[Tensor],
-    noises: list[Tensor],
-    rgbs: list[Tensor],
-    settings: list[float],
-) -> Tensor:
-    """A whole synthesis network of the `skip` architecture: all tensors float32 and contiguous but `x`.
-
-    Args:
-        ws: `[N, num_ws, w_dim]`.
-        x: the constant, `[N, C, 4, 4]`, channels last.
-        convs: five a convolution: weight and bias of its style, its weight `[O, I, 3, 3]`, its bias, and taps as
-            `styled_conv` takes them, empty where it does not upsample.
-        noises: two a convolution: noise `[H, W]` or `[N, 1, H, W]`, and its strength; empty for none.
-        rgbs: five a to-RGB layer: weight and bias of its style, its weight `[C, I, 1, 1]`, its bias, and the filter
-            `[h, w]` by which the image so far is upsampled.
-        settings: five a convolution: gains of its style's weight and bias, slope, gain and clamp; then four a to-RGB
-            layer: the first two, gain of its styles, and clamp. A negative clamp is none.
-
-    Returns:
-        `[N, C, H, W]`.
-    """
-    result: Tensor = torch.ops.bend.synthesis.default(ws, x, convs, noises, rgbs, settings)
-    return result
 
 
 def dense(x: Tensor, weight: Tensor, bias: Tensor, gain: float, bias_gain: float) -> Tensor:
@@ -327,19 +293,6 @@ def _(
 ) -> Tensor:
     up = 1 if taps is None else 2
     return x.new_empty([x.shape[0], x.shape[2] * up, x.shape[3] * up, weight.shape[0]])
-
-
-@torch.library.register_fake("bend::synthesis")
-def _(
-    ws: Tensor,
-    x: Tensor,
-    convs: list[Tensor],
-    noises: list[Tensor],
-    rgbs: list[Tensor],
-    settings: list[float],
-) -> Tensor:
-    scale = 2 ** (len(rgbs) // 5 - 1)
-    return x.new_empty([len(ws), rgbs[3].shape[0], x.shape[2] * scale, x.shape[3] * scale])
 
 
 @torch.library.register_fake("bend::dense")

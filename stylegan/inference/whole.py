@@ -5,7 +5,7 @@ So what nobody listens to on its way (`stylegan.hooks`) is one call. It is made 
 blocks' own calls and gives the same bits. Weights are read anew, as everywhere on the fast path.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -17,14 +17,20 @@ from stylegan.inference import kernels
 from stylegan.inference.filters import taps_of
 from stylegan.inference.serving import may_serve
 
-__all__ = ["whole_picture"]
+__all__ = ["synthesis", "whole_picture"]
+
+torch.library.define(
+    "bend::synthesis",
+    "(Tensor ws, Tensor x, Tensor[] convs, Tensor[] noises, Tensor[] rgbs, float[] settings) -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
 
 _MOST_PIXELS = 2**20  # of a batch; more take a second, in which nobody can interrupt
 
 
 def whole_picture(
     network: Any,
-    kinds: Container[type[nn.Module]],
+    kinds: Mapping[type[nn.Module], Any],
     ws: Tensor,
     noise_of: Callable[[Any], Tensor | None],
 ) -> Tensor | None:
@@ -32,7 +38,8 @@ def whole_picture(
 
     Args:
         network: a `SynthesisNetwork` whose blocks compute in float32.
-        kinds: the classes of module that make up such a network; one with another is left to its blocks.
+        kinds: the classes of module that make up such a network, and their `forward`; one with others is left to its
+            blocks.
         ws: `[N, num_ws, w_dim]`.
         noise_of: a layer's noise before its strength, `[H, W]` or `[N, 1, H, W]`, None for none; asked for in the
             layers' order once it is certain that the picture will be drawn.
@@ -43,17 +50,23 @@ def whole_picture(
     if not may_serve(ws) or not kernels.serves_rows(ws[:, 0]) or not _is_light(ws, network):
         return None
     modules = untouched_modules(network)
-    if modules is None or any(type(module) not in kinds for module in modules):
+    if modules is None or not all(_is_of(kinds, type(module)) for module in modules):
         return None
     blocks = network.blocks()
     operands = _Operands(ws)
-    if not all(operands.add(block) for block in blocks) or not may_serve(ws, *operands.parameters):
+    if not _is_tap(network.tap_ws) or not all(operands.add(block) for block in blocks):
+        return None
+    if not may_serve(ws, *operands.parameters):
         return None
     keep_freed_memory()
     x = blocks[0].const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
     noises = [tensor for layer in operands.layers for tensor in operands.noise(layer, noise_of(layer))]
     settings = [*operands.conv_settings, *operands.rgb_settings]
-    return kernels.synthesis(ws.contiguous(), x, operands.convs, noises, operands.rgbs, settings)
+    return synthesis(ws.contiguous(), x, operands.convs, noises, operands.rgbs, settings)
+
+
+def _is_of(kinds: Mapping[type[nn.Module], Any], kind: type[nn.Module]) -> bool:
+    return kind in kinds and kind.forward is kinds[kind]
 
 
 def _is_light(ws: Tensor, network: Any) -> bool:
@@ -61,7 +74,7 @@ def _is_light(ws: Tensor, network: Any) -> bool:
 
 
 class _Operands:
-    """What `kernels.synthesis` takes, gathered block by block."""
+    """What `synthesis` takes, gathered block by block."""
 
     def __init__(self, ws: Tensor) -> None:
         self.parameters: list[Tensor] = []
@@ -75,50 +88,50 @@ class _Operands:
 
     def add(self, block: Any) -> bool:
         """Add a block's; False where the kernels do not take them."""
-        if block.architecture != "skip":
+        if block.architecture != "skip" or not _is_tap(block.tap_image):
             return False
         if block.in_channels == 0:
-            if tuple(block.const.shape[1:]) != (block.resolution, block.resolution):
-                return False
-            self.parameters.append(block.const)
-            return self._add_conv(block.conv1) and self._add_rgb(block.torgb, block.resample_filter)
-        convs = self._add_conv(block.conv0) and self._add_conv(block.conv1)
-        return convs and self._add_rgb(block.torgb, block.resample_filter)
+            return self._add_const(block) and self._add_conv(block.conv1, 1) and self._add_rgb(block)
+        return self._add_conv(block.conv0, 2) and self._add_conv(block.conv1, 1) and self._add_rgb(block)
 
     def noise(self, layer: Any, noise: Tensor | None) -> list[Tensor]:
         """A layer's noise and the strength of it."""
         return [self._none, self._none] if noise is None else [noise.contiguous(), layer.noise_strength]
 
-    def _add_conv(self, layer: Any) -> bool:
-        taps = self._none if layer.up == 1 else taps_of(layer.resample_filter, self._device)
-        if taps is None or not self._add(layer, self.convs, taps):
+    def _add_const(self, block: Any) -> bool:
+        self.parameters.append(block.const)
+        return _is_tap(block.tap_const) and tuple(block.const.shape[1:]) == (block.resolution,) * 2
+
+    def _add_conv(self, layer: Any, up: int) -> bool:
+        taps = self._none if up == 1 else taps_of(layer.resample_filter, self._device)
+        if layer.up != up or taps is None or not self._add(layer, self.convs, taps):
             return False
-        (outputs, inputs, height, width) = layer._parameters["weight"].shape
-        if outputs % kernels.LANE or inputs % kernels.LANE or (height, width) != (3, 3):
-            return False
-        if layer.activation not in kernels.SLOPES or not layer.act_gain > 0:
+        outputs, inputs, *sides = self.convs[-3].shape
+        if outputs % kernels.LANE or inputs % kernels.LANE or sides != [3, 3]:
             return False
         if layer.use_noise:
             self.parameters += [layer.noise_const, layer.noise_strength]
+            if tuple(layer.noise_const.shape) != (layer.resolution,) * 2 or layer.noise_strength.numel() != 1:
+                return False
+        slope = kernels.SLOPES.get(layer.activation)
+        if slope is None or not layer.act_gain > 0:
+            return False
         self.layers.append(layer)
-        self.conv_settings += [
-            *_gains(layer.affine),
-            kernels.SLOPES[layer.activation],
-            layer.act_gain,
-            _clamp(layer),
-        ]
+        self.conv_settings += [*_gains(layer.affine), slope, layer.act_gain, _clamp(layer)]
         return True
 
-    def _add_rgb(self, layer: Any, resample_filter: Tensor) -> bool:
-        if resample_filter.ndim != 2 or not self._add(layer, self.rgbs, resample_filter.contiguous()):
+    def _add_rgb(self, block: Any) -> bool:
+        layer, resample_filter = block.torgb, block.resample_filter
+        if resample_filter.ndim != 2 or min(resample_filter.shape) < 2:
             return False
+        self.parameters.append(resample_filter)
         self.rgb_settings += [*_gains(layer.affine), float(layer.weight_gain), _clamp(layer)]
-        return layer._parameters["weight"].shape[2:].numel() == 1
+        return self._add(layer, self.rgbs, resample_filter.contiguous()) and self.rgbs[-3][0, 0].numel() == 1
 
     def _add(self, layer: Any, operands: list[Tensor], last: Tensor) -> bool:
         """Add the parameters of a layer and of its style, and one operand more."""
         style, own = layer.affine._parameters, layer._parameters
-        added = [style["weight"], style["bias"], own["weight"], own["bias"]]
+        added = [style.get("weight"), style.get("bias"), own.get("weight"), own.get("bias")]
         if layer.affine.activation != "linear" or any(tensor is None for tensor in added):
             return False
         self.parameters += added
@@ -127,9 +140,55 @@ class _Operands:
         return True
 
 
+def _is_tap(module: nn.Module) -> bool:
+    """Of a network's kinds of module, only what hands on its argument owns nothing."""
+    return not module._parameters and not module._modules
+
+
 def _gains(affine: Any) -> list[float]:
     return [float(affine.weight_gain), affine.bias_gain]
 
 
 def _clamp(layer: Any) -> float:
     return -1.0 if layer.conv_clamp is None else layer.conv_clamp
+
+
+def synthesis(
+    ws: Tensor,
+    x: Tensor,
+    convs: list[Tensor],
+    noises: list[Tensor],
+    rgbs: list[Tensor],
+    settings: list[float],
+) -> Tensor:
+    """A whole synthesis network of the `skip` architecture: all tensors float32 and contiguous but `x`.
+
+    Args:
+        ws: `[N, num_ws, w_dim]`.
+        x: the constant, `[N, C, 4, 4]`, channels last.
+        convs: five a convolution: weight and bias of its style, its weight `[O, I, 3, 3]`, its bias, and taps as
+            `styled_conv` takes them, empty where it does not upsample.
+        noises: two a convolution: noise `[H, W]` or `[N, 1, H, W]`, and its strength; empty for none.
+        rgbs: five a to-RGB layer: weight and bias of its style, its weight `[C, I, 1, 1]`, its bias, and the filter
+            `[h, w]` by which the image so far is upsampled.
+        settings: five a convolution: gains of its style's weight and bias, slope, gain and clamp; then four a to-RGB
+            layer: the first two, gain of its styles, and clamp. A negative clamp is none.
+
+    Returns:
+        `[N, C, H, W]`.
+    """
+    result: Tensor = torch.ops.bend.synthesis.default(ws, x, convs, noises, rgbs, settings)
+    return result
+
+
+@torch.library.register_fake("bend::synthesis")
+def _(
+    ws: Tensor,
+    x: Tensor,
+    convs: list[Tensor],
+    noises: list[Tensor],
+    rgbs: list[Tensor],
+    settings: list[float],
+) -> Tensor:
+    scale = 2 ** (len(rgbs) // 5 - 1)
+    return x.new_empty([len(ws), rgbs[3].shape[0], x.shape[2] * scale, x.shape[3] * scale])

@@ -26,8 +26,8 @@ struct Colours {
     return sums;
   }
 
-  // Adds 16 channels, the first of them `channel`, of 16 pixels, [pixels][channels], to the image itself, which holds the
-  // sums of those before and is finished with the last ones.
+  // Adds 16 channels, the first of them `channel`, of 16 pixels, [pixels][channels], to the image itself, which holds
+  // the sums of those before and is finished with the last ones.
   void add_some(Floats* values, int64_t n, int64_t channel, int64_t pixel) const {
     transpose(values);
     for (int64_t k = 0; k < count; ++k) {

@@ -17,8 +17,8 @@ struct Linear {
   float* out;
 };
 
-// A layer of operands that are checked: `x` [N, I], whose rows lie `step` apart, weight [O, I] and bias [O]. Its output,
-// [N, O], is added to `outs`.
+// A layer of operands that are checked: `x` [N, I], whose rows lie `step` apart, weight [O, I] and bias [O]. Its
+// output, [N, O], is added to `outs`.
 Linear linear_of(const Tensor& x, int64_t step, const Tensor& weight, const Tensor& bias, double gain, double bias_gain,
                  std::vector<Tensor>* outs);
 

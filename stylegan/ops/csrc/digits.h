@@ -21,9 +21,13 @@
 
 namespace bend {
 
-// Of a function that rounds: where compilers put copies of it into its callers, these may fuse other multiplications and
-// additions, and differ in their last bits.
+// Of a function that rounds: where compilers make copies of it for its callers, these may fuse other multiplications
+// and additions, and differ in their last bits.
+#if defined(__clang__)
 #define BEND_ONE_COPY __attribute__((noinline))
+#else
+#define BEND_ONE_COPY __attribute__((noinline, noclone))
+#endif
 
 constexpr int kDigits = 3;
 constexpr int64_t kDepth = 64;           // bytes of a tile's row: factors that one step multiplies
@@ -85,8 +89,8 @@ inline void split(const Floats* values, __m512i* to) {
 // GCC does not know that loading a tile reads memory: what is written before must be there by now.
 inline void settle_memory() { asm volatile("" ::: "memory"); }
 
-// Names of tiles must be plain numbers: a level's sums are `first`, and `second` for the rows from the 16th on; a digit of
-// these rows is loaded and multiplied by what tile 7 holds.
+// Names of tiles must be plain numbers: a level's sums are `first`, and `second` for the rows from the 16th on; a digit
+// of these rows is loaded and multiplied by what tile 7 holds.
 #define BEND_FIRST(first, digit)          \
   _tile_loadd(6, a + (digit) * step, 64); \
   _tile_dpbssd(first, 6, 7)
@@ -99,8 +103,9 @@ inline void settle_memory() { asm volatile("" ::: "memory"); }
 
 // sums [3 levels][32 rows, or the first half of them][16] of six products of digits, over blocks of factors and, in
 // each, steps at their offsets in rows: of `x` [blocks][digits][rows][64], digits `step` bytes apart, and of `weights`
-// [blocks][steps][digits][16][64]. No level is added to twice within four products: that is how long one takes.
-// `beside` is called once a step, to work on vectors while the unit multiplies.
+// [blocks][steps][digits][16][64]. A product takes as long as three others to begin; with 32 rows none waits much longer
+// for the one before it in its level. What is loaded already is multiplied first. `beside` is called once a step, to work
+// on vectors while the unit multiplies.
 template <bool is_half, typename Beside>
 inline void tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64_t* offsets, int64_t num_steps,
                       const int8_t* weights, int32_t* sums, const Beside& beside) {

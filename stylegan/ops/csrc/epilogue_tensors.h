@@ -9,15 +9,17 @@
 
 namespace bend {
 
-// Of an output of `height` by `width`; bias [O] and noise [N or 1, 1, H, W] are float32, a negative clamp is none.
-inline Epilogue epilogue_of(const std::optional<Tensor>& noise, const Tensor& bias, int64_t height, int64_t width,
-                            double slope, double gain, double clamp) {
+// Of `samples` outputs of `height` by `width`; bias [O] and noise [N or 1, 1, H, W] are float32, a negative clamp is
+// none.
+inline Epilogue epilogue_of(const std::optional<Tensor>& noise, const Tensor& bias, int64_t samples, int64_t height,
+                            int64_t width, double slope, double gain, double clamp) {
   STD_TORCH_CHECK(bias.scalar_type() == ScalarType::Float && bias.is_contiguous(),
                   "the bias must be float32 and dense");
   if (noise) {
     STD_TORCH_CHECK(noise->scalar_type() == ScalarType::Float && noise->is_contiguous() && noise->dim() == 4,
                     "noise must be float32 and dense");
-    STD_TORCH_CHECK(noise->size(1) == 1 && noise->size(2) == height && noise->size(3) == width,
+    STD_TORCH_CHECK((noise->size(0) == 1 || noise->size(0) == samples) && noise->size(1) == 1 &&
+                        noise->size(2) == height && noise->size(3) == width,
                     "noise must be [N or 1, 1, H, W]");
   }
   return {bias.const_data_ptr<float>(),
@@ -29,13 +31,11 @@ inline Epilogue epilogue_of(const std::optional<Tensor>& noise, const Tensor& bi
           clamp < 0 ? std::numeric_limits<float>::infinity() : static_cast<float>(clamp)};
 }
 
-// Of a picture of `samples` times `channels`: demodulation [N, O], and as much bias and noise as that takes.
-inline void check_epilogue(const Tensor& demodulation, const std::optional<Tensor>& noise, const Tensor& bias,
-                           int64_t samples, int64_t channels) {
+// Of a picture of `samples` times `channels`: demodulation [N, O], and as much bias as that takes.
+inline void check_epilogue(const Tensor& demodulation, const Tensor& bias, int64_t samples, int64_t channels) {
   STD_TORCH_CHECK(demodulation.scalar_type() == ScalarType::Float && demodulation.is_contiguous() &&
                       demodulation.numel() == samples * channels && bias.numel() == channels,
                   "demodulation must be float32 [N, O] and bias [O]");
-  STD_TORCH_CHECK(!noise || noise->size(0) == 1 || noise->size(0) == samples, "noise must be [N or 1, 1, H, W]");
 }
 
 // Four taps along y, then four along x.

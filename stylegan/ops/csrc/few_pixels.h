@@ -27,8 +27,8 @@ class FewPixels {
       }
     }
     parallel(w_.outputs / kLane, [&](int64_t from, int64_t to) {
-      for (int64_t n = 0; n < x_.samples; ++n) {
-        for (int64_t o = from * kLane; o < to * kLane; o += kLane) {
+      for (int64_t o = from * kLane; o < to * kLane; o += kLane) {
+        for (int64_t n = 0; n < x_.samples; ++n) {  // while the weights are near
           make(n, o, pixels + n * inputs * kLane, squares + n * inputs * kTaps);
         }
       }
@@ -36,9 +36,8 @@ class FewPixels {
   }
 
  private:
-  static constexpr int kAtOnce = 2;        // outputs
-  static constexpr int kMostSide = kLane;  // of a picture
-  using Products = Floats[kTaps][kLane];   // of 16 outputs, for each tap and pixel
+  static constexpr int kAtOnce = 2;       // outputs
+  using Products = Floats[kTaps][kLane];  // of 16 outputs, for each tap and pixel
 
   // A sample's channels times their styles, [channels][pixels].
   void read(int64_t n, float* to) const {
@@ -56,11 +55,11 @@ class FewPixels {
   // Makes 16 outputs of a sample.
   void make(int64_t n, int64_t first, const float* pixels, const float* squares) const {
     Products products;
-    Floats demodulation = Floats{} + 1.0f;
+    Floats demodulation;
     for (int64_t o = 0; o < kLane; o += kAtOnce) {
       const float* const weights = w_.data + (first + o) * w_.inputs * kTaps;
       multiply(weights, pixels, o, products);
-      for (int64_t q = 0; q < kAtOnce && w_.are_demodulated; ++q) {
+      for (int64_t q = 0; q < kAtOnce; ++q) {
         demodulation[o + q] = 1.0f / std::sqrt(sum_of_squares(weights + q * w_.inputs * kTaps, squares) + 1e-8f);
       }
     }
@@ -70,7 +69,7 @@ class FewPixels {
     const int64_t scale = taps_ ? 2 : 1, height = scale * x_.height, width = scale * x_.width;
     float* to = layer_.out + n * height * width * w_.outputs + first;
     for (int64_t y = 0; y < height; ++y) {
-      Floats row[2 * kMostSide];
+      Floats row[2 * kLane];
       if (taps_) {
         filter(products, y, row);
       } else {
@@ -85,7 +84,6 @@ class FewPixels {
   // Products of outputs `o` and those beside it, as [tap][output][pixels]. Long sums are made of short ones, which lose
   // fewer digits.
   void multiply(const float* weights, const float* pixels, int64_t o, Products& products) const {
-    constexpr int64_t kChain = 128;
     const int64_t output = w_.inputs * kTaps;
     for (int64_t begin = 0; begin < w_.inputs; begin += kChain) {
       Floats sums[kAtOnce][kTaps] = {};
@@ -144,7 +142,7 @@ class FewPixels {
   // A row after the FIR.
   void filter(const Products& products, int64_t y, Floats* row) const {
     const int64_t height = 2 * x_.height, width = 2 * x_.width;
-    Floats along_y[2 * kMostSide + 4] = {};  // one pixel before the row, and three after it
+    Floats along_y[2 * kLane + 4] = {};  // one pixel before the row, and three after it
     for (int64_t k = 0; k < 4; ++k) {
       const int64_t from = y - 1 + k;
       if (from < 0 || from > height) continue;

@@ -48,8 +48,8 @@ Tensor finish_layer(const Tensor& x, const Tensor& demodulation, const std::opti
   const int64_t height = x.size(2) - crop, width = x.size(3) - crop;
   STD_TORCH_CHECK(height < INT32_MAX && outputs <= INT32_MAX && x.size(3) * (is_last ? outputs : 1) <= INT32_MAX,
                   "finish_layer takes no rows as long as these");
-  const Epilogue e = epilogue_of(noise, bias, height, width, slope, gain, clamp);
-  check_epilogue(demodulation, noise, bias, samples, outputs);
+  const Epilogue e = epilogue_of(noise, bias, samples, height, width, slope, gain, clamp);
+  check_epilogue(demodulation, bias, samples, outputs);
   check_beside(x, demodulation, "demodulation");
   check_beside(x, noise, "noise");
   check_beside(x, bias, "bias");

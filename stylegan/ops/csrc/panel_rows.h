@@ -82,7 +82,7 @@ class PanelOutput {
   Floats demodulation_ = {}, bias_ = {};
   const float* noise_ = nullptr;
   int64_t n_ = 0, output_ = 0, pixel_ = 0;
-  Floats waiting_[kLane];
+  Floats waiting_[kLane] = {};
 };
 
 // Goes through rows of an output, `kWide` pixels a unit of work. `Self` has `begin_row(y)` and `run_row(x, count)`.

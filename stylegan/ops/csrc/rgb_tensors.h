@@ -9,6 +9,23 @@
 
 namespace bend {
 
+// A to-RGB layer's weights [colours, C, 1, 1], which are made each sample's own by styles [N, C]: [N, colours, C].
+inline Tensor modulated(const Tensor& weight, const Tensor& styles, float gain) {
+  const int64_t samples = styles.size(0), channels = styles.size(1), colours = weight.size(0);
+  STD_TORCH_CHECK(weight.is_contiguous() && weight.scalar_type() == ScalarType::Float &&
+                      weight.numel() == colours * channels,
+                  "to RGB takes weights [colours, C, 1, 1], float32 and contiguous");
+  Tensor result = torch::stable::new_empty(styles, {samples, colours, channels});
+  const float *const from = weight.const_data_ptr<float>(), *const by = styles.const_data_ptr<float>();
+  float* to = result.mutable_data_ptr<float>();
+  for (int64_t n = 0; n < samples; ++n) {
+    for (int64_t k = 0; k < colours; ++k, to += channels) {
+      for (int64_t c = 0; c < channels; ++c) to[c] = from[k * channels + c] * (by[n * channels + c] * gain);
+    }
+  }
+  return result;
+}
+
 struct ToRgb {
   Tensor weights;  // [N, colours, channels]
   Tensor bias;     // [colours]

@@ -2,9 +2,10 @@
 // demodulation, noise, bias, activation, gain and clamp. Float32, channels last, channels a multiple of 16.
 //
 // Weights are prepared anew at each call, which costs little more than reading prepared ones would and needs no memory
-// for them, and no notice of their changes. Where a layer has few tiles the threads share out the outputs, else the
-// tiles; either way each output is the same chain of operations, whatever the batch and the number of threads. A
-// processor with AMX multiplies there (`digit_conv.h`) unless told not to.
+// for them, and no notice of their changes. A processor with AMX multiplies there (`digit_conv.h`) unless told not to,
+// but for the few pixels of the first layers (`few_pixels.h`). On others, where a layer has few tiles the threads share
+// out the outputs, else the tiles. Either way each output is the same chain of operations, whatever the batch and the
+// number of threads.
 #include <algorithm>
 #include <limits>
 
@@ -207,29 +208,28 @@ void run_same(Layer& layer) {
 }
 
 #if defined(BEND_AMX)
-bool run_digits(const Layer& layer, const float* taps) {
+// Calls `f` with the way that a layer is computed on a matrix unit.
+template <typename F>
+auto with_digits(const Layer& layer, const float* taps, const F& f) {
   const bool has_tiles = layer.x.width % PanelTiles::kWide == 0 && layer.x.channels >= kDepth;
-  if (taps) return DigitConv<PanelFir>(layer, taps).run();
+  if (taps) return f(DigitConv<PanelFir>(layer, taps));
   if (has_tiles && layer.x.height * layer.x.width > kDirectPixelsInDigits) {
-    return DigitConv<PanelTiles>(layer, nullptr).run();
+    return f(DigitConv<PanelTiles>(layer, nullptr));
   }
-  return DigitConv<PanelPixels>(layer, nullptr).run();
+  return f(DigitConv<PanelPixels>(layer, nullptr));
 }
 #endif
 
-// Returns whether it could: a layer's colours alone are not made in every way, nor by every processor.
-bool run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) {
-  if (FewPixels::serves(layer.x)) {
-    if (layer.colours) return false;
-    FewPixels(layer, taps).run();
-    return true;
-  }
+void take_demodulation(Layer& layer) {
   static thread_local Scratch demodulation;
   layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
+}
+
+void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) {
+  take_demodulation(layer);
 #if defined(BEND_AMX)
-  if (on_matrix_unit && has_amx()) return run_digits(layer, taps);
+  if (on_matrix_unit && has_amx()) return with_digits(layer, taps, [](const auto& conv) { conv.run(); });
 #endif
-  if (layer.colours) return false;
   if (taps) {
     layer.prepared = take_weights<UpAxis>(layer);
     Upsampling(layer, taps).run();
@@ -238,7 +238,21 @@ bool run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) 
   } else {
     run_same<SameAxis>(layer);
   }
-  return true;
+}
+
+// Makes a layer's colours alone, which not every processor does, nor every way; returns whether it did.
+bool try_colours([[maybe_unused]] Layer& layer) {
+#if defined(BEND_AMX)
+  if (has_amx() && !FewPixels::serves(layer.x)) {
+    take_demodulation(layer);
+    return with_digits(layer, nullptr, [](const auto& conv) {
+      if (!conv.makes_colours()) return false;
+      conv.run();
+      return true;
+    });
+  }
+#endif
+  return false;
 }
 
 Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const Epilogue& e, float* out) {
@@ -280,9 +294,14 @@ Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, 
   Tensor out = torch::stable::new_empty(x, {x.size(0), height, width, weight.size(0)});
   float* const to = out.mutable_data_ptr<float>();
   prefer_huge_pages(to, out.numel() * sizeof(float));
-  const Epilogue e = epilogue_of(noise, bias, height, width, slope, gain, clamp);
+  const Epilogue e = epilogue_of(noise, bias, x.size(0), height, width, slope, gain, clamp);
   Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, to);
-  run(layer, taps ? taps->const_data_ptr<float>() : nullptr, on_matrix_unit);
+  const float* const along = taps ? taps->const_data_ptr<float>() : nullptr;
+  if (FewPixels::serves(layer.x)) {
+    FewPixels(layer, along).run();
+  } else {
+    run(layer, along, on_matrix_unit);
+  }
   return out;
 }
 
@@ -292,10 +311,10 @@ Tensor styled_image(const Tensor& x, const Tensor& weight, const Tensor& styles,
   check_style(x, weight, styles, bias);
   Tensor image = torch::stable::new_empty(x, {x.size(0), rgb.bias.numel(), x.size(2), x.size(3)});
   const Colours colours = rgb.colours(image, weight.size(0));
-  const Epilogue e = epilogue_of(noise, bias, x.size(2), x.size(3), slope, gain, clamp);
+  const Epilogue e = epilogue_of(noise, bias, x.size(0), x.size(2), x.size(3), slope, gain, clamp);
   Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, nullptr);
   layer.colours = &colours;
-  if (run(layer, nullptr, true)) return image;
+  if (try_colours(layer)) return image;
   return to_rgb(pictures(styled_conv(x, weight, styles, noise, bias, std::nullopt, slope, gain, clamp, true)), rgb);
 }
 

@@ -36,25 +36,9 @@ std::optional<Tensor> scaled(const Tensor& noise, const Tensor& strength) {
   return result;
 }
 
-// A to-RGB layer's weights, which are each sample's own: [N, colours, channels].
-Tensor modulated(const Tensor& weight, const Tensor& styles, float gain) {
-  const int64_t samples = styles.size(0), channels = styles.size(1), colours = weight.size(0);
-  STD_TORCH_CHECK(weight.is_contiguous() && weight.scalar_type() == ScalarType::Float &&
-                      weight.numel() == colours * channels,
-                  "to RGB takes weights [colours, C, 1, 1], float32 and contiguous");
-  Tensor result = torch::stable::new_empty(styles, {samples, colours, channels});
-  const float *const from = weight.const_data_ptr<float>(), *const by = styles.const_data_ptr<float>();
-  float* to = result.mutable_data_ptr<float>();
-  for (int64_t n = 0; n < samples; ++n) {
-    for (int64_t k = 0; k < colours; ++k, to += channels) {
-      for (int64_t c = 0; c < channels; ++c) to[c] = from[k * channels + c] * (by[n * channels + c] * gain);
-    }
-  }
-  return result;
-}
-
 // Twice as large, as `stylegan.ops.upsample2d` does it.
 Tensor upsampled(const Tensor& image, const Tensor& filter) {
+  STD_TORCH_CHECK(filter.dim() == 2 && filter.size(0) >= 2 && filter.size(1) >= 2, "the filter must be [h, w], from 2");
   const int64_t height = filter.size(0), width = filter.size(1);
   constexpr double kGain = 4;  // for the zeros between
   return upfirdn2d(image, filter, 2, 2, 1, 1, (width + 1) / 2, (width - 2) / 2, (height + 1) / 2, (height - 2) / 2,

@@ -10,7 +10,8 @@ from torch.nn.utils import parametrize
 
 from stylegan import Generator
 from stylegan.inference import kernels
-from stylegan.layers import SynthesisLayer
+from stylegan.inference import whole as whole_module
+from stylegan.layers import DenseLayer, SynthesisLayer
 from stylegan.precision import set_precision
 from tests.stylegan.inference.test_network import SHAPES, generator
 
@@ -27,13 +28,13 @@ IN_BLOCKS = {name: SHAPES[name] for name in ("orig", "resnet", "swish", "narrow"
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Tensor]]:
     """A list that grows by one picture a whole call."""
     found: list[Tensor] = []
-    original = kernels.synthesis
+    original = whole_module.synthesis
 
     def counted(*args: Any) -> Tensor:
         found.append(original(*args))
         return found[-1]
 
-    monkeypatch.setattr(kernels, "synthesis", counted)
+    monkeypatch.setattr(whole_module, "synthesis", counted)
     yield found
 
 
@@ -98,6 +99,13 @@ class Louder(SynthesisLayer):
         return super().forward(*args, **kwargs) * 2
 
 
+class Shifted(nn.Module):
+    """A style of somebody else's."""
+
+    def forward(self, w: Tensor) -> Tensor:
+        return torch.cat([w, w.flip(1)], dim=1)
+
+
 class Halved(nn.Module):
     """Of a weight."""
 
@@ -133,8 +141,51 @@ def _use_half(G: Generator) -> None:
     set_precision(G, "fp16")
 
 
+def _replace_tap(G: Generator) -> None:
+    G.synthesis.tap_ws = DenseLayer(16, 16, activation="relu", bias=False)  # type: ignore[assignment]
+
+
+def _trace(G: Generator) -> None:
+    G.synthesis.b8.conv0.affine = torch.jit.trace(Shifted(), torch.zeros(2, 16), check_trace=False)
+
+
+def _keep_as_buffer(G: Generator) -> None:
+    layer = G.synthesis.b8.conv1
+    weight = layer.weight.detach() / 2
+    del layer.weight
+    layer.register_buffer("weight", weight)
+    layer.bias.data.add_(1)
+
+
+def _spread_noise(G: Generator) -> None:
+    G.synthesis.b8.conv1.noise_const = torch.ones(1, 1)
+
+
+def _map_strength(G: Generator) -> None:
+    G.synthesis.b8.conv1.noise_strength = nn.Parameter(torch.rand(8, 8))
+
+
+def _take_nearest(G: Generator) -> None:
+    G.synthesis.b16.resample_filter = torch.ones(1, 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 @pytest.mark.parametrize(
-    "change", [_hang, _hang_before, _replace_forward, _replace_class, _parametrize, _use_half]
+    "change",
+    [
+        _hang,
+        _hang_before,
+        _replace_forward,
+        _replace_class,
+        _replace_tap,
+        _trace,
+        _parametrize,
+        _keep_as_buffer,
+        _spread_noise,
+        _map_strength,
+        _take_nearest,
+        _use_half,
+    ],
 )
 def test_whoever_touches_a_module_is_heard(change: Callable[[Generator], None], calls: list[Tensor]) -> None:
     G = whole()
@@ -143,6 +194,16 @@ def test_whoever_touches_a_module_is_heard(change: Callable[[Generator], None], 
     after = draw(G)
     assert len(calls) == 1
     assert not torch.equal(after, before)
+
+
+def test_a_changed_class_is_heard(monkeypatch: pytest.MonkeyPatch, calls: list[Tensor]) -> None:
+    G, original = whole(), SynthesisLayer.forward
+    before = draw(G)
+    monkeypatch.setattr(
+        SynthesisLayer, "forward", lambda self, *args, **kwargs: original(self, *args, **kwargs) * 2
+    )
+    assert not torch.equal(draw(G), before)
+    assert len(calls) == 1
 
 
 def test_hooks_on_all_modules_are_heard(calls: list[Tensor]) -> None:
@@ -181,8 +242,8 @@ def test_gradients_large_batches_and_float64_are_left_to_the_blocks(calls: list[
 
 def test_the_operator_and_what_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     G, given = whole(), []
-    original = kernels.synthesis
-    monkeypatch.setattr(kernels, "synthesis", lambda *args: given.append(args) or original(*args))
+    original = whole_module.synthesis
+    monkeypatch.setattr(whole_module, "synthesis", lambda *args: given.append(args) or original(*args))
     draw(G)
     (args,) = given
     ws, x, convs, noises, rgbs, settings = args
@@ -198,6 +259,7 @@ def test_the_operator_and_what_it_refuses(monkeypatch: pytest.MonkeyPatch) -> No
         (2, [convs[0][:, :8].contiguous(), *convs[1:]]),
         (3, noises[:-1]),
         (3, [noises[0][1:], *noises[1:]]),
+        (3, [torch.zeros(3, 1, 4, 4), *noises[1:]]),
         (4, rgbs[5:]),
         (4, [*rgbs[:2], rgbs[2].half(), *rgbs[3:]]),
         (5, settings[1:]),
