@@ -4,6 +4,7 @@ Commands are imported when they are called, so that `bend --help` needs neither 
 done, 1 failed (one line says why), 2 usage, 130 and 143 interrupted by SIGINT and SIGTERM with everything saved.
 """
 
+import contextlib
 import errno
 import os
 import signal
@@ -79,7 +80,7 @@ def main() -> None:
         is_terminated = isinstance(aborted.__cause__, Terminated)
         sys.exit(_say("terminated", 143) if is_terminated else _say("interrupted", 130))
     except click.ClickException as error:
-        ranks.leave_word(error.format_message())
+        _leave_word(error.format_message())
         error.show()
         sys.exit(error.exit_code)
     except Terminated:
@@ -92,7 +93,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("BEND_DEBUG") or (line := _one_line(error)) is None:
             raise
-        ranks.leave_word(line)
+        _leave_word(line)
         sys.exit(_say(line, 1))
 
 
@@ -114,7 +115,15 @@ def _one_line(error: Exception) -> str | None:
     return None
 
 
+def _leave_word(line: str) -> None:
+    """Tell other processes why this one ends; whoever ends it meanwhile does not keep it from saying so."""
+    with contextlib.suppress(Terminated):
+        ranks.leave_word(line)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _say(message: str, status: int) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     click.echo(f"Error: {message}" if status == 1 else f"\n{message}", err=True)
     return status
 

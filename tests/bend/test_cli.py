@@ -174,6 +174,31 @@ def test_sigterm_runs_finally_blocks_and_exits_143(
     assert capsys.readouterr().err.strip() == "terminated"
 
 
+@pytest.mark.parametrize(
+    ("error", "status"), [(PackageError("rocks.zip: no pictures"), 1), (click.UsageError("no such seeds"), 2)]
+)
+def test_who_is_ended_while_saying_why_it_failed_says_it(
+    error: Exception, status: int, status_of: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several processes, torchrun ends the others the moment that one is lost."""
+    told, echo = [], click.echo
+
+    def leave_word(line: str) -> None:
+        told.append(line)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    def interrupted_echo(*args: object, **options: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        echo(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cli.ranks, "leave_word", leave_word)
+    monkeypatch.setattr(click, "echo", interrupted_echo)
+    monkeypatch.setattr(click.exceptions, "echo", interrupted_echo)
+    assert status_of(raising(error)) == status
+    assert told == [str(error)]
+
+
 def test_a_command_chooses_its_own_status(status_of: Status) -> None:
     def body() -> None:
         click.get_current_context().exit(3)
