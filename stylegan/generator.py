@@ -287,10 +287,9 @@ class SynthesisNetwork(nn.Module):
         def noise_of(layer: SynthesisLayer) -> Tensor | None:
             return layer.noise([len(ws), 1, layer.resolution, layer.resolution], noise_mode, generator)
 
-        if all(block.dtype(ws, force_fp32) == torch.float32 for block in self.blocks()):
-            image = inference.whole_picture(self, _KINDS, ws, noise_of)
-            if image is not None:
-                return image
+        image = inference.whole_picture(self, _KINDS, ws, force_fp32, noise_of)
+        if image is not None:
+            return image
         ws = self.tap_ws(ws)
         x: Tensor | None = None
         img: Tensor | None = None

@@ -30,7 +30,5 @@ def untouched_modules(network: nn.Module) -> list[nn.Module] | None:
         for kind in _HOOKS:
             if own[kind]:
                 return None
-        children = own["_modules"]
-        if children:
-            modules += [child for child in children.values() if child is not None]
+        modules += [child for child in own["_modules"].values() if child is not None]
     return modules

@@ -32,15 +32,17 @@ def whole_picture(
     network: Any,
     kinds: Mapping[type[nn.Module], Any],
     ws: Tensor,
+    force_fp32: bool,
     noise_of: Callable[[Any], Tensor | None],
 ) -> Tensor | None:
     """Draw pictures, or say that the network's blocks must.
 
     Args:
-        network: a `SynthesisNetwork` whose blocks compute in float32.
+        network: a `SynthesisNetwork`.
         kinds: the classes of module that make up such a network, and their `forward`; one with others is left to its
             blocks.
         ws: `[N, num_ws, w_dim]`.
+        force_fp32: never use half precision.
         noise_of: a layer's noise before its strength, `[H, W]` or `[N, 1, H, W]`, None for none; asked for in the
             layers' order once it is certain that the picture will be drawn.
 
@@ -53,6 +55,8 @@ def whole_picture(
     if modules is None or not all(_is_of(kinds, type(module)) for module in modules):
         return None
     blocks = network.blocks()
+    if any(block.dtype(ws, force_fp32) != torch.float32 for block in blocks):
+        return None
     operands = _Operands(ws)
     if not _is_tap(network.tap_ws) or not all(operands.add(block) for block in blocks):
         return None

@@ -3,8 +3,6 @@
 // channels, whether these come all at once or 16 at a time.
 #pragma once
 
-#include <algorithm>
-
 #include "epilogue.h"
 #include "gemm.h"
 
@@ -17,6 +15,8 @@ struct Colours {
   float* image;          // [N, count, pixels]
   int64_t count, channels, pixels;
   float bound;  // infinite for none
+
+  int64_t place(int64_t n, int64_t colour, int64_t pixel) const { return (n * count + colour) * pixels + pixel; }
 
   // Adds 16 channels, the first of them `channel`, of 16 pixels, [channels][pixels], to a colour's sums.
   Floats add(Floats sums, const Floats* values, int64_t n, int64_t colour, int64_t channel) const {
@@ -31,7 +31,7 @@ struct Colours {
   void add_some(Floats* values, int64_t n, int64_t channel, int64_t pixel) const {
     transpose(values);
     for (int64_t k = 0; k < count; ++k) {
-      float* const at = image + (n * count + k) * pixels + pixel;
+      float* const at = image + place(n, k, pixel);
       const Floats sums = add(channel == 0 ? Floats{} : load(at), values, n, k, channel);
       if (channel + kLane == channels) {
         finish(sums, n, k, pixel, kLane);
@@ -44,7 +44,7 @@ struct Colours {
   // Finishes `some` sums, at most 16, of a colour's pixels from `pixel` on.
   void finish(Floats sums, int64_t n, int64_t colour, int64_t pixel, int64_t some) const {
     const Floats value = bounded(sums + bias[colour], Floats{} + bound);
-    const int64_t at = (n * count + colour) * pixels + pixel;
+    const int64_t at = place(n, colour, pixel);
     if (some == kLane) return store(image + at, beneath ? load(beneath + at) + value : value);
     for (int64_t i = 0; i < some; ++i) image[at + i] = beneath ? beneath[at + i] + value[i] : value[i];
   }

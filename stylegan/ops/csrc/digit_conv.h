@@ -65,9 +65,8 @@ class DigitConv {
         rows_(layer.x.height + (kScale == 2 ? 1 : 0)) {
     static thread_local std::vector<PanelScale> scales;
     scales.resize(weights_.panels());
-    scales_ = scales.data();
     const int64_t columns = kScale == 2 ? 2 * layer.x.width + 1 : layer.x.width / Output::kWide;
-    plan_ = {{}, scales_, reader_.pitch(), num_blocks(layer.x.channels), columns, 0};
+    plan_ = {{}, scales.data(), reader_.pitch(), num_blocks(layer.x.channels), columns, 0};
     for (int k = 0; k < kKernels; ++k) {
       // Upsampling, the outer two of three weights along an axis meet even rows, the last one the sample before; the
       // middle one meets odd rows.
@@ -166,15 +165,14 @@ class DigitConv {
       }
     });
     parallel(panels, [&](int64_t from, int64_t to) {
-      static thread_local Scratch own;
-      int8_t* const weights = take_bytes(own, kTogether * panel_bytes());
+      int8_t* const weights = take_bytes(weight_scratch(), kTogether * panel_bytes());
       const TileSetting setting;
       Work work(layer_, taps_, plan_);
       for (int64_t first = from; first < to; first += kTogether) {
         const int64_t last = std::min(first + kTogether, to);
         work.flush();  // what waits is in memory that is used again
         for (int64_t panel = first; panel < last; ++panel) {
-          scales_[panel] = prepare(panel, weights + (panel - first) * panel_bytes());
+          plan_.scales[panel] = prepare(panel, weights + (panel - first) * panel_bytes());
         }
         make_bands(&work, cut, 0, bands, first, last, weights, [=](int64_t i) { return kept[i]; });
       }
@@ -187,7 +185,7 @@ class DigitConv {
     int8_t* const weights = take_bytes(weight_scratch(), panels * panel_bytes());
     parallel(panels, [&](int64_t first, int64_t last) {
       for (int64_t panel = first; panel < last; ++panel) {
-        scales_[panel] = prepare(panel, weights + panel * panel_bytes());
+        plan_.scales[panel] = prepare(panel, weights + panel * panel_bytes());
       }
     });
     const int64_t bands = layer_.x.samples * cut.count;
@@ -257,7 +255,6 @@ class DigitConv {
   BandReader<Axis> reader_;
   int64_t rows_;  // of products, in a kernel's steps of kScale
   DigitPlan plan_;
-  PanelScale* scales_;
 };
 
 }  // namespace bend

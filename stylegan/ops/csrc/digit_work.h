@@ -24,10 +24,10 @@ struct DigitKernel {
 // What the products of a layer are made by.
 struct DigitPlan {
   std::vector<DigitKernel> kernels;
-  const PanelScale* scales;  // of the panels
-  int64_t pitch, blocks;     // pixels of a row of factors; their blocks of channels
-  int64_t columns;           // of a row of products
-  int64_t num_steps;         // of all kernels
+  PanelScale* scales;     // of the panels
+  int64_t pitch, blocks;  // pixels of a row of factors; their blocks of channels
+  int64_t columns;        // of a row of products
+  int64_t num_steps;      // of all kernels
 };
 
 // `Output` says how products become pixels: PanelPixels, PanelTiles or PanelFir.

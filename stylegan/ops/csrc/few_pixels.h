@@ -60,7 +60,7 @@ class FewPixels {
       const float* const weights = w_.data + (first + o) * w_.inputs * kTaps;
       multiply(weights, pixels, o, products);
       for (int64_t q = 0; q < kAtOnce; ++q) {
-        demodulation[o + q] = 1.0f / std::sqrt(sum_of_squares(weights + q * w_.inputs * kTaps, squares) + 1e-8f);
+        demodulation[o + q] = demodulation_of(sum_of_squares(weights + q * w_.inputs * kTaps, squares));
       }
     }
     for (auto& of_tap : products) transpose(of_tap);

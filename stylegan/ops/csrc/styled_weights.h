@@ -68,10 +68,13 @@ inline void add_squares(const Weights& w, int64_t input, const float* taps, floa
   }
 }
 
+// From the sum of an output's squared weights, times their styles.
+inline float demodulation_of(float squares) { return 1.0f / std::sqrt(squares + 1e-8f); }
+
 inline void store_demodulation(const Weights& w, const float* sums, float* demodulation, int64_t step) {
   for (int64_t n = 0; n < w.samples; ++n) {
     for (int64_t o = 0; o < kLane; ++o) {
-      demodulation[n * step + o] = w.are_demodulated ? 1.0f / std::sqrt(sums[n * kLane + o] + 1e-8f) : 1.0f;
+      demodulation[n * step + o] = w.are_demodulated ? demodulation_of(sums[n * kLane + o]) : 1.0f;
     }
   }
 }

@@ -179,9 +179,8 @@ def test_pictures_do_not_depend_on_the_batch(w_dim: int) -> None:
     with torch.inference_mode():
         together = G.synthesis(ws, noise_mode="const")
         alone = torch.cat([G.synthesis(ws[i : i + 1], noise_mode="const") for i in range(5)])
-    most = (
-        5e-5 if w_dim == 12 else 0
-    )  # then torch multiplies for the styles, by another product for other batches
+    # Of twelve, torch multiplies for the styles, by another product for other batches.
+    most = 5e-5 if w_dim == 12 else 0
     torch.testing.assert_close(together, alone, atol=most, rtol=0)
 
 
