@@ -75,18 +75,11 @@ class Container:
         """
         member = self.members[name]
         _refuse_method(member)
-        at, left = member.offset + self._data_start(member), member.stored_bytes
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS) if member.method == zipfile.ZIP_DEFLATED else None
+        pieces = self._stored_pieces(member)
+        if member.method == zipfile.ZIP_DEFLATED:
+            pieces = _inflated_pieces(pieces, member)
         num_bytes, crc = 0, 0
-        while left or (inflater is not None and inflater.unconsumed_tail):
-            piece = b""
-            if inflater is None or not inflater.unconsumed_tail:
-                piece = self._file.read(min(_PIECE, left), at)
-                at, left = at + len(piece), left - len(piece)
-                if not piece:
-                    raise _damaged(member)
-            if inflater is not None:
-                piece = _inflate_some(inflater, inflater.unconsumed_tail + piece, member)
+        for piece in pieces:
             num_bytes, crc = num_bytes + len(piece), zlib.crc32(piece, crc)
             if num_bytes > member.num_bytes:  # what holds more than it says is no honest zip
                 raise _damaged(member)
@@ -120,6 +113,15 @@ class Container:
         if start > guess:
             return self._file.read(member.stored_bytes, member.offset + start)
         return block[start : start + member.stored_bytes]
+
+    def _stored_pieces(self, member: Member) -> Iterator[bytes]:
+        at, left = member.offset + self._data_start(member), member.stored_bytes
+        while left:
+            piece = self._file.read(min(_PIECE, left), at)
+            if not piece:
+                raise _damaged(member)
+            at, left = at + len(piece), left - len(piece)
+            yield piece
 
     def _data_start(self, member: Member) -> int:
         return _start_in(self._file.read(_LOCAL_HEADER.size, member.offset), member)
@@ -176,8 +178,15 @@ def _inflate(raw: bytes, member: Member) -> bytes:
         raise FaultError("damaged", "damaged (cannot be unpacked)", member.name) from None
 
 
-def _inflate_some(inflater: "zlib._Decompress", raw: bytes, member: Member) -> bytes:
+def _inflated_pieces(pieces: Iterator[bytes], member: Member) -> Iterator[bytes]:
+    """The same unpacked, never more than a piece at once."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        return inflater.decompress(raw, _PIECE)
+        for packed in pieces:
+            left = packed
+            while left:
+                yield inflater.decompress(left, _PIECE)
+                left = inflater.unconsumed_tail
+        yield inflater.flush()  # what the last piece held beyond its limit: a few kilobytes at most
     except zlib.error:
         raise FaultError("damaged", "damaged (cannot be unpacked)", member.name) from None

@@ -74,6 +74,7 @@ def test_wires_do_not_run_through_cards(name: str) -> None:
     drawing, _ = GRAPHS[name]
     cards = [shape for shape in drawing.shapes if isinstance(shape, Box) and shape.title]
     lines = [shape for shape in drawing.shapes if isinstance(shape, Line) and shape.has_head]
+    assert cards and lines
     for line in lines:
         for start, end in zip(line.points, line.points[1:], strict=False):
             for share in np.linspace(0.02, 0.98, 25):

@@ -97,6 +97,7 @@ def test_noise_stays_white() -> None:
         heard[:] = [at.layer.noise_const.detach().clone() for at in style_layers(G)]
 
     project_w(G, target, perception, steps=30, on_step=listen)
+    assert len(heard) == len(style_layers(G))
     for noise in heard:
         assert float(noise.mean()) == pytest.approx(0, abs=1e-5)
         assert float(noise.square().mean()) == pytest.approx(1, abs=1e-4)

@@ -29,6 +29,20 @@ def test_members_are_read_as_written(blobs: Path) -> None:
     assert {name: opened.read(name) for name in reversed(BLOBS)} == BLOBS
 
 
+def test_members_are_streamed_whole_wherever_pieces_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "_PIECE", 4096)
+    text = b'["a.png", 0], ' * 700
+    members = {f"{size}.json": text[:size] for size in (0, 1, *range(4080, 4130), *range(8180, 8230))}
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        opened = Container(write_zip(tmp_path / f"{method}.zip", members, method))
+        for name, data in members.items():
+            pieces = list(opened.stream(name))
+            assert b"".join(pieces) == data
+            assert max(map(len, pieces), default=0) <= 4096
+
+
 def test_folders_are_no_members(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"folder/": b"", "folder/x": b"1", "empty": b""})
     assert list(Container(path).members) == ["folder/x", "empty"]
