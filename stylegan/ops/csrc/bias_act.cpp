@@ -70,6 +70,7 @@ void backward_smooth(const BiasAct<A>& p, const T* g, const T* x, T* out, int64_
 template <typename T, typename F, typename A = compute_t<T>>
 void for_stretches(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, const F& work) {
   const int64_t total = x.numel();
+  if (total == 0) return;
   const int64_t step = b ? step_along(x, dim) : total;
   const int64_t size = b ? x.size(dim) : 1;
   const T* given = b ? b->template const_data_ptr<T>() : nullptr;
@@ -90,7 +91,7 @@ void for_stretches(const Tensor& x, const std::optional<Tensor>& b, int64_t dim,
   }
   // Runs of one bias each, cut where they are long.
   const int64_t pieces = std::max<int64_t>(1, (step + kSegment - 1) / kSegment);
-  const int64_t runs = step > 0 ? total / step : 0;
+  const int64_t runs = total / step;
   const int64_t grain = std::max<int64_t>(1, 16 * kSegment / std::max<int64_t>(1, std::min(step, kSegment)));
   torch::stable::parallel_for(0, runs * pieces, grain, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {

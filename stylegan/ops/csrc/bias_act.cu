@@ -33,6 +33,8 @@ void launch_any(const Elements<T>& e, cudaStream_t stream) {
 template <typename T>
 void launch(const Tensor& x, const Tensor* reference, const std::optional<Tensor>& b, int64_t dim, Tensor& out,
             const BiasAct<compute_t<T>>& p) {
+  if (reference) check_beside(x, *reference, "the reference");
+  check_beside(x, b, "the bias");
   if (x.numel() == 0) return;
   const OnDevice device(x);
   const cudaStream_t stream = device.stream();

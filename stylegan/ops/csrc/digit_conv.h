@@ -138,7 +138,7 @@ class DigitConv {
 
   // Whether weights are more than the picture.
   bool shares_panels() const {
-    return kTaps * layer_.e.channels > layer_.x.samples * layer_.x.height * layer_.x.width;
+    return kKernelTaps * layer_.e.channels > layer_.x.samples * layer_.x.height * layer_.x.width;
   }
 
   // Of a band's panels, which threads share out where there are fewer bands than threads.

@@ -33,7 +33,7 @@ constexpr int kPlanesOf = Axis::kStep == 1 ? 1 : Axis::kSlots;
 // A convolution with some of a 3x3 kernel's points, in steps: which the four places of a row of factors meet, negative
 // for none.
 struct PointSteps {
-  int64_t points[kTaps][kPlaces];
+  int64_t points[kKernelTaps][kPlaces];
   int64_t count = 0;
   int64_t plane = 0;  // of the factors it meets, whose points share a unit
 };
@@ -51,13 +51,13 @@ inline void balance(const Weights& w, float* powers) {
   constexpr float kMostExponent = 60;
   constexpr int64_t kOutputs = 8;
   const int64_t step = std::max<int64_t>(1, w.outputs / kOutputs);
-  std::vector<float> sums(w.inputs * kTaps, 0.0f);
+  std::vector<float> sums(w.inputs * kKernelTaps, 0.0f);
   for (int64_t o = 0; o < w.outputs; o += step) {
-    const float* const taps = w.data + o * w.inputs * kTaps;
-    for (int64_t i = 0; i < w.inputs * kTaps; ++i) sums[i] += std::abs(taps[i]);
+    const float* const taps = w.data + o * w.inputs * kKernelTaps;
+    for (int64_t i = 0; i < w.inputs * kKernelTaps; ++i) sums[i] += std::abs(taps[i]);
   }
   for (int64_t i = 0; i < w.inputs; ++i) {
-    powers[i] = std::accumulate(sums.begin() + i * kTaps, sums.begin() + (i + 1) * kTaps, 0.0f);
+    powers[i] = std::accumulate(sums.begin() + i * kKernelTaps, sums.begin() + (i + 1) * kKernelTaps, 0.0f);
   }
   std::vector<float> sizes(powers, powers + w.inputs);
   const auto middle = sizes.begin() + w.inputs / 2;
@@ -87,9 +87,9 @@ class DigitWeights {
                                    float* demodulation, int64_t apart) const {
     static thread_local Scratch scratch;
     const int64_t padded = blocks_ * kDepth;
-    float* const sums = scratch.take(w_.samples * kLane + kTaps * kLane * kLane + padded * kInput);
+    float* const sums = scratch.take(w_.samples * kLane + kKernelTaps * kLane * kLane + padded * kInput);
     float* const taps = sums + w_.samples * kLane;
-    float* const points = taps + kTaps * kLane * kLane;
+    float* const points = taps + kKernelTaps * kLane * kLane;
     std::fill(sums, taps, 0.0f);
     std::fill(points + w_.inputs * kInput, points + padded * kInput, 0.0f);
     Measure measure;
@@ -97,7 +97,7 @@ class DigitWeights {
       gather_taps(w_, panel * kLane, i, taps);
       for (int64_t k = 0; k < kLane; ++k) {
         const Floats squares =
-            transform(taps + k * kTaps * kLane, 1.0f / powers_[i + k], points + (i + k) * kInput, &measure);
+            transform(taps + k * kKernelTaps * kLane, 1.0f / powers_[i + k], points + (i + k) * kInput, &measure);
         if (w_.are_demodulated) add_squares_of(w_, i + k, squares, sums);
       }
     }

@@ -16,7 +16,7 @@ namespace bend {
 // which plane.
 struct DigitKernel {
   PointSteps steps;
-  int64_t offsets[kTaps];  // of the steps, in pixels
+  int64_t offsets[kKernelTaps];  // of the steps, in pixels
   int64_t first;           // where its weights begin in a panel, in bytes
   int64_t row, column;     // of the products, which lie Output::kScale apart
 };

@@ -17,19 +17,19 @@ class FewPixels {
   void run() const {
     static thread_local Scratch scratch;
     const int64_t inputs = w_.inputs;
-    float* const pixels = scratch.take(x_.samples * inputs * (kLane + kTaps));
+    float* const pixels = scratch.take(x_.samples * inputs * (kLane + kKernelTaps));
     float* const squares = pixels + x_.samples * inputs * kLane;
     for (int64_t n = 0; n < x_.samples; ++n) {
       read(n, pixels + n * inputs * kLane);
-      for (int64_t i = 0; i < inputs * kTaps; ++i) {
-        const float style = w_.styles[n * inputs + i / kTaps];
-        squares[n * inputs * kTaps + i] = style * style;
+      for (int64_t i = 0; i < inputs * kKernelTaps; ++i) {
+        const float style = w_.styles[n * inputs + i / kKernelTaps];
+        squares[n * inputs * kKernelTaps + i] = style * style;
       }
     }
     parallel(w_.outputs / kLane, [&](int64_t from, int64_t to) {
       for (int64_t o = from * kLane; o < to * kLane; o += kLane) {
         for (int64_t n = 0; n < x_.samples; ++n) {  // while the weights are near
-          make(n, o, pixels + n * inputs * kLane, squares + n * inputs * kTaps);
+          make(n, o, pixels + n * inputs * kLane, squares + n * inputs * kKernelTaps);
         }
       }
     });
@@ -37,7 +37,7 @@ class FewPixels {
 
  private:
   static constexpr int kAtOnce = 2;       // outputs
-  using Products = Floats[kTaps][kLane];  // of 16 outputs, for each tap and pixel
+  using Products = Floats[kKernelTaps][kLane];  // of 16 outputs, for each tap and pixel
 
   // A sample's channels times their styles, [channels][pixels].
   void read(int64_t n, float* to) const {
@@ -57,10 +57,10 @@ class FewPixels {
     Products products;
     Floats demodulation;
     for (int64_t o = 0; o < kLane; o += kAtOnce) {
-      const float* const weights = w_.data + (first + o) * w_.inputs * kTaps;
+      const float* const weights = w_.data + (first + o) * w_.inputs * kKernelTaps;
       multiply(weights, pixels, o, products);
       for (int64_t q = 0; q < kAtOnce; ++q) {
-        demodulation[o + q] = demodulation_of(sum_of_squares(weights + q * w_.inputs * kTaps, squares));
+        demodulation[o + q] = demodulation_of(sum_of_squares(weights + q * w_.inputs * kKernelTaps, squares));
       }
     }
     for (auto& of_tap : products) transpose(of_tap);
@@ -84,21 +84,21 @@ class FewPixels {
   // Products of outputs `o` and those beside it, as [tap][output][pixels]. Long sums are made of short ones, which lose
   // fewer digits.
   void multiply(const float* weights, const float* pixels, int64_t o, Products& products) const {
-    const int64_t output = w_.inputs * kTaps;
+    const int64_t output = w_.inputs * kKernelTaps;
     for (int64_t begin = 0; begin < w_.inputs; begin += kChain) {
-      Floats sums[kAtOnce][kTaps] = {};
+      Floats sums[kAtOnce][kKernelTaps] = {};
       for (int64_t i = begin; i < std::min(begin + kChain, w_.inputs); ++i) {
         const Floats here = load(pixels + i * kLane);
-        const float* const own = weights + i * kTaps;
+        const float* const own = weights + i * kKernelTaps;
 #pragma GCC unroll 2
         for (int q = 0; q < kAtOnce; ++q) {
           fetch_line(own + (q + kAtOnce) * output);  // of those that are next
 #pragma GCC unroll 9
-          for (int k = 0; k < kTaps; ++k) sums[q][k] += here * own[q * output + k];
+          for (int k = 0; k < kKernelTaps; ++k) sums[q][k] += here * own[q * output + k];
         }
       }
       for (int q = 0; q < kAtOnce; ++q) {
-        for (int k = 0; k < kTaps; ++k) {
+        for (int k = 0; k < kKernelTaps; ++k) {
           Floats& sum = products[k][o + q];
           sum = begin == 0 ? sums[q][k] : sum + sums[q][k];
         }
@@ -109,7 +109,7 @@ class FewPixels {
   // Of an output's weights times their styles.
   float sum_of_squares(const float* weights, const float* squares) const {
     Floats sums[3] = {};  // nine taps of 16 channels are three times three vectors
-    for (int64_t i = 0; i < w_.inputs * kTaps; i += 3 * kLane) {
+    for (int64_t i = 0; i < w_.inputs * kKernelTaps; i += 3 * kLane) {
 #pragma GCC unroll 3
       for (int k = 0; k < 3; ++k) {
         const Floats weight = load(weights + i + k * kLane);
@@ -126,7 +126,7 @@ class FewPixels {
 
   Floats convolved(const Products& products, int64_t y, int64_t x) const {
     Floats sum = {};
-    for (int64_t k = 0; k < kTaps; ++k) sum += product(products, k, y + k / 3 - 1, x + k % 3 - 1);
+    for (int64_t k = 0; k < kKernelTaps; ++k) sum += product(products, k, y + k / 3 - 1, x + k % 3 - 1);
     return sum;
   }
 

@@ -8,12 +8,12 @@
 
 #include <cmath>
 
+#include "demodulation.h"
 #include "packs.h"
 
 namespace bend {
 
-constexpr int kKernelTaps = 9;  // of a 3x3 kernel
-constexpr float kDemodulationEpsilon = 1e-8f, kLeastScale = 1e-20f;
+constexpr float kLeastScale = 1e-20f;
 
 // One call's memory.
 struct Modulation {
@@ -50,7 +50,7 @@ struct DemodulationBlock {
       for (int k = 0; k < kKernelTaps; ++k) {
         const float w = read_one(from + static_cast<int64_t>(i) * kKernelTaps + k);
         sum += w * w;
-        largest = larger(largest, std::fabs(w));
+        largest = fmaxf(largest, std::fabs(w));
       }
       squares[i] = sum;
     }
@@ -60,7 +60,7 @@ struct DemodulationBlock {
   BEND_HD void read_styles(Shared& shared) const {
     float largest = 0.0f;
     if (call.is_bounded && sample() < call.samples) {
-      for (int i = thread % kLanes; i < call.inputs; i += kLanes) largest = larger(largest, std::fabs(style(i)));
+      for (int i = thread % kLanes; i < call.inputs; i += kLanes) largest = fmaxf(largest, std::fabs(style(i)));
     }
     shared.largest_style[thread] = largest;
   }
@@ -81,21 +81,19 @@ struct DemodulationBlock {
   BEND_HD void write(const Shared& shared) const {
     if (thread == 0 && first_sample == 0) call.gains[output] = gain_of(shared);
     if (thread % kLanes != 0 || sample() >= call.samples) return;
-    float sum = kDemodulationEpsilon;
+    float sum = 0.0f;
     for (int lane = 0; lane < kLanes; ++lane) sum += shared.sums[thread + lane];
-    call.demodulation[static_cast<int64_t>(sample()) * call.outputs + output] = 1.0f / std::sqrt(sum);
+    call.demodulation[static_cast<int64_t>(sample()) * call.outputs + output] = demodulation_of(sum);
   }
 
  private:
-  BEND_HD static float larger(float a, float b) { return a > b ? a : b; }
-
   BEND_HD float style(int i) const { return read_one(call.styles + static_cast<int64_t>(sample()) * call.inputs + i); }
 
   BEND_HD float scale_of(const Shared& shared) const {
     if (!call.is_bounded) return 1.0f;
     float largest = kLeastScale;
     for (int lane = 0; lane < kLanes; ++lane) {
-      largest = larger(largest, shared.largest_style[thread / kLanes * kLanes + lane]);
+      largest = fmaxf(largest, shared.largest_style[thread / kLanes * kLanes + lane]);
     }
     return 1.0f / largest;
   }
@@ -103,7 +101,7 @@ struct DemodulationBlock {
   BEND_HD float gain_of(const Shared& shared) const {
     if (!call.is_bounded) return 1.0f;
     float largest = kLeastScale;
-    for (int i = 0; i < kThreads; ++i) largest = larger(largest, shared.largest_weight[i]);
+    for (int i = 0; i < kThreads; ++i) largest = fmaxf(largest, shared.largest_weight[i]);
     return 1.0f / std::sqrt(static_cast<float>(call.inputs * kKernelTaps)) / largest;
   }
 };

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
+#include "demodulation.h"
 #include "gemm.h"
 #include "scratch.h"
 #include "winograd_axes.h"
@@ -26,14 +26,12 @@ inline int64_t panel_floats(int64_t inputs) {
   return Axis::kWeights * Axis::kWeights * point_floats(inputs);
 }
 
-constexpr int64_t kTaps = 9;
-
 // Gathers the taps of 16 outputs and 16 inputs, [inputs][taps][outputs].
 inline void gather_taps(const Weights& w, int64_t first, int64_t input, float* taps) {
-  for (int64_t k = 0; k < kTaps; ++k) {
+  for (int64_t k = 0; k < kKernelTaps; ++k) {
     Floats rows[kLane];
 #pragma GCC unroll 16
-    for (int o = 0; o < kLane; ++o) rows[o] = load(w.data + ((first + o) * w.inputs + input) * kTaps + k * kLane);
+    for (int o = 0; o < kLane; ++o) rows[o] = load(w.data + ((first + o) * w.inputs + input) * kKernelTaps + k * kLane);
     transpose(rows);
 #pragma GCC unroll 16
     for (int o = 0; o < kLane; ++o) store(taps + (k * kLane + o) * kLane, rows[o]);
@@ -43,9 +41,9 @@ inline void gather_taps(const Weights& w, int64_t first, int64_t input, float* t
 // The transformed kernel of 16 outputs and one input, as Axis::kWeights² vectors.
 template <typename Axis>
 inline void transform_taps(const float* taps, Floats* points) {
-  Floats kernel[kTaps];
+  Floats kernel[kKernelTaps];
 #pragma GCC unroll 9
-  for (int k = 0; k < kTaps; ++k) kernel[k] = load(taps + k * kLane);
+  for (int k = 0; k < kKernelTaps; ++k) kernel[k] = load(taps + k * kLane);
   both_axes<3, Axis::kWeights>(kernel, points, [](auto... axis) { Axis::kernel(axis...); });
 }
 
@@ -60,16 +58,13 @@ inline void add_squares_of(const Weights& w, int64_t input, Floats squares, floa
 // Adds the squares of 16 inputs' taps, [inputs][taps][outputs], `input` the first of them, to each sample's sums of 16
 // outputs.
 inline void add_squares(const Weights& w, int64_t input, const float* taps, float* sums) {
-  for (int64_t i = 0; i < kLane; ++i, taps += kTaps * kLane) {
+  for (int64_t i = 0; i < kLane; ++i, taps += kKernelTaps * kLane) {
     Floats squares = {};
 #pragma GCC unroll 9
-    for (int k = 0; k < kTaps; ++k) squares += load(taps + k * kLane) * load(taps + k * kLane);
+    for (int k = 0; k < kKernelTaps; ++k) squares += load(taps + k * kLane) * load(taps + k * kLane);
     add_squares_of(w, input + i, squares, sums);
   }
 }
-
-// From the sum of an output's squared weights, times their styles.
-inline float demodulation_of(float squares) { return 1.0f / std::sqrt(squares + 1e-8f); }
 
 inline void store_demodulation(const Weights& w, const float* sums, float* demodulation, int64_t step) {
   for (int64_t n = 0; n < w.samples; ++n) {
@@ -86,7 +81,7 @@ inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, float* p
                          int64_t step) {
   constexpr int kPoints = Axis::kWeights * Axis::kWeights;
   static thread_local Scratch scratch;
-  float* const sums = scratch.take(w.samples * kLane + kTaps * kLane * kLane);
+  float* const sums = scratch.take(w.samples * kLane + kKernelTaps * kLane * kLane);
   float* const taps = sums + w.samples * kLane;
   std::fill(sums, taps, 0.0f);
   for (int64_t first_input = 0; first_input < w.inputs; first_input += kLane) {
@@ -94,7 +89,7 @@ inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, float* p
     if (w.are_demodulated) add_squares(w, first_input, taps, sums);
     for (int64_t i = 0; i < kLane; ++i) {
       Floats points[kPoints];
-      transform_taps<Axis>(taps + i * kTaps * kLane, points);
+      transform_taps<Axis>(taps + i * kKernelTaps * kLane, points);
       float* const to = panel + (first_input + i) * kPanel + lane;
 #pragma GCC unroll 36
       for (int p = 0; p < kPoints; ++p) store(to + p * point_floats(w.inputs), points[p]);

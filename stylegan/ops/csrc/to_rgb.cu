@@ -4,6 +4,7 @@
 
 #include "launch.h"
 #include "rgb_block.h"
+#include "rgb_check.h"
 
 namespace bend {
 namespace {
@@ -59,11 +60,7 @@ Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double
   check_dense(x, "x");
   const bool is_last = is_channels_last(x);
   const int64_t samples = x.size(0), channels = x.size(1), pixels = x.size(2) * x.size(3), colours = bias.size(0);
-  STD_TORCH_CHECK(weights.dim() == 3 && weights.size(0) == samples && weights.size(1) == colours &&
-                      weights.size(2) == channels && weights.is_contiguous() && bias.is_contiguous(),
-                  "weights must be [N, colours, C] and bias [colours]");
-  STD_TORCH_CHECK(weights.scalar_type() == ScalarType::Float && bias.scalar_type() == ScalarType::Float,
-                  "weights and bias must be float32");
+  check_rgb(weights, bias, samples, colours, channels);
   check_beside(x, weights, "weights");
   check_beside(x, bias, "bias");
   STD_TORCH_CHECK(pixels <= kMostRgb && channels <= kMostRgb && channels * colours <= INT32_MAX,

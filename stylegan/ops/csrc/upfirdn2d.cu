@@ -95,6 +95,7 @@ void launch(const FirCall<T>& call, cudaStream_t stream) {
 Tensor upfirdn2d(const Tensor& x, const Tensor& f, int64_t up_x, int64_t up_y, int64_t down_x, int64_t down_y,
                  int64_t pad_x0, int64_t pad_x1, int64_t pad_y0, int64_t pad_y1, bool flip_filter, double gain) {
   const Fir p = make_fir(x, f, {up_x, up_y, down_x, down_y}, {pad_x0, pad_x1, pad_y0, pad_y1}, flip_filter);
+  check_beside(x, f, "the filter");
   const bool is_last = !is_planar(x);
   const OnDevice device(x);
   Tensor y = empty_picture(x, p, is_last);

@@ -154,6 +154,16 @@ def check_rules(act: str, x: Tensor, checks: tuple[str, ...]) -> None:
     torch.library.opcheck(gradient, arguments, test_utils=checks)
 
 
+@pytest.mark.parametrize("shape", [(0, 8), (2, 8, 0, 5), (2, 0, 4, 5), (0, 8, 4, 5)])
+def test_nothing_gives_nothing(shape: tuple[int, ...]) -> None:
+    x = torch.empty(shape, requires_grad=True)
+    y = call(x, torch.zeros(shape[1]), "lrelu")
+    y.sum().backward()
+    assert y.shape == shape
+    assert x.grad is not None
+    assert x.grad.shape == shape
+
+
 def test_extremes_come_out_as_they_do_in_torch() -> None:
     x = torch.tensor([float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1e38, -1e38]).repeat(9)[None]
     for act, clamp in itertools.product(STRAIGHT, (None, 2.0)):
