@@ -58,23 +58,43 @@ def record(
         RuntimeError: `compute` cannot be recorded, or memory does not suffice.
     """
     graph = torch.cuda.CUDAGraph()
-    # Other threads may go on allocating, but one records at a time: all of torch's recordings are made on one stream.
-    with (
-        _recording,
-        torch.cuda.device(device),
-        torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"),
-    ):
-        result = compute()
+    before = torch.cuda.current_stream(device)
+    # Other threads may go on allocating, but one records at a time.
+    with _recording, torch.cuda.device(device):
+        stream = _stream_beside(before)
+        try:
+            with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+                result = compute()
+        finally:
+            torch.cuda.set_stream(before)  # where a recording cannot be ended, torch stays on its stream
     return result, graph.replay
 
 
 _recording = threading.Lock()
+_streams: dict[tuple[int, int], torch.cuda.Stream] = {}
+
+
+def _stream_beside(caller: torch.cuda.Stream) -> torch.cuda.Stream:
+    """The stream to record on for a caller's: cuBLAS has a workspace for each, which replays at once may not share."""
+    key = caller.device_index, caller.cuda_stream
+    if key not in _streams:
+        _streams[key] = torch.cuda.Stream(caller.device)
+    return _streams[key]
 
 
 def surroundings(device: torch.device) -> tuple[Hashable, ...]:
     """What a recording depends on besides a network and arguments."""
-    stream = torch.cuda.current_stream(device).cuda_stream
-    return stream, device.index, *allows_tf32(), torch.backends.cudnn.deterministic
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    return (
+        torch.cuda.current_stream(device).cuda_stream,
+        device.index,
+        *allows_tf32(),
+        matmul.allow_fp16_reduced_precision_reduction,
+        matmul.allow_bf16_reduced_precision_reduction,
+        cudnn.enabled,
+        cudnn.deterministic,
+        torch.are_deterministic_algorithms_enabled(),
+    )
 
 
 def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:

@@ -99,11 +99,14 @@ def toolchain(target: Target, *, architectures: tuple[str, ...] | None = None) -
         sources = sorted(SOURCES.glob("*.cu"))
         chosen = _own_architectures() if architectures is None else architectures
         codes = [f"-gencode=arch=compute_{sm[3:]},code={sm}" for sm in chosen]
-        host = ["-Xcompiler=-fPIC,-fvisibility=hidden", f"-ccbin={compiler[0]}"]
+        host = [
+            f"-ccbin={compiler[0]}",
+            *(f"-Xcompiler={own}" for own in ["-fPIC", "-fvisibility=hidden", *compiler[1:]]),
+        ]
         flags = [*_NVCC_FLAGS, *codes, *host, *include]
-        lib = Path(nvcc).resolve().parents[1] / "lib64"
         # The runtime is linked in, so that torch's own may be of another minor version.
-        link = [*link, "-ltorch_cuda", f"-L{lib}", "-lcudart_static", "-ldl", "-lrt", "-lpthread"]
+        runtime = [f"-L{folder}" for folder in _library_folders(Path(nvcc))]
+        link = [*link, "-ltorch_cuda", *runtime, "-lcudart_static", "-ldl", "-lrt", "-lpthread"]
     if not sources:
         raise BuildError(f"{SOURCES}: no sources for {target}; install bend anew")
     shared = ["-shared", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
@@ -165,6 +168,12 @@ def _own_architectures() -> tuple[str, ...]:
         raise BuildError("torch sees no CUDA device; install a CUDA build of torch, and NVIDIA's driver")
     found = {torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())}
     return tuple(f"sm_{major}{minor}" for major, minor in sorted(found))
+
+
+def _library_folders(nvcc: Path) -> list[Path]:
+    """Where a toolkit keeps its libraries: NVIDIA's installer in `lib64`, conda's packages by target alone."""
+    root = nvcc.resolve().parents[1]
+    return [folder for folder in (root / "lib64", *sorted(root.glob("targets/*/lib"))) if folder.is_dir()]
 
 
 def _machine(target: Target) -> str:

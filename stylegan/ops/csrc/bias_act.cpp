@@ -109,7 +109,7 @@ Tensor bias_act(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, in
   Tensor y = torch::stable::empty_like(x);
   dispatch(x.scalar_type(), "bias_act", [&](auto zero) {
     using T = decltype(zero);
-    const auto p = parameters<compute_t<T>>(act, 0, alpha, gain, clamp);
+    const auto p = parameters<T>(act, 0, alpha, gain, clamp);
     const T* from = x.const_data_ptr<T>();
     T* to = y.mutable_data_ptr<T>();
     for_stretches<T>(x, b, dim, [&](int64_t begin, int64_t n, auto biases) {
@@ -129,7 +129,7 @@ Tensor bias_act_grad(const Tensor& g, const Tensor& reference, const std::option
   Tensor out = torch::stable::empty_like(g);
   dispatch(g.scalar_type(), "bias_act_grad", [&](auto zero) {
     using T = decltype(zero);
-    const auto p = parameters<compute_t<T>>(act, order, alpha, gain, clamp);
+    const auto p = parameters<T>(act, order, alpha, gain, clamp);
     const T *from = g.const_data_ptr<T>(), *at = reference.const_data_ptr<T>();
     T* to = out.mutable_data_ptr<T>();
     for_stretches<T>(reference, b, dim, [&](int64_t begin, int64_t n, auto biases) {

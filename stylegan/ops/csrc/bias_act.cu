@@ -56,7 +56,7 @@ Tensor bias_act(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, in
   Tensor y = torch::stable::empty_like(x);
   dispatch(x.scalar_type(), "bias_act", [&](auto zero) {
     using T = decltype(zero);
-    launch<T>(x, nullptr, b, dim, y, parameters<compute_t<T>>(act, 0, alpha, gain, clamp));
+    launch<T>(x, nullptr, b, dim, y, parameters<T>(act, 0, alpha, gain, clamp));
   });
   return y;
 }
@@ -67,7 +67,7 @@ Tensor bias_act_grad(const Tensor& g, const Tensor& reference, const std::option
   Tensor out = torch::stable::empty_like(g);
   dispatch(g.scalar_type(), "bias_act_grad", [&](auto zero) {
     using T = decltype(zero);
-    launch<T>(g, &reference, b, dim, out, parameters<compute_t<T>>(act, order, alpha, gain, clamp));
+    launch<T>(g, &reference, b, dim, out, parameters<T>(act, order, alpha, gain, clamp));
   });
   return out;
 }

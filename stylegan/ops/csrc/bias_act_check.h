@@ -10,9 +10,11 @@
 
 namespace bend {
 
-template <typename A>
+// The bound is rounded as results are, for these tell a derivative what it holds.
+template <typename T, typename A = compute_t<T>>
 BiasAct<A> parameters(int64_t act, int64_t order, double alpha, double gain, double clamp) {
-  const A bound = clamp < 0 ? std::numeric_limits<A>::infinity() : static_cast<A>(clamp);
+  const T rounded = static_cast<T>(static_cast<A>(clamp));
+  const A bound = clamp < 0 ? std::numeric_limits<A>::infinity() : static_cast<A>(rounded);
   return {act, order, static_cast<A>(negative_slope(act, alpha)), static_cast<A>(gain), bound};
 }
 

@@ -30,8 +30,10 @@ class OnDevice {
 };
 
 inline void check_beside(const Tensor& x, const std::optional<Tensor>& other, const char* name) {
-  STD_TORCH_CHECK(!other || (other->is_cuda() && other->get_device_index() == x.get_device_index()), name,
-                  " must be on x's device");
+  const auto is_beside = [&x](const Tensor& y) {
+    return x.is_cuda() && y.is_cuda() && x.get_device_index() == y.get_device_index();
+  };
+  STD_TORCH_CHECK(!other || is_beside(*other), name, " must be on x's device");
 }
 
 // Of a grid's first dimension.

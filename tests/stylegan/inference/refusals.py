@@ -59,6 +59,10 @@ def cases() -> Iterator[tuple[str, Callable[[], Any]]]:
         ("gains elsewhere", (weight, gains.cpu())),
     ):
         yield f"lay_out: {what}", lambda given=given: kernels.lay_out(x, *given, None, False)
+    act, fir = torch.ops.bend.bias_act, torch.ops.bend.upfirdn2d
+    yield "bias_act: bias elsewhere", lambda: act(x, bias.cpu(), 1, 2, 0.2, 1.0, -1.0)
+    yield "bias_act: x elsewhere", lambda: act(x.cpu(), bias, 1, 2, 0.2, 1.0, -1.0)
+    yield "upfirdn2d: filter elsewhere", lambda: fir(x, torch.ones(4, 4), *[1] * 4, *[0] * 4, False, 1.0)
     yield "demodulate: styles too short", lambda: kernels.demodulate(weight, gains.expand(2, -1), False)
     yield "scale_channels: scales of one sample", lambda: kernels.scale_channels(x, demodulation[:1])
     yield "to_rgb: weights elsewhere", lambda: kernels.to_rgb(x, torch.randn(2, 3, 16), bias[:3], -1.0)

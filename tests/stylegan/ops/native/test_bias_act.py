@@ -154,6 +154,20 @@ def check_rules(act: str, x: Tensor, checks: tuple[str, ...]) -> None:
     torch.library.opcheck(gradient, arguments, test_utils=checks)
 
 
+@pytest.mark.parametrize("act", ["lrelu", "swish"])
+@pytest.mark.parametrize(
+    ("dtype", "clamp"), [(torch.float16, 0.8), (torch.bfloat16, 181.019), (torch.float16, 181.019)]
+)
+def test_what_the_clamp_holds_has_no_gradient_whatever_it_rounds_to(
+    act: str, dtype: torch.dtype, clamp: float
+) -> None:
+    x = torch.tensor([[0.1, 0.5, 3.0, 1000.0, 30000.0]], dtype=dtype, requires_grad=True)
+    (dx,) = torch.autograd.grad(call(x, None, act, clamp=clamp).sum(), x)
+    (expected,) = torch.autograd.grad(plain_bias_act(x, act=act, clamp=clamp).sum(), x)
+    assert dx[0, -1] == expected[0, -1] == 0
+    torch.testing.assert_close(dx, expected)
+
+
 @pytest.mark.parametrize("shape", [(0, 8), (2, 8, 0, 5), (2, 0, 4, 5), (0, 8, 4, 5)])
 def test_nothing_gives_nothing(shape: tuple[int, ...]) -> None:
     x = torch.empty(shape, requires_grad=True)

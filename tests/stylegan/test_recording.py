@@ -1,0 +1,41 @@
+"""CUDA graphs as they are made: on which device and stream, and what is left where one cannot be made."""
+
+import pytest
+import torch
+
+from stylegan.recording import record
+
+pytestmark = pytest.mark.gpu
+
+
+def _doubled(x: torch.Tensor) -> tuple[torch.Tensor, object]:
+    """`x` doubled once by a recording, and the stream that is current afterwards."""
+    result, replay = record(lambda: x * 2, x.device)
+    replay()
+    return result.cpu(), torch.cuda.current_stream(x.device)
+
+
+def test_every_stream_has_recordings_of_its_own() -> None:
+    x, side = torch.arange(4.0, device="cuda"), torch.cuda.Stream()
+    results = [_doubled(x)]
+    with torch.cuda.stream(side):
+        side.wait_stream(torch.cuda.default_stream())
+        results.append(_doubled(x))
+    for (result, after), current in zip(results, (torch.cuda.default_stream(), side), strict=True):
+        assert result.tolist() == [0, 2, 4, 6]
+        assert after == current
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="takes two GPUs")
+def test_every_device_replays_its_own() -> None:
+    for device in ("cuda:0", "cuda:1"):
+        assert _doubled(torch.arange(4.0, device=device))[0].tolist() == [0, 2, 4, 6]
+        assert torch.cuda.current_device() == 0
+
+
+def test_work_goes_on_where_it_was_after_what_cannot_be_recorded() -> None:
+    x, before = torch.arange(4.0, device="cuda"), torch.cuda.current_stream()
+    with pytest.raises(RuntimeError):
+        record(lambda: x.sum().item(), x.device)
+    assert torch.cuda.current_stream() == before
+    assert (x + 1).tolist() == [1, 2, 3, 4]
