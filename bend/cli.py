@@ -1,7 +1,8 @@
 """The `bend` command: a lazy table of subcommands, and the one place where an error becomes one line.
 
 Commands are imported when they are called, so that `bend --help` needs neither torch nor Pillow. Exit status: 0
-done, 1 failed (one line says why), 2 usage, 130 and 143 interrupted by SIGINT and SIGTERM with everything saved.
+done, 1 failed (one line says why), 2 usage, 130 and 143 interrupted by SIGINT and by SIGTERM or SIGHUP with everything
+saved.
 """
 
 import contextlib
@@ -67,6 +68,8 @@ def bend() -> None:
 def main() -> None:
     """Run the command line; the console script's entry point."""
     signal.signal(signal.SIGTERM, _on_sigterm)
+    if (hangup := getattr(signal, "SIGHUP", None)) and signal.getsignal(hangup) == signal.SIG_DFL:  # no nohup
+        signal.signal(hangup, _on_hangup)
     # Before torch is there: threads that spin for long while they wait are slow on a loaded machine, threads that never
     # do are slow on an idle one.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -130,3 +133,14 @@ def _say(message: str, status: int) -> int:
 
 def _on_sigterm(signum: int, frame: FrameType | None) -> None:
     raise Terminated
+
+
+def _on_hangup(signum: int, frame: FrameType | None) -> None:
+    """The terminal was closed: the same as SIGTERM, once, though shell and system both say so."""
+    signal.signal(signum, signal.SIG_IGN)
+    for descriptor in (1, 2):
+        try:
+            os.write(descriptor, b"")
+        except OSError:  # a word to a terminal that is gone must not be what ends us
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    signal.raise_signal(signal.SIGTERM)

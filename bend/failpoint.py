@@ -31,7 +31,7 @@ __all__ = ["EVENT", "VARIABLE", "Clause", "arm", "parse"]
 VARIABLE = "BEND_FAILPOINT"
 EVENT = "failpoint"
 _ANYTHING = "*"
-_SIGNALS = {name: f"SIG{name.upper()}" for name in ("kill", "stop", "int", "term")}
+_SIGNALS = {name: f"SIG{name.upper()}" for name in ("kill", "stop", "int", "term", "hup")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Clause:
     Attributes:
         name: of the announcement; `*` for every event, Python's own included.
         file: pattern that the name of the file being written must match.
-        action: `kill`, `stop`, `int`, `term`, `count`, or the name of a system error such as `ENOSPC`.
+        action: `kill`, `stop`, `int`, `term`, `hup`, `count`, or the name of a system error such as `ENOSPC`.
         nth: at which of the matching events, from 1; for `count` unused.
         report: where `count` writes.
     """

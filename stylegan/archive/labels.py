@@ -1,6 +1,5 @@
 """Labels of many pictures in one array: class indices or vectors, whichever the first one is."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +11,8 @@ from stylegan.archive.faults import FaultError
 __all__ = ["MAX_CLASSES", "Label", "LabelColumn", "Labels", "label_dim", "stack"]
 
 MAX_CLASSES = 65536
+_MAX_NUMBERS = 1 << 26  # of all vectors together: 256 MiB
+_GREATEST = float(np.finfo(np.float32).max)
 
 Label = int | Sequence[float]
 Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
@@ -34,11 +35,16 @@ class LabelColumn:
         self._is_out_of_range = False
 
     def put(self, place: int, value: Any) -> None:
-        """Label `place`; a later one replaces it."""
+        """Label `place`; a later one replaces it.
+
+        Raises:
+            FaultError: all labels together would be too large.
+        """
         self.has_label[place] = True
         width = _width(value)
         if self._values is None and width is not None:
             length = len(self.has_label)
+            self._refuse_many(length, width)
             self._values = np.zeros(length, np.int64) if width == 0 else np.zeros([length, width], np.float32)
         if width is None or self._values is None or width != _width_of(self._values):
             self._is_mixed = True
@@ -48,13 +54,18 @@ class LabelColumn:
             self._values[place] = value
 
     def reserve(self, length: int) -> None:
-        """Have room for so many, and more to come."""
+        """Have room for so many, and more to come.
+
+        Raises:
+            FaultError: all labels together would be too large.
+        """
         short = length - len(self.has_label)
         if short <= 0:
             return
         num_more = max(short, len(self.has_label))
         self.has_label = np.concatenate([self.has_label, np.zeros(num_more, bool)])
         if self._values is not None:
+            self._refuse_many(len(self.has_label), _width_of(self._values))
             more = np.zeros([num_more, *self._values.shape[1:]], self._values.dtype)
             self._values = np.concatenate([self._values, more])
 
@@ -73,6 +84,15 @@ class LabelColumn:
         if self._is_out_of_range:
             raise FaultError("labels", f"class labels must lie in 0..{MAX_CLASSES - 1}", self._member)
         return self._values
+
+    def _refuse_many(self, length: int, width: int) -> None:
+        if length * width > _MAX_NUMBERS:
+            raise FaultError(
+                "labels",
+                f"label vectors of {width:,} numbers for {length:,} images take more than {_MAX_NUMBERS >> 18} MiB; "
+                "give the number of each image's class instead",
+                self._member,
+            )
 
 
 def stack(values: Sequence[Any], member: str | None = None) -> Labels:
@@ -112,4 +132,4 @@ def _width_of(values: Labels) -> int:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, (int, float)) and abs(value) <= _GREATEST

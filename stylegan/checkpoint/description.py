@@ -6,8 +6,8 @@ from. The bounds lie well beyond every known network. Whether the arguments fit 
 """
 
 import dataclasses
-import math
 import reprlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -73,7 +73,8 @@ def _or_none(rule: _Rule) -> _Rule:
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Compared, since `math.isfinite` raises on whole numbers that are none of float's.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_vector(value: object) -> bool:

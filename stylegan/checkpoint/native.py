@@ -7,9 +7,9 @@ arguments have been checked (`description`) and the tensors compared with the ne
 
 import dataclasses
 import json
-import math
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,12 @@ class NetworkMeta:
     """What was bent in the generator all the while, a line each."""
 
     def __post_init__(self) -> None:
-        for name, high in (("kimg", math.inf), ("augment_p", 1)):
+        for name, high in (("kimg", sys.float_info.max), ("augment_p", 1)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise ValueError(f"{name} must be a finite number, not {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number, not {value!r}")
             if not 0 <= value <= high:
-                raise ValueError(f"{name} must be from 0 to {high}, not {value!r}")
+                raise ValueError(f"{name} must be from 0 to {high:g}, not {value!r}")
         for name in ("base", "data_name", "data_hash", "licence", "bend"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name} must be text, not {getattr(self, name)!r}")

@@ -22,7 +22,7 @@ STATE_VERSION = 1
 
 
 def save_state(run: Path, state: TrainState, extra: dict[str, Any]) -> None:
-    """Write everything a resume needs; the state before stays as `state-previous.pt`.
+    """Write everything a resume needs; the state before stays as `state-previous.pt`, unless it is damaged.
 
     Raises:
         TrainingError: weights are not finite; nothing is written.
@@ -44,7 +44,7 @@ def save_state(run: Path, state: TrainState, extra: dict[str, Any]) -> None:
         "extra": extra,
     }
     latest = run / LATEST
-    with atomic_path(latest, check=_check, keep=run / PREVIOUS) as temporary:
+    with atomic_path(latest, check=_check, keep=run / PREVIOUS if _is_sound(latest) else None) as temporary:
         _write(content, temporary, latest)
 
 
@@ -99,6 +99,14 @@ def _check(path: Path) -> None:
         _refuse_damaged(path)
     except (ValueError, zipfile.BadZipFile) as error:
         raise OSError(errno.EIO, f"read back it is damaged ({error})", str(path)) from None
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        _refuse_damaged(path)
+    except Exception:  # noqa: BLE001 - zipfile raises anything on a damaged file
+        return False
+    return True
 
 
 def _refuse_damaged(path: Path) -> None:

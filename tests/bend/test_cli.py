@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -48,7 +49,7 @@ fail = click.Command("fail")  # stood in for by each test
 @pytest.fixture
 def main_with(monkeypatch: pytest.MonkeyPatch) -> Iterator[Main]:
     """Runs `bend fail` through `main`, with the given body as the command."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(body: Body) -> None:
         monkeypatch.setattr(sys.modules[__name__], "fail", click.command("fail")(body))
@@ -57,7 +58,8 @@ def main_with(monkeypatch: pytest.MonkeyPatch) -> Iterator[Main]:
         cli.main()
 
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -197,6 +199,51 @@ def test_who_is_ended_while_saying_why_it_failed_says_it(
     monkeypatch.setattr(click.exceptions, "echo", interrupted_echo)
     assert status_of(raising(error)) == status
     assert told == [str(error)]
+
+
+_CLOSED_TERMINAL = """
+import os, pty, sys
+pid, terminal = pty.fork()
+if not pid:
+    os.execv(sys.executable, [sys.executable, "-c", sys.argv[1], sys.argv[2]])
+while b"ready" not in os.read(terminal, 1024):
+    pass
+os.close(terminal)
+os.kill(pid, 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+_COMMAND = """
+import pathlib, sys, time
+from bend import cli
+def work(**options):
+    try:
+        print("ready", flush=True)
+        time.sleep(30)
+    finally:
+        print("saving", flush=True)
+        time.sleep(0.1)
+        pathlib.Path(sys.argv[1]).write_text("saved")
+cli.bend.main = work
+cli.main()
+"""
+
+
+def test_a_closed_terminal_ends_it_as_sigterm_does(tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    words = [sys.executable, "-c", _CLOSED_TERMINAL, _COMMAND, str(saved)]
+    ended = subprocess.run(words, check=False, timeout=60)
+    assert saved.read_text() == "saved"
+    assert ended.returncode == 143
+
+
+def test_who_is_told_to_go_on_without_a_terminal_does(
+    status_of: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert status_of(lambda: os.kill(os.getpid(), signal.SIGHUP)) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_command_chooses_its_own_status(status_of: Status) -> None:

@@ -40,6 +40,7 @@ _POSITIONAL = {
 _WITHOUT_EFFECT = ("fused_modconv_default",)  # how the work is done, not what is computed
 _MAX_DEPTH = 12
 _MAX_MODULES = 4096
+_MAX_ENTRIES = 65_536  # parameters and buffers of all modules together
 _MAX_SETTINGS = 64
 _DAMAGED = "damaged or forged, fetch it again"
 
@@ -176,12 +177,16 @@ def _plain(value: object, depth: int = 0) -> object:
 def _weights(module: ModuleRecord) -> dict[str, Weight]:
     """Parameters and buffers by state-dict key, those not saved by torch's `state_dict` left out."""
     weights: dict[str, Weight] = {}
+    num_entries = 0
     for prefix, part in _walk(module):
         passing = part.state.get("_non_persistent_buffers_set", ())
         for table, skipped in (("_parameters", ()), ("_buffers", passing)):
             entries = part.state.get(table, {})
             if type(entries) is not dict or type(skipped) not in (set, tuple):
                 raise RefusedError(f"has a module of unknown kind; {_DAMAGED}")
+            num_entries += len(entries)
+            if num_entries > _MAX_ENTRIES:
+                raise RefusedError(f"has parameters without end; {_DAMAGED}")
             for name, tensor in entries.items():
                 if tensor is None or name in skipped:  # type: ignore[operator]
                     continue
@@ -197,17 +202,20 @@ def _walk(root: ModuleRecord) -> Iterator[tuple[str, ModuleRecord]]:
     seen = 0
     while waiting:
         prefix, module, depth = waiting.pop()
+        children = _children(module)
         seen += 1
-        if seen > _MAX_MODULES or depth > _MAX_DEPTH:
+        if seen + len(waiting) + len(children) > _MAX_MODULES or depth > _MAX_DEPTH:
             raise RefusedError(f"has modules within modules without end; {_DAMAGED}")
         yield prefix, module
-        waiting += [(f"{prefix}{name}.", child, depth + 1) for name, child in _children(module).items()]
+        waiting += [(f"{prefix}{name}.", child, depth + 1) for name, child in children.items()]
 
 
 def _children(module: ModuleRecord) -> dict[str, ModuleRecord]:
     children = module.state.get("_modules", {})
     if type(children) is not dict:
         raise RefusedError(f"has a module of unknown kind; {_DAMAGED}")
+    if len(children) > _MAX_MODULES:
+        raise RefusedError(f"has modules within modules without end; {_DAMAGED}")
     for name, child in children.items():
         if type(name) is not str or not isinstance(child, ModuleRecord):
             raise RefusedError(f"has a module of unknown kind; {_DAMAGED}")

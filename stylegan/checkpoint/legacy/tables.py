@@ -28,6 +28,9 @@ from stylegan.checkpoint.legacy.torch_file import STORAGE_GLOBALS, load_from_byt
 
 __all__ = ["OFFICIAL_GLOBALS", "TORCH_FILE_GLOBALS"]
 
+_MAX_SET = (
+    16  # copied at each call; a module's names of buffers that are not saved, of which StyleGAN2 has none
+)
 _DAMAGED = "damaged or forged, fetch it again"
 
 
@@ -42,8 +45,8 @@ def _empty(make: Callable[[], object]) -> Callable[[Arguments], object]:
 
 def _make_set(arguments: Arguments) -> set[object]:
     items = arguments[0] if len(arguments) == 1 else None
-    if type(items) is not list or not all(type(item) is str for item in items):
-        raise RefusedError(f"has a set of other things than names; {_DAMAGED}")
+    if type(items) is not list or len(items) > _MAX_SET or not all(type(item) is str for item in items):
+        raise RefusedError(f"has a set of other things than a few names; {_DAMAGED}")
     return set(items)
 
 

@@ -26,11 +26,22 @@ def test_room_is_made_as_labels_come() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[1, [1]], [[1], [1, 2]], [True], ["a"], [None], [[]], [[float("nan")]], [0.5]]
+    "values",
+    [[1, [1]], [[1], [1, 2]], [True], ["a"], [None], [[]], [[float("nan")]], [0.5], [[1e39]], [[10**400]]],
 )
 def test_what_is_unlike_or_no_label_is_refused(values: list[object]) -> None:
     with pytest.raises(FaultError, match="all whole numbers, or all vectors"):
         stack(values)
+
+
+def test_labels_larger_than_anybodys_are_refused() -> None:
+    wide = [0.0] * 65536
+    with pytest.raises(FaultError, match=r"65,536 numbers for 2,000 images take more than 256 MiB"):
+        LabelColumn(2000).put(0, wide)
+    column = LabelColumn(1000)
+    column.put(0, wide)
+    with pytest.raises(FaultError, match="class instead"):
+        column.reserve(2000)
 
 
 @pytest.mark.parametrize("value", [-1, 65536, 10**30])

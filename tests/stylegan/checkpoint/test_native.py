@@ -205,6 +205,7 @@ def test_fields_of_a_later_bend_are_ignored(good: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fields", [
     {"kimg": math.nan}, {"kimg": math.inf}, {"kimg": -1}, {"kimg": "4"}, {"kimg": True}, {"kimg": None},
+    {"kimg": 10**400},
     {"augment_p": 1.5}, {"augment_p": -0.1}, {"base": 3}, {"licence": None}, {"data_hash": ["a"]},
     {"seed": 1.5}, {"seed": "1"}, {"seed": True},
 ])  # fmt: skip

@@ -50,3 +50,16 @@ def test_a_state_that_is_read_back_damaged_is_not_kept(
     assert steps == [2, 1]
     assert load_state(tmp_path, state) == ({}, None)
     assert state.step == 2
+
+
+def test_a_damaged_state_takes_no_sound_ones_place(tmp_path: Path, data: Path) -> None:
+    state = save(tmp_path, data, 1, 2)
+    latest = tmp_path / LATEST
+    whole = bytearray(latest.read_bytes())
+    whole[len(whole) // 2] ^= 255
+    latest.write_bytes(whole)
+    assert "going on from state-previous.pt" in str(load_state(tmp_path, state)[1])
+    state.step = 3
+    save_state(tmp_path, state, {})
+    steps = [torch.load(tmp_path / name, weights_only=True)["step"] for name in (LATEST, PREVIOUS)]
+    assert steps == [3, 1]

@@ -9,6 +9,7 @@ from tests.stylegan.checkpoint.legacy.instructions import (
     name,
     number,
     storage_id,
+    tensor,
     text,
     torch_file,
     whole,
@@ -84,6 +85,24 @@ def _parsed_again() -> bytes:
     return b"(" + LOAD + b"q\x00" + blob(filler) + b"\x85q\x01" + b"h\x00h\x01R0" * 20_000 + b"t"
 
 
+def _copied_sets() -> bytes:
+    names = b"](" + b"".join(text(f"{i:x}") for i in range(3000)) + b"e\x85q\x00"
+    return names + name("builtins", "set") + b"q\x01" + b"(" + b"h\x01h\x00R" * 40_000 + b"t"
+
+
+def _shared_module(num_entries: int, num_holders: int) -> bytes:
+    """A generator whose mapping holds one module with many parameters again and again."""
+    many = b"}(" + b"".join(text(f"{i:x}") + b"h\x00" for i in range(num_entries)) + b"u"
+    leaf = (
+        tensor(0, [4], [1]) + b"q\x00" + b"0" + _module(b"}(" + text("_parameters") + many + b"u") + b"q\x01"
+    )
+    blocks = b"}(" + text("_modules") + _holding("b4") + b"u"
+    holders = b"}(" + text("_modules") + _holding(*(f"m{i}" for i in range(num_holders))) + b"u"
+    children = b"}(" + text("synthesis") + _module(blocks) + text("mapping") + _module(holders) + b"u"
+    state = b"}(" + text("_init_kwargs") + b"}" + text("_modules") + children + b"u"
+    return leaf + b"0}" + text("G") + _module(state) + b"s"
+
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "doubling-root": lambda: whole(_DOUBLING),
     "doubling-key": lambda: whole(b"}" + _DOUBLING + b"Ns"),
@@ -104,6 +123,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "stack": lambda: whole(b"N" * 3_000_000),
     "frames": lambda: b"\x80\x04" + b"\x95" + bytes(8) + (b"\x95" + bytes(8)) * 1_500_000 + b"N.",
     "memo": lambda: whole(b"N" + b"\x94" * 3_000_000),
+    "copied-sets": lambda: whole(_copied_sets()),
+    "shared-module": lambda: whole(_shared_module(50_000, 4_000)),
+    "shared-parents": lambda: whole(_shared_module(1, 200_000)),
     "names": lambda: whole((text("n" * 120) + b"0") * 700_000 + b"N"),
     "colliding-keys": lambda: whole(_colliding_keys()),
     "decoded-again": lambda: whole(_decoded_again()),
