@@ -73,13 +73,19 @@ class Reply:
         Raises:
             DownloadError: `too-many-bytes`.
         """
-        parts, total = [], 0
+        body = self.beginning(max_bytes + 1)
+        if len(body) > max_bytes:
+            raise DownloadError("too-many-bytes", f"{redact(self.url)}: more than {max_bytes} bytes")
+        return body
+
+    def beginning(self, num_bytes: int) -> bytes:
+        """The first bytes of the body with content decoding; the rest is not waited for."""
+        body = bytearray()
         for chunk in self._response.iter_content(1 << 16):
-            total += len(chunk)
-            if total > max_bytes:
-                raise DownloadError("too-many-bytes", f"{redact(self.url)}: more than {max_bytes} bytes")
-            parts.append(chunk)
-        return b"".join(parts)
+            body += chunk
+            if len(body) >= num_bytes:
+                break
+        return bytes(body[:num_bytes])
 
 
 class PoliteClient:

@@ -1,0 +1,170 @@
+"""robots.txt by the book: RFC 9309's own examples, files too long or too broken to read, and crawl delays."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from scrapers.client import PoliteClient
+from scrapers.config import ClientConfig
+from scrapers.errors import DownloadError, PassingError
+from scrapers.robots import Robots
+from tests.fakes.server import Answer, FakeServer, Request
+
+SIMPLE = """
+User-Agent: *
+Disallow: *.gif$
+Disallow: /example/
+Allow: /publications/
+
+User-Agent: foobot
+Disallow:/
+Allow:/example/page.html
+Allow:/example/allowed.gif
+
+User-Agent: barbot
+User-Agent: bazbot
+Disallow: /example/page.html
+
+User-Agent: quxbot
+"""
+LONGEST_MATCH = """
+User-Agent: foobot
+Allow: /example/page/
+Disallow: /example/page/disallowed.gif
+"""
+MERGED = """
+user-agent: ExampleBot
+disallow: /foo
+disallow: /bar
+
+user-agent: ExampleBot
+disallow: /baz
+"""
+SPECIAL_CHARACTERS = """
+User-Agent: * # everybody
+Disallow: /
+Allow: /this/path/exactly$
+Allow: /this/*/exactly
+"""
+
+
+class Host(FakeServer):
+    """Answers with `robots`, whatever is asked for."""
+
+    robots = Answer()
+
+    def answer(self, request: Request) -> Answer:
+        return self.robots
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with Host() as host:
+        yield host
+
+
+# Sections 5.1, 5.2, 2.2.1, 2.2.3 and 2.2.2.
+@pytest.mark.parametrize(
+    ("robots", "agent", "allowed", "forbidden"),
+    [
+        (SIMPLE, "anybot", "/publications/ /a.gif.html /", "/a.gif /example/page.html"),
+        (SIMPLE, "foobot", "/example/page.html /example/allowed.gif", "/ /publications/ /example/other.gif"),
+        (SIMPLE, "barbot", "/example/other.html /a.gif", "/example/page.html"),
+        (SIMPLE, "bazbot", "/example/other.html /a.gif", "/example/page.html"),
+        (SIMPLE, "quxbot", "/ /example/page.html /a.gif", ""),
+        (LONGEST_MATCH, "foobot", "/example/page/ /example/page/allowed.gif", "/example/page/disallowed.gif"),
+        (MERGED, "examplebot", "/", "/foo /bar /baz"),
+        (
+            SPECIAL_CHARACTERS,
+            "foobot",
+            "/this/path/exactly /this/or/that/exactly /this/a/exactly/b",
+            "/this /this/other",
+        ),
+        ("User-agent: *\nDisallow: /a\nAllow: /a\n", "foobot", "/a", ""),
+        ("User-agent: *\nDisallow: /foo/bar?baz=quz", "foobot", "/foo/bar", "/foo/bar?baz=quz"),
+        ("User-agent: *\nDisallow: /a?b=https://foo.bar", "foobot", "/a", "/a?b=https://foo.bar"),
+        ("User-agent: *\nDisallow: /foo/bar/ツ", "foobot", "/foo/bar/", "/foo/bar/%E3%83%84 /foo/bar/ツ"),
+        ("User-agent: *\nDisallow: /foo/bar/%62%61%7A", "foobot", "/foo/bar/", "/foo/bar/baz"),
+        ("\ufeffUser-agent: *\r\nDisallow: /a\r\n", "foobot", "/", "/a"),
+    ],
+)
+def test_examples_of_the_rfc(
+    client: PoliteClient, host: Host, robots: str, agent: str, allowed: str, forbidden: str
+) -> None:
+    host.robots = Answer(200, robots.encode())
+    reader = Robots(client, agent)
+    paths = [*allowed.split(), *forbidden.split()]
+    assert [path for path in paths if reader.allows(host.url + path)] == allowed.split()
+    assert host.hits == {"/robots.txt": 1}
+
+
+def test_of_a_long_file_the_beginning_counts(client: PoliteClient, host: Host) -> None:
+    lines = [b"User-agent: *", b"Disallow: /a", b"#" * (500 << 10), b"Disallow: /b"]
+    host.robots = Answer(200, b"\n".join(lines), has_length=False)
+    robots = Robots(client)
+    assert not robots.allows(f"{host.url}/a")
+    assert robots.allows(f"{host.url}/b")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
+def test_no_such_file_means_yes(client: PoliteClient, host: Host, status: int) -> None:
+    host.robots = Answer(status, b"User-agent: *\nDisallow: /")
+    assert Robots(client).allows(f"{host.url}/a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "num_asked", "reason"),
+    [
+        (Answer(302, headers={"Location": "/robots.txt"}), 6, "redirect-loop"),
+        (Answer(200, b"no gzip", {"Content-Encoding": "gzip"}), 1, "encoding"),
+        (Answer(304), 1, "refused"),
+    ],
+)
+def test_a_file_broken_for_good_means_no_and_is_asked_for_once(
+    client: PoliteClient, host: Host, answer: Answer, num_asked: int, reason: str
+) -> None:
+    host.robots = answer
+    robots = Robots(client)
+    for _ in range(2):
+        with pytest.raises(PassingError, match=f"/robots.txt: {reason}$") as caught:
+            robots.allows(f"{host.url}/a")
+        assert caught.value.reason == "robots-unknown"
+    assert host.hits["/robots.txt"] == num_asked
+
+
+def test_a_file_that_cannot_be_had_now_means_no_and_is_asked_for_again(
+    client: PoliteClient, host: Host
+) -> None:
+    host.robots = Answer(500)
+    robots = Robots(client)
+    with pytest.raises(PassingError, match=r"/robots.txt: server-error$") as caught:
+        robots.allows(f"{host.url}/a")
+    assert caught.value.reason == "robots-unknown"
+    host.robots = Answer(404)
+    assert robots.allows(f"{host.url}/a")
+
+
+def test_what_keeps_pictures_away_as_well_has_its_own_name(client: PoliteClient, host: Host) -> None:
+    with closing(PoliteClient(ClientConfig())) as strict, pytest.raises(DownloadError) as caught:
+        Robots(strict).allows(f"{host.url}/a")
+    assert caught.value.reason == "private-address"
+    client.close()
+    with pytest.raises(PassingError) as caught:
+        Robots(client).allows(f"{host.url}/a")
+    assert caught.value.reason == "stopped"
+
+
+@pytest.mark.parametrize(("delay", "per_second"), [("2", 0.5), ("0.5", 2.0), ("soon", None), ("0", None)])
+def test_a_crawl_delay_becomes_the_pace(
+    client: PoliteClient,
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    delay: str,
+    per_second: float | None,
+) -> None:
+    paces: list[float] = []
+    monkeypatch.setattr(client.gate, "set_limit", lambda netloc, limit: paces.append(limit.per_second))
+    host.robots = Answer(200, f"User-agent: *\nCrawl-delay: {delay}\n".encode())
+    assert Robots(client).allows(f"{host.url}/a")
+    assert paces == ([] if per_second is None else [per_second])
