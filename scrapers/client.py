@@ -138,7 +138,7 @@ class PoliteClient:
 
         Args:
             url: http or https.
-            headers: sent along; credentials are dropped when a redirect leaves the host.
+            headers: sent along; credentials are dropped when a redirect leaves the host or its encryption.
             form: makes it a POST of these fields.
             accept_statuses: answers outside 2xx that the caller wants to see.
             retry_statuses: answers that may pass.
@@ -152,6 +152,8 @@ class PoliteClient:
         left_s = self.config.total_timeout_s
         for _ in range(self.config.max_redirects + 1):
             self.guard.check_url(url)
+            if self._session().should_strip_auth(first, url):
+                sent = {k: v for k, v in sent.items() if k.lower() not in _PRIVATE_HEADERS}
             with (
                 self.gate.visit(netloc_of(url)) as visit,
                 self._places,
@@ -169,8 +171,6 @@ class PoliteClient:
                     )
                     return
                 url, form = _next_hop(url, response.headers["location"]), None
-                if netloc_of(url) != netloc_of(first):
-                    sent = {k: v for k, v in sent.items() if k.lower() not in _PRIVATE_HEADERS}
             left_s = max(0.1, watch.left_s)
         raise DownloadError(
             "redirect-loop", f"{redact(first)}: redirected more than {self.config.max_redirects} times"

@@ -1,6 +1,7 @@
 """The polite client over real HTTP: redirects, deadlines, credentials, and where connections go."""
 
 import dataclasses
+import io
 import socket
 import threading
 import time
@@ -8,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+import requests
 
 from scrapers import guard
 from scrapers.client import PoliteClient, redact, user_agent
@@ -54,6 +56,37 @@ def test_credentials_stay_with_their_host(client: PoliteClient) -> None:
         assert "authorization" not in sent
         assert "x-subscription-token" not in sent
         assert sent["accept"] == "image/*"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_kept"),
+    [
+        (("https://a.example/", "https://a.example/b"), True),
+        (("http://a.example/", "https://a.example/"), True),
+        (("https://a.example/", "http://a.example/"), False),
+        (("https://a.example/", "http://a.example:443/"), False),
+        (("https://a.example/", "http://a.example/", "https://a.example/"), False),
+    ],
+)
+def test_credentials_stay_under_their_encryption(
+    client: PoliteClient, monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], is_kept: bool
+) -> None:
+    sent: list[set[str]] = []
+
+    def request(session: Any, method: str, url: str, *, headers: dict[str, str], **_: Any) -> Any:
+        sent.append({name for name in headers if name.startswith(("Auth", "X-"))})
+        response = requests.Response()
+        response.status_code = 302 if len(sent) < len(path) else 200
+        response.headers["Location"] = path[min(len(sent), len(path) - 1)]
+        response.raw = io.BytesIO()
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    private = {"Authorization": "Bearer x", "X-Api-Key": "y", "X-Subscription-Token": "z"}
+    with client.attempt(path[0], headers=private) as reply:
+        assert reply.url == path[-1]
+    assert sent[0] == set(private)
+    assert sent[-1] == (set(private) if is_kept else set())
 
 
 def test_no_cookies_are_kept(client: PoliteClient) -> None:
