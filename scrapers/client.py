@@ -181,6 +181,7 @@ class PoliteClient:
         self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None, visit: Visit, watch: Watch
     ) -> Iterator[requests.Response]:
         """One hop; errors raised while the body is read inside the `with` are translated as well."""
+        self.sleep(0)  # the scrape may have ended while this waited for a place
         try:
             with self._session().request(
                 "GET" if form is None else "POST",

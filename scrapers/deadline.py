@@ -94,7 +94,7 @@ class Watchdog:
                 now = time.monotonic()
                 for watch in self._watches:
                     # Again at each tick: the request may have moved on to a new connection meanwhile.
-                    if now >= watch.ends_at:
+                    if watch.expired or now >= watch.ends_at:
                         watch.expire()
                 self._lock.wait(timeout=_TICK_S)
             self._thread = None

@@ -4,6 +4,7 @@ Every hop of every request is checked twice. The URL is checked as text (scheme,
 address that the host's name resolves to is checked before a socket is opened. The connection is then made to the
 very address that was checked, since a second look-up could answer differently (DNS rebinding). Decimal, octal and
 hexadecimal spellings of an address need no list of their own: the resolver turns them into the address they mean.
+Behind a proxy there is only the first check: names are the proxy's to resolve.
 
 IPv6 can carry an IPv4 address inside (mapped, translated, NAT64, 6to4, Teredo, ISATAP, the old compatible form); the
 inner address is checked as well as the outer one.

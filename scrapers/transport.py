@@ -3,7 +3,8 @@
 requests is built on urllib3's pools, and a pool makes its connections from a class that may be replaced. Ours
 overrides `_new_conn`, the hook by which urllib3's own SOCKS support makes sockets: the name is resolved once, every
 address is checked, and the socket is opened to a checked address. Host header, SNI and certificate check still go
-by the name. No cookies, no .netrc: the only credentials sent are those a source puts into its own headers.
+by the name. A proxy of the environment resolves names itself, so towards it only the deadline holds. No cookies, no
+.netrc: the only credentials sent are those a source puts into its own headers.
 """
 
 import contextlib
@@ -14,8 +15,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from scrapers.deadline import Watchdog
@@ -39,43 +39,52 @@ def make_session(guard: AddressGuard, watchdog: Watchdog, user_agent: str) -> re
 
 class _GuardedAdapter(HTTPAdapter):
     def __init__(self, guard: AddressGuard, watchdog: Watchdog) -> None:
-        self._pools = _pool_classes(guard, watchdog)
+        self._guard = guard
+        self._watchdog = watchdog
         super().__init__(pool_connections=8, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self.poolmanager.pool_classes_by_scheme = {
+            scheme: _watched(_guarded(pool, self._guard), self._watchdog)
+            for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()
+        }
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        if proxy in self.proxy_manager:
+            return self.proxy_manager[proxy]
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = {
+            scheme: _watched(pool, self._watchdog) for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+        return manager
 
 
-def _pool_classes(guard: AddressGuard, watchdog: Watchdog) -> dict[str, type[HTTPConnectionPool]]:
-    """Pool classes bound to one guard and one watchdog; urllib3 takes classes here, not instances.
+# Pool classes bound to one guard or watchdog; urllib3 takes classes here, not instances.
+
+
+def _guarded(pool: Any, guard: AddressGuard) -> Any:
+    """The pool with connections to checked addresses only."""
+
+    class Guarded(pool.ConnectionCls):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, guard)
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Guarded})
+
+
+def _watched(pool: Any, watchdog: Watchdog) -> Any:
+    """The pool with connections that the watchdog can shut.
 
     Connecting and the TLS handshake are each bounded by the connect timeout; the watchdog sees to what follows.
     """
 
-    class Guarded(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, guard)
-
+    class Watched(pool.ConnectionCls):
         def request(self, *args: Any, **kwargs: Any) -> None:
             watchdog.attach(self)
             super().request(*args, **kwargs)
 
-    class GuardedTLS(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, guard)
-
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            watchdog.attach(self)
-            super().request(*args, **kwargs)
-
-    class Pool(HTTPConnectionPool):
-        ConnectionCls = Guarded
-
-    class PoolTLS(HTTPSConnectionPool):
-        ConnectionCls = GuardedTLS
-
-    return {"http": Pool, "https": PoolTLS}
+    return type(pool.__name__, (pool,), {"ConnectionCls": Watched})
 
 
 def _connect(connection: HTTPConnection, guard: AddressGuard) -> socket.socket:

@@ -1,10 +1,12 @@
 """The polite client over real HTTP: redirects, deadlines, credentials, and where connections go."""
 
+import contextlib
 import dataclasses
 import io
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -14,7 +16,9 @@ import requests
 from scrapers import guard
 from scrapers.client import PoliteClient, redact, user_agent
 from scrapers.config import ClientConfig
+from scrapers.deadline import Watchdog
 from scrapers.errors import DownloadError, PassingError
+from scrapers.gate import Visit
 from tests.fakes.server import Answer, FakeServer, Request
 from tests.scrapers.conftest import HURRIED
 
@@ -117,8 +121,8 @@ def test_connections_are_reused(client: PoliteClient) -> None:
         assert len(ports) == 1
 
 
-@pytest.mark.parametrize("when", ["headers", "body", "handshake"])
-def test_a_drip_ends_at_the_total_deadline(when: str) -> None:
+@pytest.mark.parametrize("when", ["headers", "body", "handshake", "proxy"])
+def test_a_drip_ends_at_the_total_deadline(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte now and then satisfies every socket timeout."""
     listener = socket.create_server(("127.0.0.1", 0))
     enough = threading.Event()
@@ -129,7 +133,9 @@ def test_a_drip_ends_at_the_total_deadline(when: str) -> None:
         with connection:
             try:
                 connection.sendall(start.get(when, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"))
-                while not enough.wait(0.05):
+                for _ in range(200):
+                    if enough.wait(0.05):
+                        return
                     connection.sendall(b"x")
             except OSError:
                 pass
@@ -138,12 +144,16 @@ def test_a_drip_ends_at_the_total_deadline(when: str) -> None:
     thread.start()
     config = dataclasses.replace(HURRIED, connect_timeout_s=0.4, read_timeout_s=5, total_timeout_s=0.4)
     scheme = "https" if when == "handshake" else "http"
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    if when == "proxy":
+        use_proxy(monkeypatch, f"http://{address}")
+        address = "pictures.example"
     began = time.monotonic()
     try:
         with (
             closing(PoliteClient(config)) as client,
             pytest.raises(PassingError) as caught,
-            client.attempt(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/") as reply,
+            client.attempt(f"{scheme}://{address}/") as reply,
         ):
             reply.decoded(1 << 20)
         assert caught.value.reason == "timeout"
@@ -168,6 +178,38 @@ def test_closing_wakes_who_waits_for_an_answer() -> None:
             pass
         assert caught.value.reason == "stopped"
         assert time.monotonic() - began < 25
+
+
+def test_closing_ends_a_request_that_was_still_connecting() -> None:
+    class Connection:
+        sock: socket.socket | None = None
+
+    ours, theirs = socket.socketpair()
+    watchdog, connection = Watchdog(), Connection()
+    with ours, theirs, watchdog.watch(3600):
+        watchdog.attach(connection)
+        watchdog.expire_all()
+        connection.sock = ours
+        theirs.settimeout(10)
+        assert theirs.recv(1) == b""  # shut down
+
+
+def test_closing_lets_nobody_ask_who_was_about_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = PoliteClient(HURRIED)
+    enter = client.gate.visit
+
+    @contextlib.contextmanager
+    def visit(netloc: str) -> Iterator[Visit]:
+        with enter(netloc) as stay:
+            client.close()
+            yield stay
+
+    monkeypatch.setattr(client.gate, "visit", visit)
+    with Echo() as server:
+        with pytest.raises(PassingError) as caught, client.attempt(server.url):
+            pass
+        assert caught.value.reason == "stopped"
+        assert not server.hits
 
 
 def test_a_name_is_resolved_once_and_that_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,12 +291,28 @@ def test_unreachable_hosts(client: PoliteClient) -> None:
 
 def test_proxies_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with Echo() as proxy:
-        monkeypatch.setenv("http_proxy", proxy.url)
-        monkeypatch.delenv("no_proxy", raising=False)
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        with (
-            closing(PoliteClient(HURRIED)) as client,
-            client.attempt("http://pictures.example/a.jpg") as reply,
-        ):
-            assert reply.decoded(10) == b"ok"
-        assert proxy.requests[0].headers["host"] == "pictures.example"
+        use_proxy(monkeypatch, proxy.url)
+        with closing(PoliteClient(HURRIED)) as client:
+            for _ in range(2):
+                with client.attempt("http://pictures.example/a.jpg") as reply:
+                    assert reply.decoded(10) == b"ok"
+        assert [request.headers["host"] for request in proxy.requests] == ["pictures.example"] * 2
+
+
+def test_behind_a_proxy_addresses_are_checked_and_names_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Echo() as proxy:
+        use_proxy(monkeypatch, proxy.url)
+        with closing(PoliteClient(ClientConfig())) as client:
+            with client.attempt("http://pictures.example/a.jpg"):
+                pass
+            with pytest.raises(DownloadError) as caught, client.attempt("http://10.0.0.1/a.jpg"):
+                pass
+        assert caught.value.reason == "private-address"
+        assert proxy.hits.total() == 1
+
+
+def use_proxy(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, address)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
