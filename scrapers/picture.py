@@ -132,9 +132,10 @@ def _decode(file: BinaryIO, max_pixels: int, side: int) -> tuple[str, int, int, 
             width, height = image.size
             _check_header(image, max_pixels)
             kind = "JPEG" if image.format == "MPO" else str(image.format)
-            turned = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
             image.draft("RGB", (side, side))
             image.load()
+            # Asked for after loading: TIFFs turn themselves, PNGs may carry EXIF after their pixels.
+            turned = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
             grey = _grey(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DownloadError("too-many-pixels", f"more than {max_pixels} pixels") from None

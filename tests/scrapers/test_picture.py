@@ -68,13 +68,14 @@ def test_colour_modes_hash_alike(file: Path, mode: str) -> None:
     assert (int(inspect(file).phash, 16) ^ plain).bit_count() <= 6
 
 
-def test_sideways_pictures_are_measured_and_hashed_upright(file: Path) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG", "WEBP"])
+def test_sideways_pictures_are_measured_and_hashed_upright(file: Path, kind: str) -> None:
     upright = pixels(5).resize((300, 200))
-    file.write_bytes(saved(upright, "JPEG", quality=95))
+    file.write_bytes(saved(upright, kind))
     wanted = inspect(file)
     exif = Image.Exif()
     exif[0x0112] = 6
-    file.write_bytes(saved(upright.rotate(90, expand=True), "JPEG", quality=95, exif=exif))
+    file.write_bytes(saved(upright.rotate(90, expand=True), kind, exif=exif))
     turned = inspect(file)
     assert (turned.width, turned.height) == (300, 200)
     assert (int(turned.phash, 16) ^ int(wanted.phash, 16)).bit_count() <= 4
