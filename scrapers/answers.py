@@ -5,6 +5,7 @@ of the expected type or None, so that one odd record costs its own fields and no
 """
 
 import html
+import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 __all__ = ["pixels", "plain_text", "record", "records", "text", "web_address"]
 
 _MOST_CHARACTERS = 2000
+# As long as RFC 9110 asks every server to take.
+_ADDRESS = re.compile(r"(?:https?:)?//[^\t\r\n]{1,8000}", re.IGNORECASE)
 
 
 def records(answer: Any, *path: str) -> list[dict[str, Any]]:
@@ -47,11 +50,14 @@ def pixels(value: Any) -> int | None:
 
 
 def web_address(value: Any) -> str | None:
-    """An http(s) address, with the scheme put to one that came without (`//host/…`); else None."""
-    address = text(value)
-    if address and address.startswith("//"):
-        address = f"https:{address}"
-    return address if address and address.lower().startswith(("http://", "https://")) else None
+    """An http(s) address as it stands, with the scheme put to one that came without (`//host/…`); else None.
+
+    One of more than 8000 characters is None as well: shortened, it would lead elsewhere.
+    """
+    address = value.strip() if isinstance(value, str) else ""
+    if not _ADDRESS.fullmatch(address):
+        return None
+    return f"https:{address}" if address.startswith("//") else address
 
 
 def plain_text(value: Any) -> str | None:

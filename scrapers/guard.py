@@ -11,6 +11,7 @@ inner address is checked as well as the outer one.
 """
 
 import ipaddress
+import re
 import socket
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -28,6 +29,7 @@ _SPECIAL = tuple(
     ipaddress.ip_network(text)
     for text in ("192.0.0.0/24", "64:ff9b:1::/48", "2001:2::/48", "3fff::/20", "5f00::/16", "fec0::/10")
 )
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -74,6 +76,8 @@ class AddressGuard:
         Raises:
             DownloadError: `bad-url` or `private-address`.
         """
+        if _CONTROLS.search(url):
+            raise DownloadError("bad-url", f"{url[:200]!r}: an address with a line break or the like in it")
         parts, _ = _split(url)
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise DownloadError("bad-url", f"{url[:200]}: not an http or https address")

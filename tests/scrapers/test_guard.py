@@ -81,6 +81,7 @@ def test_public_addresses(address: str) -> None:
         ("http://example.org:99999/", "bad-url"),
         ("http://[::1/", "bad-url"),
         ("a.jpg", "bad-url"),
+        ("http://example.org/a\n.jpg", "bad-url"),
     ],
 )
 def test_urls_refused_as_text(url: str, reason: str) -> None:
@@ -88,6 +89,7 @@ def test_urls_refused_as_text(url: str, reason: str) -> None:
         AddressGuard().check_url(url)
     assert caught.value.reason == reason
     assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from scrapers.answers import plain_text
 from scrapers.config import ClientConfig
 from scrapers.errors import SourceError
 from scrapers.licences import DEFAULT_ACCEPTED
@@ -193,6 +192,17 @@ def test_urls_of_a_text_file(tmp_path: Path) -> None:
     assert [row[0] for row in rows(path)] == ["https://a.example/1.jpg", "https://a.example/2.jpg"]
 
 
+def test_urls_are_taken_as_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    addresses = [
+        f"https://a.example/a  b.jpg?sig={'x' * 9000}",
+        "https://a.example/1.jpg",
+        "ftp://a.example/",
+    ]
+    path.write_text("\n".join(addresses))
+    assert [row[0] for row in rows(path)] == addresses
+
+
 @pytest.mark.parametrize(("name", "comma"), [("a.csv", ","), ("a.tsv", "\t")])
 def test_urls_of_a_table(tmp_path: Path, name: str, comma: str) -> None:
     path = tmp_path / name
@@ -231,12 +241,6 @@ def test_urls_of_a_wrong_file(tmp_path: Path, name: str, content: str, message: 
     (tmp_path / name).write_text(content)
     with pytest.raises(SourceError, match=message):
         rows(tmp_path / name)
-
-
-def test_words_of_html() -> None:
-    assert plain_text('<a href="x">Bo&nbsp;&amp; Ann</a><br>2019<script>x</script>') == "Bo & Ann 2019"
-    assert plain_text("a < b") == "a < b"
-    assert plain_text(None) is None
 
 
 def test_a_contact_is_needed_for_nothing_but_asked_for() -> None:

@@ -1,0 +1,32 @@
+"""Other people's JSON: what is of the expected type, and what is not."""
+
+import pytest
+
+from scrapers.answers import plain_text, web_address
+
+SIGNED = f"https://a.example/a  b.jpg?sig={'x' * 3000}"
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        (f"  {SIGNED}\n", SIGNED),
+        ("//a.example/1.jpg", "https://a.example/1.jpg"),
+        ("HTTP://a.example/1.jpg", "HTTP://a.example/1.jpg"),
+        (f"https://a.example/{'x' * 8000}", None),
+        ("https://a.example/1\n2.jpg", None),
+        ("ftp://a.example/1.jpg", None),
+        ("1.jpg", None),
+        ("", None),
+        (7, None),
+        (None, None),
+    ],
+)
+def test_addresses_are_whole_or_none(value: object, address: str | None) -> None:
+    assert web_address(value) == address
+
+
+def test_words_of_html() -> None:
+    assert plain_text('<a href="x">Bo&nbsp;&amp; Ann</a><br>2019<script>x</script>') == "Bo & Ann 2019"
+    assert plain_text("a < b") == "a < b"
+    assert plain_text(None) is None
