@@ -74,26 +74,24 @@ class Api:
         if kept is not None:
             return json.loads(kept)
 
-        def ask() -> tuple[Any, bytes]:
+        def ask() -> Any:
             with self._client.attempt(
                 full,
                 headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **(headers or {})},
                 accept_statuses=_ANY_REFUSAL - throttle_statuses - RETRIED_STATUSES,
                 retry_statuses=RETRIED_STATUSES | throttle_statuses,
             ) as reply:
-                body = b"null" if reply.status in absent_statuses else reply.decoded(_MAX_BYTES)
-            if reply.status in absent_statuses:
-                return None, body
+                if reply.status in absent_statuses:
+                    return None
+                body = reply.decoded(_MAX_BYTES)
             answer = self._parsed(reply, body, explain or {})
             if check is not None:
                 check(answer, reply.headers)
-            return answer, body
+            return answer
 
-        answer, body = self._retried(ask)
+        answer = self._retried(ask)
         if self._journal:
-            self._journal.keep_page(
-                self._scrubbed(redact(full)), self._scrubbed(body.decode("utf-8")).encode()
-            )
+            self._journal.keep_page(self._scrubbed(redact(full)), self._scrubbed(json.dumps(answer)).encode())
         return answer
 
     def post_form(self, url: str, form: Mapping[str, str]) -> Any:

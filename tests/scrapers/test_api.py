@@ -1,5 +1,6 @@
 """How sources ask: answers kept, keys out of sight, refusals in the service's own words."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +18,9 @@ class Service(FakeServer):
     def answer(self, request: Request) -> Answer:
         answers = {
             "/ok": as_json({"q": request.query.get("q"), "echo": request.query.get("key")}),
+            "/utf-16": Answer(
+                200, json.dumps({"q": "Möwe", "echo": "s3cret"}, ensure_ascii=False).encode("utf-16")
+            ),
             "/detail": as_json({"error": {"code": 400, "message": "wrong <key>"}}, 400),
             "/plain": Answer(400, b"[ERROR 400] Invalid key s3cret"),
             "/html": as_html("blocked", 403),
@@ -37,6 +41,14 @@ def test_answers_are_asked_for_once_and_hold_no_key(tmp_path: Path) -> None:
         assert server.hits["/ok"] == 1
     for path in tmp_path.iterdir():
         assert b"s3cret" not in path.read_bytes()
+
+
+def test_answers_in_any_encoding_of_json_are_kept(tmp_path: Path, client: PoliteClient) -> None:
+    with Service() as server, Journal(tmp_path / "journal.sqlite") as journal:
+        api = Api("x", client, journal, secrets=("s3cret",))
+        assert api.get_json(f"{server.url}/utf-16") == {"q": "Möwe", "echo": "s3cret"}
+        assert api.get_json(f"{server.url}/utf-16") == {"q": "Möwe", "echo": "…"}
+        assert server.hits["/utf-16"] == 1
 
 
 @pytest.mark.parametrize(
