@@ -1,7 +1,7 @@
 """GBIF: pictures of organisms and herbarium sheets out of thousands of natural history collections.
 
-The licence of a record is that of its data, not of its pictures; each medium states its own, as a URL, a code or
-words. The pictures lie with the institutions, whose robots.txt is asked.
+The licence of a record is that of its data, not of its pictures, so it is not searched by; each medium states its
+own, as a URL, a code or words. The pictures lie with the institutions, whose robots.txt is asked.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,6 @@ __all__ = ["Gbif"]
 _BASE = "https://api.gbif.org"
 _PAGE = 300
 _DEPTH = 100_000
-_RECORD_LICENSES = {"cc0": "CC0_1_0", "by": "CC_BY_4_0", "by-nc": "CC_BY_NC_4_0"}
 
 
 class Gbif:
@@ -43,12 +42,11 @@ class Gbif:
 
     def search(self, query: str, wanted: Wanted) -> Iterator[ImageRef]:
         """Yield the still images of the records that the words find."""
-        params: dict[str, str | int | list[str]] = {"mediaType": "StillImage", "q": query, "limit": _PAGE}
-        record_licenses = [code for name, code in _RECORD_LICENSES.items() if name in wanted.licenses]
-        if record_licenses and not wanted.accepts_unknown:
-            params["license"] = record_licenses
         for offset in range(0, _DEPTH - _PAGE + 1, _PAGE):
-            answer = self._api.get_json(f"{self._base}/v1/occurrence/search", {**params, "offset": offset})
+            answer = self._api.get_json(
+                f"{self._base}/v1/occurrence/search",
+                {"mediaType": "StillImage", "q": query, "limit": _PAGE, "offset": offset},
+            )
             found = records(answer, "results")
             for occurrence in found:
                 yield from _refs(occurrence, query)

@@ -48,7 +48,7 @@ class Smithsonian:
                 f"{self._base}/openaccess/api/v1.0/search",
                 {
                     "api_key": self._key,
-                    "q": f"{query} AND online_media_type:Images AND media_usage:CC0",
+                    "q": f"({query}) AND online_media_type:Images AND media_usage:CC0",
                     "rows": _PAGE,
                     "start": start,
                 },

@@ -80,7 +80,7 @@ class FakeMet(FakeService):
 
 
 class FakeGbif(FakeService):
-    """Records whose own licence is not that of their media; licences as URL, code and words."""
+    """Records whose own licence, CC0, is not that of their media; licences as URL, code and words."""
 
     num_results = 320
     licences = (
@@ -98,13 +98,14 @@ class FakeGbif(FakeService):
         limit, offset = int(request.query.get("limit", 20)), int(request.query.get("offset", 0))
         if limit > 300 or offset + limit > 100_000:
             return as_json({"message": "Max offset of 100001 exceeded"}, 400)
-        end = min(self.num_results, offset + limit)
+        count = self.num_results if request.query.get("license", "CC0_1_0") == "CC0_1_0" else 0
+        end = min(count, offset + limit)
         return as_json(
             {
                 "offset": offset,
                 "limit": limit,
-                "endOfRecords": end >= self.num_results,
-                "count": self.num_results,
+                "endOfRecords": end >= count,
+                "count": count,
                 "results": [self._record(number) for number in range(offset, end)],
             }
         )

@@ -123,6 +123,13 @@ def test_nasa_takes_the_original_even_where_only_the_asset_lists_it(make: Make) 
     assert refs[0].page_url == "https://images.nasa.gov/details/PIA-0"
 
 
+def test_smithsonian_keeps_alternatives_together(make: Make) -> None:
+    rig = make("smithsonian")
+    rig.refs(query="rocks OR minerals")
+    asked = {request.query["q"] for request in rig.fake.requests}
+    assert asked == {"(rocks OR minerals) AND online_media_type:Images AND media_usage:CC0"}
+
+
 def test_flickr_ends_where_its_pages_begin_to_repeat(make: Make) -> None:
     rig = make("flickr", num_results=100_000)
     assert len({ref.id for ref in rig.refs()}) == 4000
