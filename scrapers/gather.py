@@ -79,8 +79,8 @@ def gather(
         except OSError as error:
             error.filename = error.filename or str(config.out)  # a write that fails does not say where
             raise
-    if config.review:
-        write_review(config.out)
+        if config.review:
+            write_review(config.out)
     return summary
 
 

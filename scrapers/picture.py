@@ -127,31 +127,25 @@ def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS, is_measured: bool = Fa
 
 def _decode(file: BinaryIO, max_pixels: int, side: int) -> tuple[str, int, int, Image.Image]:
     """Format, displayed width and height, and the grey picture of a file that decodes to its end."""
-    try:
-        with Image.open(file, formats=tuple(FORMATS)) as image:
-            width, height = image.size
-            _check_header(image, max_pixels)
-            kind = "JPEG" if image.format == "MPO" else str(image.format)
-            image.draft("RGB", (side, side))
-            image.load()
-            # Asked for after loading: TIFFs turn themselves, PNGs may carry EXIF after their pixels.
-            turned = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-            grey = _grey(ImageOps.exif_transpose(image))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DownloadError("too-many-pixels", f"more than {max_pixels} pixels") from None
-    except UnidentifiedImageError:
-        raise DownloadError("broken", "no decoder recognises it") from None
-    except _DECODE_FAULTS as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's fault, not the picture's
-        reason = "truncated" if "truncated" in str(error).lower() else "broken"
-        raise DownloadError(reason, " ".join(str(error).split())[:120] or type(error).__name__) from None
+    with _faults_named(max_pixels), Image.open(file, formats=tuple(FORMATS)) as image:
+        width, height = image.size
+        _check_header(image, max_pixels)
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        image.draft("RGB", (side, side))
+        image.load()
+        # Asked for after loading: TIFFs turn themselves, PNGs may carry EXIF after their pixels.
+        turned = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+        grey = _grey(ImageOps.exif_transpose(image))
     return (kind, height, width, grey) if turned else (kind, width, height, grey)
 
 
 def thumbnail(path: Path, side: int = 160) -> bytes:
-    """A small JPEG of a file that `inspect` found whole, upright, its longer side `side` pixels at most."""
-    with Image.open(path, formats=tuple(FORMATS)) as image:
+    """A small JPEG of a picture, upright, its longer side `side` pixels at most.
+
+    Raises:
+        DownloadError: `too-many-pixels`, `truncated` or `broken`.
+    """
+    with _faults_named(_MAX_PIXELS), Image.open(path, formats=tuple(FORMATS)) as image:
         image.draft("RGB", (side, side))
         upright = ImageOps.exif_transpose(image)
         if upright.mode not in ("RGB", "L"):
@@ -169,6 +163,22 @@ def quiet_pillow() -> Iterator[None]:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+@contextlib.contextmanager
+def _faults_named(max_pixels: int) -> Iterator[None]:
+    """What decoders raise for odd files, as DownloadError."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DownloadError("too-many-pixels", f"more than {max_pixels} pixels") from None
+    except UnidentifiedImageError:
+        raise DownloadError("broken", "no decoder recognises it") from None
+    except _DECODE_FAULTS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's fault, not the picture's
+        reason = "truncated" if "truncated" in str(error).lower() else "broken"
+        raise DownloadError(reason, " ".join(str(error).split())[:120] or type(error).__name__) from None
 
 
 def _check_magic(head: bytes) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from scrapers.errors import DownloadError
 from scrapers.folder import STATE, key_of
 from scrapers.manifest import NAME, Entry, read_manifest
 from scrapers.picture import thumbnail
@@ -84,11 +85,12 @@ def _figures(folder: Path, entries: Iterable[Entry]) -> Iterator[str]:
 
 def _image(folder: Path, entry: Entry) -> str:
     """The thumbnail, where there is anything to be seen."""
-    small = folder / STATE / "refused" / f"{key_of(entry.ref, entry.ref.image_url)}.jpg"
-    if entry.file is not None:
-        content = thumbnail(folder / entry.file)
-    elif small.exists():
-        content = small.read_bytes()
-    else:
+    try:
+        if entry.file is not None:
+            content = thumbnail(folder / entry.file)
+        else:
+            name = f"{key_of(entry.ref, entry.ref.image_url)}.jpg"
+            content = (folder / STATE / "refused" / name).read_bytes()
+    except (OSError, DownloadError):  # a person may have removed or changed it
         return "not seen"
     return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(content).decode()}">'

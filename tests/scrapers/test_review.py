@@ -12,6 +12,7 @@ from bend.bundled import sample_folder
 from scrapers.gather import gather
 from scrapers.review import write_review
 from tests.scrapers.conftest import scrape_config
+from tests.scrapers.test_picture import png_claiming
 
 
 def make_folder(folder: Path) -> None:
@@ -63,3 +64,22 @@ def test_a_review_shows_the_folder_as_it_is(tmp_path: Path) -> None:
     next(out.glob("*.jpg")).unlink()
     assert "<h2>Kept (4)</h2>" in write_review(out).read_text("utf-8")
     assert "not seen" in (out / "review.html").read_text("utf-8")
+
+
+def test_what_a_person_changed_in_the_folder_is_not_seen(tmp_path: Path) -> None:
+    make_folder(tmp_path / "photos")
+    out = tmp_path / "out"
+    config = scrape_config(
+        out, str(tmp_path / "photos"), sources=("folder",), licenses=("unknown",), review=True
+    )
+    gather(config, environ={})
+    junk, bomb, folder, cut, _ = sorted(out.glob("*.jpg"))
+    junk.write_bytes(b"no picture")
+    bomb.write_bytes(png_claiming(9_500, 9_500))
+    folder.unlink()
+    folder.mkdir()
+    cut.write_bytes(cut.read_bytes()[:-5000])
+    gather(config, environ={})
+    kept = (out / "review.html").read_text("utf-8").partition("<h2>Refused")[0]
+    assert "<h2>Kept (5)</h2>" in kept
+    assert kept.count("not seen") == 4
