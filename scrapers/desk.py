@@ -81,11 +81,12 @@ class Desk:
         if self._limits.get(netloc) == limit:
             return
         self._limits[netloc] = limit
-        if counter := self._counters.pop(netloc, None):
-            fresh = self._counter(netloc)
-            fresh.queue.extend(counter.queue)
-            counter.queue.clear()
-            self._serve(fresh)
+        if counter := self._counters.get(netloc):
+            counter.host.set_limit(limit)
+            if counter.timer:
+                counter.timer.cancel()
+                counter.timer = None
+            self._serve(counter)
 
     async def enter(self, holder: str, netloc: str) -> Admission:
         """Wait for a place at a host."""

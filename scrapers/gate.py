@@ -86,7 +86,10 @@ class Gate:
         """Give a host its own limit from now on."""
         with self._lock:
             self._limits[netloc] = limit
-            self._rooms.pop(netloc, None)
+            if room := self._rooms.get(netloc):
+                with room.changed:
+                    room.host.set_limit(limit)
+                    room.changed.notify_all()
 
     @contextlib.contextmanager
     def visit(self, netloc: str) -> Iterator[Visit]:

@@ -76,16 +76,20 @@ class Host:
 
     def __init__(self, name: str, limit: HostLimit, rules: HostRules) -> None:
         self.name = name
-        self.limit = limit
         self.num_active = 0
         self._rules = rules
+        self._paused_until = 0.0
+        self._num_failures = 0
+        self._num_rests = 0
+        self.set_limit(limit)
+
+    def set_limit(self, limit: HostLimit) -> None:
+        """Give it another pace; its visitors, pause and failures stay."""
+        self.limit = limit
         self._requests = TokenBucket(limit.per_second, limit.burst)
         self._bytes = (
             TokenBucket(limit.bytes_per_second, limit.bytes_per_second) if limit.bytes_per_second else None
         )
-        self._paused_until = 0.0
-        self._num_failures = 0
-        self._num_rests = 0
 
     @property
     def is_metered(self) -> bool:

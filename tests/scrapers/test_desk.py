@@ -139,6 +139,37 @@ def test_a_limit_said_again_changes_nothing_and_a_new_one_takes_the_queue_along(
     play(scene())
 
 
+def test_a_new_limit_leaves_visitors_and_pause_as_they_are() -> None:
+    async def scene() -> None:
+        clock = Clock()
+        one = desk(clock=clock, max_pause_s=60.0)
+        first = await one.enter("a", "h")
+        assert first.lease is not None
+        await one.set_limit("h", HostLimit(per_second=1e6, burst=1000, concurrency=1))
+        waiting = asyncio.create_task(one.enter("b", "h"))
+        await settle()
+        assert not waiting.done()
+        await one.leave(first.lease, (("pause", 90.0),))
+        assert (await waiting).reason == "rate-limited"
+        await one.set_limit("h", LIMIT)
+        assert (await one.enter("c", "h")).reason == "rate-limited"
+
+    play(scene())
+
+
+def test_a_faster_limit_is_heard_by_who_waits_for_the_slower() -> None:
+    async def scene() -> None:
+        one = desk(HostLimit(per_second=0.001, burst=1))
+        assert (await one.enter("a", "h")).lease
+        waiting = [asyncio.create_task(one.enter("a", "h")) for _ in range(2)]
+        await settle()
+        await one.set_limit("h", HostLimit(per_second=100, burst=1))
+        for admission in await asyncio.gather(*waiting):
+            assert admission.lease
+
+    play(scene())
+
+
 def test_what_one_finds_out_all_know_for_an_hour() -> None:
     async def scene() -> None:
         clock = Clock()

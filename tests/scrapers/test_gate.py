@@ -69,6 +69,21 @@ def test_requests_are_paced() -> None:
     assert 0.09 < time.monotonic() - began < 60
 
 
+def test_a_new_pace_leaves_visitors_pause_and_failures_as_they_are(clock: Clock) -> None:
+    gate = make(clock, breaker_failures=3, breaker_rest_s=1000, max_pause_s=60)
+    with gate.visit("a") as visit:
+        visit.failed()
+        gate.set_limit("a", HostLimit(per_second=1000, burst=1000, concurrency=1))
+        host = gate._rooms["a"].host
+        assert host.wait_s(clock()) > 0  # its only place is taken
+    fail(gate, 2)
+    with pytest.raises(PassingError, match="left alone for 1000 s"), gate.visit("a"):
+        pass
+    gate.set_limit("a", HostLimit())
+    with pytest.raises(PassingError, match="left alone for 1000 s"), gate.visit("a"):
+        pass
+
+
 def test_only_so_many_are_inside_at_once() -> None:
     gate = make()
     inside, most, lock = 0, 0, threading.Lock()
