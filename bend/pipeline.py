@@ -70,7 +70,7 @@ def run_recipe(
     Raises:
         RecipeError: a stage uses `{finetune}` and none came before, or writes to an address.
         click.exceptions.Exit: a stage ended itself, with its exit status.
-        BendError, StyleganError, ScrapersError, OSError: a stage failed; those before it are kept.
+        BendError, StyleganError, ScraperError, OSError: a stage failed; those before it are kept.
     """
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"{folder} is a file; give another folder with -o")

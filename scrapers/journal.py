@@ -9,7 +9,6 @@ of the folder.
 import sqlite3
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +17,7 @@ from scrapers.errors import FolderError
 __all__ = ["Journal"]
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS pages (request TEXT PRIMARY KEY, body BLOB NOT NULL, fetched_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS answers (request TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -59,17 +58,17 @@ class Journal:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing in it that would be asked again without it."""
-        return not self._noted and self._one("SELECT 1 FROM pages LIMIT 1") is None
+        return not self._noted and self._one("SELECT 1 FROM answers LIMIT 1") is None
 
     def page(self, request: str) -> bytes | None:
         """The stored answer to a request, None where it was never asked."""
-        body = self._one("SELECT body FROM pages WHERE request = ?", request)
+        body = self._one("SELECT body FROM answers WHERE request = ?", request)
         return None if body is None else bytes(body)
 
     def keep_page(self, request: str, body: bytes) -> None:
         """Store an answer; `request` must hold no key."""
         sys.audit("failpoint", "page", str(self._path))
-        self._write("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", request, body, time.time())
+        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?)", request, body)
 
     def outcome(self, key: str) -> str | None:
         """What came of a fetch whose turn in the manifest has not come."""
