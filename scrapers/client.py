@@ -13,7 +13,7 @@ import re
 import ssl
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urljoin
@@ -63,7 +63,7 @@ class Reply:
 
     def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:
         """The body as it travelled, with no content decoding, at the host's bandwidth limit."""
-        for chunk in self._response.raw.stream(size, decode_content=False):
+        for chunk in _pieces(self._response.raw.stream(size, decode_content=False)):
             self._visit.spend(len(chunk))
             yield chunk
 
@@ -81,7 +81,7 @@ class Reply:
     def beginning(self, num_bytes: int) -> bytes:
         """The first bytes of the body with content decoding; the rest is not waited for."""
         body = bytearray()
-        for chunk in self._response.iter_content(1 << 16):
+        for chunk in _pieces(self._response.iter_content(1 << 16)):
             body += chunk
             if len(body) >= num_bytes:
                 break
@@ -264,6 +264,14 @@ def _next_hop(url: str, location: str) -> str:
         return urljoin(url, location)
     except ValueError:
         raise DownloadError("bad-url", f"{redact(url)}: redirects to something that is no address") from None
+
+
+def _pieces(body: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a body; one that is framed wrongly is the network's fault, which urllib3 leaves as a ValueError."""
+    try:
+        yield from body
+    except ValueError as error:
+        raise urllib3.exceptions.ProtocolError(str(error)) from error
 
 
 def _translate(error: Exception, url: str, expired: bool) -> DownloadError:

@@ -28,7 +28,7 @@ __all__ = ["copy_local", "download"]
 _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL = 206
 _OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _WORTH_RESUMING = 1 << 16  # bytes; what comes in one piece is sooner asked for again
 _GZIP, _ZLIB = b"\x1f\x8b", b"\x78"
 
@@ -233,7 +233,7 @@ def _validator(headers: Mapping[str, str]) -> str | None:
 
 def _declared_length(reply: Reply) -> int | None:
     text = reply.headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if re.fullmatch(r"\d{1,18}", text) else None
 
 
 def _head(part: Path) -> bytes:

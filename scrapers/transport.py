@@ -26,7 +26,7 @@ __all__ = ["make_session"]
 
 def make_session(guard: AddressGuard, watchdog: Watchdog, user_agent: str) -> requests.Session:
     """A session for one worker thread."""
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False  # .netrc would send the operator's passwords to whichever host is listed there
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
     session.headers.update({"User-Agent": user_agent})
@@ -35,6 +35,11 @@ def make_session(guard: AddressGuard, watchdog: Watchdog, user_agent: str) -> re
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: the client follows redirects, and requests would take their targets apart all the same."""
 
 
 class _GuardedAdapter(HTTPAdapter):

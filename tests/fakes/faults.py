@@ -79,6 +79,12 @@ class FaultServer(FakeServer):
     def on_to_file(self, request: Request, hit: int, body: bytes) -> Answer:
         return Answer(302, b"", {"Location": "file:///etc/hostname"})
 
+    def on_to_no_address(self, request: Request, hit: int, body: bytes) -> Answer:
+        return Answer(302, b"", {"Location": "http://[::1"})
+
+    def on_to_latin_1(self, request: Request, hit: int, body: bytes) -> Answer:
+        return Answer(302, b"", {"Location": "/caf\xe9.jpg"})
+
     # bodies that are no picture
     def on_html(self, request: Request, hit: int, body: bytes) -> Answer:
         answer = as_html("please log in")
@@ -145,6 +151,22 @@ class FaultServer(FakeServer):
 
     def on_claims_too_little(self, request: Request, hit: int, body: bytes) -> Answer:
         return Answer(200, body, {"Content-Length": str(len(body) - 3000), **_JPEG}, closes=True)
+
+    def on_length_without_end(self, request: Request, hit: int, body: bytes) -> Answer:
+        return Answer(200, body, {"Content-Length": "9" * 5000, **_JPEG}, closes=True)
+
+    def on_range_without_end(self, request: Request, hit: int, body: bytes) -> Answer:
+        whole = large(sum(b"range_without_end"))
+        headers = {"Content-Length": str(len(whole)), "ETag": '"a"', **_JPEG}
+        if hit == 1:
+            return Answer(200, whole[:_BREAK_AT], headers, closes=True)
+        if "range" not in request.headers:
+            return Answer(200, whole, headers)
+        shown = f"bytes {'9' * 5000}-{len(whole) - 1}/{len(whole)}"
+        return Answer(206, whole[_BREAK_AT:], {"ETag": '"a"', "Content-Range": shown, **_JPEG})
+
+    def on_negative_chunk(self, request: Request, hit: int, body: bytes) -> Answer:
+        return Answer(200, b"-5\r\nabc\r\n", {"Transfer-Encoding": "chunked", **_JPEG}, has_length=False)
 
     def on_no_length(self, request: Request, hit: int, body: bytes) -> Answer:
         return Answer(200, body, _JPEG, has_length=False)

@@ -1,6 +1,6 @@
 """A search that misbehaves on its second page: tried again or given up as it should be, and no picture fetched twice.
 
-The same for downloads, forty faults of them, is in `tests/scrapers/test_faults.py`; the scoreboard counts both.
+The same for downloads, dozens of faults, is in `tests/scrapers/test_faults.py`; the scoreboard counts both.
 """
 
 import time

@@ -1,5 +1,6 @@
 """robots.txt by the book: RFC 9309's own examples, files too long or too broken to read, and crawl delays."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -99,9 +100,12 @@ def test_examples_of_the_rfc(
     assert host.hits == {"/robots.txt": 1}
 
 
-def test_of_a_long_file_the_beginning_counts(client: PoliteClient, host: Host) -> None:
-    lines = [b"User-agent: *", b"Disallow: /a", b"#" * (500 << 10), b"Disallow: /b"]
-    host.robots = Answer(200, b"\n".join(lines), has_length=False)
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_of_a_long_file_the_beginning_counts(client: PoliteClient, host: Host, is_packed: bool) -> None:
+    body = b"\n".join([b"User-agent: *", b"Disallow: /a", b"#" * (500 << 10), b"Disallow: /b"])
+    host.robots = Answer(200, body, has_length=False)
+    if is_packed:
+        host.robots = Answer(200, gzip.compress(body), {"Content-Encoding": "gzip"})
     robots = Robots(client)
     assert not robots.allows(f"{host.url}/a")
     assert robots.allows(f"{host.url}/b")
