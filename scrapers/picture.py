@@ -39,6 +39,7 @@ FORMATS = {
     "AVIF": ".avif",
 }
 _MAX_PIXELS = 80_000_000
+_MAX_SIDE = 65_535  # as of a JPEG; to scale a line of millions of pixels takes gigabytes
 _HASH_FROM = 64  # pixels to which a JPEG may be shrunk while it is decoded
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _MAY_MOVE = frozenset({"GIF", "WEBP", "PNG", "AVIF"})  # a TIFF's further pages are thumbnails, not frames
@@ -112,11 +113,13 @@ def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS, is_measured: bool = Fa
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         num_bytes = file.tell()
         file.seek(0)
-        kind, width, height, grey = _decode(file, max_pixels, SIDE if is_measured else _HASH_FROM)
-    quality = asdict(measure(grey)) if is_measured else {}
+        with _faults_named(max_pixels):
+            kind, width, height, grey = _decode(file, max_pixels, SIDE if is_measured else _HASH_FROM)
+            quality = asdict(measure(grey)) if is_measured else {}
+            phash = str(imagehash.phash(grey))
     return Picture(
         sha256=sha256,
-        phash=str(imagehash.phash(grey)),
+        phash=phash,
         format=kind,
         width=width,
         height=height,
@@ -127,7 +130,7 @@ def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS, is_measured: bool = Fa
 
 def _decode(file: BinaryIO, max_pixels: int, side: int) -> tuple[str, int, int, Image.Image]:
     """Format, displayed width and height, and the grey picture of a file that decodes to its end."""
-    with _faults_named(max_pixels), Image.open(file, formats=tuple(FORMATS)) as image:
+    with Image.open(file, formats=tuple(FORMATS)) as image:
         width, height = image.size
         _check_header(image, max_pixels)
         kind = "JPEG" if image.format == "MPO" else str(image.format)
@@ -195,6 +198,8 @@ def _check_magic(head: bytes) -> None:
 def _check_header(image: Image.Image, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise DownloadError("too-many-pixels", f"{image.width}x{image.height} pixels, over {max_pixels}")
+    if max(image.size) > _MAX_SIDE:
+        raise DownloadError("too-many-pixels", f"{image.width}x{image.height}, a side over {_MAX_SIDE}")
     if image.format in _MAY_MOVE and getattr(image, "n_frames", 1) > 1:
         raise DownloadError("animated", f"{getattr(image, 'n_frames', 0)} frames")
 

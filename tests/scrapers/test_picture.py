@@ -99,6 +99,7 @@ def test_sideways_pictures_are_measured_and_hashed_upright(file: Path, kind: str
         (b"RIFF\x10\x00\x00\x00WEBPVP8 " + b"\x00" * 20, "broken"),
         (png_claiming(9_000, 9_000), "too-many-pixels"),
         (png_claiming(60_000, 60_000), "too-many-pixels"),
+        (png_claiming(1, 70_000), "too-many-pixels"),
     ],
 )
 def test_bad_files(file: Path, content: bytes, reason: str) -> None:
@@ -135,6 +136,19 @@ def test_different_pictures_hash_apart(file: Path) -> None:
         file.write_bytes(jpeg(seed))
         hashes.append(int(inspect(file).phash, 16))
     assert min((a ^ b).bit_count() for i, a in enumerate(hashes) for b in hashes[:i]) > 10
+
+
+@pytest.mark.parametrize("step", ["scrapers.picture.imagehash.phash", "scrapers.picture.measure"])
+def test_a_picture_that_memory_cannot_hold_is_refused(
+    file: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(image: Image.Image) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(step, fail)
+    file.write_bytes(jpeg(1))
+    with pytest.raises(DownloadError, match="MemoryError"):
+        inspect(file, is_measured=True)
 
 
 def test_a_folder_that_cannot_be_read_is_not_the_pictures_fault(tmp_path: Path) -> None:
