@@ -24,7 +24,7 @@ import numpy as np
 
 from bend import sound
 from bend.errors import SettingsError
-from bend.number import fault_of
+from bend.number import fault_of, spelled
 
 __all__ = [
     "FUNCTIONS",
@@ -73,7 +73,7 @@ class Constant(Automation):
         return self.value, self.value
 
     def __str__(self) -> str:
-        return f"{self.value:g}"
+        return spelled(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,9 @@ class Keyframes(Automation):
         return min(self.values), max(self.values)
 
     def __str__(self) -> str:
-        frames = ",".join(f"{t:g}s:{value:g}" for t, value in zip(self.seconds, self.values, strict=True))
+        frames = ",".join(
+            f"{spelled(t)}s:{spelled(value)}" for t, value in zip(self.seconds, self.values, strict=True)
+        )
         return f"ease({frames})" if self.eased else frames
 
 
@@ -149,8 +151,8 @@ class Oscillator(Automation):
         return min(self.low, self.high), max(self.low, self.high)
 
     def __str__(self) -> str:
-        phase = f",{self.phase:g}" if self.phase else ""
-        return f"lfo({self.shape},{self.low:g}..{self.high:g},{self.period:g}s{phase})"
+        phase = f",{spelled(self.phase)}" if self.phase else ""
+        return f"lfo({self.shape},{_range(self.low, self.high)},{spelled(self.period)}s{phase})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class Heard(Automation):
         return min(self.low, self.high), max(self.low, self.high)
 
     def __str__(self) -> str:
-        return f"audio({self.feature},{self.low:g}..{self.high:g},{self.smooth:g}s)"
+        return f"audio({self.feature},{_range(self.low, self.high)},{spelled(self.smooth)}s)"
 
 
 Maker: TypeAlias = Callable[[Sequence[str]], Automation]
@@ -240,6 +242,10 @@ def parse_range(text: str) -> tuple[float, float]:
     if not dots:
         raise SettingsError(f"{text!r} is no range; write it as 0..1")
     return _number(low), _number(high)
+
+
+def _range(low: float, high: float) -> str:
+    return f"{spelled(low)}..{spelled(high)}"
 
 
 def _keyframes(parts: Sequence[str], eased: bool = False) -> Keyframes:

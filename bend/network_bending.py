@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bend.errors import SettingsError
-from bend.number import GREATEST
+from bend.number import GREATEST, spelled
 
 __all__ = ["expand", "layer_name", "read_transforms"]
 
@@ -98,7 +98,7 @@ def _bend(transform: Any, members: Any) -> str:
     params = transform.get("params") or []
     if not isinstance(params, list) or not all(_is_number(param) for param in params):
         raise SettingsError(f"params {reprlib.repr(params)} are no list of numbers")
-    numbers = ",".join(f"{param:g}" for param in params)
+    numbers = ",".join(spelled(param) for param in params)
     what = f"{_NAMES[theirs]}:{numbers}" if numbers else _NAMES[theirs]
     return f"{what}@{layer_name(transform.get('layer'))}{_features(transform, members)}"
 
@@ -109,7 +109,7 @@ def _features(transform: Mapping[str, Any], members: Any) -> str:
     if kind == "all":
         return ""
     if kind == "random" and _is_number(param) and 0 < param <= 1:
-        return f"/channels=random:{param:g}:seed0"
+        return f"/channels=random:{spelled(param)}:seed0"
     if kind == "cluster" and type(param) is int and param >= 0:
         if members is None:
             return f"/cluster={param}"

@@ -26,6 +26,7 @@ from bend.bends.row import Bend, Parameter, SignalBend, WeightBend
 from bend.bends.selection import All, Selection, parse_selection
 from bend.bends.table import BENDS
 from bend.errors import SettingsError
+from bend.number import spelled
 
 __all__ = ["BendSpec", "parse_bend", "parse_bends"]
 
@@ -109,7 +110,7 @@ class BendSpec:
         if self.mask is not None:
             yield f"/mask={self.mask}"
         if self.soft != 0.05:
-            yield f"/soft={self.soft:g}"
+            yield f"/soft={spelled(self.soft)}"
         if self.mix != _ALWAYS:
             yield f"/mix={self.mix}"
         if self.edge != EDGES[0]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bend.errors import SettingsError
+from bend.number import spelled
 
 __all__ = ["All", "Clusters", "Listed", "Random", "Selection", "Top", "merge", "parse_selection"]
 
@@ -68,7 +69,7 @@ class Random(Selection):
         return torch.from_numpy(np.sort(order[:num]))
 
     def __str__(self) -> str:
-        return f"random:{self.fraction:.10g}:seed{self.seed}"
+        return f"random:{spelled(self.fraction)}:seed{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Top(Selection):
 
 
 def merge(x: Tensor, bent: Tensor, indices: Tensor | None) -> Tensor:
-    """`x [N, C, …]` with the channels `indices [K]` taken from `bend`'s `[N, K, …]`; all of them for None."""
+    """`x [N, C, …]` with the channels `indices [K]` taken from `bent`'s `[N, K, …]`; all of them for None."""
     return bent if indices is None else x.index_copy(1, indices, bent)
 
 

@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from bend.automation import Constant, Keyframes, Oscillator, parse, split
+from bend.automation import Automation, Constant, Heard, Keyframes, Oscillator, parse, split
 from bend.errors import SettingsError
 
 
@@ -42,6 +43,25 @@ def test_values(text: str, values: dict[float, float]) -> None:
 )
 def test_spelling_is_read_back(automation: Constant | Keyframes | Oscillator) -> None:
     assert parse(str(automation)) == automation
+
+
+def test_every_digit_is_read_back() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        a, b, c, d = (float(x) for x in rng.normal(size=4) * 10.0 ** rng.integers(-9, 9, 4))
+        made: list[Automation] = [
+            Constant(a),
+            Constant(float(rng.integers(2**31))),
+            Keyframes((abs(c), abs(c) + abs(d)), (a, b)),
+            Oscillator("sine", a, b, abs(c), d),
+            Heard("bass", a, b, float(rng.uniform(0, 60))),
+        ]
+        for automation in made:
+            assert parse(str(automation)) == automation
+
+
+def test_numbers_are_spelled_short() -> None:
+    assert [str(Constant(x)) for x in (3.0, -0.5, 0.1, 2000000001.0)] == ["3", "-0.5", "0.1", "2000000001"]
 
 
 def test_varies() -> None:

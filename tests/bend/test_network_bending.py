@@ -69,6 +69,12 @@ def test_every_transform_of_theirs_is_known(file: Path) -> None:
     assert len(parse_bends(read_transforms(file))) == 11
 
 
+def test_numbers_keep_their_digits(file: Path) -> None:
+    share = "features: random, feature-param: 0.12345678"
+    file.write_text(f"transforms: [{{layer: 1, transform: rotate, params: [12.3456789], {share}}}]")
+    assert read_transforms(file) == ["rotate:12.3456789@b4.conv1/channels=random:0.12345678:seed0"]
+
+
 def test_layers_are_counted_through_the_convolutions() -> None:
     assert [layer_name(layer) for layer in (1, 2, 3, 4, 5, 16, 17)] == [
         *("b4.conv1", "b8.conv0", "b8.conv1", "b16.conv0", "b16.conv1", "b1024.conv0", "b1024.conv1")

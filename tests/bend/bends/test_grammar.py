@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -43,6 +44,15 @@ def test_every_bend_can_be_written_and_read_back(name: str) -> None:
     spec = parse_bend(text)
     assert parse_bend(str(spec)) == spec
     assert spec.values_at(0.0)[: len(row.example)] == row.example
+
+
+def test_every_digit_is_printed() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        seed, share, soft, mix = rng.integers(2**31), *rng.uniform(0, 1, 3)
+        text = f"shuffle:{seed}@b8.conv0/channels=random:{share}:seed{seed}/mask=rect:0,0,1,{mix}/soft={soft}/mix={mix}"
+        assert str(parse_bend(text)) == text
+        assert parse_bend(text).values_at(0.0) == (seed,)
 
 
 def test_parts_mean_what_they_say() -> None:
