@@ -4,6 +4,7 @@ Keyframes are held about the origin of their space: z as it is, w and w+ about `
 In w+ the ws of all layers are one long vector to the path.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ def strand_of(G: Generator, config: RenderConfig, walk: WalkConfig, seeds: Seque
     if walk.space == "z":
         raise SettingsError("--space z: latents from a file are in w; leave --space out")
     if stored is None:
-        ws = latents.ws_from_seeds(G, RenderConfig(latents=config.latents), seeds)
+        ws = latents.ws_from_seeds(G, dataclasses.replace(config, trunc=1.0), seeds)
     else:
         ws = _rows(G, stored, str(walk.path_file), config, seeds)
     is_plain = bool((ws == ws[:, :1]).all())  # one w for all layers

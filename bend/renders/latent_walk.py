@@ -29,7 +29,7 @@ from bend.walks.course import Floats
 from stylegan.checkpoint import load_network
 from stylegan.generator import Generator
 
-__all__ = ["render_latent_walk", "walk_frames", "walk_seeds", "walk_ws"]
+__all__ = ["render_latent_walk", "walk_frames", "walk_seeds"]
 
 
 def render_latent_walk(
@@ -162,14 +162,6 @@ def walk_frames(
         for index in indices:
             tiles = (next(pictures) for _ in range(num_walks))
             yield index, sheet(tiles, columns, rows)
-
-
-def walk_ws(
-    G: Generator, config: RenderConfig, walk: WalkConfig, seeds: Sequence[int], num_frames: int
-) -> Tensor:
-    """The ws `[num_frames, num_ws, w_dim]` of a single walk, all at once."""
-    clock = times(num_frames, WALKS[walk.path].closes(walk.loop))
-    return strand_of(G, config, walk, seeds).ws(G, config, clock)
 
 
 def _clock(

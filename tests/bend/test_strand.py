@@ -1,5 +1,6 @@
 """Walks through latents from files, in w and w+, and evenly in what is seen."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from bend.errors import SettingsError
 from bend.latent_file import write_latents
 from bend.picture import Pixels
 from bend.projection.perception import by_pixels
-from bend.renders.latent_walk import walk_frames, walk_seeds, walk_ws
+from bend.renders.latent_walk import walk_frames, walk_seeds
 from bend.strand import keyframes_given, strand_of
 from tests.bend.tiny import tiny_generator
+from tests.bend.walking import walk_ws
 
 PLAIN = RenderConfig()
 
@@ -31,6 +33,19 @@ def test_a_file_of_w_walks_as_its_seeds_do(tmp_path: Path) -> None:
         ):
             assert keyframes_given(config, walk) == 3
             torch.testing.assert_close(walk_ws(G, config, walk, range(3), 9), wanted, atol=1e-5, rtol=0)
+
+
+def test_stored_z_of_a_class_walk_as_their_seeds_do(tmp_path: Path) -> None:
+    G = tiny_generator(c_dim=2)
+    path = tmp_path / "z.npz"
+    np.savez(path, z=latents.z_from_seeds([3, 4], 32))
+    config = RenderConfig(class_index=1, trunc=0.7, trunc_cutoff=2)
+    walk = WalkConfig(path="linear", space="w")
+    stored = dataclasses.replace(config, latents=(str(path),))
+    wanted = walk_ws(G, config, walk, [3, 4], 5)
+    torch.testing.assert_close(
+        walk_ws(G, stored, WalkConfig(path="linear"), range(2), 5), wanted, atol=1e-5, rtol=0
+    )
 
 
 def test_in_w_plus_every_layer_has_its_own_path(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from bend.errors import SettingsError
 from bend.latents import w_avg, ws_from_z, z_from_seeds
 from bend.picture import Pixels
 from bend.render import images
-from bend.renders.latent_walk import render_latent_walk, walk_frames, walk_seeds, walk_ws
+from bend.renders.latent_walk import render_latent_walk, walk_frames, walk_seeds
 from bend.strand import strand_of
 from bend.walks import WALKS
 from tests.bend.tiny import tiny_generator
+from tests.bend.walking import walk_ws
 
 PLAIN = RenderConfig()
 
