@@ -14,6 +14,7 @@ from bend.number import fault_of
 __all__ = [
     "DEVICES",
     "EXTENSIONS",
+    "INDECISIVE",
     "NOISE_MODES",
     "PATHS",
     "PRECISIONS",
@@ -42,6 +43,8 @@ PATHS = ("slerp", "linear", "spline", "circle", "noise")
 SCALE_FILTERS = ("nearest", "lanczos")
 SPACES = ("z", "w")
 WEIGHTS = ("ema", "raw")
+INDECISIVE = ("device", "batch")
+"""Fields of `RenderConfig` that say where and how fast a picture is drawn, not what it shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

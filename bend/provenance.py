@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bend import __version__
-from bend.config import RenderConfig
+from bend.config import INDECISIVE, RenderConfig
 from bend.stores.names import spoken, spoken_values
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ __all__ = [
 KEY = "bend"
 EXIF_DESCRIPTION = 0x010E  # the tag number of ImageDescription
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Where and how fast a picture is drawn does not decide what it shows; the network has a field of its own.
-_NOT_DECISIVE = ("network", "device", "batch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +113,8 @@ def describe(
     settings = dataclasses.asdict(config) | {"precision": precision_of(network)}  # what `auto` came to
     work: dict[str, Any] = {
         "kind": kind,
-        "render": {k: v for k, v in settings.items() if k not in _NOT_DECISIVE},
+        # The network has a field of its own.
+        "render": {k: v for k, v in settings.items() if k != "network" and k not in INDECISIVE},
     }
     paths = [*config.files, *(getattr(value, "path_file", None) or "" for value in details.values())]
     if inputs := {path: file_sha256(path) for path in paths if path}:

@@ -32,6 +32,7 @@ from typing import Any
 
 import click
 
+from bend.config import INDECISIVE, RenderConfig
 from bend.errors import RecipeError, SettingsError
 from bend.lazy import refuse_addresses
 from bend.options.records import checked_records
@@ -40,7 +41,7 @@ from stylegan.atomic import write_atomic
 from stylegan.errors import StyleganError
 from stylegan.training.config import TrainConfig
 
-__all__ = ["COMMANDS", "VERSION", "Recipe", "Stage", "read_recipe", "write_recipe"]
+__all__ = ["COMMANDS", "VERSION", "Recipe", "Stage", "options_of", "read_recipe", "write_recipe"]
 
 VERSION = 1
 COMMANDS = {
@@ -168,6 +169,19 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     stages = [{"do": stage.do, **stage.options} for stage in recipe.stages]
     table = {"bend": VERSION, "title": recipe.title, "stage": stages}
     write_atomic(path, tomli_w.dumps(table))
+
+
+def options_of(config: RenderConfig) -> dict[str, Any]:
+    """What a stage says of how pictures are drawn: the network, and all that is not as usual but where and how fast."""
+    changed = {
+        field.name: value
+        for field in dataclasses.fields(config)
+        if (value := getattr(config, field.name)) != field.default and field.name not in INDECISIVE
+    }
+    if config.size is not None:
+        changed["size"] = "{}x{}".format(*config.size)
+    lists = {name: list(value) for name, value in changed.items() if isinstance(value, tuple)}
+    return {"network": config.network, **changed, **lists}
 
 
 def _recipe(table: dict[str, Any]) -> Recipe:

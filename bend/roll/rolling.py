@@ -23,7 +23,7 @@ from bend.labelled import labelled_sheet
 from bend.picture import Pixels, enlarge, refuse_existing, save_picture
 from bend.play import Moment
 from bend.provenance import describe
-from bend.recipe import Recipe, Stage, read_recipe, write_recipe
+from bend.recipe import Recipe, Stage, options_of, read_recipe, write_recipe
 from bend.renders.moving import draw_seeds
 from bend.roll.chances import Chance, breed, draw
 from bend.roll.judge import Judge, Verdict
@@ -159,7 +159,7 @@ def _verdict(
 
 def _pictures(G: Generator, config: RenderConfig, chance: Chance, seeds: Sequence[int]) -> Pixels:
     """uint8 `[N, H, W, 3]`."""
-    bent = dataclasses.replace(config, bend=_texts(chance), trunc=chance.trunc, scale=1)
+    bent = dataclasses.replace(_bent(config, chance), scale=1)
     return np.stack(draw_seeds(G, bent, seeds, Moment(), render.open_plays(bent, G)))
 
 
@@ -198,18 +198,15 @@ def _facts(dice: RollConfig) -> dict[str, object]:
 
 def _recipe_of(number: str, chance: Chance, config: RenderConfig, dice: RollConfig) -> Recipe:
     options = {
-        "network": config.network,
-        "weights": config.weights,
+        **options_of(_bent(config, chance)),
         "seeds": ",".join(map(str, dice.seeds)),
-        "trunc": chance.trunc,
-        "bend": list(_texts(chance)),
         "output": f"{number}.png",
     }
     return Recipe(title=f"roll {dice.seed}, {number}", stages=(Stage(do="render grid", options=options),))
 
 
-def _texts(chance: Chance) -> tuple[str, ...]:
-    return tuple(map(str, chance.bends))
+def _bent(config: RenderConfig, chance: Chance) -> RenderConfig:
+    return dataclasses.replace(config, bend=tuple(map(str, chance.bends)), trunc=chance.trunc)
 
 
 def _chance_of(path: Path) -> Chance:

@@ -19,7 +19,7 @@ import tomli_w
 from PIL import Image, PngImagePlugin
 
 from bend.bends.grammar import BendSpec
-from bend.config import PlaneConfig, RenderConfig
+from bend.config import PlaneConfig
 from bend.errors import SettingsError
 from bend.latent_file import write_latents
 from bend.play import Moment
@@ -27,7 +27,7 @@ from bend.provenance import KEY, describe
 from bend.recipe import VERSION, Recipe, write_recipe
 from bend.studio.chance import data_url
 from bend.studio.patch import Patch, read_patch
-from bend.studio.recipes import LATENT, PATH, film_recipe, still_recipe
+from bend.studio.recipes import LATENT, PATH, drawing_at, film_recipe, still_recipe
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from stylegan.atomic import write_atomic
@@ -97,18 +97,7 @@ class Keeping:
             options = recipe.stages[0].options
             words = ["bend", "render", "plane", *recipe.stages[0].arguments({})]
             plane = PlaneConfig(grid=(1, 1), x=options["x"], y=options["y"])
-            config = RenderConfig(
-                network=options["network"],
-                weights=patch.weights,
-                trunc=options["trunc"],
-                noise_mode=patch.noise_mode,
-                class_index=patch.class_index,
-                bend=tuple(options["bend"]),
-                kimg=options.get("kimg"),
-                dial_from=options.get("dial_from"),
-                dial=options.get("dial", "1"),
-                device=stage.config.device,
-            )
+            config = drawing_at(patch, self._shelf, seconds)
             seeds = list(patch.place.seeds)
             note = describe("plane", config, stage.G, shlex.join(words), seeds=seeds, plane=plane)
             text.add_text(KEY, note.to_json())

@@ -10,12 +10,14 @@ from typing import Any
 
 from bend.automation import Constant
 from bend.bends.grammar import BendSpec
+from bend.config import RenderConfig
 from bend.dial.amount import Amount
-from bend.recipe import Recipe, Stage
+from bend.number import spelled
+from bend.recipe import Recipe, Stage, options_of
 from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf
 
-__all__ = ["LATENT", "PATH", "amount_at", "bend_at", "film_recipe", "look", "still_recipe"]
+__all__ = ["LATENT", "PATH", "drawing_at", "film_recipe", "still_recipe"]
 
 LATENT, PATH = "latent.npz", "path.npz"
 """Files beside a recipe: the point of a picture, the path of a film."""
@@ -40,18 +42,7 @@ def still_recipe(patch: Patch, shelf: Shelf, seconds: float, title: str, output:
         }
     else:
         where = {"latents": [f"{{recipe}}/{LATENT}"], "seeds": "0,0,0"}
-    options = {
-        **where,
-        "grid": "1x1",
-        **look(patch, shelf),
-        "trunc": patch.trunc.at(seconds),
-        "bend": [str(bend_at(spec, seconds)) for spec in patch.bends],
-        "output": output,
-    }
-    if patch.kimg is not None:
-        options["kimg"] = f"{patch.kimg.at(seconds):.9g}"
-    if patch.dial.base is not None:
-        options["dial"] = str(amount_at(patch.dial.parsed(), seconds))
+    options = {**where, "grid": "1x1", **options_of(drawing_at(patch, shelf, seconds)), "output": output}
     return Recipe(title=title, stages=(Stage(do="render plane", options=options),))
 
 
@@ -78,38 +69,48 @@ def film_recipe(
         title: of the recipe.
         output: name of the film.
     """
+    config = dataclasses.replace(
+        drawing(patch, shelf), bend=tuple(map(str, bends)), scale=scale, scale_filter="lanczos"
+    )
     options = {
         "path": "linear",
         "path_file": f"{{recipe}}/{PATH}",
-        **look(patch, shelf),
-        "trunc": str(patch.trunc),
-        "bend": [str(spec) for spec in bends],
+        **options_of(config),
         "seconds": round(seconds, 3),
         "fps": fps,
-        "scale": scale,
-        "scale_filter": "lanczos",
         "output": output,
     }
     return Recipe(title=title, stages=(Stage(do="render latent-walk", options=options),))
 
 
-def look(patch: Patch, shelf: Shelf) -> dict[str, Any]:
-    """Options of every render: the network, and where its weights stand over time."""
-    options: dict[str, Any] = {
-        "network": shelf.find(patch.network).network,
-        "weights": patch.weights,
-        "noise_mode": patch.noise_mode,
-    }
-    if patch.class_index is not None:
-        options["class"] = patch.class_index
-    if patch.kimg is not None:
-        options["kimg"] = str(patch.kimg)
-    if patch.dial.base is not None:
-        options |= {"dial_from": shelf.find(patch.dial.base).network, "dial": patch.dial.amount}
-    return options
+def drawing(patch: Patch, shelf: Shelf) -> RenderConfig:
+    """How a patch draws, over time."""
+    base = patch.dial.base
+    return RenderConfig(
+        network=shelf.find(patch.network).network,
+        weights=patch.weights,
+        trunc=str(patch.trunc),
+        noise_mode=patch.noise_mode,
+        class_index=patch.class_index,
+        bend=tuple(map(str, patch.bends)),
+        kimg=None if patch.kimg is None else str(patch.kimg),
+        dial_from=None if base is None else shelf.find(base).network,
+        dial="1" if base is None else patch.dial.amount,
+    )
 
 
-def bend_at(spec: BendSpec, seconds: float) -> BendSpec:
+def drawing_at(patch: Patch, shelf: Shelf, seconds: float) -> RenderConfig:
+    """How a patch draws at a moment."""
+    return dataclasses.replace(
+        drawing(patch, shelf),
+        trunc=patch.trunc.at(seconds),
+        bend=tuple(str(_bend_at(spec, seconds)) for spec in patch.bends),
+        kimg=None if patch.kimg is None else spelled(patch.kimg.at(seconds)),
+        dial="1" if patch.dial.base is None else str(_amount_at(patch.dial.parsed(), seconds)),
+    )
+
+
+def _bend_at(spec: BendSpec, seconds: float) -> BendSpec:
     """A bend as it stands at a moment."""
     mask = spec.mask
     if mask is not None:
@@ -122,7 +123,7 @@ def bend_at(spec: BendSpec, seconds: float) -> BendSpec:
     )
 
 
-def amount_at(amount: Amount, seconds: float) -> Amount:
+def _amount_at(amount: Amount, seconds: float) -> Amount:
     """How far a dial is turned at a moment."""
     return Amount(
         overall=Constant(amount.overall.at(seconds)),

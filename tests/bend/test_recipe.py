@@ -1,11 +1,13 @@
 """Recipes: what they are read as, what is refused and how it is told, and that writing one is the reverse."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from bend.config import RenderConfig
 from bend.errors import RecipeError
-from bend.recipe import Recipe, Stage, read_recipe, write_recipe
+from bend.recipe import Recipe, Stage, options_of, read_recipe, write_recipe
 
 PLACES = {"sample": "/photos", "recipe": "/here", "finetune": "runs/0"}
 
@@ -56,6 +58,28 @@ def test_written_and_read_back(tmp_path: Path) -> None:
     )
     write_recipe(tmp_path / "r.toml", wrote)
     assert read_recipe(tmp_path / "r.toml") == wrote
+
+
+def test_a_stage_tells_all_of_how_pictures_are_drawn(tmp_path: Path) -> None:
+    """Every field of the record, at another value than the usual one."""
+    config = RenderConfig(
+        network="other", weights="raw", trunc="lfo(sine,0..1,4s)", trunc_cutoff=3, noise_mode="none", class_index=1,
+        scale=2, scale_filter="lanczos", device="cpu", precision="fp32", batch=4, latents=("a.npz", "b.npz"),
+        direction=("sefa:0*1",), size=(64, 32), extend="tile", bend=("invert@b8.conv0",), blend=("7@left",),
+        kimg="0s:0,1s:2", dial_from="base", dial="0.5",
+    )  # fmt: skip
+    fields = dataclasses.fields(RenderConfig)
+    assert all(getattr(config, field.name) != field.default for field in fields)
+    options = options_of(config)
+    assert {field.name for field in fields} - options.keys() == {"device", "batch"}
+    write_recipe(
+        tmp_path / "r.toml", Recipe(stages=(Stage(do="render grid", options={**options, "output": "a.png"}),))
+    )
+    [told] = read_recipe(tmp_path / "r.toml").stages
+    given = told.command().make_context("grid", told.arguments(PLACES)).params
+    where = {"device": config.device, "batch": config.batch}
+    assert RenderConfig(**{field.name: given[field.name] for field in fields} | where) == config
+    assert options_of(RenderConfig()) == {"network": RenderConfig().network}
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,11 @@ from PIL import Image
 from bend.provenance import read_provenance
 from bend.recipe import read_recipe
 from tests.bend.conftest import Run
+from tests.bend.tiny import save_tiny
 
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.bend.tiny import save_tiny
-
     return save_tiny(tmp_path_factory.mktemp("network") / "tiny.safetensors")
 
 
@@ -55,6 +54,22 @@ def test_a_roll_and_its_children(run: Run, network: Path, tmp_path: Path) -> Non
         read_recipe(children / "00.toml").stages[0].options["bend"]
         == read_recipe(parents[0]).stages[0].options["bend"]
     )
+
+
+def test_a_recipe_draws_as_the_sheet_was_drawn(run: Run, tmp_path: Path) -> None:
+    network = save_tiny(tmp_path / "tiny.safetensors", c_dim=2)
+    look = ("--class", "1", "--noise-mode", "random", "--trunc-cutoff", "2", "--precision", "fp32")
+    more = ("--direction", "sefa:0*1.5", "--blend", "7@left", "--size", "32x16", "--extend", "tile")
+    status, _, stderr = run("roll", "--network", network, *look, *more, "--n", "1", "-o", tmp_path / "roll")
+    assert status == 0, stderr
+    status, _, stderr = run("run", tmp_path / "roll" / "00.toml", "-o", tmp_path / "played")
+    assert status == 0, stderr
+    sheet, played = (
+        read_provenance(path) for path in (tmp_path / "roll" / "roll.png", tmp_path / "played" / "00.png")
+    )
+    assert sheet is not None and played is not None
+    dice = ("bend", "trunc")  # which differ by chance
+    assert {**played.work["render"], **dict.fromkeys(dice)} == {**sheet.work["render"], **dict.fromkeys(dice)}
 
 
 def test_what_is_there_stays(run: Run, network: Path, tmp_path: Path) -> None:

@@ -76,6 +76,13 @@ def test_the_recipe_of_a_state_draws_the_same_picture(
     assert np.abs(rendered.astype(int) - drawn).max() <= 1
 
 
+def test_the_recipe_of_a_class_is_what_would_be_typed(stage: Stage, config: StudioConfig) -> None:
+    patch = read_patch({"network": stage.standing.name, "class_index": 1})
+    [step] = still_recipe(patch, Shelf(config), 0.0, "t", "still.png").stages
+    words = step.arguments({})
+    assert words[words.index("--class") + 1] == "1"
+
+
 def test_a_preview_is_the_image_so_far(stage: Stage) -> None:
     assert stage.previews() == [16, 8, 4]
     patch = read_patch({"network": stage.standing.name})
