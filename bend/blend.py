@@ -67,6 +67,16 @@ class Blend:
     mix: Automation = field(default_factory=lambda: Constant(1.0))
     layers: str | None = None
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the latent is a row of a file; else it is a seed's."""
+        return not self.source.isdigit()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of its latent and its area, as far as there are."""
+        return (*((self.source,) if self.is_stored else ()), *self.area.files)
+
 
 @dataclass(frozen=True, slots=True)
 class Blending:
@@ -186,7 +196,7 @@ def _soft(text: str) -> float:
 
 
 def _latent(G: Generator, config: RenderConfig, blend: Blend) -> Tensor:
-    if blend.source.isdigit():
+    if not blend.is_stored:
         return ws_from_z(G, z_from_seeds([int(blend.source)], G.z_dim), class_index=config.class_index)
     rows = stored_ws(G, read_latents(blend.source), blend.source, config.class_index)
     if blend.row >= len(rows):

@@ -5,7 +5,6 @@ Defaults live here and nowhere else; the command line reads them through `bend.o
 records itself. Nothing here knows torch, so that `bend render --help` stays quick.
 """
 
-import re
 from dataclasses import dataclass
 
 from bend.errors import SettingsError
@@ -33,7 +32,6 @@ __all__ = [
 ]
 
 EXTENSIONS = ("reflect", "tile", "stretch")
-_PICTURE = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?)$", re.IGNORECASE)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 NOISE_MODES = ("const", "random", "none")
@@ -122,17 +120,6 @@ class RenderConfig:
         _refuse(self.size is not None and min(self.size) < 1, f"size {self.size} is none; give 1024x512, say")
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """The files named in `latents`, `direction` and `blend`, whose contents decide the pixels too."""
-        named = [*self.latents]
-        for text in (*self.direction, *self.blend):
-            named += re.findall(r"^.+?\.npz", text, re.IGNORECASE)
-        for text in self.blend:
-            area = re.split(r"/(?=[a-z]+=)", text.partition("@")[2])[0]
-            named += re.findall(r"^(?:~?image:)?(.+\.\w+)$", area) if _PICTURE.search(area) else []
-        return tuple(dict.fromkeys(named))
-
-    @property
     def fixed_trunc(self) -> float:
         """The truncation psi that holds for the whole work; 1 where it varies, see `bend.truncation`."""
         return 1.0 if isinstance(self.trunc, str) else self.trunc
@@ -172,6 +159,11 @@ class WalkConfig:
             value = getattr(self, name)
             _refuse(not 0 < value <= 100, f"{name} {value} is out of range; between 0 and 100 it may be")
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file of keyframes, if there is one."""
+        return () if self.path_file is None else (self.path_file,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmConfig:
@@ -202,6 +194,11 @@ class FilmConfig:
             self.num_frames < 1,
             f"{self.seconds} seconds at {self.fps} fps are no frame; ask for more seconds or more fps",
         )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The track, if there is one."""
+        return () if self.audio is None else (self.audio,)
 
     @property
     def num_frames(self) -> int:

@@ -2,9 +2,9 @@
 
 The note is one JSON object under the key `bend`: a text chunk in PNG and APNG, a comment in JPEG and GIF, the
 EXIF description in WebP, the comment tag of an MP4. It holds what the person typed and what decides the
-pixels, but not where the file went: the same work gives the same bytes in any folder, and no path is told
-that nobody typed. Each writer embeds the note in its own way (`picture`, `animation`, `video`); reading all
-of them back is here.
+pixels (`bend.work` gathers it), but not where the file went: the same work gives the same bytes in any folder,
+and no path is told that nobody typed. Each writer embeds the note in its own way (`picture`, `animation`,
+`video`); reading all of them back is here.
 """
 
 import dataclasses
@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bend import __version__
-from bend.config import INDECISIVE, RenderConfig
-from bend.stores.names import spoken, spoken_values
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +25,6 @@ __all__ = [
     "EXIF_DESCRIPTION",
     "KEY",
     "Provenance",
-    "describe",
     "png_is_whole",
     "read_provenance",
     "weights_sha256",
@@ -94,50 +91,6 @@ class Provenance:
 
     def _decisive(self) -> str:
         return json.dumps([self.version, self.network_sha256, self.work], sort_keys=True)
-
-
-def describe(
-    kind: str, config: RenderConfig, network: "nn.Module", command: str | None = None, **details: Any
-) -> Provenance:
-    """The provenance of a work.
-
-    Args:
-        kind: the command that makes it: `images`, `grid`, …
-        config: how its pictures are drawn.
-        network: what draws them.
-        command: the command line, where there was one.
-        **details: what else decides the pixels, by name: JSON values and frozen records.
-    """
-    from stylegan.precision import precision_of
-
-    settings = dataclasses.asdict(config) | {"precision": precision_of(network)}  # what `auto` came to
-    work: dict[str, Any] = {
-        "kind": kind,
-        # The network has a field of its own.
-        "render": {k: v for k, v in settings.items() if k != "network" and k not in INDECISIVE},
-    }
-    paths = [*config.files, *(getattr(value, "path_file", None) or "" for value in details.values())]
-    if inputs := {path: file_sha256(path) for path in paths if path}:
-        work["inputs"] = inputs
-    for name, value in details.items():
-        is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
-        work[name] = dataclasses.asdict(value) if is_record else value
-    return Provenance(
-        work=spoken_values(work),
-        network=spoken(config.network),
-        network_sha256=weights_sha256(network),
-        command=command,
-    )
-
-
-def file_sha256(path: str) -> str:
-    """A hash of a file's bytes.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_sha256(network: "nn.Module") -> str:

@@ -7,7 +7,6 @@ ringing off. Files are decoded by PyAV. What the numbers drive is `bend.automati
 
 import contextlib
 import functools
-import hashlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -56,12 +55,10 @@ class Track:
     Attributes:
         path: the file.
         samples: mono, `[num_samples]` in [-1, 1] at `RATE`.
-        sha256: of the file.
     """
 
     path: Path
     samples: Floats = field(repr=False)
-    sha256: str = ""
 
     @property
     def seconds(self) -> float:
@@ -78,8 +75,7 @@ def load_track(path: Path) -> Track:
     """
     import av
 
-    with path.open("rb") as file:  # a missing file is told as such
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    path.stat()  # a missing file is told as such
     parts: list[Floats] = []
     try:
         with av.open(str(path)) as container:
@@ -102,7 +98,7 @@ def load_track(path: Path) -> Track:
         raise SettingsError(f"{path}: no sound in it; give a WAV, MP3, FLAC, OGG or M4A")
     if not is_sound(samples):
         raise SettingsError(f"{path}: holds samples that are no sound; give another file")
-    return Track(path, samples, digest)
+    return Track(path, samples)
 
 
 def is_sound(samples: NDArray[Any]) -> bool:

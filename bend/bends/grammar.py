@@ -94,6 +94,11 @@ class BendSpec:
             or (self.mask is not None and self.mask.varies)
         )
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The picture that is its mask, if one is."""
+        return () if self.mask is None else self.mask.files
+
     def values_at(self, t: float) -> tuple[float, ...]:
         """Its parameters `t` seconds from the start; whole ones rounded, as int."""
         parameters = self.row.parameters

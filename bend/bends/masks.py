@@ -48,6 +48,11 @@ class Mask:
         """Whether it differs from moment to moment."""
         return any(number.varies for number in self.numbers)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its picture, if it is one."""
+        return (self.file,) if self.kind == "image" else ()
+
     def at(self, t: float, height: int, width: int, soft: float) -> Tensor:
         """The mask `t` seconds from the start.
 

@@ -17,7 +17,7 @@ from bend.play import Moment
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
 
-__all__ = ["TrainingTime", "even_pace", "open_training_time", "run_snapshots"]
+__all__ = ["TrainingTime", "even_pace", "open_training_time", "run_snapshots", "snapshots_passed"]
 
 _KEPT = 3  # states in memory
 
@@ -102,6 +102,19 @@ def run_snapshots(run: str) -> list[tuple[float, Path]]:
     if not snapshots:
         raise SettingsError(f"{run}: no snapshots there; pass a run folder of `bend finetune`")
     return snapshots
+
+
+def snapshots_passed(run: str, kimg: Automation) -> list[Path]:
+    """The snapshots of a run that are mixed while training time goes as `kimg` says.
+
+    Raises:
+        SettingsError: no run folder with snapshots.
+    """
+    snapshots = run_snapshots(run)
+    moments = [at for at, _ in snapshots]
+    low, high = kimg.bounds()
+    first = max(bisect.bisect_right(moments, low) - 1, 0)
+    return [path for _, path in snapshots[first : bisect.bisect_left(moments, high) + 1]]
 
 
 def even_pace(moments: Sequence[float], seconds: float, *, loop: bool = False) -> Automation:

@@ -15,6 +15,7 @@ from bend.style_layers import parse_layers
 
 __all__ = ["Direction", "parse_direction"]
 
+_SUFFIX = ".npz"
 _EXAMPLE = "write SOURCE:INDEX*AMOUNT@LAYERS, such as sefa:3*2.5 or pca:0*-2@4-8"
 
 
@@ -33,6 +34,11 @@ class Direction:
     index: int = 0
     amount: Automation = field(default_factory=lambda: Constant(1.0))
     layers: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file it lies in, if it is of none of the methods."""
+        return (self.source,) if self.source.lower().endswith(_SUFFIX) else ()
 
     def __str__(self) -> str:
         layers = "" if self.layers is None else f"@{self.layers}"
@@ -64,4 +70,4 @@ def parse_direction(text: str) -> Direction:
 
 def _ends_in_layers(head: str) -> bool:
     # A path may hold an @ of its own, but none behind its suffix.
-    return "@" in head and not head.rpartition("@")[2].endswith(".npz")
+    return "@" in head and not head.rpartition("@")[2].endswith(_SUFFIX)

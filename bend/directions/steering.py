@@ -116,7 +116,7 @@ def _pca(G: Generator, direction: Direction, class_index: int | None) -> Sequenc
 
 
 def _from_file(G: Generator, direction: Direction) -> Sequence[Tensor]:
-    if not direction.source.lower().endswith(".npz"):
+    if not direction.files:
         known = ", ".join(BASES)
         raise SettingsError(
             f"{direction}: {direction.source!r} is unknown; known are {known}, or an .npz file"

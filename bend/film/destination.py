@@ -74,8 +74,6 @@ def write_film(
     """
     check_output(output, force)
     track = None if config.audio is None else load_track(Path(config.audio))
-    if track is not None:
-        provenance = provenance.about(audio_sha256=track.sha256)
     with hearing(track), join() as team:
         refuse_other_work(provenance, team)
         if team.first_says(is_folder(output)):

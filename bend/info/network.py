@@ -4,7 +4,6 @@ Weights are not read, so that a file of any size answers at once; only its hash 
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from bend.info.generator_graph import draw_generator
 from bend.info.layers import Layer, layers_of, num_weights
 from bend.info.report import Information
 from stylegan.checkpoint import Network, outline_network, snapshot_name
+from stylegan.digest import file_sha256
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator
@@ -99,14 +99,12 @@ def _title(network: Network) -> str:
 
 
 def _facts(network: Network) -> dict[str, Any]:
-    with network.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     present = {"G": network.G, "D": network.D, "G_ema": network.G_ema}
     return {
         "path": str(network.path),
         "format": network.format,
         "num_bytes": network.path.stat().st_size,
-        "sha256": digest,
+        "sha256": file_sha256(network.path),
         "holds": [name for name, part in present.items() if part is not None],
         **dataclasses.asdict(network.meta),
     }

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from stylegan.checkpoint import Network, NetworkMeta, find_network, is_delta, load_network, outline_network
-from stylegan.checkpoint.cache import hash_file
 from stylegan.checkpoint.delta import read_reference
 from stylegan.checkpoint.executed import Executed, find_executed
 from stylegan.checkpoint.fingerprint import fingerprints
 from stylegan.checkpoint.legacy import is_legacy
+from stylegan.digest import file_sha256
 from stylegan.errors import CheckpointError
 
 __all__ = ["Facts", "describe", "lines"]
@@ -62,7 +62,7 @@ def describe(path_or_name: str) -> Facts:
     path = find_network(path_or_name)
     executed = find_executed(path) if is_legacy(path) else None
     facts = Facts(
-        path=path, num_bytes=path.stat().st_size, sha256=hash_file(path), format="", executed=executed
+        path=path, num_bytes=path.stat().st_size, sha256=file_sha256(path), format="", executed=executed
     )
     try:
         if is_delta(path):  # its weights are not to be had without the base

@@ -18,13 +18,13 @@ from stylegan.checkpoint import outline_network
 from stylegan.checkpoint.cache import (
     CacheRecord,
     cached_network,
-    hash_file,
     networks_folder,
     read_record,
     record_path,
 )
 from stylegan.checkpoint.known import KNOWN, KnownNetwork
 from stylegan.checkpoint.load import EMBEDDED
+from stylegan.digest import file_sha256
 from stylegan.errors import CheckpointError
 from stylegan.lock import FileLock, LockHeldError
 
@@ -101,10 +101,10 @@ def pull(
     with _alone(name, final):
         earlier = read_record(name)
         if not force and (there := cached_network(name)) and earlier is not None:
-            _compare(name, known, earlier, there, hash_file(there))
+            _compare(name, known, earlier, there, file_sha256(there))
             return _report(name, known, earlier, there, "earlier download", was_there=True)
         part = fetch(Download(url=known.url, path=final, max_bytes=max_bytes, on_bytes=on_bytes, pause=pause))
-        sha256 = hash_file(part)
+        sha256 = file_sha256(part)
         try:
             _compare(name, known, earlier, part, sha256)
             _check_is_network(known.url, part)

@@ -26,7 +26,8 @@ from bend.prepare.crop import CROPS, cut
 from bend.prepare.intake import take_in
 from bend.projection.perception import Perception, find_perception
 from bend.projection.search import Projection, Step, project_w
-from bend.provenance import Provenance, describe, read_provenance
+from bend.provenance import Provenance, read_provenance
+from bend.work import describe
 from stylegan.checkpoint import load_network
 from stylegan.device import choose_device
 from stylegan.generator import Generator

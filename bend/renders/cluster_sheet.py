@@ -21,7 +21,7 @@ from bend.errors import SettingsError
 from bend.latents import ws_from_seeds
 from bend.picture import Pixels, Rendered, check_picture_output, one_picture, save_picture
 from bend.play import Play
-from bend.provenance import describe
+from bend.work import describe
 from stylegan.errors import ConfigError
 from stylegan.generator import Generator
 from stylegan.taps import find_taps

@@ -4,7 +4,7 @@ Amounts beyond 0 to 1 are overdrive: weights run past the bent network along the
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,8 @@ from bend.grid import sheet, square
 from bend.labelled import labelled_sheet
 from bend.picture import Pixels, Rendered, check_picture_output, one_picture, save_picture
 from bend.play import Moment, playing
-from bend.provenance import describe
 from bend.renders.moving import draw_seeds, moving_frames
+from bend.work import describe
 from stylegan.generator import Generator
 
 __all__ = ["DialConfig", "render_dial_film", "render_dial_sheet"]
@@ -68,6 +68,11 @@ class DialConfig:
         is_range = ".." in self.amount and "(" not in self.amount and "=" not in self.amount
         return parse_range(self.amount) if is_range else None
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """All but the first bent one."""
+        return (self.base, *self.others)
+
     def turned(self, sweep: Automation) -> Amount:
         """How far the dial is turned; a range as `sweep` says."""
         logistic = None if self.logistic is None else parse_logistic(self.logistic)
@@ -109,7 +114,7 @@ def render_dial_sheet(
             f"--amount {dial.amount} varies over time; write a film, or give a range -0.5..1.5"
         )
     G = render.open_generator(config)
-    note = describe("dial", config, G, command, seeds=list(seeds), dial=asdict(dial))
+    note = describe("dial", config, G, command, others=dial.networks, seeds=list(seeds), dial=dial)
     opened = _open(G, config, dial, Constant(0.0))
     columns = []
     for amount in amounts:
@@ -158,9 +163,8 @@ def render_dial_film(
     G = render.open_generator(config)
     opened = _open(G, config, dial, _sweep(dial, film, loop))
     frames = moving_frames(G, config, [opened], seeds, num_frames=film.num_frames, fps=film.fps, grid=grid)
-    note = describe(
-        "dial-film", config, G, command, seeds=list(seeds), film=film, dial=asdict(dial), loop=loop
-    )
+    details = {"seeds": list(seeds), "film": film, "dial": dial, "loop": loop}
+    note = describe("dial-film", config, G, command, others=dial.networks, **details)
     return write_film(output, frames, config=film, provenance=note, force=force)
 
 

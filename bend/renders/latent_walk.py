@@ -20,12 +20,12 @@ from bend.grid import sheet
 from bend.picture import Pixels, Rendered, enlarge
 from bend.play import Moment, Play, playing, remembers
 from bend.projection.perception import Perception, by_pixels, find_perception
-from bend.provenance import describe
 from bend.readiness import make_ready
 from bend.render import chunks, draw, fitting_batch, open_generator, open_plays
 from bend.strand import Strand, keyframes_given, strand_of
 from bend.walks import WALKS, even_clock, times
 from bend.walks.course import Floats
+from bend.work import describe
 from stylegan.checkpoint import load_network
 from stylegan.generator import Generator
 

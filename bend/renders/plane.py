@@ -29,7 +29,7 @@ from bend.errors import SettingsError
 from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.play import Moment
 from bend.progress import picture_bar
-from bend.provenance import describe
+from bend.work import describe
 from stylegan.generator import Generator
 
 __all__ = ["Axis", "parse_axis", "render_plane"]

@@ -27,11 +27,11 @@ from bend.errors import RenderError, SettingsError
 from bend.grid import sheet, square
 from bend.picture import Pixels, Rendered, refuse_existing
 from bend.play import Moment
-from bend.provenance import describe
 from bend.ranks import leave_to_first
 from bend.renders.moving import draw_seeds
 from bend.renders.timeline import pick_columns
 from bend.score import read_card
+from bend.work import describe
 from stylegan.atomic import write_atomic
 
 __all__ = ["render_scrubber"]

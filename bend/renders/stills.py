@@ -22,11 +22,11 @@ from bend.picture import (
     save_picture,
 )
 from bend.progress import counted, picture_bar
-from bend.provenance import describe
 from bend.ranks import is_first
 from bend.readiness import make_ready
 from bend.render import chunks, fitting_batch
 from bend.shares import own_share, refuse_other_work, refuse_unshared
+from bend.work import describe
 from stylegan.distributed import join
 from stylegan.generator import Generator
 

@@ -16,8 +16,8 @@ from bend.config import RenderConfig, StyleMixConfig
 from bend.grid import sheet
 from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.progress import counted
-from bend.provenance import describe
 from bend.style_layers import parse_layers, rows_of
+from bend.work import describe
 from stylegan.generator import Generator
 
 __all__ = ["mixed", "render_style_mix"]

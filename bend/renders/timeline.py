@@ -20,8 +20,9 @@ from bend.errors import RenderError, SettingsError
 from bend.labelled import labelled_sheet
 from bend.picture import Pixels, Rendered, check_picture_output, one_picture, save_picture
 from bend.play import Moment
-from bend.provenance import Provenance, describe
+from bend.provenance import Provenance
 from bend.renders.moving import draw_seeds
+from bend.work import describe
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
 
@@ -84,8 +85,8 @@ def render_timeline(
             look = replace(config, network=str(path), weights=weights)
             G = render.open_generator(look)
             columns[weights].append(Column(kimg=kimg, pictures=_draw(G, look, seeds)))
-    details = {"seeds": list(seeds), "kimg": [kimg for kimg, _ in snapshots]}
-    note = describe("timeline", config, G, command, **details, **({"both": True} if both else {}))
+    moments = [kimg for kimg, _ in snapshots]
+    note = describe("timeline", config, G, command, seeds=list(seeds), kimg=moments, both=both)
     surface = np.concatenate([timeline_sheet(weights, columns[weights]) for weights in kinds])
     save_picture(output, surface, note)
     return one_picture(output, surface)

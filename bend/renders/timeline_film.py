@@ -17,8 +17,8 @@ from bend.dial.training_time import TrainingTime, even_pace, run_snapshots
 from bend.errors import SettingsError
 from bend.film.destination import Frames, check_output, write_film
 from bend.picture import Pixels, Rendered
-from bend.provenance import describe
 from bend.renders.moving import moving_frames
+from bend.work import describe
 
 __all__ = ["render_timeline_film"]
 
@@ -62,18 +62,16 @@ def render_timeline_film(
     snapshots = run_snapshots(config.network)
     kimg = even_pace([at for at, _ in snapshots], _last_second(film, loop), loop=loop)
     kimg = kimg if config.kimg is None else parse(config.kimg)
-    config = replace(config, kimg=None)
     sides: list[Frames] = []
     for weights in ("raw", "ema") if both else (config.weights,):
-        look = replace(config, weights=weights, network=str(snapshots[-1][1]))
+        look = replace(config, kimg=None, weights=weights, network=str(snapshots[-1][1]))
         G = render.open_generator(look)
         mover = [TrainingTime(snapshots, kimg, weights)]
         sides.append(
             moving_frames(G, look, mover, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid)
         )
-    note = describe(
-        "timeline-film", config, G, command, seeds=list(seeds), film=film, both=both, when=str(kimg)
-    )
+    config = replace(config, kimg=str(kimg))
+    note = describe("timeline-film", config, G, command, seeds=list(seeds), film=film, both=both)
     return write_film(output, _beside(sides), config=film, provenance=note, force=force)
 
 

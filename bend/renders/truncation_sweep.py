@@ -27,7 +27,7 @@ from bend.picture import (
 )
 from bend.play import Moment, Play, remembers
 from bend.progress import counted
-from bend.provenance import describe
+from bend.work import describe
 from stylegan.generator import Generator
 
 __all__ = ["psi_at", "render_truncation"]
@@ -68,8 +68,8 @@ def render_truncation(
         raise SettingsError(f"--trunc {config.trunc}: the sweep sets psi itself; use --from and --to")
     seeds = latents.usual_seeds(config, 4) if seeds is None else seeds
     G = render.open_generator(config)
-    details = {"seeds": list(seeds), "sweep": sweep} | ({} if is_sheet else {"film": film})
-    note = describe("truncation", config, G, command, **details)
+    timing = None if is_sheet else film
+    note = describe("truncation", config, G, command, seeds=list(seeds), sweep=sweep, film=timing)
     ws = latents.ws_from_seeds(G, config, seeds)
     if not is_sheet:
 

@@ -22,11 +22,11 @@ from bend.grid import square
 from bend.labelled import labelled_sheet
 from bend.picture import Pixels, enlarge, refuse_existing, save_picture
 from bend.play import Moment
-from bend.provenance import describe
 from bend.recipe import Recipe, Stage, options_of, read_recipe, write_recipe
 from bend.renders.moving import draw_seeds
 from bend.roll.chances import Chance, breed, draw
 from bend.roll.judge import Judge, Verdict
+from bend.work import describe
 from stylegan.checkpoint import load_network
 from stylegan.generator import Generator
 from stylegan.taps import Tap, taps

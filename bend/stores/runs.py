@@ -22,6 +22,7 @@ from bend.stores.marker import MARKER, STATES, Entry, Marker, read_marker, state
 from bend.stores.names import stands_for
 from bend.stores.store import ConflictError, find, list_folders, look, need_bucket, put, put_bytes, remove
 from stylegan.atomic import sweep_folder, temporary_name, write_atomic
+from stylegan.digest import file_sha256
 
 __all__ = ["RunMirror", "TakenOverError", "find_remote_run", "prepare_runs", "take_up"]
 
@@ -126,7 +127,7 @@ class RunMirror:
             stat.st_mtime_ns,
         )  # a state that becomes the previous one keeps all three
         if key not in self._hashes:
-            self._hashes[key] = _sha256(path)
+            self._hashes[key] = file_sha256(path)
         return Entry(num_bytes=stat.st_size, sha256=self._hashes[key], mtime_ns=stat.st_mtime_ns)
 
     def _has(self, name: str, entry: Entry) -> bool:
@@ -235,7 +236,7 @@ def _bring_file(address: Address, name: str, entry: Entry, folder: Path) -> str 
     if facts is not None:
         download(source, facts, path)
         # What grows may have been written anew since the marker; a resumed training takes its beginning.
-        if (is_state or _LASTING.fullmatch(name)) and _sha256(path) != entry.sha256:
+        if (is_state or _LASTING.fullmatch(name)) and file_sha256(path) != entry.sha256:
             path.unlink()
             fault = f"{source.name} is damaged"
     if fault is None:
@@ -270,8 +271,3 @@ def _stamp(marker: Marker) -> str:
 
 def _working(parent: Address) -> Path:
     return slot_of("runs", parent)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

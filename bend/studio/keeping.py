@@ -23,13 +23,14 @@ from bend.config import PlaneConfig
 from bend.errors import SettingsError
 from bend.latent_file import write_latents
 from bend.play import Moment
-from bend.provenance import KEY, describe
+from bend.provenance import KEY
 from bend.recipe import VERSION, Recipe, write_recipe
 from bend.studio.chance import data_url
 from bend.studio.patch import Patch, read_patch
 from bend.studio.recipes import LATENT, PATH, drawing_at, film_recipe, still_recipe
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
+from bend.work import describe
 from stylegan.atomic import write_atomic
 
 __all__ = ["Keeping"]

@@ -6,17 +6,15 @@ fills the folder.
 """
 
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
 
 from stylegan.atomic import write_atomic
 from stylegan.cache import cache_folder
+from stylegan.digest import file_sha256
 from stylegan.errors import CheckpointError
 
-__all__ = ["CacheRecord", "cached_network", "hash_file", "networks_folder", "read_record", "record_path"]
-
-_BLOCK_BYTES = 1 << 20
+__all__ = ["CacheRecord", "cached_network", "networks_folder", "read_record", "record_path"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,19 +76,10 @@ def cached_network(name: str) -> Path | None:
     stat = path.stat()
     if (stat.st_size, stat.st_mtime_ns) == (record.num_bytes, record.mtime_ns):
         return path
-    if stat.st_size != record.num_bytes or hash_file(path) != record.sha256:
+    if stat.st_size != record.num_bytes or file_sha256(path) != record.sha256:
         raise CheckpointError(
             f"{path}: no longer the file that was downloaded (SHA-256 {record.sha256[:12]}…); "
             f"run `bend models pull {name} --force`"
         )
     dataclasses.replace(record, mtime_ns=stat.st_mtime_ns).save(name)
     return path
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

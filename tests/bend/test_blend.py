@@ -87,8 +87,8 @@ def test_latents_and_masks_from_files(G: Generator, tmp_path: Path) -> None:
     Image.fromarray(left).save(tmp_path / "left.png")
     by_file = drawn(G, f"{tmp_path}/a.npz:1@{tmp_path}/left.png/soft=0")
     assert np.abs(by_file - drawn(G, "2@left/soft=0")).max() <= 3
-    config = RenderConfig(blend=(f"{tmp_path}/a.npz:1@{tmp_path}/left.png/soft=0",))
-    assert config.files == (f"{tmp_path}/a.npz", f"{tmp_path}/left.png")
+    blend = parse_blend(f"{tmp_path}/a.npz:1@{tmp_path}/left.png/soft=0")
+    assert blend.files == (f"{tmp_path}/a.npz", f"{tmp_path}/left.png")
 
 
 def test_truncation_and_time_reach_the_other_too(G: Generator) -> None:

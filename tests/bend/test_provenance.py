@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from bend import __version__
-from bend.config import RenderConfig, WalkConfig
-from bend.provenance import Provenance, describe, png_is_whole, read_provenance, weights_sha256
+from bend.provenance import Provenance, png_is_whole, read_provenance, weights_sha256
 from tests.bend.tiny import tiny_generator
 
 
@@ -38,18 +37,6 @@ def test_same_work_ignores_the_command_and_the_name_but_not_the_weights() -> Non
     assert not one.same_work(Provenance(work={"seed": 1}, network="a", network_sha256="1"))
     assert not one.same_work(Provenance(work={"seed": 1}, network="a", network_sha256="0", version="9"))
     assert not one.same_work(None)
-
-
-def test_describe_holds_what_decides_the_pixels() -> None:
-    G = tiny_generator()
-    config = RenderConfig(network="x", trunc=0.5, device="cpu", batch=3)
-    described = describe("latent-walk", config, G, "bend render", seeds=[0, 1], walk=WalkConfig(grid=(2, 1)))
-    work = json.loads(described.to_json())["work"]
-    assert work["render"]["trunc"] == 0.5
-    assert work["walk"]["grid"] == [2, 1]
-    assert work["seeds"] == [0, 1]
-    assert not {"device", "batch", "network"} & set(work["render"])
-    assert described.network_sha256 == weights_sha256(G)
 
 
 def test_weights_hash_follows_values_and_not_storage() -> None:

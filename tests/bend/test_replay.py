@@ -10,8 +10,8 @@ import pytest
 from bend import render
 from bend.config import RenderConfig
 from bend.picture import save_picture
-from bend.provenance import describe
 from bend.recipe import read_recipe
+from bend.work import describe
 from tests.bend.conftest import Run
 from tests.bend.tiny import save_tiny, tiny_generator
 

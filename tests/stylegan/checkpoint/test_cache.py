@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from stylegan.checkpoint import find_network, save_network
-from stylegan.checkpoint.cache import CacheRecord, cached_network, hash_file, networks_folder, read_record
+from stylegan.checkpoint.cache import CacheRecord, cached_network, networks_folder, read_record
 from stylegan.checkpoint.known import KNOWN
+from stylegan.digest import file_sha256
 from stylegan.errors import CheckpointError
 from tests.stylegan.checkpoint.crafted import tiny_generator
 
@@ -22,7 +23,7 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     CacheRecord(
         file=path.name,
         url=KNOWN["ffhq256"].url,
-        sha256=hash_file(path),
+        sha256=file_sha256(path),
         num_bytes=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
     ).save("ffhq256")

@@ -1,0 +1,85 @@
+"""A work told as a `Provenance`: settings, weights, and the contents of every file that decides its pixels.
+
+Bends, blends, directions and records say which files are theirs. A dial's base and the snapshots that training time
+passes are files of the work too, since no weights that are drawn with at first tell of them.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from bend.automation import parse
+from bend.bends.grammar import parse_bends
+from bend.blend import parse_blend
+from bend.config import INDECISIVE, RenderConfig
+from bend.dial.training_time import snapshots_passed
+from bend.directions import parse_direction
+from bend.provenance import Provenance, weights_sha256
+from bend.stores.names import spoken, spoken_values
+from stylegan.checkpoint import find_network
+from stylegan.digest import file_sha256
+from stylegan.precision import precision_of
+
+__all__ = ["describe"]
+
+
+def describe(
+    kind: str,
+    config: RenderConfig,
+    network: nn.Module,
+    command: str | None = None,
+    *,
+    others: Sequence[str] = (),
+    **details: Any,
+) -> Provenance:
+    """The provenance of a work.
+
+    Args:
+        kind: the command that makes it: `images`, `grid`, …
+        config: how its pictures are drawn.
+        network: what draws them.
+        command: the command line, where there was one.
+        others: further networks that are drawn with, by name, beyond those that `config` names.
+        **details: what else decides the pixels, by name: JSON values and frozen records.
+
+    Raises:
+        SettingsError: a setting that is none, or no such run.
+        StyleganError: a network that is not there.
+        OSError: a file cannot be read.
+    """
+    settings = dataclasses.asdict(config) | {"precision": precision_of(network)}  # what `auto` came to
+    work: dict[str, Any] = {
+        "kind": kind,
+        # The network has a field of its own.
+        "render": {k: v for k, v in settings.items() if k != "network" and k not in INDECISIVE},
+    }
+    if inputs := _inputs(config, others, details.values()):
+        work["inputs"] = {name: file_sha256(path) for name, path in inputs.items()}
+    for name, value in details.items():
+        is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
+        work[name] = dataclasses.asdict(value) if is_record else value
+    return Provenance(
+        work=spoken_values(work),
+        network=spoken(config.network),
+        network_sha256=weights_sha256(network),
+        command=command,
+    )
+
+
+def _inputs(config: RenderConfig, others: Iterable[str], details: Iterable[Any]) -> dict[str, Path]:
+    """The files that decide the pixels beside the network's own, by the names that a person gave them."""
+    named = [*config.latents]
+    for spec in (
+        *map(parse_direction, config.direction),
+        *map(parse_blend, config.blend),
+        *parse_bends(config.bend),
+        *details,
+    ):
+        named += getattr(spec, "files", ())
+    if config.kimg is not None:
+        named += map(str, snapshots_passed(config.network, parse(config.kimg)))
+    networks = [*others] if config.dial_from is None else [config.dial_from, *others]
+    return {name: Path(name) for name in named} | {name: find_network(name) for name in networks}
