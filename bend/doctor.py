@@ -27,7 +27,8 @@ _LEAST_FREE_BYTES = 2 << 30
 _MODULES_OF_EXTRAS = {
     "tensorboard": ("tensorboard",),
     "metrics": ("lpips",),
-    "onnx": ("onnx", "onnxruntime"),
+    "studio": ("starlette", "uvicorn", "websockets"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "ray": ("ray",),
     "remote": ("fsspec", "s3fs"),
 }

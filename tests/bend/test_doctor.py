@@ -3,7 +3,9 @@
 import importlib
 import importlib.util
 import json
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,16 @@ def test_looks_at_everything_and_changes_nothing(own_cache: Path, monkeypatch: p
     assert "libx264" in found["PyAV"].value
     assert "GiB free" in found["cache"].value
     assert not (own_cache / "nothing here").exists()
+
+
+def test_every_extra_is_looked_for() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = {
+        name: tuple(re.split(r"[^\w-]", wanted)[0] for wanted in requirements)
+        for name, requirements in project["optional-dependencies"].items()
+        if name != "dev"
+    }
+    assert extras == doctor._MODULES_OF_EXTRAS
 
 
 def test_command_prints_marks_and_mends(monkeypatch: pytest.MonkeyPatch) -> None:
