@@ -37,7 +37,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset | None] = {
-    "auto": None,  # computed from resolution and device count
+    "auto": None,  # computed from the resolution
     "stylegan2": Preset(
         batch=32, mbstd_group=4, channel_base=32768, lr=0.002, r1_gamma=10, ema_kimg=10, mapping_layers=8
     ),
@@ -65,8 +65,10 @@ PRESETS: dict[str, Preset | None] = {
 }
 
 
-def preset(name: str, resolution: int, num_devices: int = 1) -> Preset:
-    """The preset called `name`, `auto` computed for a resolution and a number of devices.
+def preset(name: str, resolution: int) -> Preset:
+    """The preset called `name`, `auto` computed for a resolution.
+
+    It is the paper's for one device, however many share the work: what is trained does not depend on that.
 
     Raises:
         ConfigError: unknown name.
@@ -76,10 +78,10 @@ def preset(name: str, resolution: int, num_devices: int = 1) -> Preset:
     chosen = PRESETS[name]
     if chosen is not None:
         return chosen
-    batch = max(min(num_devices * min(4096 // resolution, 32), 64), num_devices)
+    batch = max(min(4096 // resolution, 32), 1)
     return Preset(
         batch=batch,
-        mbstd_group=max(min(batch // num_devices, 4), 1),
+        mbstd_group=min(batch, 4),
         channel_base=32768 if resolution >= 512 else 16384,
         lr=0.002 if resolution >= 1024 else 0.0025,
         r1_gamma=0.0002 * resolution**2 / batch,

@@ -25,7 +25,6 @@ _LOCATOR = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s4xHH4xLLLHHH8xL")  # signature, flags, method, CRC, sizes, lengths, offset
 _MOST_COMMENT = 65535
 _BLOCK_BYTES = 4 * 2**20
-_MOST_ENTRY_BYTES = _ENTRY.size + 3 * 65535
 _FULL = 0xFFFF_FFFF  # look in the ZIP64 field
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
 _FIELDS = ("offset", "stored_bytes", "num_bytes", "method", "crc", "is_encrypted")

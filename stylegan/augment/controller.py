@@ -6,7 +6,6 @@ Sums stay on the logits' device and `p` is changed in place there, so training n
 arrive.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,18 +78,8 @@ class AdaController:
         return self._totals
 
     @torch.no_grad()
-    def observe(self, real_logits: Tensor) -> None:
-        """Count the signs of the logits of real images; those that are not numbers count as undecided.
-
-        Args:
-            real_logits: of any shape, as the discriminator gives them for augmented reals.
-        """
-        signs = real_logits.detach().float().sign().nan_to_num()
-        self.observe_sums(signs.sum(), signs.new_full([], signs.numel()))
-
-    @torch.no_grad()
-    def observe_sums(self, total: Tensor, count: Tensor) -> None:
-        """Count signs that are summed already, over all processes.
+    def observe(self, total: Tensor, count: Tensor) -> None:
+        """Count the signs of the discriminator's logits on augmented reals, of all processes.
 
         Args:
             total: their sum, a scalar.
@@ -100,13 +89,11 @@ class AdaController:
         self._totals = self._totals.to(seen.device) + seen
 
     @torch.no_grad()
-    def end_step(self, batch_size: int, all_reduce: Callable[[Tensor], object] | None = None) -> bool:
+    def end_step(self, batch_size: int) -> bool:
         """Close a training step; every `interval` steps, move `p`.
 
         Args:
             batch_size: images the step took, over all processes.
-            all_reduce: sums `totals` over the processes in place, such as `torch.distributed.all_reduce`;
-                called only when `p` is to move.
 
         Returns:
             Whether `p` was due to move.
@@ -116,8 +103,6 @@ class AdaController:
             return False
         self._totals = self._totals.to(self.p.device)
         if self.config.target is not None:
-            if all_reduce is not None:
-                all_reduce(self._totals)
             step = batch_size * self.config.interval / (self.config.kimg * 1000)
             self.p.add_(_choose_direction(self._totals, self.config.target) * step).clamp_(0, 1)
         self._totals = torch.zeros_like(self._totals)

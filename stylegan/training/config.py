@@ -89,7 +89,7 @@ class TrainConfig:
     aug_p: float | None = None
     """Augmentation probability at the start, 0 to 1; the base's own if None. `fixed` keeps it."""
     ada_target: float = 0.6
-    """Share of reals that the discriminator should get right, -1 to 1."""
+    """Mean sign of the discriminator's logits on reals to aim at, inside -1 to 1; 0.6 is 80 % taken for real."""
     ada_kimg: float | None = None
     """Thousands of images in which the probability can go from 0 to 1; 100 fine-tuning, 500 from scratch if None."""
     freeze_d: int = 0
@@ -99,7 +99,7 @@ class TrainConfig:
     mirror: bool = False
     """Add each picture's mirror image to the data set."""
     max_images: int | None = None
-    """Use only the first so many pictures; all if None."""
+    """Use only so many pictures, spread evenly over the data set; all if None."""
     seed: int = 0
     """Seed of everything random."""
     device: str = "auto"
@@ -145,7 +145,7 @@ class TrainConfig:
         )
         _require(self.keep is None or not self.no_score, "--keep: goes by the score; leave out --no-score")
         _require(self.aug_p is None or 0 <= self.aug_p <= 1, "--aug-p must lie between 0 and 1")
-        _require(-1 <= self.ada_target <= 1, "--ada-target must lie between -1 and 1")
+        _require(-1 < self.ada_target < 1, "--ada-target must lie between -1 and 1, and be neither")
         _require(
             self.style_mixing is None or 0 <= self.style_mixing <= 1,
             "--style-mixing must lie between 0 and 1",

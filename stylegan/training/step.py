@@ -308,7 +308,7 @@ def _move_running_means(state: TrainState, sums: dict[str, Tensor]) -> None:
     if "lengths" in sums:
         state.pl_mean.copy_(moved_pl_mean(state, sums))
     if "signs" in sums and state.ada is not None:
-        state.ada.observe_sums(sums["signs"][1], sums["signs"][0])
+        state.ada.observe(sums["signs"][1], sums["signs"][0])
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

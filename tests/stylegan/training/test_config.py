@@ -21,6 +21,8 @@ REFUSED = [
     ({"aug_p": float("nan")}, "--aug-p"),
     ({"aug": "noaug", "aug_p": 0.5}, "--aug-p"),
     ({"ada_target": 2.0}, "--ada-target"),
+    ({"ada_target": 1}, "--ada-target"),
+    ({"ada_target": -1}, "--ada-target"),
     ({"ada_kimg": 0.0}, "--ada-kimg"),
     ({"style_mixing": -0.1}, "--style-mixing"),
     ({"batch": 0}, "--batch"),
