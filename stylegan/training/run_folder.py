@@ -33,7 +33,6 @@ __all__ = [
     "mark_launch",
     "network_label",
     "save_sheet",
-    "sweep",
     "write_options",
 ]
 
@@ -127,12 +126,6 @@ def find_elsewhere(parent: Path, launch: Launch | None) -> str | None:
         return None
     name, host, run = (parent / _ELSEWHERE).read_text().splitlines()
     return f"{run} on {host}" if name == launch.name else None
-
-
-def sweep(run: Path) -> None:
-    """Remove half-written files that a killed process left in a run folder."""
-    for path in run.glob(".*.tmp*"):
-        path.unlink(missing_ok=True)
 
 
 def write_options(run: Path, config: TrainConfig, hyper: Hyperparameters, facts: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylegan.atomic import sweep_folder
 from stylegan.checkpoint import NetworkMeta, load_network, save_network, snapshot_name
 from stylegan.checkpoint.delta import DeltaBase, save_delta
 from stylegan.distributed import ALONE, Team
@@ -27,7 +28,6 @@ from stylegan.training.run_folder import (
     mark_launch,
     network_label,
     save_sheet,
-    sweep,
     write_options,
 )
 from stylegan.training.space import check_space
@@ -163,7 +163,7 @@ def resume_run(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> Sess
         if team.is_first:
             lock = RunLock(run)
             undo.callback(lock.release)
-            sweep(run)
+            sweep_folder(run)
             mark_launch(run, team.launch)
         plan, extra = plan_resume(run, overrides, team)
         writer = _take_up(plan, run, overrides, extra) if team.is_first else None

@@ -6,7 +6,10 @@ mixing, path length, R1, gradient accumulation, a ramp-up of the average.
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 
+from stylegan.atomic import temporary_name
 from stylegan.errors import TrainingError
 from stylegan.training import loop
 from stylegan.training.config import TrainConfig
@@ -313,10 +317,17 @@ def test_a_resume_may_change_learning_rates(copy: Path) -> None:
     assert state.G_opt.state
 
 
-def test_a_resume_sweeps_what_a_killed_process_left(copy: Path) -> None:
-    (copy / ".snapshot-000000.008.4242.tmp.safetensors").write_bytes(b"half")
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can ask whether a process lives")
+def test_a_resume_sweeps_what_a_dead_process_left(copy: Path) -> None:
+    living = temporary_name("score", ".json")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    of_dead = temporary_name("x").replace(f"-{os.getpid()}.", f"-{dead.pid}.")
+    (copy / f"{of_dead}.safetensors").write_bytes(b"half")
+    (copy / of_dead).mkdir()
+    (copy / living).write_bytes(b"half")
     resume_run(copy, {}).close()
-    assert not list(copy.glob("*.tmp*"))
+    assert [path.name for path in copy.glob(".*.tmp*")] == [living]
 
 
 def test_two_processes_do_not_train_one_run(copy: Path) -> None:

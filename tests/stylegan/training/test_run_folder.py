@@ -21,7 +21,6 @@ from stylegan.training.run_folder import (
     mark_launch,
     network_label,
     save_sheet,
-    sweep,
 )
 from stylegan.training.state_file import LATEST
 
@@ -97,23 +96,6 @@ def test_grey_sheets_are_grey(tmp_path: Path) -> None:
     save_sheet(tmp_path / "x.png", [np.full([1, 2, 2], 9, np.uint8)], columns=1)
     with Image.open(tmp_path / "x.png") as sheet:
         assert (sheet.mode, sheet.size) == ("L", (2, 2))
-
-
-def test_sweep_removes_only_what_was_half_written(tmp_path: Path) -> None:
-    for name in (
-        ".state-latest.77.tmp.pt",
-        ".fakes.1.tmp.png",
-        "log.txt",
-        ".lock",
-        "snapshot-000000.000.safetensors",
-    ):
-        (tmp_path / name).touch()
-    sweep(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        ".lock",
-        "log.txt",
-        "snapshot-000000.000.safetensors",
-    ]
 
 
 def test_a_launch_finds_the_last_run_it_has_begun(tmp_path: Path) -> None:
