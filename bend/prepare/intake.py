@@ -15,15 +15,15 @@ from PIL import ExifTags, Image
 
 from bend.errors import IntakeError
 from bend.prepare.colour import to_rgb
-from stylegan.archive.lookalikes import HEAD_BYTES, identify
 from stylegan.archive.picture import DECODER_ERRORS
+from stylegan.lookalikes import HEAD_BYTES, identify
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Picture", "take_in"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 MAX_PIXELS = 128_000_000
 
-_PICTURE_KINDS = {"jpeg", "png", "unknown"}  # of `identify`: the rest is surely no picture
+_PICTURE_KINDS = {"jpeg", "png", "media", "unknown"}  # of `identify`: the rest is surely no picture
 _ANIMATED_FORMATS = {
     "GIF",
     "WEBP",

@@ -20,7 +20,7 @@ from PIL import Image
 from bend.errors import IntakeError
 from bend.prepare.colour import to_rgb
 from bend.prepare.intake import Picture
-from stylegan.archive.lookalikes import HEAD_BYTES, identify
+from stylegan.lookalikes import HEAD_BYTES, identify
 
 __all__ = ["MAX_FRAME_PIXELS", "VIDEO_SUFFIXES", "Shot", "shots"]
 
@@ -109,7 +109,7 @@ def shots(
 def _refuse_lookalikes(path: Path) -> None:
     with path.open("rb") as file:
         found = identify(file.read(HEAD_BYTES))
-    if found.kind != "unknown":
+    if found.kind not in ("media", "unknown"):
         raise IntakeError("not-a-video", f"{found.what}, not a video")
 
 

@@ -13,7 +13,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["COLLAPSED", "MOMENTS", "Curve", "collapse", "crossing", "find_moments", "knee", "last", "richest"]
+__all__ = [
+    "COLLAPSED",
+    "MOMENTS",
+    "Curve",
+    "collapse",
+    "crossing",
+    "find_moments",
+    "knee",
+    "last",
+    "log_places",
+    "richest",
+]
 
 COLLAPSED = 1 / 3
 """Share of the base's diversity under which a network has collapsed."""
@@ -46,12 +57,11 @@ def find_moments(curve: Curve) -> dict[str, int | None]:
 
 
 def knee(curve: Curve) -> int | None:
-    """Where d0 over log kimg lies highest above the chord from its first point to its greatest.
+    """Where d0 over log kimg (`log_places`) lies highest above the chord from its first point to its greatest.
 
-    The base itself, at 0 kimg, has no logarithm: it is put as far before the first snapshot as that is before the
-    second. Only a curve that has begun to flatten has a knee: at least one point lies behind it.
+    Only a curve that has begun to flatten has a knee: at least one point lies behind it.
     """
-    x = _log_kimg(curve.kimg)
+    x = log_places(curve.kimg)
     if len(x) < 3:
         return None
     low, high = min(curve.d0), max(curve.d0)
@@ -99,8 +109,13 @@ def last(curve: Curve) -> int | None:
     return None if not first_bad else first_bad - 1
 
 
-def _log_kimg(kimg: Sequence[float]) -> list[float]:
+def log_places(kimg: Sequence[float]) -> list[float]:
+    """Log2 of each moment, rising.
+
+    The base itself, at 0 kimg, has no logarithm: it is put as far before the first snapshot as that is before the
+    second.
+    """
     logs = [math.log2(k) for k in kimg if k > 0]
-    missing = len(kimg) - len(logs)
     step = logs[1] - logs[0] if len(logs) > 1 else 1.0
-    return [logs[0] - step] * missing + logs if logs else []
+    first = logs[0] - step if logs else 0.0
+    return [first] * (len(kimg) - len(logs)) + logs

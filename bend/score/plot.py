@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bend.picture import Pixels
 from bend.score.card import KINDS, ScoreCard, ScoreRow
+from bend.score.moments import log_places
 
 __all__ = ["PLOT", "draw_plot"]
 
@@ -80,7 +81,7 @@ def _draw_kind(
     width: float,
 ) -> None:
     lines = _lines(card, rows)
-    logs = _logs([row.kimg for row in rows])
+    logs = log_places([row.kimg for row in rows])
     highest = max(max(line.values) for line in lines.values())
     left, above, right, below = (side * _OVER for side in _MARGIN)
     panel = _Panel(
@@ -170,14 +171,6 @@ def _draw_line(
     radius = 3 * _OVER
     for x, y in points:
         pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)
-
-
-def _logs(kimg: Sequence[float]) -> list[float]:
-    """Places on the log axis; 0 kimg stands as far before the first snapshot as that before the second."""
-    logs = [math.log2(k) for k in kimg if k > 0]
-    step = max(logs[1] - logs[0], 0.5) if len(logs) > 1 else 1.0
-    first = logs[0] - step if logs else 0.0
-    return [first] * (len(kimg) - len(logs)) + logs
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:

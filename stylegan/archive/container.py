@@ -15,9 +15,9 @@ from pathlib import Path
 
 from stylegan.archive.directory import read_directory
 from stylegan.archive.faults import FaultError
-from stylegan.archive.lookalikes import HEAD_BYTES, identify
 from stylegan.archive.members import Member, Members
 from stylegan.archive.random_file import RandomFile
+from stylegan.lookalikes import HEAD_BYTES, identify
 
 __all__ = ["MAX_MEMBER_BYTES", "Container", "Member"]
 

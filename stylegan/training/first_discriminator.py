@@ -5,7 +5,6 @@ of random weights, which a trained generator fools at first and then unlearns fr
 """
 
 import copy
-from typing import Any
 
 import torch
 
@@ -14,6 +13,7 @@ from stylegan.checkpoint.load import EMBEDDED
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator
+from stylegan.opponent import fresh_discriminator
 from stylegan.training.config import Hyperparameters, TrainConfig
 
 __all__ = ["discriminator_note", "first_discriminator"]
@@ -28,7 +28,7 @@ def first_discriminator(base: Network, config: TrainConfig, hyper: Hyperparamete
         network = load_network(name)
         assert network.D is not None
         return _thawed(network.D)
-    return _new(G, config, hyper)
+    return fresh_discriminator(G, seed=config.seed, mbstd_group_size=hyper.mbstd_group)
 
 
 def discriminator_note(base: Network) -> str | None:
@@ -70,20 +70,6 @@ def _thawed(D: Discriminator) -> Discriminator:
     state = {key: value.clone() for key, value in D.state_dict().items()}
     network.load_state_dict(state, strict=True, assign=True)
     return network
-
-
-def _new(G: Generator, config: TrainConfig, hyper: Hyperparameters) -> Discriminator:
-    synthesis: dict[str, Any] = G.init_kwargs["synthesis_kwargs"]
-    keys = ("channel_base", "channel_max", "num_fp16_res", "conv_clamp")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return Discriminator(
-            c_dim=G.c_dim,
-            img_resolution=G.img_resolution,
-            img_channels=G.img_channels,
-            epilogue_kwargs={"mbstd_group_size": hyper.mbstd_group},
-            **{key: synthesis[key] for key in keys if key in synthesis},
-        )
 
 
 def _num_weights(network: Generator) -> int:

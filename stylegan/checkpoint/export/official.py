@@ -19,13 +19,13 @@ from stylegan.checkpoint.export.pickle_writer import Call, Global, New, Ordered,
 from stylegan.checkpoint.native import Network
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
+from stylegan.opponent import fresh_discriminator
 
 __all__ = ["save_official"]
 
 _VERSION = 6  # of the official description of a module
 _EASY_DICT = Global("dnnlib.util", "EasyDict")
 _RECONSTRUCT = Global("torch_utils.persistence", "_reconstruct_persistent_obj")
-_SHARED_SETTINGS = ("channel_base", "channel_max", "num_fp16_res", "conv_clamp")
 
 
 def save_official(path: str | os.PathLike[str], network: Network) -> list[str]:
@@ -49,7 +49,7 @@ def save_official(path: str | os.PathLike[str], network: Network) -> list[str]:
         notes.append(f"no {absent}: a copy of {there} stands in, since the official tools want both")
     D = network.D
     if D is None:
-        D = _fresh_discriminator(G_ema)
+        D = fresh_discriminator(G_ema)
         notes.append("no discriminator: one with random weights stands in, since the official tools want one")
     if network.meta.kimg or network.meta.licence:
         notes.append("an official file cannot carry kimg and licence: left out")
@@ -72,14 +72,6 @@ def _plain_copy(network: Generator | Discriminator, kind: Any) -> nn.Module:
         copy: nn.Module = kind(**network.init_kwargs)
     copy.load_state_dict(network.state_dict(), strict=True, assign=True)
     return copy.eval().requires_grad_(False)
-
-
-def _fresh_discriminator(G: Generator) -> Discriminator:
-    synthesis = G.init_kwargs["synthesis_kwargs"]
-    settings = {key: synthesis[key] for key in _SHARED_SETTINGS if key in synthesis}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return Discriminator(G.c_dim, G.img_resolution, G.img_channels, **settings)
 
 
 def _augment_pipe(p: float, source: str) -> Call | None:

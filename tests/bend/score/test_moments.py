@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bend.score.moments import Curve, collapse, crossing, find_moments, knee, last, richest
+from bend.score.moments import Curve, collapse, crossing, find_moments, knee, last, log_places, richest
 
 KIMG = [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
 
@@ -13,6 +13,13 @@ KIMG = [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
 def curve(**values: object) -> Curve:
     flat = {"kimg": KIMG, "d0": [0.0] * 8, "d1": [1.0] * 8, "diversity": [1.0] * 8, "away": 1.0}
     return Curve(**{**flat, **values})
+
+
+def test_home_lies_as_far_before_the_first_snapshot_as_that_before_the_second() -> None:
+    assert log_places(KIMG) == [-3, -2, -1, 0, 1, 2, 3, 4]
+    assert log_places([0.0, 4.0, 4.5]) == pytest.approx([2 - math.log2(4.5 / 4), 2, math.log2(4.5)])
+    assert log_places([0.0, 4.0]) == [1, 2]
+    assert log_places([0.0]) == [0]
 
 
 def test_a_broken_line_has_its_knee_at_the_break() -> None:

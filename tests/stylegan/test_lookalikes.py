@@ -8,7 +8,7 @@ import pytest
 
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
-from stylegan.archive.lookalikes import identify
+from stylegan.lookalikes import identify
 from tests.stylegan.archive.zips import data_set, encoded, noise
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
@@ -27,7 +27,12 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12
         (encoded(noise(0, 8, 8, 3)), "png", "PNG picture"),
         (encoded(noise(0, 8, 8, 3), "JPEG"), "jpeg", "JPEG picture"),
         (pickle.dumps({"G_ema": 1}), "pickle", "pickle"),
+        (pickle.dumps({"G_ema": 1}, protocol=2), "pickle", "pickle"),
         (b"%PDF-1.7\n", "pdf", "PDF"),
+        (b'<?xml version="1.0"?><Error/>', "xml", "an XML file"),
+        (bytes(257) + b"ustar", "tar", "a tar, not a zip; unpack it first"),
+        (b"\0\0\0\x20ftypisom", "media", "a film or picture"),
+        (b"\x80", "unknown", "unknown kind"),
         (noise(3, 4000).tobytes(), "unknown", "unknown kind"),
         (bytes(4000), "unknown", "unknown kind"),
     ],
