@@ -12,7 +12,7 @@ from bend.number import fault_of
 
 __all__ = [
     "DEVICES",
-    "EXTENSIONS",
+    "EXTEND_MODES",
     "INDECISIVE",
     "NOISE_MODES",
     "PATHS",
@@ -31,7 +31,7 @@ __all__ = [
     "WalkConfig",
 ]
 
-EXTENSIONS = ("reflect", "tile", "stretch")
+EXTEND_MODES = ("reflect", "tile", "stretch")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 NOISE_MODES = ("const", "random", "none")
@@ -101,7 +101,7 @@ class RenderConfig:
         _one_of("scale_filter", self.scale_filter, SCALE_FILTERS)
         _one_of("device", self.device, DEVICES)
         _one_of("precision", self.precision, PRECISIONS)
-        _one_of("extend", self.extend, EXTENSIONS)
+        _one_of("extend", self.extend, EXTEND_MODES)
         if isinstance(self.trunc, str):
             from bend.automation import parse  # which needs numpy, and help does not
 

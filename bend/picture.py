@@ -25,6 +25,7 @@ __all__ = [
     "check_picture_output",
     "enlarge",
     "exif_note",
+    "is_picture",
     "missing",
     "one_picture",
     "refuse_existing",
@@ -103,6 +104,11 @@ def exif_note(note: str) -> bytes:
     exif = Image.Exif()
     exif[EXIF_DESCRIPTION] = note
     return exif.tobytes()
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a name ends as one of the pictures that `save_picture` writes."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def check_picture_output(path: Path, force: bool) -> None:

@@ -6,6 +6,7 @@ StyleganError
 ├── CheckpointError    a network file that cannot be read or written
 │   └── BaseMismatchError  a delta file's base is not the network it was taken from
 ├── ConfigError        settings that contradict one another, the network or the data (also a ValueError)
+├── LockHeldError      what one process at a time may do is being done by another
 ├── TeamError          processes at one piece of work that have lost each other
 └── TrainingError      a training run that cannot start, go on, or be resumed
 """
@@ -33,6 +34,18 @@ class BaseMismatchError(CheckpointError):
 
 class ConfigError(StyleganError, ValueError):
     """Settings that contradict one another, the network or the data."""
+
+
+class LockHeldError(StyleganError):
+    """What one process at a time may do is being done by another, or by another part of this one.
+
+    Args:
+        holder: its process number, or `unknown`.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"process {holder} is at it already; wait for it to end")
+        self.holder = holder
 
 
 class TeamError(StyleganError):

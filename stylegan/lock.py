@@ -4,27 +4,21 @@ The lock is the system's; the process number inside the file only serves the mes
 process is therefore not locked, and whichever process wears its number today does not matter.
 """
 
+import contextlib
 import errno
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["FileLock", "LockHeldError"]
+from stylegan.errors import LockHeldError
+
+__all__ = ["FileLock", "alone"]
 
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-
-
-class LockHeldError(Exception):
-    """Another process, or another part of this one, holds the lock.
-
-    Args:
-        holder: its process number, or `unknown`.
-    """
-
-    def __init__(self, holder: str) -> None:
-        super().__init__(f"held by process {holder}")
-        self.holder = holder
+_PAUSE_S = 0.1
 
 
 class FileLock:
@@ -56,6 +50,26 @@ class FileLock:
     def release(self) -> None:
         """Let others in; the file stays, since removing it could pull it from under a newcomer's lock."""
         self._file.close()
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until nobody else has the lock on the file `path`, and keep everybody else out meanwhile.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    while True:
+        try:
+            lock = FileLock(path)
+        except LockHeldError:
+            time.sleep(_PAUSE_S)
+        else:
+            break
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _lock(file: IO[str]) -> None:

@@ -24,7 +24,8 @@ from bend.prepare.packing import package
 from bend.prepare.pieces import Prepared
 from bend.prepare.records import decoded, encoded
 from bend.prepare.shelves import Job
-from stylegan.lock import FileLock, LockHeldError
+from stylegan.errors import LockHeldError
+from stylegan.lock import FileLock
 
 __all__ = ["package_on"]
 

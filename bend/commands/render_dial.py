@@ -22,8 +22,6 @@ from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["dial"]
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-
 
 @click.command(cls=RenderCommand)
 @click.option("--from", "base", required=True, metavar="NETWORK", help="The network at 0.")
@@ -67,6 +65,7 @@ def dial(
 
     Example: bend render dial --from faces64 --to runs/00000-rocks-faces64 --seeds 0-5 -o out/dial.png
     """
+    from bend.picture import is_picture
     from bend.renders.dial import DialConfig, render_dial_film, render_dial_sheet
 
     config = dataclasses.replace(config, network=bents[0])
@@ -81,7 +80,7 @@ def dial(
             steps=steps,
         )
     given: dict[str, Any] = {"force": force, "command": typed_command()}
-    if output.suffix.lower() in _PICTURES:
+    if is_picture(output):
         report = render_dial_sheet(config, ends, seeds, output, **given)
     else:
         report = render_dial_film(config, ends, film, seeds, output, loop=loop, grid=grid, **given)

@@ -18,8 +18,6 @@ from bend.options.typed import RenderCommand, typed_command
 
 __all__ = ["timeline"]
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-
 
 @click.command(cls=RenderCommand)
 @seeds_option("Rows of the sheet.  [default: 0-5]")
@@ -49,16 +47,17 @@ def timeline(
 
     Example: bend render timeline --network runs/00000-rocks-faces64 --weights raw -o out/timeline.png
     """
+    from bend.picture import is_picture
+
     if score:
         from bend.score import score_run
 
         score_run(Path(config.network), device=config.device)
-    suffix = output.suffix.lower()
-    if suffix in _PICTURES:
+    if is_picture(output):
         from bend.renders.timeline import render_timeline
 
         report = render_timeline(config, seeds, output, both=both, force=force, command=typed_command())
-    elif suffix == ".html":
+    elif output.suffix.lower() == ".html":
         from bend.renders.scrubber import render_scrubber
 
         report = render_scrubber(config, seeds, output, grid=grid, force=force, command=typed_command())

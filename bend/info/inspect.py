@@ -10,7 +10,7 @@ from PIL import Image
 
 from bend.errors import InfoError
 from bend.info.report import Information
-from bend.picture import refuse_existing
+from bend.picture import PICTURE_SUFFIXES, refuse_existing
 from stylegan.archive.shard_names import is_shard_set
 from stylegan.atomic import atomic_path, write_atomic
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Request", "inspect"]
 
 _GRAPHS = (".svg", ".png")
-_SHEETS = (".png", ".jpg", ".jpeg", ".webp")
+_SHEETS = tuple(PICTURE_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,8 +86,7 @@ def _all_parts(network: Network) -> Mapping[str, Generator | Discriminator]:
 
 
 def _name_of(network: Network, module: Generator | Discriminator) -> str:
-    parts = {"G_ema": network.G_ema, "G": network.G, "D": network.D}
-    return next(name for name, part in parts.items() if part is module)
+    return next(name for name, part in network.parts().items() if part is module)
 
 
 def _title(network: Network) -> str:
@@ -99,13 +98,12 @@ def _title(network: Network) -> str:
 
 
 def _facts(network: Network) -> dict[str, Any]:
-    present = {"G": network.G, "D": network.D, "G_ema": network.G_ema}
     return {
         "path": str(network.path),
         "format": network.format,
         "num_bytes": network.path.stat().st_size,
         "sha256": file_sha256(network.path),
-        "holds": [name for name, part in present.items() if part is not None],
+        "holds": list(network.parts()),
         **dataclasses.asdict(network.meta),
     }
 

@@ -97,15 +97,13 @@ def lines(facts: Facts) -> list[str]:
 
 
 def _with_network(facts: Facts, network: Network, hashes: Mapping[str, str]) -> Facts:
-    parts = {"G": network.G, "D": network.D, "G_ema": network.G_ema}
     described = {
         name: {
             "init": part.init_kwargs,
             "parameters": sum(value.numel() for value in part.parameters()),
             "weights_sha256": hashes.get(name, ""),
         }
-        for name, part in parts.items()
-        if part is not None
+        for name, part in network.parts().items()
     }
     return dataclasses.replace(facts, format=network.format, networks=described, meta=network.meta)
 

@@ -81,11 +81,10 @@ def write(order: Order) -> Written:
     if order.weights == "ema" or order.output.suffix.lower() == _GRAPHS:
         network = dataclasses.replace(network, G=None, D=None, G_ema=network.generator())
     notes = _write(order, network)
-    parts = {"G": network.G, "D": network.D, "G_ema": network.G_ema}
     return Written(
         files=files,
         num_bytes=sum(path.stat().st_size for path in files),
-        networks=tuple(name for name, part in parts.items() if part is not None),
+        networks=tuple(network.parts()),
         notes=tuple(notes),
     )
 

@@ -25,8 +25,8 @@ from stylegan.checkpoint.cache import (
 from stylegan.checkpoint.known import KNOWN, KnownNetwork
 from stylegan.checkpoint.load import EMBEDDED
 from stylegan.digest import file_sha256
-from stylegan.errors import CheckpointError
-from stylegan.lock import FileLock, LockHeldError
+from stylegan.errors import CheckpointError, LockHeldError
+from stylegan.lock import FileLock
 
 __all__ = ["Pulled", "destination", "find_known", "pull"]
 

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from bend.config import (
-    EXTENSIONS,
+    EXTEND_MODES,
     NOISE_MODES,
     PATHS,
     PRECISIONS,
@@ -108,7 +108,7 @@ render_options = record_options(
         metavar="DIRECTION",
     ),
     _render("--size", "size", "Another size and aspect, such as 1024x512.", type=SIZE, metavar="WxH"),
-    _render("--extend", "extend", "What --size fills the rest with.", type=click.Choice(EXTENSIONS)),
+    _render("--extend", "extend", "What --size fills the rest with.", type=click.Choice(EXTEND_MODES)),
     _render(
         "--bend",
         "bend",

@@ -12,11 +12,11 @@ from bend import latents, render
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
 from bend.picture import (
-    PICTURE_SUFFIXES,
     Pixels,
     Rendered,
     check_picture_output,
     enlarge,
+    is_picture,
     missing,
     one_picture,
     save_picture,
@@ -54,7 +54,7 @@ def render_images(
         RenderError: a picture of other work is in the way, or `folder` is a file.
         SettingsError, StyleganError: the network or its settings.
     """
-    if (is_first() and folder.is_file()) or folder.suffix.lower() in PICTURE_SUFFIXES:
+    if (is_first() and folder.is_file()) or is_picture(folder):
         raise RenderError(f"{folder} is no folder; images go to a folder, one PNG a seed")
     seeds = list(dict.fromkeys(latents.usual_seeds(config, 8) if seeds is None else seeds))
     G = render.open_generator(config)

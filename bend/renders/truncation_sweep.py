@@ -17,11 +17,11 @@ from bend.errors import SettingsError
 from bend.film import destination as films
 from bend.grid import sheet, square
 from bend.picture import (
-    PICTURE_SUFFIXES,
     Pixels,
     Rendered,
     check_picture_output,
     enlarge,
+    is_picture,
     one_picture,
     save_picture,
 )
@@ -59,7 +59,7 @@ def render_truncation(
         RenderError: the output cannot be written.
         StyleganError: the network cannot be read.
     """
-    is_sheet = output.suffix.lower() in PICTURE_SUFFIXES
+    is_sheet = is_picture(output)
     if is_sheet:
         check_picture_output(output, force)
     else:

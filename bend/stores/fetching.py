@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +25,7 @@ from bend.stores.names import stands_for
 from bend.stores.store import Facts, find, look, read
 from stylegan.atomic import write_atomic
 from stylegan.cache import cache_folder
-from stylegan.lock import FileLock, LockHeldError
+from stylegan.lock import alone
 
 __all__ = [
     "alone_in",
@@ -45,7 +44,6 @@ _FILES_AT_ONCE = 8
 _SPARE_BYTES = 64 << 20
 _MOST_GB = 1000.0
 _INDEX = ".fetched.json"
-_PAUSE_S = 0.1
 
 
 def fetch(address: Address) -> Path:
@@ -124,17 +122,8 @@ def slot_of(kind: str, address: Address) -> Path:
 def alone_in(slot: Path) -> Iterator[None]:
     """Wait until no other process works in a slot, and keep others out."""
     slot.mkdir(parents=True, exist_ok=True)
-    while True:
-        try:
-            lock = FileLock(slot / ".lock")
-        except LockHeldError:
-            time.sleep(_PAUSE_S)
-        else:
-            break
-    try:
+    with alone(slot / ".lock"):
         yield
-    finally:
-        lock.release()
 
 
 def check_room(folder: Path, num_bytes: int) -> None:

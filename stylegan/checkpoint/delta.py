@@ -93,10 +93,9 @@ class BaseReference:
 
     def matches(self, base: Network) -> bool:
         """Whether `base` is the network that the delta was taken from."""
-        parts = _parts(base)
+        parts = base.parts()
         return all(
-            (part := parts[name]) is not None and fingerprint(part) == wanted
-            for name, wanted in self.hashes.items()
+            name in parts and fingerprint(parts[name]) == wanted for name, wanted in self.hashes.items()
         )
 
 
@@ -129,13 +128,13 @@ def save_delta(
     networks = {name: network for name, network in given.items() if network is not None}
     if not networks:
         raise ValueError("no network to save")
-    parts = _parts(base.network)
+    parts = base.network.parts()
     against: dict[str, str] = {}
     tensors: dict[str, Tensor] = {}
     exponents: dict[str, int] = {}
     for name, network in networks.items():
         check_arguments(name, network.init_kwargs)
-        against[name] = next((of for of in _STANDS_IN[name] if parts[of] is not None), "")
+        against[name] = next((of for of in _STANDS_IN[name] if of in parts), "")
         for key, difference in _differences(final, name, network, parts.get(against[name])):
             tensors[f"{name}.{key}"], exponents[f"{name}.{key}"] = _halve(difference)
     tensors[_EXPONENTS] = torch.tensor([exponents[key] for key in sorted(exponents)], dtype=torch.int16)
@@ -200,9 +199,9 @@ def load_delta(path: Path, base: Network) -> Network:
         init, meta = parse_metadata(path, file.metadata(), DELTA_FORMAT)
         blanks = {name: build_network(path, name, kwargs) for name, kwargs in init.items()}
         exponents = _read_exponents(path, file, blanks)
-        networks: dict[str, Any] = {"G": None, "D": None, "G_ema": None}
+        networks: dict[str, Any] = {}
         for name, blank in blanks.items():
-            start = _start(path, name, blank, _parts(base).get(reference.against[name]))
+            start = _start(path, name, blank, base.parts().get(reference.against[name]))
             for key, value in start.items():
                 if (exponent := exponents.get(f"{name}.{key}")) is not None:
                     start[key] = _add(path, file, f"{name}.{key}", value, exponent)
@@ -217,17 +216,12 @@ def outline_delta(path: Path) -> Network:
     Raises:
         CheckpointError: not a delta file, or a damaged one.
     """
-    networks: dict[str, Any] = {"G": None, "D": None, "G_ema": None}
     with open_container(path) as file:
         init, meta = parse_metadata(path, file.metadata(), DELTA_FORMAT)
         blanks = {name: build_network(path, name, kwargs) for name, kwargs in init.items()}
         _read_exponents(path, file, blanks)
-    networks |= {name: blank.eval().requires_grad_(False) for name, blank in blanks.items()}
+    networks: dict[str, Any] = {name: blank.eval().requires_grad_(False) for name, blank in blanks.items()}
     return Network(**networks, meta=meta, path=path, format="delta")
-
-
-def _parts(network: Network) -> dict[str, Generator | Discriminator | None]:
-    return {"G": network.G, "D": network.D, "G_ema": network.G_ema}
 
 
 def _differences(

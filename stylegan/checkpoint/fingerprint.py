@@ -26,5 +26,4 @@ def fingerprint(module: nn.Module) -> str:
 
 def fingerprints(network: Network) -> dict[str, str]:
     """`fingerprint` of each network that a file holds: `G`, `D`, `G_ema`."""
-    parts = {"G": network.G, "D": network.D, "G_ema": network.G_ema}
-    return {name: fingerprint(part) for name, part in parts.items() if part is not None}
+    return {name: fingerprint(part) for name, part in network.parts().items()}

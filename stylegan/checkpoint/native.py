@@ -79,18 +79,23 @@ class NetworkMeta:
             raise ValueError(f"seed must be a whole number, not {self.seed!r}")
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """The networks of one file, in evaluation mode, float32 on the CPU; None where the file lacks one."""
 
-    G: Generator | None
-    D: Discriminator | None
-    G_ema: Generator | None
+    G: Generator | None = None
+    D: Discriminator | None = None
+    G_ema: Generator | None = None
     meta: NetworkMeta
     path: Path
     """The file they came from."""
     format: str = "bend"
     """What kind of file that is: `bend`, `delta`, `official`, `tensorflow` or `rosinality`."""
+
+    def parts(self) -> dict[str, Generator | Discriminator]:
+        """The networks that the file has, by name: `G`, `D`, `G_ema`."""
+        parts = {"G": self.G, "D": self.D, "G_ema": self.G_ema}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def generator(self, weights: str = "ema") -> Generator:
         """`G_ema` (weights `ema`) or `G` (weights `raw`), each standing in where the other is absent.
@@ -183,7 +188,7 @@ def load_native(path: Path, *, with_weights: bool = True) -> Network:
         init, meta = parse_metadata(path, file.metadata())
         slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
         _check_tensors(path, init, slices)
-        networks: dict[str, Any] = {"G": None, "D": None, "G_ema": None}
+        networks: dict[str, Any] = {}
         for prefix, kwargs in init.items():
             network = build_network(path, prefix, kwargs)
             _compare(path, prefix, network, slices)

@@ -13,11 +13,11 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from stylegan.cache import cache_folder
 from stylegan.errors import BuildError
+from stylegan.lock import alone
 from stylegan.ops.toolchain import Target, Toolchain, find_ninja, toolchain
 
 __all__ = ["build", "built", "compile_into", "library_path"]
@@ -60,7 +60,7 @@ def build(target: Target, *, force: bool = False) -> Path:
         _check_cuda_version(chain.nvcc)
     try:
         final.parent.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(final.parent.parent / f"{target}.lock"):
+        with alone(final.parent.parent / f"{target}.lock"):
             if force or not final.is_file():  # else another process built it while this one waited
                 _build_into(chain, final.parent)
     except OSError as error:
@@ -169,15 +169,6 @@ def _check_cuda_version(nvcc: str) -> None:
             raise BuildError(
                 f"nvcc is of CUDA {theirs} but torch of {ours}; set CUDA_HOME to a toolkit of that version"
             )
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    import fcntl
-
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _prune(kept: Path) -> None:

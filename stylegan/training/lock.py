@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from stylegan.errors import TrainingError
-from stylegan.lock import FileLock, LockHeldError
+from stylegan.errors import LockHeldError, TrainingError
+from stylegan.lock import FileLock
 
 __all__ = ["RunLock"]
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from bend.errors import RenderError
-from bend.picture import check_picture_output, enlarge, missing, save_picture
+from bend.picture import check_picture_output, enlarge, is_picture, missing, save_picture
 from bend.provenance import Provenance, png_is_whole, read_provenance
 
 NOTE = Provenance(
@@ -89,3 +89,8 @@ def test_enlarge() -> None:
     smooth = enlarge(picture(8, 8), 4, "lanczos")
     assert smooth.shape == (32, 32, 3)
     assert len(np.unique(smooth)) > len(np.unique(picture(8, 8)))
+
+
+def test_pictures_are_known_by_their_names() -> None:
+    assert all(is_picture(Path(name)) for name in ("a.png", "a.JPG", "b/a.jpeg", "a.webp"))
+    assert not any(is_picture(Path(name)) for name in ("a.mp4", "a.gif", "png", "a.png/b"))

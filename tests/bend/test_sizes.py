@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bend import latents, tiles
-from bend.config import EXTENSIONS, RenderConfig
+from bend.config import EXTEND_MODES, RenderConfig
 from bend.errors import SettingsError
 from bend.play import Moment
 from bend.render import draw, open_plays
@@ -48,7 +48,7 @@ def test_a_wider_constant(how: str, expected: object) -> None:
     np.testing.assert_allclose(wide.flatten().numpy(), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("how", EXTENSIONS)
+@pytest.mark.parametrize("how", EXTEND_MODES)
 def test_its_own_size_is_itself(how: str) -> None:
     x = torch.randn(2, 3, 4, 4)
     torch.testing.assert_close(extend(x, 4, 4, how), x)
@@ -72,7 +72,7 @@ def test_noise_keeps_its_own_in_the_middle_and_is_seeded() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(96, 32), (32, 64), (40, 24), (16, 16)])
-@pytest.mark.parametrize("how", EXTENSIONS)
+@pytest.mark.parametrize("how", EXTEND_MODES)
 def test_pictures_have_the_size(G: Generator, ws: Tensor, how: str, width: int, height: int) -> None:
     plays = open_plays(RenderConfig(size=(width, height), extend=how), G)
     assert draw(G, ws, plays=plays).shape == (1, height, width, 3)

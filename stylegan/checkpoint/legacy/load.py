@@ -113,5 +113,4 @@ def _read(path: Path, source: FileSource, build: Build) -> Network:
     else:
         what = describe_stranger(root) or f"a {kind} without a StyleGAN2 network known here"
         raise RefusedError(f"{what}; pass an official or rosinality StyleGAN2 network")
-    fields = {"G": None, "D": None, "G_ema": None} | networks
-    return Network(**fields, meta=NetworkMeta(augment_p=augment_p), path=path, format=found)  # type: ignore[arg-type]
+    return Network(**networks, meta=NetworkMeta(augment_p=augment_p), path=path, format=found)  # type: ignore[arg-type]

@@ -45,6 +45,13 @@ def test_a_round_trip_is_exact(good: Path) -> None:
     assert torch.equal(net.generator()(z, noise_mode="const"), tiny_generator(2)(z, noise_mode="const"))
 
 
+def test_the_parts_are_those_that_the_file_has(good: Path, tmp_path: Path) -> None:
+    net = load_network(good)
+    assert net.parts() == {"G": net.G, "D": net.D, "G_ema": net.G_ema}
+    save_network(tmp_path / "ema.safetensors", G_ema=tiny_generator(0))
+    assert list(load_network(tmp_path / "ema.safetensors").parts()) == ["G_ema"]
+
+
 def test_networks_come_ready_to_use(good: Path) -> None:
     net = load_network(good)
     for network in (net.G, net.D, net.G_ema):
