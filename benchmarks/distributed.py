@@ -31,7 +31,7 @@ from stylegan.distributed import ALONE, Team, is_launched, join
 from stylegan.training.config import TrainConfig
 from stylegan.training.deal import deal
 from stylegan.training.plan import Plan, make_plan
-from stylegan.training.readiness import make_ready
+from stylegan.training.readiness import prepare_training
 from stylegan.training.stats import Collector
 from stylegan.training.step import D_REG_INTERVAL, train_step
 
@@ -98,7 +98,7 @@ def measure(args: argparse.Namespace) -> None:
     with join("cpu") as team:
         plan = noise_plan(args.batch)
         with team.one_a_host_first():
-            make_ready(plan.device)
+            prepare_training(plan.device)
         rows: dict[str, list[float]] = {"1 process": [], "1 process, all threads": [], "2 processes": []}
         volume = exchanges = 0
         take_steps(plan, team, num=1)

@@ -147,11 +147,11 @@ def make_plan(resolution: int, batch: int, device: str) -> Plan:
 
 
 def our_stepper(plan: Plan) -> Stepper:
-    from stylegan.training.readiness import make_ready
+    from stylegan.training.readiness import prepare_training
     from stylegan.training.stats import Collector
     from stylegan.training.step import train_step
 
-    make_ready(plan.device)
+    prepare_training(plan.device)
     batch: dict[str, Any] = _batch(plan)
 
     def step() -> None:

@@ -16,12 +16,12 @@ from stylegan.generator import Generator
 from stylegan.inference.readiness import plain_seconds
 from stylegan.ops import native
 
-__all__ = ["make_ready"]
+__all__ = ["prepare_drawing"]
 
 _LONG_S = 20
 
 
-def make_ready(G: Generator, num_pictures: int, say: Callable[[str], None] | None = None) -> None:
+def prepare_drawing(G: Generator, num_pictures: int, say: Callable[[str], None] | None = None) -> None:
     """Compile native operations if that pays; nothing here changes what is drawn but by rounding.
 
     Args:

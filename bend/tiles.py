@@ -97,7 +97,7 @@ def drawn_in_tiles(G: Generator, canvas: Canvas, *, whole: bool = False) -> Iter
 
 
 def tile_spans(size: int, num: int) -> list[tuple[int, int, int, int]]:
-    """Cut `size` places into `num` parts: for each its first and last but one place, without and with the halo."""
+    """Cut `size` places into `num` parts: for each its first place and one past its last, without and with the halo."""
     edges = [round(i * size / num) for i in range(num + 1)]
     return [
         (start, stop, max(start - HALO, 0), min(stop + HALO, size))

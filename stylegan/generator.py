@@ -272,7 +272,7 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"ws must have shape [N, {self.num_ws}, {self.w_dim}], not {tuple(ws.shape)}")
         if noise_mode not in ("random", "const", "none"):
             raise ValueError(f"unknown noise mode {noise_mode!r}; known: random, const, none")
-        inference.make_ready(self.blocks(), ws)
+        inference.prepare_if_heavy(self.blocks(), ws)
         ws = ws.to(next(self.parameters()).dtype)
         if generator is None and len(ws) * self.img_resolution**2 <= _MOST_REPLAYED:
             settings = (noise_mode, force_fp32)

@@ -118,6 +118,46 @@ def test_every_module_opens_by_saying_what_it_is(sources: dict[str, ast.Module])
     assert not silent
 
 
+def test_modules_that_docstrings_name_are_there(shipped: dict[str, ast.Module]) -> None:
+    """Dotted names, and the modules whose business a module leaves to them (`render`'s, `cards`')."""
+    trees = {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): tree
+        for name, tree in shipped.items()
+    }
+    modules = {part for name in trees for part in name.split(".")}
+    lost = []
+    for name, tree in trees.items():
+        for text in _docstrings(tree):
+            for dotted in re.findall(r"`((?:bend|stylegan|scrapers)(?:\.\w+)+)`", text):
+                module = next(found for found in _prefixes(dotted) if found in trees)
+                attribute = dotted.removeprefix(module).split(".")[1:2]
+                if not _identifiers(trees[module]).issuperset(attribute):
+                    lost.append(f"{name}: {dotted}")
+        owners = re.findall(r"`([a-z_0-9]+)`'", ast.get_docstring(tree) or "")
+        lost += [f"{name}: {owner}" for owner in owners if owner not in modules]
+    assert not lost
+
+
+def _docstrings(tree: ast.Module) -> list[str]:
+    """Those of a module, its classes and functions, and the texts below constants and fields."""
+    return [
+        node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+
+
+def _prefixes(dotted: str) -> list[str]:
+    parts = dotted.split(".")
+    return [".".join(parts[:num]) for num in range(len(parts), 0, -1)]
+
+
+def _identifiers(tree: ast.Module) -> set[str]:
+    return {str(getattr(node, "name", getattr(node, "id", ""))) for node in ast.walk(tree)}
+
+
 def test_nothing_prints_but_the_command_line(shipped: dict[str, ast.Module]) -> None:
     printing = [
         f"{name}:{node.lineno}"

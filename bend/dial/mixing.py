@@ -4,7 +4,7 @@
 
 Parent and child stay aligned through a fine-tuning (StyleAlign, arXiv 2110.11323), which is why what lies between
 them, and beyond, still draws. Layers are mixed one by one (layer swapping, arXiv 2010.05334); buffers, `w_avg` among
-them, mix too. How much of each layer is `dial_amount`'s, when is `dial`'s.
+them, mix too. How much of each layer is `amount`'s, when is `play`'s.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """The dial: a play that turns a network from its base into what it was bent to, and beyond.
 
 With every picture the weights are set anew and put back afterwards, so that a dial works in any render and under any
-bend. Where the amount varies, so does the film. The maths is `mixing`'s, the amounts are `dial_amount`'s.
+bend. Where the amount varies, so does the film. The maths is `mixing`'s, the amounts are `amount`'s.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """A drawing before it is ink: rectangles, lines, polygons and text at places in pixels, back to front.
 
-`svg` and `raster` put it on a page; who draws what, and where, is `layer_card`'s and the graphs' business.
+`svg` and `raster` put it on a page; who draws what, and where, is `cards`' and the graphs' business.
 """
 
 from dataclasses import dataclass, field

@@ -20,7 +20,7 @@ from bend.grid import sheet
 from bend.picture import Pixels, Rendered, enlarge
 from bend.play import Moment, Play, playing, remembers
 from bend.projection.perception import Perception, by_pixels, find_perception
-from bend.readiness import make_ready
+from bend.readiness import prepare_drawing
 from bend.render import chunks, draw, fitting_batch, open_generator, open_plays
 from bend.strand import Strand, keyframes_given, strand_of
 from bend.walks import WALKS, even_clock, times
@@ -63,7 +63,7 @@ def render_latent_walk(
         seeds = range(keyframes)
     dealt = walk_seeds(walk, seeds)
     G = open_generator(config)
-    make_ready(G, film.num_frames * len(dealt))
+    prepare_drawing(G, film.num_frames * len(dealt))
     perception = find_perception(load_network(config.network).D) if walk.even else None
     provenance = describe(
         "latent-walk", config, G, command, seeds=[s for own in dealt for s in own], walk=walk, film=film

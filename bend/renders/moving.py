@@ -15,7 +15,7 @@ from bend.film.destination import Frames
 from bend.grid import sheet, square
 from bend.picture import Pixels, enlarge
 from bend.play import Moment, Play, playing
-from bend.readiness import make_ready
+from bend.readiness import prepare_drawing
 from stylegan.generator import Generator
 
 __all__ = ["draw_seeds", "moving_frames"]
@@ -50,7 +50,7 @@ def moving_frames(
         raise SettingsError(
             f"--grid {columns}x{rows} holds {columns * rows} pictures, --seeds names {len(seeds)}; make them agree"
         )
-    make_ready(G, num_frames * len(seeds))
+    prepare_drawing(G, num_frames * len(seeds))
     others = render.open_plays(replace(config, kimg=None, dial_from=None, dial="1"), G)
 
     def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:

@@ -23,7 +23,7 @@ from bend.picture import (
 )
 from bend.progress import counted, picture_bar
 from bend.ranks import is_first
-from bend.readiness import make_ready
+from bend.readiness import prepare_drawing
 from bend.render import chunks, fitting_batch
 from bend.shares import own_share, refuse_other_work, refuse_unshared
 from bend.work import describe
@@ -58,7 +58,7 @@ def render_images(
         raise RenderError(f"{folder} is no folder; images go to a folder, one PNG a seed")
     seeds = list(dict.fromkeys(latents.usual_seeds(config, 8) if seeds is None else seeds))
     G = render.open_generator(config)
-    make_ready(G, len(seeds))
+    prepare_drawing(G, len(seeds))
     work = describe("images", config, G, command)
     paths = {seed: folder / f"seed{seed:04d}.png" for seed in seeds}
     notes = {seed: work.about(seed=seed) for seed in seeds}

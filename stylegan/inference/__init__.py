@@ -16,14 +16,14 @@ precision of a machine.
 from stylegan.inference.dense import dense_layer
 from stylegan.inference.filters import taps_read
 from stylegan.inference.layer import synthesis_layer
-from stylegan.inference.readiness import make_ready
+from stylegan.inference.readiness import prepare_if_heavy
 from stylegan.inference.replay import replayed
 from stylegan.inference.rgb import rgb_layer
 from stylegan.inference.whole import whole_picture
 
 __all__ = [
     "dense_layer",
-    "make_ready",
+    "prepare_if_heavy",
     "replayed",
     "rgb_layer",
     "synthesis_layer",

@@ -14,7 +14,7 @@ from stylegan.inference.kernels import has_wide_vectors
 from stylegan.inference.serving import may_serve
 from stylegan.ops import native
 
-__all__ = ["make_ready", "plain_seconds"]
+__all__ = ["plain_seconds", "prepare_if_heavy"]
 
 _PLAIN_MACS_PER_S = 40e9  # multiply-adds that plain drawing makes on two cores
 _HEAVY_S = 0.2
@@ -22,7 +22,7 @@ _LONG_S = 15.0
 _drawn_s = 0.0  # plainly so far
 
 
-def make_ready(blocks: list[Any], ws: Tensor) -> None:
+def prepare_if_heavy(blocks: list[Any], ws: Tensor) -> None:
     """Compile native operations if this drawing makes that worth it and nobody has decided; at most once a process.
 
     Args:

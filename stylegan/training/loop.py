@@ -24,7 +24,7 @@ from stylegan.training.data import BatchStream
 from stylegan.training.deal import deal
 from stylegan.training.divergence import DivergenceWatch
 from stylegan.training.interrupt import noted_signals
-from stylegan.training.readiness import make_ready
+from stylegan.training.readiness import prepare_training
 from stylegan.training.session import Session
 from stylegan.training.stats import Collector, cpu_mem_gb, peak_gpu_mem_gb, status_line
 from stylegan.training.step import train_step
@@ -144,7 +144,7 @@ class _Loop:
     def run(self) -> TrainSummary:
         self._say_start()
         with self.team.one_a_host_first():  # what it compiles, the others there find
-            make_ready(self.plan.device, say=self._log)
+            prepare_training(self.plan.device, say=self._log)
         with noted_signals() as received:
             self._snapshot_if_due()
             while self.state.cur_nimg < self.plan.total_nimg and not self._agree_to_stop(received):

@@ -7,10 +7,10 @@ import torch
 from stylegan.allocator import keep_freed_memory
 from stylegan.ops import native
 
-__all__ = ["make_ready"]
+__all__ = ["prepare_training"]
 
 
-def make_ready(device: torch.device, say: Callable[[str], None] | None = None) -> None:
+def prepare_training(device: torch.device, say: Callable[[str], None] | None = None) -> None:
     """Make the process as fast as it can be for training on `device`; nothing here changes what is computed.
 
     Args:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bend.readiness import make_ready
+from bend.readiness import prepare_drawing
 from stylegan import Generator, load_network
 from stylegan.inference.readiness import plain_seconds
 from stylegan.ops import native
@@ -24,10 +24,10 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_pictures_and_short_films_of_the_embedded_base_compile_nothing(prepared: list[str]) -> None:
     G = load_network("faces64").generator("ema")
-    make_ready(G, 1)
-    make_ready(G, 240)
+    prepare_drawing(G, 1)
+    prepare_drawing(G, 240)
     assert prepared == []
-    make_ready(G, 100_000)
+    prepare_drawing(G, 100_000)
     assert prepared == ["cpu"]
 
 

@@ -11,5 +11,5 @@ def test_the_device_decides(monkeypatch: pytest.MonkeyPatch, device: str, keeps_
     calls: list[str] = []
     monkeypatch.setattr(readiness.native, "prepare", lambda kind, say: calls.append(kind))
     monkeypatch.setattr(readiness, "keep_freed_memory", lambda: calls.append("kept"))
-    readiness.make_ready(torch.device(device))
+    readiness.prepare_training(torch.device(device))
     assert calls == ([device, "kept"] if keeps_memory else [device])
