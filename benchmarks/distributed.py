@@ -27,7 +27,8 @@ import numpy as np
 import torch
 
 from stylegan.archive import ArchiveWriter
-from stylegan.distributed import ALONE, Team, is_launched, join
+from stylegan.distributed import ALONE, Team, join
+from stylegan.launch import is_launched
 from stylegan.training.config import TrainConfig
 from stylegan.training.deal import deal
 from stylegan.training.plan import Plan, make_plan

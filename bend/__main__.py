@@ -8,11 +8,12 @@ if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
 
 from bend import ranks
 from bend.cli import main
+from stylegan.launch import is_launched
 
 if __name__ == "__main__":
     try:
         main()
     except SystemExit as ended:
-        if ranks.is_launched():
+        if is_launched():
             ranks.leave(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
         raise

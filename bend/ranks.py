@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-__all__ = ["begin", "is_first", "is_launched", "leave", "leave_to_first", "leave_word"]
+from stylegan.launch import is_launched
+
+__all__ = ["begin", "is_first", "leave", "leave_to_first", "leave_word"]
 
 _SHARED = ("finetune", "render")  # commands whose work several processes share
 
@@ -35,14 +37,9 @@ def begin(arguments: list[str]) -> None:
         os.environ["WORLD_SIZE"] = "1"  # whatever it calls works alone
 
 
-def is_launched() -> bool:
-    """Whether torchrun started this process."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
-
-
 def is_first() -> bool:
     """Whether this process is the one that prints: the first of several, or the only one."""
-    return _size() == 1 or os.environ.get("RANK", "0") == "0"
+    return _size() == 1 or os.environ["RANK"] == "0"
 
 
 def leave_to_first() -> None:
@@ -77,4 +74,4 @@ def leave_word(line: str) -> None:
 
 
 def _size() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1")) if is_launched() else 1
+    return int(os.environ["WORLD_SIZE"]) if is_launched() else 1

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from bend.style_layers import style_layers
 from stylegan.draws import NoiseSource, normal
-from stylegan.generator import Generator, SynthesisNetwork
+from stylegan.generator import Generator
 from stylegan.layers import NoiseMode
+from stylegan.synthesis import SynthesisNetwork
 
 __all__ = ["HALO", "Canvas", "current_canvas", "drawn_in_tiles", "tile_spans"]
 

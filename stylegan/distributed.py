@@ -7,20 +7,19 @@ dealt is the caller's. Nothing here takes the hosts to share a disk.
 """
 
 import contextlib
-import dataclasses
 import datetime
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from stylegan.errors import ConfigError, TeamError
+from stylegan.launch import Launch, launch_of
 
-__all__ = ["ALONE", "Launch", "Team", "is_launched", "join", "launch_of", "leave_word"]
+__all__ = ["ALONE", "Team", "join", "leave_word"]
 
 Value = TypeVar("Value")
 
@@ -30,51 +29,6 @@ _FAREWELL = datetime.timedelta(minutes=1)  # within which somebody listens to a 
 _BUCKET_BYTES = 128 << 20  # copied at once, so that a flat buffer never doubles the memory of large networks
 _LOST = "the connection to another process is lost"
 _FAILURE, _DEVICE = "failure", "device"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """What torchrun said about this process."""
-
-    rank: int
-    """Number of this process, from 0."""
-    size: int
-    """Processes in all."""
-    local_rank: int
-    """Number of this process on its machine, from 0."""
-    local_size: int
-    """Processes on its machine."""
-    name: str
-    """The same for every restart of one launch, and for no other launch."""
-    num_restarts: int
-    """How often this machine's torchrun has started these processes anew."""
-
-    @property
-    def is_spread(self) -> bool:
-        """Whether other machines take part."""
-        return self.local_size < self.size
-
-
-def is_launched(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether torchrun started this process."""
-    return "TORCHELASTIC_RUN_ID" in environ and "RANK" in environ and "WORLD_SIZE" in environ
-
-
-def launch_of(environ: Mapping[str, str] = os.environ) -> Launch | None:
-    """What torchrun said about this process, None if something else started it."""
-    if not is_launched(environ):
-        return None
-    run_id = environ["TORCHELASTIC_RUN_ID"]
-    return Launch(
-        rank=int(environ["RANK"]),
-        size=int(environ["WORLD_SIZE"]),
-        local_rank=int(environ.get("LOCAL_RANK", "0")),
-        local_size=int(environ.get("LOCAL_WORLD_SIZE", environ["WORLD_SIZE"])),
-        name=_agent_name()
-        if run_id in ("", "none")
-        else run_id,  # torchrun calls it none where nobody named it
-        num_restarts=int(environ.get("TORCHELASTIC_RESTART_COUNT", "0")),
-    )
 
 
 class Team:
@@ -348,13 +302,3 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
             bucket.append(tensor)
         if bucket:
             yield bucket
-
-
-def _agent_name() -> str:
-    """The torchrun that started this process, by machine, process id and the moment that process began."""
-    parent = os.getppid()
-    try:
-        began = Path(f"/proc/{parent}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except OSError:
-        began = ""
-    return f"{socket.gethostname()}:{parent}:{began}"

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from bend import ranks
 from bend.options.records import usage_errors
 from bend.options.stored import StoreCommand
 from bend.options.train import train_options
+from stylegan.launch import is_launched
 from stylegan.training.config import TrainConfig
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -50,7 +50,7 @@ def finetune(
     if resume is None:
         with usage_errors():
             TrainConfig(**given)
-    if gpus is not None and gpus > 1 and not ranks.is_launched():
+    if gpus is not None and gpus > 1 and not is_launched():
         from bend.launch import start_processes, words_of
 
         ctx.exit(start_processes(gpus, ["finetune", *words_of(ctx, without="gpus")]))

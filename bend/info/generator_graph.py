@@ -7,7 +7,8 @@ image, to which every resolution adds.
 from bend.info.cards import CARD, SMALL, Card, Pen, shape_text, weights_text
 from bend.info.drawing import Drawing, Point
 from bend.info.layers import Layer, layers_of, num_weights
-from stylegan.generator import Generator, SynthesisBlock
+from stylegan.generator import Generator
+from stylegan.synthesis import SynthesisBlock
 
 __all__ = ["draw_generator"]
 

@@ -12,9 +12,10 @@ from typing import TypeAlias
 from torch import nn
 
 from stylegan.discriminator import Discriminator, DiscriminatorBlock
-from stylegan.generator import Generator, SynthesisBlock
+from stylegan.generator import Generator
 from stylegan.layers import ConvLayer, DenseLayer, SynthesisLayer, ToRGBLayer
 from stylegan.mapping import MappingNetwork
+from stylegan.synthesis import SynthesisBlock
 
 __all__ = ["Layer", "Shape", "layers_of", "num_weights"]
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylegan.atomic import atomic_path, sweep_folder, write_atomic
-from stylegan.distributed import Launch
 from stylegan.errors import TrainingError
+from stylegan.launch import Launch
 from stylegan.training.config import Hyperparameters, TrainConfig
 from stylegan.training.state_file import LATEST, PREVIOUS
 

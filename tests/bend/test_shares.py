@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from bend.cli import bend
 from bend.shares import drawn_together, own_share
-from stylegan.distributed import ALONE, Launch, Team
+from stylegan.distributed import ALONE, Team
+from stylegan.launch import Launch
 from tests.bend.tiny import save_tiny
 from tests.torchrun import torchrun
 

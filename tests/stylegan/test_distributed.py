@@ -1,4 +1,4 @@
-"""What torchrun says, a team of one, and how failures are put in words."""
+"""A team of one, and how failures are put in words."""
 
 import socket
 from pathlib import Path
@@ -7,22 +7,11 @@ import pytest
 import torch
 
 from stylegan import distributed
-from stylegan.distributed import ALONE, Team, join, launch_of
+from stylegan.distributed import ALONE, Team, join
 from stylegan.errors import ConfigError, TeamError, TrainingError
+from stylegan.launch import launch_of
 
 SAID = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "TORCHELASTIC_RUN_ID": "bend-7"}
-
-
-def test_nobody_is_launched_by_other_means() -> None:
-    assert launch_of({"RANK": "1", "WORLD_SIZE": "2"}) is None
-
-
-def test_what_torchrun_says_is_understood() -> None:
-    launch = launch_of(SAID | {"TORCHELASTIC_RESTART_COUNT": "3"})
-    assert launch is not None
-    assert (launch.rank, launch.size, launch.local_rank) == (1, 2, 0)
-    assert (launch.name, launch.num_restarts) == ("bend-7", 3)
-    assert not launch.is_spread
 
 
 def test_hosts_are_told_apart_by_what_each_has_of_the_processes() -> None:
@@ -31,13 +20,6 @@ def test_hosts_are_told_apart_by_what_each_has_of_the_processes() -> None:
     assert launch.is_spread
     assert Team(launch).is_first_here
     assert distributed._of_host("why", launch) == f"host {socket.gethostname()}: why"
-
-
-def test_a_launch_without_a_name_is_known_by_its_launcher() -> None:
-    first, again = (launch_of(SAID | {"TORCHELASTIC_RUN_ID": "none"}) for _ in range(2))
-    assert first is not None
-    assert first == again
-    assert first.name not in ("", "none")
 
 
 def test_alone_every_exchange_is_free() -> None:

@@ -182,7 +182,7 @@ def test_few_are_kept(recorder: Recorder) -> None:
 
 
 def test_large_batches_are_not_recorded(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylegan.generator._MOST_REPLAYED", 2 * 8 * 8)
+    monkeypatch.setattr("stylegan.synthesis._MOST_REPLAYED", 2 * 8 * 8)
     G = generator(8)
     draw(G, torch.randn(3, 4, 12), 4)
     assert recorder.made == 0

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegan.distributed import Launch
 from stylegan.errors import TrainingError
+from stylegan.launch import Launch
 from stylegan.training.run_folder import (
     create_run,
     fakes_name,
