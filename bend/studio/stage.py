@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,14 +25,14 @@ from bend.config import RenderConfig
 from bend.dial.amount import parse_amount
 from bend.dial.mixing import State, layers_of, put_back, refuse_strangers, state_of
 from bend.dial.play import Dial
-from bend.dial.training_time import TrainingTime
+from bend.dial.training_time import TrainingTime, run_snapshots
 from bend.directions import Spread, spread_of_w
 from bend.errors import SettingsError
 from bend.picture import Pixels
 from bend.play import Moment
 from bend.studio.patch import DialSetting, Patch, Place
 from bend.studio.shelf import Shelf
-from stylegan.checkpoint import list_snapshots, load_network
+from stylegan.checkpoint import load_network
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
 from stylegan.taps import hang, taps
@@ -78,7 +79,7 @@ class Stage:
         self._own: State | None = None
         self._set = _Weights()
         self._bases: dict[str, State] = {}
-        self._training: TrainingTime | None = None
+        self._training: tuple[list[tuple[float, Path]], TrainingTime] | None = None
         self._layers = layers_of(self.G)
         self._bends: tuple[tuple[str, ...], BendPlay] | None = None
         self._points: dict[tuple[object, ...], Tensor] = {}
@@ -115,7 +116,7 @@ class Stage:
         put_back(self.G, self._own)
         self._set, self._points = _Weights(), {}
         if kimg is not None:
-            self._training_time(patch.weights).set(self.G, kimg)
+            self._training_time().set(self.G, kimg)
         if patch.dial.base is not None:
             amount = parse_amount(patch.dial.amount)
             amount.check(self._layers)
@@ -202,11 +203,13 @@ class Stage:
             self._bases = {name: {key: value.to(device) for key, value in state_of(other).items()}}
         return self._bases[name]
 
-    def _training_time(self, weights: str) -> TrainingTime:
-        snapshots = list_snapshots(self.config.network)
-        if self._training is None or len(snapshots) != len(self.standing.moments):
-            self._training = TrainingTime(snapshots, Constant(0.0), weights)
-        return self._training
+    def _training_time(self) -> TrainingTime:
+        """Of the run as it is now; the networks that it holds are kept until a snapshot comes or goes."""
+        snapshots = run_snapshots(self.config.network)
+        if self._training is None or self._training[0] != snapshots:
+            self._training = (snapshots, TrainingTime(snapshots, Constant(0.0), self.config.weights))
+            self.standing = dataclasses.replace(self.standing, moments=tuple(at for at, _ in snapshots))
+        return self._training[1]
 
     def _corners(self, place: Place, class_index: int | None) -> tuple[Tensor, Tensor, Tensor]:
         """Where the map begins, and its two axes, `[w_dim]` each."""

@@ -17,8 +17,10 @@ from bend.studio.patch import read_patch
 from bend.studio.recipes import still_recipe
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
+from stylegan.checkpoint import load_network, snapshot_name
 from stylegan.taps import taps
-from tests.bend.runs import write_run
+from tests.bend.runs import save_snapshot, write_run
+from tests.bend.tiny import tiny_generator
 
 MODULES = [
     {"name": "rotate", "values": ["30"], "tap": "b8.conv1"},
@@ -112,6 +114,27 @@ def test_dial_and_timeline_turn_the_weights_and_turn_them_back(tmp_path: Path) -
     with pytest.raises(SettingsError, match="no layer"):
         _draw(stage, {"dial": {"base": stage.standing.name, "amount": "b512=1"}})
     assert np.array_equal(_draw(stage, {}), last)
+
+
+def test_a_run_that_trains_is_read_anew_only_when_a_snapshot_comes_or_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "runs")
+    config = StudioConfig(runs=tmp_path / "runs", network=str(run), out=tmp_path / "out", device="cpu")
+    shelf = Shelf(config)
+    stage = Stage(shelf, shelf.first, device="cpu")
+    load = Mock(wraps=load_network)
+    monkeypatch.setattr("bend.dial.training_time.load_network", load)
+    save_snapshot(run, 8, tiny_generator(seed=1))
+    for kimg in ("5", "5.5", "6"):
+        _draw(stage, {"kimg": kimg})
+    assert load.call_count == 2
+    assert stage.standing.moments == (0, 0.25, 0.5, 1, 2, 4, 8)
+    (run / snapshot_name(0)).unlink()
+    for kimg in ("5", "5.5", "6"):
+        _draw(stage, {"kimg": kimg})
+    assert load.call_count == 4
+    assert stage.standing.moments == (0.25, 0.5, 1, 2, 4, 8)
 
 
 def test_principal_axes_and_morphs_lead_away(stage: Stage) -> None:
