@@ -192,18 +192,15 @@ class Keeping:
 
     def _folders(self) -> list[Path]:
         root = self._out / "takes"
-        return (
-            sorted(path for path in root.iterdir() if (path / "recipe.toml").is_file())
-            if root.is_dir()
-            else []
-        )
+        if not root.is_dir():
+            return []
+        found = (path for path in root.iterdir() if (path / "recipe.toml").is_file())
+        return sorted(found, key=lambda path: (_number(path), path.name))
 
     def _next_folder(self, kind: str) -> Path:
         root = self._out / "takes"
         root.mkdir(parents=True, exist_ok=True)
-        number = 1 + max(
-            (int(m[1]) for p in root.iterdir() if (m := re.match(r"\w+-(\d+)$", p.name))), default=0
-        )
+        number = 1 + max(map(_number, root.iterdir()), default=0)
         folder = root / f"{kind}-{number:03d}"
         folder.mkdir()
         return folder
@@ -211,6 +208,12 @@ class Keeping:
     def _write_presets(self, presets: list[dict[str, Any]]) -> None:
         self._out.mkdir(parents=True, exist_ok=True)
         write_atomic(self._out / "presets.json", json.dumps(presets, indent=1) + "\n")
+
+
+def _number(folder: Path) -> int:
+    """Of a take, at the end of its name; 0 where somebody has named it anew."""
+    found = re.search(r"-(\d+)$", folder.name)
+    return int(found[1]) if found else 0
 
 
 def _drawn(stage: Stage, patch: Patch, seconds: float) -> np.ndarray:
