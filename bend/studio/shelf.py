@@ -1,12 +1,13 @@
 """What there is to play and to train on, by names that a page may say; no path ever comes from a page.
 
 A shelf name is `faces64`, the name of a network that was given on the command line, or `run:` with the name of a run
-folder. Files of runs and takes are found by listing their folders and comparing names.
+folder. A file is called by its name, with as many of its folders as tell it from the others. Files of runs and takes
+are found by listing their folders and comparing names.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,15 @@ class Shelf:
     def __init__(self, config: StudioConfig) -> None:
         self._config = config
         named = [_EMBEDDED, config.network, *config.networks]
-        self._given = {_short(text): text for text in named}
+        self._given = {_short(text, named): text for text in named}
+        self._first = _short(config.network, named)
 
     @property
     def first(self) -> str:
         """Shelf name of the network that is on the stage at first."""
         wanted = self._config.network
         as_run = next((s.name for s in self.standing() if s.network == str(Path(wanted))), None)
-        return as_run or _short(wanted)
+        return as_run or self._first
 
     def standing(self) -> list[Standing]:
         """All networks."""
@@ -106,7 +108,8 @@ class Shelf:
 
     def data_sets(self) -> dict[str, Path | None]:
         """Data sets by name; None for the one that is not packed yet."""
-        return {BUNDLED: None, **{path.name: path for path in self._config.data}}
+        given = {str(path): path for path in self._config.data}
+        return {BUNDLED: None, **{_short(text, given): path for text, path in given.items()}}
 
     def runs(self) -> list[dict[str, Any]]:
         """What a page shows of every run."""
@@ -138,8 +141,9 @@ class Shelf:
                 )
 
     def _base_of(self, folder: Path) -> str | None:
-        base = _options(folder).get("config", {}).get("base")
-        return next((name for name, text in self._given.items() if base in (name, text)), _EMBEDDED)
+        base = Path(str(_options(folder).get("config", {}).get("base"))).resolve()
+        shelf = self._given | {_RUN + run.name: str(run) for run in self._run_folders()}
+        return next((name for name, text in shelf.items() if Path(text).resolve() == base), None)
 
     def _run_folders(self) -> list[Path]:
         runs = self._config.runs
@@ -148,10 +152,17 @@ class Shelf:
         return sorted(path for path in runs.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _short(text: str) -> str:
-    """What a network is called on the shelf."""
-    path = Path(text)
-    return path.name if path.exists() else text
+def _short(text: str, others: Iterable[str]) -> str:
+    """What a network or a data set is called on the shelf, beside the others."""
+    if not Path(text).exists():
+        return text
+    parts, taken = Path(text).absolute().parts, [Path(other).absolute().parts for other in others]
+    enough = (
+        num
+        for num in range(1, len(parts) + 1)
+        if all(other == parts for other in taken if other[-num:] == parts[-num:])
+    )
+    return str(Path(*parts[-next(enough) :]))
 
 
 def _snapshots(folder: Path) -> list[tuple[float, Path]]:

@@ -1,5 +1,6 @@
 """What there is, by names; and that a name is all that a page can say."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,54 @@ def test_a_run_given_as_the_network_is_found_among_the_runs(tmp_path: Path) -> N
     shelf = Shelf(StudioConfig(runs=tmp_path / "runs", network=str(run), out=tmp_path / "studio"))
     assert shelf.first == "run:00000-rocks-tiny"
     assert shelf.find(shelf.first).network == str(run)
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a/net.pt", "b/net.pt", "b/other.pt", "a/data.zip", "x/data.zip")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    a, b, other = map(str, paths[:3])
+    config = StudioConfig(
+        runs=tmp_path / "runs",
+        out=tmp_path / "studio",
+        network=b,
+        networks=(a, b, other),
+        data=tuple(paths[3:]),
+    )
+    shelf = Shelf(config)
+    assert {standing.name: standing.network for standing in shelf.standing()} == {
+        "faces64": "faces64",
+        "a/net.pt": a,
+        "b/net.pt": b,
+        "other.pt": other,
+    }
+    assert shelf.first == "b/net.pt"
+    assert shelf.data_sets() == {BUNDLED: None, "a/data.zip": paths[3], "x/data.zip": paths[4]}
+
+
+@pytest.mark.parametrize(
+    ("base", "found"),
+    [
+        ("faces64", "faces64"),
+        ("{parent}/net.pt", "net.pt"),
+        ("{parent}/runs/00001-more", "run:00001-more"),
+        ("{parent}/elsewhere/net.pt", None),
+        ("none", None),
+    ],
+)
+def test_a_run_knows_its_base_where_that_is_on_the_shelf(
+    tmp_path: Path, base: str, found: str | None
+) -> None:
+    run = write_run(tmp_path / "runs")
+    (tmp_path / "runs" / "00001-more").mkdir()
+    (tmp_path / "net.pt").touch()
+    options = json.loads((run / "training_options.json").read_text("utf-8"))
+    options["config"]["base"] = base.format(parent=tmp_path)
+    (run / "training_options.json").write_text(json.dumps(options), "utf-8")
+    networks = (str(tmp_path / "net.pt"),)
+    shelf = Shelf(StudioConfig(runs=tmp_path / "runs", out=tmp_path / "studio", networks=networks))
+    assert shelf.find("run:00000-rocks-tiny").base == found
 
 
 @pytest.mark.parametrize("trick", TRICKS)
