@@ -2,18 +2,19 @@
 
 A process can be stopped without hurting the instrument, and survives the page being closed. What it says goes to a log
 in the job's folder, of which a page sees the last line. A job that is stopped gets an interrupt first, so that a
-training saves its state.
+training saves its state; stopped again, it ends at once, with every process that it started.
 """
 
 import contextlib
 import itertools
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Job:
         state: `waiting`, `running`, `done`, `failed` or `stopped`.
         began: seconds since 1970; 0 before.
         ended: likewise.
+        num_stops: how often it was asked to stop.
     """
 
     number: int
@@ -57,7 +59,7 @@ class Job:
     state: str = "waiting"
     began: float = 0.0
     ended: float = 0.0
-    wants_stop: threading.Event = field(default_factory=threading.Event)
+    num_stops: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -71,6 +73,7 @@ class Job:
             "kind": self.kind,
             "title": self.title,
             "state": self.state,
+            "is_stopping": self.state == "running" and self.num_stops > 0,
             "seconds": round((self.ended or time.time()) - self.began, 1) if self.began else 0.0,
             "line": _last_line(self.log),
             "has_output": self.state == "done" and self.output is not None and self.output.is_file(),
@@ -143,7 +146,7 @@ class Jobs:
         """Take a job out of the queue, or interrupt it if it runs; a second time ends it at once."""
         job = self.find(number)
         with self._news:
-            job.wants_stop.set()
+            job.num_stops += 1
             if job.state == "waiting":
                 job.state, job.ended = "stopped", time.time()
         self._changed()
@@ -157,7 +160,7 @@ class Jobs:
         with self._news:
             self._is_closing = True
             for job in self._jobs:
-                job.wants_stop.set()
+                job.num_stops = max(job.num_stops, 1)
             self._news.notify()
         self._thread.join(timeout=_PATIENCE_S + 5)
 
@@ -193,25 +196,26 @@ class Jobs:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-                status = _await(process, job.wants_stop)
-                if job.wants_stop.is_set():
+                status = _await(process, job)
+                if job.num_stops:
                     return "stopped"
                 if status != 0:
                     return "failed"
         return "done"
 
 
-def _await(process: "subprocess.Popen[bytes]", wants_stop: threading.Event) -> int:
-    """Wait for a process; interrupt it when asked to, kill it when that does not help."""
+def _await(process: "subprocess.Popen[bytes]", job: Job) -> int:
+    """Wait for a process; interrupt it at the first stop, end it with its children at the second or out of patience."""
     asked_at: float | None = None
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(timeout=_POLL_S)
-        if wants_stop.is_set() and asked_at is None:
+        if job.num_stops and asked_at is None:
             asked_at = time.monotonic()
             process.send_signal(signal.SIGINT)
-        if asked_at is not None and time.monotonic() - asked_at > _PATIENCE_S:
-            process.kill()
+        if asked_at is not None and (job.num_stops > 1 or time.monotonic() - asked_at > _PATIENCE_S):
+            os.killpg(process.pid, signal.SIGKILL)
+            return process.wait()
 
 
 def _last_line(log: Path) -> str:

@@ -1,5 +1,7 @@
 """Long work, one at a time."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,17 @@ import pytest
 from bend.errors import SettingsError
 from bend.studio.jobs import Jobs
 from tests.bend.studio.conftest import eventually
+
+_STUBBORN = """
+import os, signal, sys
+signal.signal(signal.SIGINT, lambda *_: print("saving", flush=True))
+if os.fork() == 0:
+    pipe = open(sys.argv[1], "wb", buffering=0)
+    pipe.write(b"alive")
+while True:
+    signal.pause()
+"""
+"""A process that takes forever to save, and its child, which holds a pipe open."""
 
 
 @pytest.fixture
@@ -46,6 +59,34 @@ def test_what_waits_is_taken_out_and_what_runs_is_interrupted(
     assert not film.exists()
 
 
+def test_a_second_stop_ends_it_at_once_with_its_children(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bend.studio.jobs._COMMAND", (sys.executable, "-c", _STUBBORN))
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    job = jobs.submit("film", "stubborn", [[str(tmp_path / "pipe")]], tmp_path)
+    eventually(lambda: _read(pipe) == b"alive")
+    jobs.stop(job.number)
+    eventually(lambda: job.facts()["line"] == "saving")
+    assert job.facts()["is_stopping"]
+    jobs.stop(job.number)
+    eventually(lambda: job.is_over, seconds=10)
+    assert job.state == "stopped"
+    eventually(lambda: _read(pipe) == b"", seconds=10)
+    os.close(pipe)
+
+
+def test_the_end_of_the_studio_is_no_second_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bend.studio.jobs._COMMAND", (sys.executable, "-c", "import signal; signal.pause()"))
+    jobs = Jobs()
+    job = jobs.submit("train", "saving", [[]], tmp_path)
+    eventually(lambda: job.state == "running")
+    jobs.stop(job.number)
+    jobs.close()
+    assert (job.state, job.num_stops) == ("stopped", 1)
+
+
 def test_there_is_an_end_to_the_queue(jobs: Jobs, tmp_path: Path) -> None:
     first = jobs.submit("film", "one", [["--version"]] * 200, tmp_path)
     for number in range(31):
@@ -57,3 +98,11 @@ def test_there_is_an_end_to_the_queue(jobs: Jobs, tmp_path: Path) -> None:
     for job in jobs.facts():
         jobs.stop(job["number"])
     eventually(lambda: first.is_over)
+
+
+def _read(pipe: int) -> bytes | None:
+    """What came; empty where nobody holds the other end, None where nothing came yet."""
+    try:
+        return os.read(pipe, 100)
+    except BlockingIOError:
+        return None

@@ -2,6 +2,7 @@
 
 import { choice, freshId, h, iconButton, numberField } from "./dom";
 import { sources, type Band } from "./sources";
+import type { Parameter } from "./types";
 
 export interface ParamOptions {
   /** The same for the same parameter when it is drawn anew. */
@@ -141,6 +142,16 @@ export function param(options: ParamOptions): Param {
   };
   update();
   return { root, update };
+}
+
+/** Where a slider ends, for a parameter that may be nearly anything. */
+export function softRange({ name, low, high, neutral, example }: Parameter): [number, number] {
+  if (name === "degrees") return [-180, 180];
+  if (name === "seed") return [Math.max(low, -1), 999];
+  if (high - low <= 20) return [low, high];
+  const rest = Math.abs(neutral) > 1e4 ? example : neutral;
+  const away = 4 * Math.max(Math.abs(example - rest), Math.abs(example), 1);
+  return [Math.max(low, Math.min(rest, 0) - (low < 0 ? away : 0)), Math.min(high, rest + away)];
 }
 
 function niceStep(span: number): number {

@@ -1,7 +1,7 @@
 // The rack of bends, and the palette they are taken from: dragged onto a layer, or tapped when a layer is chosen.
 
 import { choice, fill, freshId, h, iconButton, numberField, panel } from "./dom";
-import { param, type Param } from "./param";
+import { param, softRange, type Param } from "./param";
 import { sources } from "./sources";
 import type { Store } from "./store";
 import type { Bend, Module, Parameter } from "./types";
@@ -344,14 +344,4 @@ export class Rack {
     fill(select.select, kinds, kind);
     return h("div", { class: "row" }, select.root, ...fields);
   }
-}
-
-/** Where a slider ends, for a parameter that may be nearly anything. */
-function softRange({ name, low, high, neutral, example }: Parameter): [number, number] {
-  if (name === "degrees") return [-180, 180];
-  if (name === "seed") return [Math.max(low, -1), 999];
-  if (high - low <= 20) return [low, high];
-  const rest = Math.abs(neutral) > 1e4 ? example : neutral;
-  const away = 4 * Math.max(Math.abs(example - rest), Math.abs(example), 1);
-  return [Math.max(low, Math.min(rest, 0) - (low < 0 ? away : 0)), Math.min(high, rest + away)];
 }

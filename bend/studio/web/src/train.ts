@@ -67,13 +67,17 @@ export class Train {
 
   private job(job: Job): HTMLElement {
     const isOver = !["running", "waiting"].includes(job.state);
+    const stop = (name: string, text: string): HTMLElement =>
+      h("button", { type: "button", "aria-label": name, onclick: () => this.say({ do: "stop-job", number: job.number }) }, text);
     return h(
       "li",
       { class: `job is-${job.state}` },
       h("strong", {}, job.title),
-      h("span", { class: "job-state" }, `${job.state}${job.seconds ? `, ${Math.round(job.seconds)} s` : ""}`),
-      !isOver && h("button", { type: "button", "aria-label": `Stop ${job.title}`, onclick: () => this.say({ do: "stop-job", number: job.number }) }, "Stop"),
+      h("span", { class: "job-state" }, `${job.is_stopping ? "stopping" : job.state}${job.seconds ? `, ${Math.round(job.seconds)} s` : ""}`),
+      !isOver && !job.is_stopping && stop(`Stop ${job.title}`, "Stop"),
       h("p", { class: "hint mono" }, job.line),
+      // Elsewhere than the first one, which a double click would press twice.
+      job.is_stopping && stop(`End ${job.title} at once`, "End at once"),
     );
   }
 

@@ -88,6 +88,7 @@ export interface Job {
   kind: string;
   title: string;
   state: "waiting" | "running" | "done" | "failed" | "stopped";
+  is_stopping: boolean;
   seconds: number;
   line: string;
   has_output: boolean;
