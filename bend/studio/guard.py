@@ -6,6 +6,7 @@ token, which only the terminal showed, nothing is answered but the page's own fi
 """
 
 import hmac
+import re
 from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -14,9 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["COOKIE", "LOOPBACK", "Guard"]
+__all__ = ["LOOPBACK", "Guard", "cookie_name"]
 
-COOKIE = "bend-studio"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _OPEN = ("/assets/", "/icon.svg")
 """Paths that need no token: files of the page, the same for everyone."""
@@ -30,6 +30,11 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def cookie_name(host: str) -> str:
+    """The cookie of a studio by its Host header; with the port, to which browsers do not keep cookies apart."""
+    return "bend-studio-" + re.sub(r"[^\w.]", "-", host.lower(), flags=re.ASCII)
 
 
 class Guard:
@@ -79,7 +84,8 @@ class Guard:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 if scope["path"] == "/":
-                    headers.append("Set-Cookie", f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict")
+                    name = cookie_name(Headers(scope=scope)["host"])
+                    headers.append("Set-Cookie", f"{name}={self._token}; Path=/; HttpOnly; SameSite=Strict")
             await send(message)
 
         return sending
@@ -101,6 +107,7 @@ def _tokens(scope: Scope, headers: Headers) -> list[str]:
         cookies = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
         cookies = SimpleCookie()
-    if COOKIE in cookies:
-        given.append(cookies[COOKIE].value)
+    name = cookie_name(headers.get("host", ""))
+    if name in cookies:
+        given.append(cookies[name].value)
     return [token for token in given if token.isascii()]

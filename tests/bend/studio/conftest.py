@@ -86,7 +86,7 @@ def studio(config: StudioConfig) -> Iterator[Studio]:
 def client(config: StudioConfig) -> Iterator[TestClient]:
     """A browser that knows the token."""
     app = make_app(open_studio(config), token=TOKEN, hosts=["testserver"])
-    with TestClient(app, cookies={"bend-studio": TOKEN}) as opened:
+    with TestClient(app, cookies={"bend-studio-testserver": TOKEN}) as opened:
         yield opened
 
 

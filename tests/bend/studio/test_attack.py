@@ -44,11 +44,11 @@ def stranger(studio: Studio) -> Iterator[TestClient]:
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_no_address_answers_without_all_three(stranger: TestClient, address: str) -> None:
-    known = {"cookie": f"bend-studio={TOKEN}"}
+    known = {"cookie": f"bend-studio-testserver={TOKEN}"}
     for headers in (
         {},
-        {"cookie": "bend-studio="},
-        {"cookie": f"bend-studio={TOKEN[:-1]}"},
+        {"cookie": "bend-studio-testserver="},
+        {"cookie": f"bend-studio-testserver={TOKEN[:-1]}"},
         known | {"origin": "http://evil.example"},
         known | {"origin": "null"},
         known | {"origin": "https://testserver.evil.example"},
@@ -62,7 +62,7 @@ def test_no_address_answers_without_all_three(stranger: TestClient, address: str
 
 
 def test_the_socket_wants_all_three_too(stranger: TestClient) -> None:
-    known = {"cookie": f"bend-studio={TOKEN}"}
+    known = {"cookie": f"bend-studio-testserver={TOKEN}"}
     for headers in ({}, known | {"origin": "http://evil.example"}, known | {"host": "evil.example"}):
         with (
             pytest.raises(WebSocketDisconnect),

@@ -49,6 +49,16 @@ def test_the_token_opens_by_address_and_then_by_cookie(client: TestClient) -> No
     assert page.headers["referrer-policy"] == "no-referrer"
 
 
+def test_studios_at_two_ports_do_not_turn_one_another_out(client: TestClient) -> None:
+    client.get(f"/?token={TOKEN}")
+    other = Guard(Starlette(routes=[Route("/", _hello)]), token="another", hosts=LOOPBACK)
+    with TestClient(other, base_url="http://127.0.0.1:9000", cookies=client.cookies) as neighbour:
+        assert neighbour.get("/").status_code == 403
+        assert neighbour.get("/?token=another").status_code == 200
+        client.cookies = neighbour.cookies  # a browser has one jar for all ports
+    assert client.get("/start").status_code == 200
+
+
 @pytest.mark.parametrize("token", ["", "open", "open-sesame2", "öffne"])
 def test_another_token_does_not(client: TestClient, token: str) -> None:
     assert client.get("/start", params={"token": token}).status_code == 403
@@ -85,8 +95,8 @@ def test_the_pages_own_files_need_no_token(client: TestClient) -> None:
     "headers",
     [
         {},
-        {"cookie": "bend-studio=wrong"},
-        {"cookie": f"bend-studio={TOKEN}", "origin": "http://evil.example"},
+        {"cookie": "bend-studio-127.0.0.1-8765=wrong"},
+        {"cookie": f"bend-studio-127.0.0.1-8765={TOKEN}", "origin": "http://evil.example"},
     ],
 )
 def test_the_socket_is_guarded_too(client: TestClient, headers: dict[str, str]) -> None:
