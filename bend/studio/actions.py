@@ -25,8 +25,10 @@ from bend.studio.plane_map import ground
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 
-__all__ = ["ACTIONS", "Action", "Studio", "act", "graph_facts", "whole_state"]
+__all__ = ["ACTIONS", "BUSY", "Action", "Studio", "act", "graph_facts", "whole_state"]
 
+BUSY = "the instrument is busy; try again"
+"""What is said where it does not answer in time."""
 Answer = dict[str, Any] | None
 Action = Callable[["Studio", Seat, Mapping[str, Any]], Answer]
 _FILM_FPS = 24.0
@@ -50,6 +52,7 @@ def act(studio: Studio, seat: Seat, message: Any) -> Answer:
 
     Raises:
         SettingsError: it asks for nothing that there is.
+        TimeoutError: the instrument is busy.
         BendError, StyleganError, OSError: it cannot be done.
     """
     do = message.get("do") if isinstance(message, Mapping) else None

@@ -21,7 +21,7 @@ from bend.bends.geometry import EDGES
 from bend.bends.row import MemoryBend, SignalBend, WeightBend
 from bend.bends.table import BENDS
 from bend.errors import BendError, SettingsError
-from bend.studio.actions import Studio, graph_facts, whole_state
+from bend.studio.actions import BUSY, Studio, graph_facts, whole_state
 from bend.studio.config import StudioConfig
 from bend.studio.guard import Guard
 from bend.studio.hub import Hub
@@ -88,7 +88,7 @@ def make_app(studio: Studio, *, token: str, hosts: Collection[str]) -> Starlette
             Mount("/assets", StaticFiles(directory=_STATIC / "assets", check_dir=False)),
         ],
         middleware=[Middleware(Guard, token=token, hosts=hosts)],
-        exception_handlers={BendError: _refused, StyleganError: _refused},
+        exception_handlers={BendError: _refused, StyleganError: _refused, TimeoutError: _busy},
         lifespan=lifespan,
     )
     app.state.studio = studio
@@ -160,6 +160,10 @@ async def _run_picture(request: Request) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error}\n", status_code=404)
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{BUSY}\n", status_code=503)
 
 
 def _download(name: str, data: bytes) -> Response:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketState
 
 from bend.errors import BendError, SettingsError
-from bend.studio.actions import Studio, act
+from bend.studio.actions import BUSY, Studio, act
 from bend.studio.hub import Seat
 from stylegan.errors import StyleganError
 
@@ -109,8 +109,10 @@ def _answer(studio: Studio, seat: Seat, message: Any) -> None:
         answer = act(studio, seat, message)
     except (BendError, StyleganError) as error:
         answer = {"kind": "trouble", "text": str(error)}
+    except TimeoutError:  # before OSError, of which it is one
+        answer = {"kind": "trouble", "text": BUSY}
     except OSError as error:
-        answer = {"kind": "trouble", "text": f"{error.filename or 'a file'}: {error.strerror}"}
+        answer = {"kind": "trouble", "text": f"{error.filename or 'a file'}: {error.strerror or error}"}
     except Exception as error:  # noqa: BLE001  one message must not end the play
         _log.exception("a message of a page")
         answer = {"kind": "trouble", "text": f"that cannot be done: {type(error).__name__}"}

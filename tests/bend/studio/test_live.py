@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import av
 import numpy as np
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 from bend.cli import bend
 from bend.studio.actions import ACTIONS, Answer, Studio
 from bend.studio.hub import Seat
+from bend.studio.instrument import Instrument
 from tests.bend.studio.conftest import Player
 
 SWIRL = {"key": "s", "name": "swirl", "values": ["120"], "tap": "b16.conv0"}
@@ -99,6 +101,30 @@ def test_nonsense_is_answered_in_one_line_and_changes_nothing(player: Player, pa
     assert "JSON" in player.kind("trouble")[0]["text"]
     _, after = player.picture(patch)
     assert np.array_equal(_pixels(before), _pixels(after))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TimeoutError(), "the instrument is busy; try again"),
+        (OSError(28, "No space left on device", "/kept"), "/kept: No space left on device"),
+        (OSError("odd"), "a file: odd"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    player: Player, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    monkeypatch.setitem(ACTIONS, "refresh", Mock(side_effect=error))
+    player.say(do="refresh")
+    assert player.kind("trouble")[0]["text"] == said
+
+
+def test_an_address_says_that_the_instrument_is_busy(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Instrument, "now", Mock(side_effect=TimeoutError))
+    answer = client.get("/picture.png")
+    assert (answer.status_code, answer.text) == (503, "the instrument is busy; try again\n")
 
 
 def test_chances_live_and_breed(player: Player, patch: dict[str, Any]) -> None:
