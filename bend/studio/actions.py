@@ -17,9 +17,10 @@ from bend.studio.chance import MOST, throws
 from bend.studio.clusters import cluster_facts
 from bend.studio.config import StudioConfig
 from bend.studio.hub import Hub, Seat
-from bend.studio.instrument import Instrument, Message
+from bend.studio.instrument import Instrument
 from bend.studio.jobs import Jobs
 from bend.studio.keeping import Keeping
+from bend.studio.message import Message
 from bend.studio.patch import Patch, read_patch
 from bend.studio.plane_map import ground
 from bend.studio.shelf import Shelf
@@ -29,7 +30,7 @@ __all__ = ["ACTIONS", "BUSY", "Action", "Studio", "act", "graph_facts", "whole_s
 
 BUSY = "the instrument is busy; try again"
 """What is said where it does not answer in time."""
-Answer = dict[str, Any] | None
+Answer = Message | None
 Action = Callable[["Studio", Seat, Mapping[str, Any]], Answer]
 _FILM_FPS = 24.0
 _MOST_TAPS = 256
@@ -64,7 +65,6 @@ def act(studio: Studio, seat: Seat, message: Any) -> Answer:
 def whole_state(studio: Studio) -> dict[str, Any]:
     """What changes now and then: presets, takes, jobs, runs and what is on the shelf."""
     return {
-        "kind": "state",
         "standing": [dataclasses.asdict(one) for one in studio.shelf.standing()],
         "runs": studio.shelf.runs(),
         "data_sets": list(studio.shelf.data_sets()),
@@ -79,7 +79,6 @@ def graph_facts(stage: Stage) -> dict[str, Any]:
     """The network on the stage as a graph, with the places where bends are hung."""
     G = stage.G
     return {
-        "kind": "graph",
         "network": stage.standing.name,
         "resolution": G.img_resolution,
         "channels": G.img_channels,
@@ -97,7 +96,7 @@ def graph_facts(stage: Stage) -> dict[str, Any]:
 def _play(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
     patch = read_patch(message.get("patch"))
     studio.instrument.play(patch, _number(message, "gesture", 0, 2**53))
-    studio.hub.publish({"kind": "patch", "patch": patch.facts()}, but=seat)
+    studio.hub.publish(Message("patch", {"patch": patch.facts()}), but=seat)
     return None
 
 
@@ -116,11 +115,11 @@ def _watch(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
 
 
 def _graph(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    return studio.instrument.ask(graph_facts).result(timeout=120)
+    return Message("graph", studio.instrument.ask(graph_facts).result(timeout=120))
 
 
 def _refresh(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    return whole_state(studio)
+    return Message("state", whole_state(studio))
 
 
 def _roll(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
@@ -133,7 +132,7 @@ def _roll(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
 
     def steps(stage: Stage, patch: Patch) -> Iterator[Message | None]:
         for throw in throws(stage, patch, num=num, seed=seed, parents=kin):
-            yield None if throw is None else {"kind": "chance", "seed": seed, **throw}
+            yield None if throw is None else Message("chance", {"seed": seed, **throw})
 
     studio.instrument.begin("roll", steps)
     return None
@@ -151,7 +150,7 @@ def _ground(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
 
 
 def _clusters(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    return studio.instrument.ask(cluster_facts).result(timeout=600)
+    return Message("clusters", studio.instrument.ask(cluster_facts).result(timeout=600))
 
 
 def _record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
@@ -171,8 +170,8 @@ def _end_record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answe
         resolution=resolution,
         kind="take",
     )
-    studio.hub.publish(whole_state(studio))
-    return {"kind": "kept", "name": name, "seconds": round(seconds, 1)}
+    studio.hub.publish(Message("state", whole_state(studio)))
+    return Message("kept", {"name": name, "seconds": round(seconds, 1)})
 
 
 def _film(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
@@ -200,13 +199,13 @@ def _keep_preset(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answ
     patch, _ = studio.instrument.now()
     name = str(message.get("name", "")).strip()
     studio.instrument.ask(lambda stage: studio.keeping.keep_preset(name, patch, stage)).result(timeout=60)
-    studio.hub.publish(whole_state(studio))
+    studio.hub.publish(Message("state", whole_state(studio)))
     return None
 
 
 def _drop_preset(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
     studio.keeping.drop_preset(str(message.get("name")))
-    studio.hub.publish(whole_state(studio))
+    studio.hub.publish(Message("state", whole_state(studio)))
     return None
 
 

@@ -29,6 +29,7 @@ from bend.studio.instrument import Instrument
 from bend.studio.jobs import Jobs
 from bend.studio.keeping import Keeping
 from bend.studio.live import live
+from bend.studio.message import Message
 from bend.studio.shelf import Shelf
 from stylegan.errors import StyleganError
 
@@ -45,7 +46,7 @@ def open_studio(config: StudioConfig) -> Studio:
     """
     shelf, hub = Shelf(config), Hub()
     instrument = Instrument(config, shelf, hub.publish)
-    jobs = Jobs(lambda: hub.publish({"kind": "jobs"}))
+    jobs = Jobs(lambda: hub.publish(Message("jobs")))
     return Studio(
         config=config,
         shelf=shelf,

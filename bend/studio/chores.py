@@ -3,12 +3,10 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-__all__ = ["Chores", "Message"]
+from bend.studio.message import Message
 
-Message = bytes | dict[str, Any]
-"""What every page is told: JSON, or an envelope with a picture."""
+__all__ = ["Chores"]
 
 
 @dataclass(slots=True)
@@ -54,7 +52,7 @@ class Chores:
             return next(chore.steps)
         except StopIteration:
             self._remove(chore)
-            return {"kind": "finished", "what": chore.name}
+            return Message("finished", {"what": chore.name})
         except Exception:
             self._remove(chore)
             raise

@@ -31,7 +31,7 @@ def cluster_facts(stage: Stage) -> dict[str, Any]:
             "channels": np.bincount(labels).tolist(),
             "strip": _strip(found.maps[name], background),
         }
-    return {"kind": "clusters", "network": stage.standing.name, "side": _SIDE, "layers": layers}
+    return {"network": stage.standing.name, "side": _SIDE, "layers": layers}
 
 
 def _average_picture(stage: Stage) -> np.ndarray:

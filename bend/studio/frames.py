@@ -1,18 +1,13 @@
-"""Pictures on their way to a page: how large, how encoded, and in what envelope.
-
-An envelope is four bytes with the length of a JSON text, the text, and the picture's bytes.
-"""
+"""Pictures on their way to a page: how large, and how encoded."""
 
 import io
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from PIL import Image
 
 from bend.picture import Pixels
 
-__all__ = ["Pace", "encode", "envelope"]
+__all__ = ["Pace", "encode"]
 
 _SLOW_S, _QUICK_S = 0.055, 0.012
 _MEMORY = 0.7  # how much of the mean time an older frame keeps
@@ -62,9 +57,3 @@ def encode(picture: Pixels, *, is_whole: bool) -> tuple[str, bytes]:
         return "image/png", file.getvalue()
     image.save(file, "JPEG", quality=95 if is_whole else _QUALITY, subsampling=0)
     return "image/jpeg", file.getvalue()
-
-
-def envelope(meta: dict[str, Any], data: bytes) -> bytes:
-    """One message that carries both."""
-    text = json.dumps(meta).encode()
-    return len(text).to_bytes(4, "big") + text + data

@@ -1,16 +1,19 @@
 """Everyone who looks: messages from the instrument's thread go to every page, each at its own speed.
 
-A page that is slow loses frames, never words: of frames only the latest waits for it.
+A page that is slow misses what is stale by then, and nothing else: of pictures and states only the latest waits for it.
+The seat of a page that lets too much else wait is over; it may come anew.
 """
 
 import asyncio
 from collections import deque
 
-from bend.studio.instrument import Message
+from bend.studio.message import Message
 
 __all__ = ["Hub", "Seat"]
 
 _MOST_WORDS = 512
+_OF_THE_MOMENT = ("frame", "maps", "patch", "state")
+"""Kinds of which the latest makes those before it stale."""
 
 
 class Seat:
@@ -22,28 +25,31 @@ class Seat:
 
     def __init__(self) -> None:
         self.watched: tuple[str, ...] = ()
-        self._words: deque[Message] = deque(maxlen=_MOST_WORDS)
-        self._frame: bytes | None = None
+        self._words: deque[Message] = deque()
+        self._latest: dict[str, Message] = {}
+        self._is_over = False
         self._news = asyncio.Event()
 
     def put(self, message: Message) -> None:
         """Have a message wait; on the event loop."""
-        if isinstance(message, bytes) and b'"kind": "frame"' in message[:64]:
-            self._frame = message
-        else:
+        if message.kind in _OF_THE_MOMENT:
+            self._latest[message.kind] = message
+        elif len(self._words) < _MOST_WORDS:
             self._words.append(message)
+        else:
+            self._is_over = True
         self._news.set()
 
-    async def take(self) -> Message:
-        """The next message, words before pictures."""
-        while True:
+    async def take(self) -> Message | None:
+        """The next message, words before what is of the moment; None once too many words have waited."""
+        while not self._is_over:
             if self._words:
                 return self._words.popleft()
-            if self._frame is not None:
-                frame, self._frame = self._frame, None
-                return frame
+            if self._latest:
+                return self._latest.pop(next(iter(self._latest)))
             self._news.clear()
             await self._news.wait()
+        return None
 
 
 class Hub:
@@ -75,7 +81,7 @@ class Hub:
         """Send to every page, from any thread.
 
         Args:
-            message: JSON, or an envelope with a picture.
+            message: words, or words with a picture.
             but: a seat that knows already.
         """
         if self._loop is not None and not self._loop.is_closed():

@@ -19,11 +19,12 @@ from torch import Tensor
 
 from bend.errors import BendError, SettingsError
 from bend.play import Moment
-from bend.studio.chores import Chores, Message
+from bend.studio.chores import Chores
 from bend.studio.config import StudioConfig
 from bend.studio.feature_maps import sheet_of_maps
 from bend.studio.flow import Flow
-from bend.studio.frames import Pace, encode, envelope
+from bend.studio.frames import Pace, encode
+from bend.studio.message import Message
 from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
@@ -32,7 +33,7 @@ from bend.studio.tidy import Tidy
 from bend.studio.wander import wandered
 from stylegan.errors import StyleganError
 
-__all__ = ["Instrument", "Message"]
+__all__ = ["Instrument"]
 
 Result = TypeVar("Result")
 
@@ -253,7 +254,7 @@ class Instrument:
         try:
             message = self._chores.step()
         except Exception as error:  # noqa: BLE001  told to the pages; the thread has to go on
-            message = {"kind": "trouble", "text": _told(error)}
+            message = Message("trouble", {"text": _told(error)})
         if message is not None:
             self._publish(message)
         if self._patch.moves:
@@ -272,7 +273,7 @@ class Instrument:
             with self._news:
                 if self._patch is patch:
                     self._trouble = text
-            self._publish({"kind": "trouble", "text": text})
+            self._publish(Message("trouble", {"text": text}))
 
     def _frame(self, patch: Patch, gesture: int, began: float, is_whole: bool) -> None:
         self._open(patch)
@@ -294,8 +295,7 @@ class Instrument:
         kind, data = encode(picture, is_whole=is_whole)
         with self._news:
             number = self._flow.send(began, is_whole=is_whole)
-        meta = {
-            "kind": "frame",
+        facts = {
             "number": number,
             "gesture": gesture,
             "seconds": round(seconds, 3),
@@ -306,10 +306,10 @@ class Instrument:
             "is_recording": self._take is not None,
             "type": kind,
         }
-        self._publish(envelope(meta, data))
+        self._publish(Message("frame", facts, data))
         if maps:
             order = list(maps)
-            self._publish(envelope({"kind": "maps", "order": order}, sheet_of_maps(maps, order)))
+            self._publish(Message("maps", {"order": order}, sheet_of_maps(maps, order)))
 
     def _maps_due(self, now: float) -> dict[str, Tensor | None] | None:
         if not self._watched or now - self._last_maps < _MAPS_S:
@@ -322,13 +322,13 @@ class Instrument:
         stage = self._stage
         if patch.network == stage.standing.name and patch.weights == stage.config.weights:
             return
-        self._publish({"kind": "opening", "network": patch.network})
+        self._publish(Message("opening", {"network": patch.network}))
         for name in self._chores.clear():
-            self._publish({"kind": "finished", "what": name})
+            self._publish(Message("finished", {"what": name}))
         self._stage = Stage(self.shelf, patch.network, patch.weights, self._config.device)
         self._pace = Pace(self._stage.previews())
         self._watched = ()
-        self._publish({"kind": "opened", "network": patch.network})
+        self._publish(Message("opened", {"network": patch.network}))
 
     def _move(self, patch: Patch, now: float) -> Any:
         """Where the point is now. The way is added up, so that a change of speed does not make it jump."""

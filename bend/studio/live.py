@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket, WebSocketState
 from bend.errors import BendError, SettingsError
 from bend.studio.actions import BUSY, Studio, act
 from bend.studio.hub import Seat
+from bend.studio.message import Message
 from stylegan.errors import StyleganError
 
 __all__ = ["live"]
@@ -53,10 +54,14 @@ async def live(socket: WebSocket) -> None:
 async def _send(socket: WebSocket, seat: Seat) -> None:
     while socket.client_state is WebSocketState.CONNECTED:
         message = await seat.take()
-        if isinstance(message, bytes):
-            await socket.send_bytes(message)
+        if message is None:
+            await socket.close(1013, "too much was waiting")
+            return
+        encoded = message.encoded()
+        if isinstance(encoded, bytes):
+            await socket.send_bytes(encoded)
         else:
-            await socket.send_text(json.dumps(message))
+            await socket.send_text(encoded)
 
 
 async def _receive(socket: WebSocket, studio: Studio, seat: Seat) -> None:
@@ -70,13 +75,13 @@ async def _receive(socket: WebSocket, studio: Studio, seat: Seat) -> None:
             try:
                 message = _read(received.get("text"))
             except SettingsError as error:
-                seat.put({"kind": "trouble", "text": str(error)})
+                seat.put(_trouble(str(error)))
                 continue
             word = message.get("do") if isinstance(message, dict) else None
             if word in _QUICK:
                 _answer(studio, seat, message)
             elif len(slow) >= _MOST_AT_ONCE:
-                seat.put({"kind": "trouble", "text": "the page asked for too much at once; wait a little"})
+                seat.put(_trouble("the page asked for too much at once; wait a little"))
             else:
                 work = _at_leisure(studio, seat, message, turn if word in _IN_TURN else None)
                 task = asyncio.create_task(work)
@@ -108,13 +113,17 @@ def _answer(studio: Studio, seat: Seat, message: Any) -> None:
     try:
         answer = act(studio, seat, message)
     except (BendError, StyleganError) as error:
-        answer = {"kind": "trouble", "text": str(error)}
+        answer = _trouble(str(error))
     except TimeoutError:  # before OSError, of which it is one
-        answer = {"kind": "trouble", "text": BUSY}
+        answer = _trouble(BUSY)
     except OSError as error:
-        answer = {"kind": "trouble", "text": f"{error.filename or 'a file'}: {error.strerror or error}"}
+        answer = _trouble(f"{error.filename or 'a file'}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001  one message must not end the play
         _log.exception("a message of a page")
-        answer = {"kind": "trouble", "text": f"that cannot be done: {type(error).__name__}"}
+        answer = _trouble(f"that cannot be done: {type(error).__name__}")
     if answer is not None:
         studio.hub.tell(seat, answer)
+
+
+def _trouble(text: str) -> Message:
+    return Message("trouble", {"text": text})

@@ -3,13 +3,12 @@
 import dataclasses
 import io
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from bend.play import Moment
-from bend.studio.frames import envelope
+from bend.studio.message import Message
 from bend.studio.patch import Patch
 from bend.studio.stage import Stage
 
@@ -21,7 +20,7 @@ _CELLS = 7
 _SIDE = 48
 
 
-def ground(stage: Stage, patch: Patch, key: str) -> Iterator[bytes | None]:
+def ground(stage: Stage, patch: Patch, key: str) -> Iterator[Message | None]:
     """Draw the map, a row a step.
 
     Args:
@@ -30,7 +29,7 @@ def ground(stage: Stage, patch: Patch, key: str) -> Iterator[bytes | None]:
         key: the page's name for this map, told with it.
 
     Yields:
-        None, and at the end an envelope with the sheet, which is square.
+        None, and at the end `ground` with the sheet, which is square.
     """
     low, high = EXTENTS[patch.place.mode]
     at = np.linspace(low, high, _CELLS + 1)
@@ -46,5 +45,4 @@ def ground(stage: Stage, patch: Patch, key: str) -> Iterator[bytes | None]:
         yield None
     file = io.BytesIO()
     Image.fromarray(sheet).save(file, "WEBP", quality=75, method=0)
-    meta: dict[str, Any] = {"kind": "ground", "key": key, "low": low, "high": high}
-    yield envelope(meta, file.getvalue())
+    yield Message("ground", {"key": key, "low": low, "high": high}, file.getvalue())

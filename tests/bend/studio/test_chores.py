@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from bend.studio.chores import Chores, Message
+from bend.studio.chores import Chores
+from bend.studio.message import Message
 
 
 def _steps(name: str) -> Iterator[Message | None]:
-    yield {"kind": name}
+    yield Message(name)
     yield None
 
 
@@ -18,12 +19,12 @@ def test_one_after_the_other_each_with_its_end() -> None:
     chores.add("b", _steps("b"))
     told = [chores.step() for _ in range(6)]
     assert told == [
-        {"kind": "a"},
+        Message("a"),
         None,
-        {"kind": "finished", "what": "a"},
-        {"kind": "b"},
+        Message("finished", {"what": "a"}),
+        Message("b"),
         None,
-        {"kind": "finished", "what": "b"},
+        Message("finished", {"what": "b"}),
     ]
     assert not chores
     assert chores.step() is None
@@ -33,7 +34,7 @@ def test_of_each_name_there_is_one() -> None:
     chores = Chores()
     chores.add("a", _steps("old"))
     chores.add("a", _steps("new"))
-    assert chores.step() == {"kind": "new"}
+    assert chores.step() == Message("new")
     assert chores.clear() == ["a"]
     assert not chores
 

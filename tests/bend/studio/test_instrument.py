@@ -11,7 +11,8 @@ from bend.errors import SettingsError
 from bend.studio.actions import Studio
 from bend.studio.config import StudioConfig
 from bend.studio.frames import Pace
-from bend.studio.instrument import Instrument, Message
+from bend.studio.instrument import Instrument
+from bend.studio.message import Message
 from bend.studio.patch import read_patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
@@ -71,20 +72,20 @@ def test_what_fails_for_no_known_reason_is_told_and_the_play_goes_on(
         broken.setattr(Stage, "draw", fail)
         studio.instrument.seat(+1)
         eventually(lambda: bool(heard))
-    assert heard[0] == {"kind": "trouble", "text": "this cannot be drawn: RuntimeError: out of luck"}
+    assert heard[0] == Message("trouble", {"text": "this cannot be drawn: RuntimeError: out of luck"})
     assert "out of luck" in caplog.text
     studio.instrument.play(patch)
-    eventually(lambda: any(isinstance(message, bytes) for message in heard))
+    eventually(lambda: any(message.kind == "frame" for message in heard))
 
 
 def test_a_chore_that_fails_ends_and_the_next_one_is_done(studio: Studio) -> None:
     heard: list[Message] = []
     studio.instrument._publish = heard.append
     studio.instrument.begin("bad", lambda stage, patch: iter(1 // x for x in (1, 0, 1)))  # type: ignore[misc,arg-type]
-    studio.instrument.begin("good", lambda stage, patch: iter([{"kind": "step"}]))
-    eventually(lambda: {"kind": "finished", "what": "good"} in heard)
-    assert heard[1]["kind"] == "trouble"  # type: ignore[call-overload,index]
-    assert {"kind": "finished", "what": "bad"} not in heard
+    studio.instrument.begin("good", lambda stage, patch: iter([Message("step")]))
+    eventually(lambda: Message("finished", {"what": "good"}) in heard)
+    assert heard[1].kind == "trouble"
+    assert Message("finished", {"what": "bad"}) not in heard
 
 
 def test_previews_shrink_when_drawing_is_slow_and_grow_when_it_is_quick() -> None:
@@ -112,7 +113,7 @@ def test_memory_stays_flat_over_a_scripted_session(studio: Studio) -> None:
     drawn = threading.Semaphore(0)
 
     def look(message: Message) -> None:
-        if isinstance(message, bytes):
+        if message.kind == "frame":
             drawn.release()
 
     instrument = studio.instrument

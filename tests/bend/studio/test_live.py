@@ -15,11 +15,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from bend.cli import bend
 from bend.studio.actions import ACTIONS, Answer, Studio
 from bend.studio.hub import Seat
 from bend.studio.instrument import Instrument
+from bend.studio.message import Message
 from tests.bend.studio.conftest import Player
 
 SWIRL = {"key": "s", "name": "swirl", "values": ["120"], "tap": "b16.conv0"}
@@ -127,6 +129,17 @@ def test_an_address_says_that_the_instrument_is_busy(
     assert (answer.status_code, answer.text) == (503, "the instrument is busy; try again\n")
 
 
+def test_a_page_that_lets_too_many_words_wait_is_sent_away(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bend.studio.hub._MOST_WORDS", 0)
+    player.say(do="graph")
+    with pytest.raises(WebSocketDisconnect) as told:
+        while True:
+            player._socket.receive_bytes()
+    assert told.value.code == 1013
+
+
 def test_chances_live_and_breed(player: Player, patch: dict[str, Any]) -> None:
     player.say(do="roll", num=2, seed=3)
     first, second = player.kind("chance")[0], player.kind("chance")[0]
@@ -208,7 +221,7 @@ def test_a_recording_begins_before_it_ends_however_soon(
 
     def at_once(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
         order.append("end-record")
-        return {"kind": "kept"}
+        return Message("kept")
 
     monkeypatch.setitem(ACTIONS, "record", slowly)
     monkeypatch.setitem(ACTIONS, "end-record", at_once)
