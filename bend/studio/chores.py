@@ -1,7 +1,7 @@
 """Long work on the instrument's own thread, in steps that fit between two frames: chance, and the ground of the map."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bend.studio.message import Message
@@ -12,7 +12,8 @@ __all__ = ["Chores"]
 @dataclass(slots=True)
 class _Chore:
     name: str
-    steps: Iterator[Message | None]
+    begin: Callable[[], Iterator[Message | None]]
+    steps: Iterator[Message | None] | None = None
 
 
 class Chores:
@@ -24,20 +25,26 @@ class Chores:
     def __bool__(self) -> bool:
         return bool(self._chores)
 
-    def add(self, name: str, steps: Iterator[Message | None]) -> None:
-        """Have something done; the one of that name that is not done yet ends."""
+    def add(self, name: str, begin: Callable[[], Iterator[Message | None]]) -> None:
+        """Have something done; the one of that name that is not done yet ends.
+
+        Args:
+            name: its own.
+            begin: gives its steps, when its turn has come.
+        """
         self.drop(name)
-        self._chores.append(_Chore(name, steps))
+        self._chores.append(_Chore(name, begin))
 
     def drop(self, name: str) -> None:
         """End the one of that name."""
         self._chores = deque(chore for chore in self._chores if chore.name != name)
 
-    def clear(self) -> list[str]:
-        """End all; gives their names."""
-        names = [chore.name for chore in self._chores]
-        self._chores.clear()
-        return names
+    def end_begun(self) -> list[str]:
+        """End those that have begun; gives their names."""
+        begun = [chore.name for chore in self._chores if chore.steps is not None]
+        for name in begun:
+            self.drop(name)
+        return begun
 
     def step(self) -> Message | None:
         """One step of the first: what it has to tell, also that it has finished.
@@ -49,6 +56,8 @@ class Chores:
         if chore is None:
             return None
         try:
+            if chore.steps is None:
+                chore.steps = chore.begin()
             return next(chore.steps)
         except StopIteration:
             self._remove(chore)

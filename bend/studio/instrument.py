@@ -30,7 +30,7 @@ from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from bend.studio.take import LONGEST, Take
 from bend.studio.tidy import Tidy
-from bend.studio.wander import wandered
+from bend.studio.wander import Walk
 from stylegan.errors import StyleganError
 
 __all__ = ["Instrument"]
@@ -68,10 +68,9 @@ class Instrument:
         self._chores, self._tidy = Chores(), Tidy()
         self._pace = Pace(self._stage.previews())
         self._last_maps, self._trouble = 0.0, ""
-        self._began = self._last_tick = time.monotonic()
-        self._index, self._phase = 0, 0.0
+        self._began, self._index = time.monotonic(), 0
+        self._walk = Walk(self._patch.place, self._began)
         self._take: Take | None = None
-        self._place = self._patch.place
         self._thread = threading.Thread(target=self._run, name="studio-instrument", daemon=True)
         self._thread.start()
 
@@ -127,10 +126,11 @@ class Instrument:
 
         Args:
             name: of the chore.
-            steps: from the network and the state to its steps; what they yield is published.
+            steps: from the network and the state, as they are when its turn has come, to its steps; what they yield is
+                published.
         """
         with self._news:
-            self._chores.add(name, steps(self._stage, self._patch))
+            self._chores.add(name, lambda: steps(self._stage, self._patch))
             self._news.notify()
 
     def drop(self, name: str) -> None:
@@ -172,7 +172,7 @@ class Instrument:
         """The state with its point where it is at this moment, and the clock's seconds."""
 
         def look(stage: Stage) -> tuple[Patch, float]:
-            return dataclasses.replace(self._patch, place=self._place), time.monotonic() - self._began
+            return dataclasses.replace(self._patch, place=self._walk.place), time.monotonic() - self._began
 
         return self.ask(look).result(timeout=60)
 
@@ -191,12 +191,8 @@ class Instrument:
         def follow(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
             stage.prepare(patch)
             times = np.arange(max(round(seconds * rate), 1) + 1) / rate
-            even = dataclasses.replace(patch.wander, speed=1.0)
-            places = (
-                wandered(patch.place, even, self._phase + t * patch.wander.speed) for t in times.tolist()
-            )
-            points = [stage.w(place, patch.class_index).cpu().numpy() for place in places]
-            return times, np.stack(points)
+            places = (self._walk.ahead(patch, t) for t in times.tolist())
+            return times, np.stack([stage.w(place, patch.class_index).cpu().numpy() for place in places])
 
         return self.ask(follow).result(timeout=120)
 
@@ -224,8 +220,10 @@ class Instrument:
         return bool(self._asked) or self._may_step() or self._wants_frame()
 
     def _may_step(self) -> bool:
-        """Whether a chore can go on: none does while a hand is moving."""
-        return bool(self._chores) and not self._flow.is_played(time.monotonic())
+        """Whether a chore can go on: none does while a hand is moving, or before the network is open."""
+        return (
+            bool(self._chores) and self._is_open(self._patch) and not self._flow.is_played(time.monotonic())
+        )
 
     def _is_heard(self) -> bool:
         is_recording = self._take is not None and time.monotonic() - self._began <= LONGEST
@@ -278,7 +276,7 @@ class Instrument:
     def _frame(self, patch: Patch, gesture: int, began: float, is_whole: bool) -> None:
         self._open(patch)
         seconds = began - self._began
-        place = self._move(patch, began)
+        place = self._walk.move(patch, began)
         stage = self._stage
         stage.prepare(patch, seconds)
         w = stage.w(place, patch.class_index)
@@ -318,28 +316,20 @@ class Instrument:
         return dict.fromkeys(self._watched)
 
     def _open(self, patch: Patch) -> None:
-        """Change the network, if it is another one."""
-        stage = self._stage
-        if patch.network == stage.standing.name and patch.weights == stage.config.weights:
+        """Change the network, if it is another one; the chores of the old one end."""
+        if self._is_open(patch):
             return
         self._publish(Message("opening", {"network": patch.network}))
-        for name in self._chores.clear():
+        stage = Stage(self.shelf, patch.network, patch.weights, self._config.device)
+        with self._news:
+            ended = self._chores.end_begun()
+            self._stage, self._pace, self._watched = stage, Pace(stage.previews()), ()
+        for name in ended:
             self._publish(Message("finished", {"what": name}))
-        self._stage = Stage(self.shelf, patch.network, patch.weights, self._config.device)
-        self._pace = Pace(self._stage.previews())
-        self._watched = ()
         self._publish(Message("opened", {"network": patch.network}))
 
-    def _move(self, patch: Patch, now: float) -> Any:
-        """Where the point is now. The way is added up, so that a change of speed does not make it jump."""
-        elapsed, self._last_tick = now - self._last_tick, now
-        if patch.wander.on:
-            self._phase += min(elapsed, 0.5) * patch.wander.speed
-        else:
-            self._phase = 0.0
-        even = dataclasses.replace(patch.wander, speed=1.0)
-        self._place = wandered(patch.place, even, self._phase)
-        return self._place
+    def _is_open(self, patch: Patch) -> bool:
+        return patch.network == self._stage.standing.name and patch.weights == self._stage.config.weights
 
 
 def _told(error: Exception) -> str:

@@ -6,11 +6,12 @@ The same function serves the live picture and the film that is rendered of it la
 import dataclasses
 import math
 
-from bend.studio.patch import Place, Wander
+from bend.studio.patch import Patch, Place, Wander
 
-__all__ = ["wandered"]
+__all__ = ["Walk", "wandered"]
 
 _TURN = 10.0  # seconds of a turn, or from seed to seed, at speed 1
+_LONGEST_STEP_S = 0.5
 _RATIO = (math.sqrt(5) - 1) / 2  # of the frequencies of a drift: it never closes
 
 
@@ -40,6 +41,36 @@ def wandered(place: Place, wander: Wander, seconds: float) -> Place:
         max(min(value, 100.0), -100.0) for value in (place.x + wander.reach * dx, place.y + wander.reach * dy)
     )
     return dataclasses.replace(place, x=x, y=y)
+
+
+class Walk:
+    """The point on its way while it is played: the way is added up, so that a change of speed does not make it jump.
+
+    Args:
+        place: where it sets out.
+        now: of `time.monotonic`.
+
+    Attributes:
+        place: where it is.
+    """
+
+    def __init__(self, place: Place, now: float) -> None:
+        self.place = place
+        self._moved_at = now
+        self._phase = 0.0
+
+    def move(self, patch: Patch, now: float) -> Place:
+        """Go on to where the point is now."""
+        elapsed, self._moved_at = now - self._moved_at, now
+        step = min(elapsed, _LONGEST_STEP_S) * patch.wander.speed
+        self._phase = self._phase + step if patch.wander.on else 0.0
+        self.place = self.ahead(patch, 0.0)
+        return self.place
+
+    def ahead(self, patch: Patch, seconds: float) -> Place:
+        """Where it will be after so long, if it goes on as it does."""
+        even = dataclasses.replace(patch.wander, speed=1.0)
+        return wandered(patch.place, even, self._phase + seconds * patch.wander.speed)
 
 
 def _journey(place: Place, turns: float) -> Place:

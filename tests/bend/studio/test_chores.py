@@ -15,8 +15,8 @@ def _steps(name: str) -> Iterator[Message | None]:
 
 def test_one_after_the_other_each_with_its_end() -> None:
     chores = Chores()
-    chores.add("a", _steps("a"))
-    chores.add("b", _steps("b"))
+    chores.add("a", lambda: _steps("a"))
+    chores.add("b", lambda: _steps("b"))
     told = [chores.step() for _ in range(6)]
     assert told == [
         Message("a"),
@@ -32,16 +32,25 @@ def test_one_after_the_other_each_with_its_end() -> None:
 
 def test_of_each_name_there_is_one() -> None:
     chores = Chores()
-    chores.add("a", _steps("old"))
-    chores.add("a", _steps("new"))
+    chores.add("a", lambda: _steps("old"))
+    chores.add("a", lambda: _steps("new"))
     assert chores.step() == Message("new")
-    assert chores.clear() == ["a"]
+    assert chores.end_begun() == ["a"]
     assert not chores
+
+
+def test_what_has_not_begun_stays_when_what_has_begun_ends() -> None:
+    chores = Chores()
+    chores.add("a", lambda: _steps("a"))
+    chores.add("b", lambda: _steps("b"))
+    chores.step()
+    assert chores.end_begun() == ["a"]
+    assert chores.step() == Message("b")
 
 
 def test_one_that_fails_is_over() -> None:
     chores = Chores()
-    chores.add("bad", (1 // x for x in (0,)))  # type: ignore[misc]
+    chores.add("bad", lambda: (1 // x for x in (0,)))  # type: ignore[misc]
     with pytest.raises(ZeroDivisionError):
         chores.step()
     assert not chores

@@ -1,9 +1,12 @@
 """The thread that plays: it answers, it follows the latest state, and an hour of it leaves nothing behind."""
 
 import gc
+import itertools
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +16,7 @@ from bend.studio.config import StudioConfig
 from bend.studio.frames import Pace
 from bend.studio.instrument import Instrument
 from bend.studio.message import Message
-from bend.studio.patch import read_patch
+from bend.studio.patch import Patch, read_patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from tests.bend.studio.conftest import eventually
@@ -86,6 +89,33 @@ def test_a_chore_that_fails_ends_and_the_next_one_is_done(studio: Studio) -> Non
     eventually(lambda: Message("finished", {"what": "good"}) in heard)
     assert heard[1].kind == "trouble"
     assert Message("finished", {"what": "bad"}) not in heard
+
+
+def test_chores_are_of_the_network_that_is_on_the_stage(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Message] = []
+    instrument = studio.instrument
+    instrument._publish = heard.append
+
+    def tell(stage: Stage, patch: Patch) -> Iterator[Message]:
+        yield Message("network", {"stage": stage.standing.name, "patch": patch.network})
+
+    def open_slowly(*args: Any) -> Stage:
+        instrument.begin("new", tell)  # while the other network is being opened
+        return Stage(*args)
+
+    monkeypatch.setattr("bend.studio.instrument.Stage", open_slowly)
+    endless = itertools.chain([Message("step")], itertools.repeat(None))
+    instrument.begin("old", lambda stage, patch: endless)
+    eventually(lambda: Message("step") in heard)
+    instrument.seat(+1)
+    instrument.play(read_patch({"network": "faces64"}))
+    eventually(lambda: Message("finished", {"what": "new"}) in heard)
+    assert Message("network", {"stage": "faces64", "patch": "faces64"}) in heard
+    assert heard.index(Message("finished", {"what": "old"})) < heard.index(
+        Message("opened", {"network": "faces64"})
+    )
 
 
 def test_previews_shrink_when_drawing_is_slow_and_grow_when_it_is_quick() -> None:

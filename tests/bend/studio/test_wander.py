@@ -2,8 +2,8 @@
 
 import pytest
 
-from bend.studio.patch import Place, Wander
-from bend.studio.wander import wandered
+from bend.studio.patch import Patch, Place, Wander
+from bend.studio.wander import Walk, wandered
 
 HERE = Place(seeds=(4, 5, 6), x=0.3, y=0.6)
 
@@ -38,3 +38,16 @@ def test_a_journey_passes_seed_after_seed() -> None:
     assert second.to is not None
     assert second.to.seeds[0] == 6
     assert second.share == pytest.approx(0.5)
+
+
+def test_a_change_of_speed_does_not_make_it_jump() -> None:
+    slow, fast = (
+        Patch(place=HERE, wander=Wander(on=True, path="circle", speed=speed)) for speed in (1.0, 9.0)
+    )
+    walk = Walk(HERE, 100.0)
+    for tick in range(1, 21):
+        there = walk.move(slow, 100.0 + tick / 10)
+    assert there == wandered(HERE, slow.wander, 2.0)
+    assert walk.move(fast, 102.0) == there
+    assert walk.ahead(fast, 1.0) == wandered(HERE, slow.wander, 11.0)
+    assert walk.move(Patch(place=HERE), 103.0) is HERE
