@@ -159,19 +159,20 @@ def _record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
 
 
 def _end_record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    take, seconds = studio.instrument.end_take()
-    resolution = studio.instrument.ask(lambda stage: stage.resolution).result(timeout=60)
-    name = studio.keeping.keep_film(
-        take.played(),
-        take.bends(),
-        take.path(seconds),
-        seconds=seconds,
-        fps=_FILM_FPS,
-        resolution=resolution,
-        kind="take",
-    )
+    names = [
+        studio.keeping.keep_film(
+            take.played(),
+            take.bends(),
+            take.path(),
+            seconds=take.seconds,
+            fps=_FILM_FPS,
+            resolution=take.resolution,
+            kind="take",
+        )
+        for take in studio.instrument.end_take()
+    ]
     studio.hub.publish(Message("state", whole_state(studio)))
-    return Message("kept", {"name": name, "seconds": round(seconds, 1)})
+    return Message("kept", {"names": names})
 
 
 def _film(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:

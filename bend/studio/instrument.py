@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import Tensor
 
-from bend.errors import BendError, SettingsError
+from bend.errors import BendError
 from bend.play import Moment
 from bend.studio.chores import Chores
 from bend.studio.config import StudioConfig
@@ -26,6 +26,7 @@ from bend.studio.flow import Flow
 from bend.studio.frames import Pace, encode
 from bend.studio.message import Message
 from bend.studio.patch import Patch
+from bend.studio.recording import Recording
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from bend.studio.take import LONGEST, Take
@@ -70,7 +71,7 @@ class Instrument:
         self._last_maps, self._trouble = 0.0, ""
         self._began, self._index = time.monotonic(), 0
         self._walk = Walk(self._patch.place, self._began)
-        self._take: Take | None = None
+        self._recording = Recording()
         self._thread = threading.Thread(target=self._run, name="studio-instrument", daemon=True)
         self._thread.start()
 
@@ -142,31 +143,23 @@ class Instrument:
         """Begin to keep what is played; the clock starts anew."""
 
         def start(stage: Stage) -> None:
-            stage.forget()
-            self._began = time.monotonic()
-            self._index = 0
-            self._take = Take()
+            self._open(self._patch)
+            self._recording.begin(self._stage)
+            self._start_anew()
             self._flow.touch()
 
         self.ask(start).result(timeout=60)
 
-    def end_take(self) -> tuple[Take, float]:
+    def end_take(self) -> list[Take]:
         """Stop keeping.
 
         Returns:
-            What was played, and for how many seconds.
+            What was played: one take, or several where something changed of which a film has only one.
 
         Raises:
             SettingsError: nothing was.
         """
-
-        def end(stage: Stage) -> tuple[Take, float]:
-            take, self._take = self._take, None
-            if take is None or take.patch is None:
-                raise SettingsError("nothing was recorded; press record, play, then stop")
-            return take, max(min(time.monotonic() - self._began, LONGEST), 0.1)
-
-        return self.ask(end).result(timeout=60)
+        return self.ask(lambda stage: self._recording.end(time.monotonic() - self._began)).result(timeout=60)
 
     def now(self) -> tuple[Patch, float]:
         """The state with its point where it is at this moment, and the clock's seconds."""
@@ -226,7 +219,7 @@ class Instrument:
         )
 
     def _is_heard(self) -> bool:
-        is_recording = self._take is not None and time.monotonic() - self._began <= LONGEST
+        is_recording = self._recording.is_on and time.monotonic() - self._began <= LONGEST
         return self._flow.audience > 0 or is_recording
 
     def _nap(self) -> float | None:
@@ -275,7 +268,10 @@ class Instrument:
 
     def _frame(self, patch: Patch, gesture: int, began: float, is_whole: bool) -> None:
         self._open(patch)
-        seconds = began - self._began
+        if what := self._recording.part(began - self._began, patch, self._stage):
+            self._start_anew()
+            self._publish(Message("parted", {"what": what}))
+        seconds = max(began - self._began, 0.0)
         place = self._walk.move(patch, began)
         stage = self._stage
         stage.prepare(patch, seconds)
@@ -287,8 +283,7 @@ class Instrument:
         picture = stage.draw(patch, w, moment, most=most, listeners=maps)
         drawn = time.monotonic()
         self._pace.took(drawn - began, is_whole=is_whole)
-        if self._take is not None and seconds <= LONGEST:
-            self._take.add(seconds, patch, w.cpu().numpy())
+        self._recording.add(seconds, patch, w.cpu().numpy())
         self._index += 1
         kind, data = encode(picture, is_whole=is_whole)
         with self._news:
@@ -301,13 +296,18 @@ class Instrument:
             "size": [picture.shape[1], picture.shape[0]],
             "milliseconds": round((drawn - began) * 1000, 1),
             "is_whole": is_whole,
-            "is_recording": self._take is not None,
+            "is_recording": self._recording.is_on,
             "type": kind,
         }
         self._publish(Message("frame", facts, data))
         if maps:
             order = list(maps)
             self._publish(Message("maps", {"order": order}, sheet_of_maps(maps, order)))
+
+    def _start_anew(self) -> None:
+        """The next frame is the first one of the clock."""
+        self._stage.forget()
+        self._began, self._index = time.monotonic(), 0
 
     def _maps_due(self, now: float) -> dict[str, Tensor | None] | None:
         if not self._watched or now - self._last_maps < _MAPS_S:

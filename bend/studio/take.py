@@ -2,7 +2,8 @@
 
 Every frame that was shown leaves where the point was in w and what every parameter stood at. At the end the point's way
 becomes a path, each parameter that was moved becomes keyframes, and one that an oscillator moved keeps its oscillator.
-A bend that came or went in the middle is there throughout, mixed in only while it was heard.
+A bend that came or went in the middle is there throughout, mixed in only while it was heard. What of a patch a film has
+only one of (a network, a class) ends the take when it changes: `recording` goes on with another.
 """
 
 import dataclasses
@@ -14,16 +15,24 @@ from numpy.typing import NDArray
 from bend.automation import Automation, Constant, Keyframes
 from bend.bends.grammar import BendSpec
 from bend.dial.amount import Amount
-from bend.studio.patch import Module, Patch
+from bend.studio.patch import DialSetting, Module, Patch
 
 __all__ = ["LONGEST", "Take", "Track"]
 
 LONGEST = 600.0
 """Seconds of the longest take."""
+_SHORTEST = 0.1
 _FRAME = 1 / 24
 _STEP = 0.001
 _IDLE = 0.15
 """Seconds without a frame after which nothing had moved in between, since nothing that stands still is drawn."""
+_SAME = {
+    "network": "network",
+    "weights": "set of weights",
+    "noise_mode": "kind of noise",
+    "class_index": "class",
+}
+"""Attributes of a patch that are the same throughout a film, in words."""
 
 
 @dataclass(slots=True)
@@ -65,10 +74,25 @@ class Track:
 
 
 class Take:
-    """A performance while it is being played."""
+    """A performance while it is being played.
 
-    def __init__(self) -> None:
+    Args:
+        resolution: of the network's pictures.
+        last_kimg: of the run, where its network stands unless a patch says otherwise; None for a plain network.
+
+    Attributes:
+        resolution: as given.
+        patch: the first; None as long as nothing was played.
+        seconds: how long it is, once it has ended.
+    """
+
+    def __init__(self, *, resolution: int, last_kimg: float | None = None) -> None:
+        self.resolution = resolution
         self.patch: Patch | None = None
+        self.seconds = 0.0
+        self._last_kimg = last_kimg
+        self._is_timed = False
+        self._base: str | None = None
         self._trunc = Track()
         self._kimg = Track()
         self._dial: dict[str, Track] = {}
@@ -76,23 +100,34 @@ class Take:
         self._times: list[float] = []
         self._points: list[NDArray[np.float32]] = []
         self._seen = 0.0
-        self.seconds = 0.0
+
+    def other(self, patch: Patch) -> str | None:
+        """What of a patch is another than the take's and cannot be in its film, in words; None where all can."""
+        if self.patch is None:
+            return None
+        for name, words in _SAME.items():
+            if getattr(patch, name) != getattr(self.patch, name):
+                return words
+        bases = {self._base, patch.dial.base} - {None}
+        return "base" if len(bases) > 1 else None
 
     def add(self, seconds: float, patch: Patch, w: NDArray[np.float32]) -> None:
-        """Keep a frame.
+        """Keep a frame; those after the longest take are not kept.
 
         Args:
             seconds: since the take began; they rise.
-            patch: as it was played.
+            patch: as it was played, with no `other`.
             w: where the point was, `[w_dim]`, before truncation.
         """
-        self.seconds = seconds
+        if seconds > LONGEST:
+            return
         self.patch = self.patch or patch
+        self._base = self._base or patch.dial.base
         self._trunc.add(seconds, patch.trunc)
-        if patch.kimg is not None:
-            self._kimg.add(seconds, patch.kimg)
-        if patch.dial.base is not None:
-            _add_amount(self._dial, seconds, patch.dial.parsed())
+        if self._last_kimg is not None:
+            self._is_timed |= patch.kimg is not None
+            self._kimg.add(seconds, Constant(self._last_kimg) if patch.kimg is None else patch.kimg)
+        _add_amount(self._dial, seconds, Amount() if patch.dial.base is None else patch.dial.parsed())
         heard = {_identity(module): module for module in patch.modules if module.on}
         for key, module in heard.items():
             if key not in self._modules:
@@ -101,20 +136,22 @@ class Take:
             tracks.add(seconds, heard.get(key))
         self._add_point(seconds, w)
 
-    def path(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Times `[K]` and points `[K, w_dim]` of the way, K at least 2, the last one at `seconds`."""
+    def end(self, seconds: float) -> None:
+        """It has been so long."""
+        self.seconds = max(min(seconds, LONGEST), _SHORTEST)
+
+    def path(self) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Times `[K]` and points `[K, w_dim]` of the way, K at least 2, the last one at the end."""
         times, points = list(self._times), list(self._points)
-        times.append(max(seconds, times[-1] + _STEP))
+        times.append(max(self.seconds, times[-1] + _STEP))
         points.append(points[-1])
         return np.asarray(times, np.float64), np.stack(points)
 
     def played(self) -> Patch:
         """The patch with every parameter as it was moved."""
         assert self.patch is not None
-        kimg = self._kimg.automation() if self.patch.kimg is not None else None
-        dial = self.patch.dial
-        if self._dial:
-            dial = dataclasses.replace(dial, amount=_amount_text(self._dial))
+        kimg = self._kimg.automation() if self._is_timed else None
+        dial = DialSetting(base=self._base, amount=_amount_text(self._dial))
         return dataclasses.replace(self.patch, trunc=self._trunc.automation(), kimg=kimg, dial=dial)
 
     def bends(self) -> tuple[BendSpec, ...]:

@@ -231,6 +231,30 @@ def test_a_recording_begins_before_it_ends_however_soon(
     assert order == ["record", "end-record"]
 
 
+def test_a_recording_goes_on_as_another_take_where_the_network_changes(
+    client: TestClient, player: Player, patch: dict[str, Any]
+) -> None:
+    player.picture(patch)
+    player.say(do="record")
+    player.until(lambda meta: meta["kind"] == "frame" and meta["is_recording"])
+    patch["place"]["x"] = 0.5
+    player.picture(patch)
+    patch |= {"network": "faces64"}
+    player.play(patch)
+    assert player.kind("parted")[0]["what"] == "network"
+    player.until(lambda meta: meta["kind"] == "frame" and meta["size"] == [64, 64])
+    player.say(do="end-record")
+    assert player.kind("kept")[0]["names"] == ["take-001", "take-002"]
+    scales, widths = [], []
+    for name in ("take-001", "take-002"):
+        with zipfile.ZipFile(io.BytesIO(client.get(f"/takes/{name}.zip").content)) as archive:
+            stage = tomllib.loads(archive.read(f"{name}/recipe.toml").decode())["stage"][0]
+            scales.append(stage["scale"])
+            widths.append(np.load(archive.open(f"{name}/path.npz"))["w"].shape[1])
+    assert scales == [32, 8]
+    assert widths == [32, 512]
+
+
 @pytest.mark.slow
 def test_a_performance_is_recorded_and_rendered(
     client: TestClient, player: Player, patch: dict[str, Any], tmp_path: Path
@@ -245,7 +269,7 @@ def test_a_performance_is_recorded_and_rendered(
     player.picture(patch)
     player.say(do="end-record")
     kept = player.kind("kept")[0]
-    assert kept["name"] == "take-001"
+    assert kept["names"] == ["take-001"]
     with zipfile.ZipFile(io.BytesIO(client.get("/takes/take-001.zip").content)) as archive:
         assert sorted(archive.namelist()) == ["take-001/path.npz", "take-001/recipe.toml"]
         stage = tomllib.loads(archive.read("take-001/recipe.toml").decode())["stage"][0]

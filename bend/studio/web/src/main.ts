@@ -156,6 +156,9 @@ function hear(words: Words, { store, say, dice, rack, keep, trouble }: Hearers):
     case "clusters":
       rack.heardClusters(words);
       break;
+    case "parted":
+      trouble(`A film has one ${String(words["what"])}: the recording goes on as another take.`);
+      break;
     case "kept":
       keep(words);
       break;
@@ -223,7 +226,7 @@ function recordButton(say: Say, lag: () => number): { root: HTMLElement; press: 
   };
   const kept = (words: Words): void => {
     if (isOn) return; // another one is being recorded already
-    time.textContent = String(words["name"]);
+    time.textContent = (words["names"] as string[]).join(", ");
     window.setTimeout(() => !isOn && (time.textContent = ""), 4000);
   };
   return { root, press, update, kept };
