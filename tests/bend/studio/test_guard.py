@@ -81,6 +81,7 @@ def test_loopback_by_any_name_and_port_does(client: TestClient, host: str) -> No
         ("http://127.0.0.1:9999", 403),
         ("http://evil.example", 403),
         ("null", 403),
+        ("http://[", 403),
     ],
 )
 def test_only_the_own_page_asks(client: TestClient, origin: str, status: int) -> None:
