@@ -41,6 +41,16 @@ def _draw(stage: Stage, facts: dict[str, object], seconds: float = 0.0) -> np.nd
     return stage.draw(patch, w, Moment(seconds=seconds, seed=patch.place.seeds[0]))
 
 
+def test_what_is_compiled_is_compiled_before_the_first_picture(
+    config: StudioConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = Mock()
+    monkeypatch.setattr("bend.readiness.native.prepare", prepare)
+    shelf = Shelf(config)
+    Stage(shelf, "faces64", device="cpu")
+    assert prepare.call_count == 1
+
+
 def test_a_corner_of_the_map_is_its_seed(stage: Stage) -> None:
     seeds = render.images(stage.G, [3, 4, 5])
     for (x, y), picture in zip([(0, 0), (1, 0), (0, 1)], seeds, strict=True):
