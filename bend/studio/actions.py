@@ -178,10 +178,7 @@ def _end_record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answe
 def _film(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
     """Render a film of what is being played now, as it goes on by itself."""
     seconds = float(_number(message, "seconds", 1, 600, 10))
-    patch, _ = studio.instrument.now()
-    origin = dataclasses.replace(patch, place=studio.instrument.patch.place)
-    path = studio.instrument.path(origin, seconds, _FILM_FPS)
-    resolution = studio.instrument.ask(lambda stage: stage.resolution).result(timeout=60)
+    patch, path, resolution = studio.instrument.path(seconds, _FILM_FPS)
     name = studio.keeping.keep_film(
         patch, patch.bends, path, seconds=seconds, fps=_FILM_FPS, resolution=resolution, kind="film"
     )
@@ -197,9 +194,10 @@ def _render_take(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answ
 
 
 def _keep_preset(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    patch, _ = studio.instrument.now()
     name = str(message.get("name", "")).strip()
-    studio.instrument.ask(lambda stage: studio.keeping.keep_preset(name, patch, stage)).result(timeout=60)
+    studio.instrument.ask_now(lambda stage, patch, _: studio.keeping.keep_preset(name, stage, patch)).result(
+        timeout=60
+    )
     studio.hub.publish(Message("state", whole_state(studio)))
     return None
 

@@ -4,7 +4,6 @@ Nothing here takes a path from a client: files of runs, takes and jobs are looke
 """
 
 import contextlib
-import functools
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
@@ -115,26 +114,14 @@ async def _start(request: Request) -> Response:
 
 async def _picture(request: Request) -> Response:
     studio: Studio = request.app.state.studio
-
-    def draw() -> bytes:
-        patch, seconds = studio.instrument.now()
-        return studio.instrument.ask(functools.partial(studio.keeping.picture, patch, seconds)).result(
-            timeout=120
-        )
-
-    return _download("studio.png", await run_in_threadpool(draw))
+    asked = studio.instrument.ask_now(studio.keeping.picture)
+    return _download("studio.png", await run_in_threadpool(asked.result, timeout=120))
 
 
 async def _recipe(request: Request) -> Response:
     studio: Studio = request.app.state.studio
-
-    def write() -> tuple[str, bytes]:
-        patch, seconds = studio.instrument.now()
-        return studio.instrument.ask(functools.partial(studio.keeping.recipe, patch, seconds)).result(
-            timeout=120
-        )
-
-    return _download(*await run_in_threadpool(write))
+    asked = studio.instrument.ask_now(studio.keeping.recipe)
+    return _download(*await run_in_threadpool(asked.result, timeout=120))
 
 
 async def _take(request: Request) -> Response:

@@ -15,10 +15,30 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["TILE", "sheet_of_maps"]
+__all__ = ["TILE", "Watch", "sheet_of_maps"]
 
 TILE = 40
 """Pixels of a tile's side."""
+_EVERY_S = 0.25
+
+
+class Watch:
+    """Whose maps are shown, and when the next ones are due."""
+
+    def __init__(self) -> None:
+        self._names: tuple[str, ...] = ()
+        self._next = 0.0
+
+    def show(self, names: tuple[str, ...]) -> None:
+        """Have those of these taps, at once."""
+        self._names, self._next = names, 0.0
+
+    def due(self, now: float) -> dict[str, Tensor | None] | None:
+        """Places for the maps of a frame that is drawn at `now`, of `time.monotonic`; None for a frame without."""
+        if not self._names or now < self._next:
+            return None
+        self._next = now + _EVERY_S
+        return dict.fromkeys(self._names)
 
 
 @torch.inference_mode()

@@ -9,23 +9,22 @@ import dataclasses
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from torch import Tensor
 
 from bend.errors import BendError
 from bend.play import Moment
 from bend.studio.chores import Chores
 from bend.studio.config import StudioConfig
-from bend.studio.feature_maps import sheet_of_maps
+from bend.studio.feature_maps import Watch, sheet_of_maps
 from bend.studio.flow import Flow
 from bend.studio.frames import Pace, encode
 from bend.studio.message import Message
 from bend.studio.patch import Patch
+from bend.studio.questions import Questions
 from bend.studio.recording import Recording
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
@@ -38,7 +37,6 @@ __all__ = ["Instrument"]
 
 Result = TypeVar("Result")
 
-_MAPS_S = 0.25
 _log = logging.getLogger(__name__)
 
 
@@ -64,11 +62,9 @@ class Instrument:
         self._gesture = 0
         self._is_closing = False
         self._flow = Flow()
-        self._watched: tuple[str, ...] = ()
-        self._asked: deque[tuple[Callable[[Stage], Any], Future[Any]]] = deque()
-        self._chores, self._tidy = Chores(), Tidy()
-        self._pace = Pace(self._stage.previews())
-        self._last_maps, self._trouble = 0.0, ""
+        self._questions, self._chores, self._tidy = Questions(), Chores(), Tidy()
+        self._pace, self._watch = Pace(self._stage.previews()), Watch()
+        self._trouble = ""
         self._began, self._index = time.monotonic(), 0
         self._walk = Walk(self._patch.place, self._began)
         self._recording = Recording()
@@ -103,8 +99,7 @@ class Instrument:
     def watch(self, names: tuple[str, ...]) -> None:
         """Show what passes these taps, too; none to stop."""
         with self._news:
-            self._watched = names
-            self._last_maps = 0.0
+            self._watch.show(names)
             self._flow.touch()
             self._news.notify()
 
@@ -116,11 +111,25 @@ class Instrument:
 
     def ask(self, question: Callable[[Stage], Result]) -> "Future[Result]":
         """Have the thread answer something about its network, between two frames."""
-        future: Future[Result] = Future()
         with self._news:
-            self._asked.append((question, future))
+            future = self._questions.add(question)
             self._news.notify()
         return future
+
+    def ask_now(self, question: Callable[[Stage, Patch, float], Result]) -> "Future[Result]":
+        """Have the thread answer something about this moment.
+
+        Args:
+            question: of the network, the state with its point where it is now, and the clock's seconds.
+        """
+
+        def look(_: Stage) -> Result:
+            stage, patch = self._opened()
+            now = time.monotonic()
+            here = dataclasses.replace(patch, place=self._walk.move(patch, now))
+            return question(stage, here, now - self._began)
+
+        return self.ask(look)
 
     def begin(self, name: str, steps: Callable[[Stage, Patch], Iterator[Message | None]]) -> None:
         """Have the thread work something off in steps; one of the same name that is not done yet ends.
@@ -142,13 +151,12 @@ class Instrument:
     def start_take(self) -> None:
         """Begin to keep what is played; the clock starts anew."""
 
-        def start(stage: Stage) -> None:
-            self._open(self._patch)
-            self._recording.begin(self._stage)
+        def start(stage: Stage, patch: Patch, seconds: float) -> None:
+            self._recording.begin(stage)
             self._start_anew()
             self._flow.touch()
 
-        self.ask(start).result(timeout=60)
+        self.ask_now(start).result(timeout=60)
 
     def end_take(self) -> list[Take]:
         """Stop keeping.
@@ -161,31 +169,24 @@ class Instrument:
         """
         return self.ask(lambda stage: self._recording.end(time.monotonic() - self._began)).result(timeout=60)
 
-    def now(self) -> tuple[Patch, float]:
-        """The state with its point where it is at this moment, and the clock's seconds."""
-
-        def look(stage: Stage) -> tuple[Patch, float]:
-            return dataclasses.replace(self._patch, place=self._walk.place), time.monotonic() - self._began
-
-        return self.ask(look).result(timeout=60)
-
-    def path(self, patch: Patch, seconds: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
-        """The way that the point would go from here on.
+    def path(self, seconds: float, rate: float) -> tuple[Patch, tuple[np.ndarray, np.ndarray], int]:
+        """The way that the point goes from here on.
 
         Args:
-            patch: the state.
             seconds: how long.
             rate: points a second.
 
         Returns:
-            Times `[K]` and points `[K, w_dim]`.
+            The state, times `[K]` and points `[K, w_dim]`, and the network's resolution.
         """
 
-        def follow(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+        def follow(_: Stage) -> tuple[Patch, tuple[np.ndarray, np.ndarray], int]:
+            stage, patch = self._opened()
             stage.prepare(patch)
             times = np.arange(max(round(seconds * rate), 1) + 1) / rate
             places = (self._walk.ahead(patch, t) for t in times.tolist())
-            return times, np.stack([stage.w(place, patch.class_index).cpu().numpy() for place in places])
+            points = np.stack([stage.w(place, patch.class_index).cpu().numpy() for place in places])
+            return patch, (times, points), stage.resolution
 
         return self.ask(follow).result(timeout=120)
 
@@ -203,14 +204,14 @@ class Instrument:
                     self._news.wait(timeout=self._nap())
                 if self._is_closing:
                     return
-            self._answer()
+            self._questions.answer(lambda: self._stage)
             if self._wants_frame():
                 self._draw()
             self._step()
             self._tidy.after_work(time.monotonic())
 
     def _has_work(self) -> bool:
-        return bool(self._asked) or self._may_step() or self._wants_frame()
+        return bool(self._questions) or self._may_step() or self._wants_frame()
 
     def _may_step(self) -> bool:
         """Whether a chore can go on: none does while a hand is moving, or before the network is open."""
@@ -228,15 +229,6 @@ class Instrument:
     def _wants_frame(self) -> bool:
         is_due = self._flow.is_due(time.monotonic(), moves=self._patch.moves)
         return is_due and self._is_heard() and not self._trouble
-
-    def _answer(self) -> None:
-        """Answer everything that was asked."""
-        while self._asked:
-            question, future = self._asked.popleft()
-            try:
-                future.set_result(question(self._stage))
-            except Exception as error:  # noqa: BLE001  whoever asked gets it
-                future.set_exception(error)
 
     def _step(self) -> None:
         """One step of the first chore."""
@@ -279,7 +271,7 @@ class Instrument:
         noise_seed = self._index if patch.moves else place.seeds[0]
         moment = Moment(seconds=seconds, index=self._index, seed=noise_seed)
         most = None if is_whole else self._pace.most
-        maps = self._maps_due(began)
+        maps = self._watch.due(began)
         picture = stage.draw(patch, w, moment, most=most, listeners=maps)
         drawn = time.monotonic()
         self._pace.took(drawn - began, is_whole=is_whole)
@@ -309,12 +301,6 @@ class Instrument:
         self._stage.forget()
         self._began, self._index = time.monotonic(), 0
 
-    def _maps_due(self, now: float) -> dict[str, Tensor | None] | None:
-        if not self._watched or now - self._last_maps < _MAPS_S:
-            return None
-        self._last_maps = now
-        return dict.fromkeys(self._watched)
-
     def _open(self, patch: Patch) -> None:
         """Change the network, if it is another one; the chores of the old one end."""
         if self._is_open(patch):
@@ -323,10 +309,16 @@ class Instrument:
         stage = Stage(self.shelf, patch.network, patch.weights, self._config.device)
         with self._news:
             ended = self._chores.end_begun()
-            self._stage, self._pace, self._watched = stage, Pace(stage.previews()), ()
+            self._stage, self._pace, self._watch = stage, Pace(stage.previews()), Watch()
         for name in ended:
             self._publish(Message("finished", {"what": name}))
         self._publish(Message("opened", {"network": patch.network}))
+
+    def _opened(self) -> tuple[Stage, Patch]:
+        """The state as it is, and its network, opened for whoever asks before the next frame does."""
+        patch = self._patch
+        self._open(patch)
+        return self._stage, patch
 
     def _is_open(self, patch: Patch) -> bool:
         return patch.network == self._stage.standing.name and patch.weights == self._stage.config.weights

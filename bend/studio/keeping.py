@@ -62,7 +62,7 @@ class Keeping:
             return []
         return [one for one in found if _is_preset(one)] if isinstance(found, list) else []
 
-    def keep_preset(self, name: str, patch: Patch, stage: Stage) -> None:
+    def keep_preset(self, name: str, stage: Stage, patch: Patch) -> None:
         """Keep a patch under a name, in the place of one of the same name.
 
         Raises:
@@ -82,13 +82,13 @@ class Keeping:
         with self._lock:
             self._write_presets([one for one in self.presets() if one["name"] != name])
 
-    def picture(self, patch: Patch, seconds: float, stage: Stage) -> bytes:
+    def picture(self, stage: Stage, patch: Patch, seconds: float) -> bytes:
         """The picture of a moment as PNG, at full size, with its recipe inside.
 
         Args:
+            stage: has the patch's network on it.
             patch: with the point where it is at that moment.
             seconds: the moment.
-            stage: has the patch's network on it.
         """
         recipe = still_recipe(patch, self._shelf, seconds, "studio", "studio.png")
         picture = _drawn(stage, patch, seconds)
@@ -106,7 +106,7 @@ class Keeping:
         Image.fromarray(picture).save(file, "PNG", pnginfo=text)
         return file.getvalue()
 
-    def recipe(self, patch: Patch, seconds: float, stage: Stage) -> tuple[str, bytes]:
+    def recipe(self, stage: Stage, patch: Patch, seconds: float) -> tuple[str, bytes]:
         """The recipe of a moment: a name and the bytes of a `.toml`, or of a zip with its point beside it."""
         recipe = still_recipe(patch, self._shelf, seconds, "studio", "studio.png")
         text = _toml(recipe).encode()

@@ -49,6 +49,17 @@ def test_a_page_that_does_not_answer_gets_few_frames(studio: Studio) -> None:
     assert studio.instrument._flow.shown <= studio.instrument._flow.sent
 
 
+def test_what_is_asked_of_this_moment_waits_for_no_frame(studio: Studio) -> None:
+    patch = read_patch({"network": "faces64", "place": {"x": 0.7}})
+    studio.instrument.play(patch)
+    now = studio.instrument.ask_now(lambda stage, patch, seconds: (stage.standing.name, patch))
+    assert now.result(timeout=300) == ("faces64", patch)
+    studio.instrument.play(read_patch({"network": studio.shelf.first}))
+    film, (times, points), resolution = studio.instrument.path(1.0, 4.0)
+    assert (film.network, resolution) == (studio.shelf.first, 16)
+    assert (len(times), points.shape) == (5, (5, 32))
+
+
 def test_an_end_without_a_beginning_is_no_take(studio: Studio) -> None:
     with pytest.raises(SettingsError, match="nothing was recorded"):
         studio.instrument.end_take()

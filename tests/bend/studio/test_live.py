@@ -124,7 +124,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
 def test_an_address_says_that_the_instrument_is_busy(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Instrument, "now", Mock(side_effect=TimeoutError))
+    monkeypatch.setattr(Instrument, "ask_now", Mock(return_value=Mock(result=Mock(side_effect=TimeoutError))))
     answer = client.get("/picture.png")
     assert (answer.status_code, answer.text) == (503, "the instrument is busy; try again\n")
 
