@@ -159,8 +159,9 @@ def _record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
 
 
 def _end_record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    names = [
-        studio.keeping.keep_film(
+    names = []
+    for take in studio.instrument.end_take():
+        name = studio.keeping.keep_film(
             take.played(),
             take.bends(),
             take.path(),
@@ -169,8 +170,8 @@ def _end_record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answe
             resolution=take.resolution,
             kind="take",
         )
-        for take in studio.instrument.end_take()
-    ]
+        studio.instrument.has_saved(take)
+        names.append(name)
     studio.hub.publish(Message("state", whole_state(studio)))
     return Message("kept", {"names": names})
 

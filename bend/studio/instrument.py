@@ -159,7 +159,7 @@ class Instrument:
         self.ask_now(start).result(timeout=60)
 
     def end_take(self) -> list[Take]:
-        """Stop keeping.
+        """Stop recording; until they are saved, the takes are held.
 
         Returns:
             What was played: one take, or several where something changed of which a film has only one.
@@ -168,6 +168,10 @@ class Instrument:
             SettingsError: nothing was.
         """
         return self.ask(lambda stage: self._recording.end(time.monotonic() - self._began)).result(timeout=60)
+
+    def has_saved(self, take: Take) -> None:
+        """A take need not be held any longer."""
+        self.ask(lambda stage: self._recording.has_saved(take)).result(timeout=60)
 
     def path(self, seconds: float, rate: float) -> tuple[Patch, tuple[np.ndarray, np.ndarray], int]:
         """The way that the point goes from here on.
@@ -275,7 +279,8 @@ class Instrument:
         picture = stage.draw(patch, w, moment, most=most, listeners=maps)
         drawn = time.monotonic()
         self._pace.took(drawn - began, is_whole=is_whole)
-        self._recording.add(seconds, patch, w.cpu().numpy())
+        if self._recording.add(seconds, patch, w.cpu().numpy()):
+            self._publish(Message("full", {"minutes": LONGEST / 60}))
         self._index += 1
         kind, data = encode(picture, is_whole=is_whole)
         with self._news:
@@ -283,7 +288,7 @@ class Instrument:
         facts = {
             "number": number,
             "gesture": gesture,
-            "seconds": round(seconds, 3),
+            "seconds": round(min(seconds, LONGEST) if self._recording.is_on else seconds, 3),
             "place": dataclasses.asdict(place),
             "size": [picture.shape[1], picture.shape[0]],
             "milliseconds": round((drawn - began) * 1000, 1),

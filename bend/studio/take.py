@@ -112,15 +112,13 @@ class Take:
         return "base" if len(bases) > 1 else None
 
     def add(self, seconds: float, patch: Patch, w: NDArray[np.float32]) -> None:
-        """Keep a frame; those after the longest take are not kept.
+        """Keep a frame.
 
         Args:
             seconds: since the take began; they rise.
             patch: as it was played, with no `other`.
             w: where the point was, `[w_dim]`, before truncation.
         """
-        if seconds > LONGEST:
-            return
         self.patch = self.patch or patch
         self._base = self._base or patch.dial.base
         self._trunc.add(seconds, patch.trunc)

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from bend.cli import bend
 from bend.studio.actions import ACTIONS, Answer, Studio
+from bend.studio.config import StudioConfig
 from bend.studio.hub import Seat
 from bend.studio.instrument import Instrument
 from bend.studio.message import Message
@@ -253,6 +254,22 @@ def test_a_recording_goes_on_as_another_take_where_the_network_changes(
             widths.append(np.load(archive.open(f"{name}/path.npz"))["w"].shape[1])
     assert scales == [32, 8]
     assert widths == [32, 512]
+
+
+def test_a_take_that_cannot_be_saved_is_saved_later(
+    config: StudioConfig, player: Player, patch: dict[str, Any]
+) -> None:
+    player.say(do="record")
+    player.picture(patch)
+    config.out.mkdir()
+    (config.out / "takes").touch()
+    player.say(do="end-record")
+    assert "takes" in player.kind("trouble")[0]["text"]
+    assert player.picture(patch)[0]["is_recording"]
+    (config.out / "takes").unlink()
+    player.say(do="end-record")
+    assert player.kind("kept")[0]["names"] == ["take-001"]
+    assert not player.picture(patch)[0]["is_recording"]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from bend.studio.patch import read_patch
 from bend.studio.recording import Recording
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
+from bend.studio.take import LONGEST
 
 W = np.zeros(4, np.float32)
 FIRST, SECOND = read_patch({"class_index": 0}), read_patch({"class_index": 1})
@@ -35,7 +36,6 @@ def test_another_class_is_another_take(stage: Stage) -> None:
         (FIRST, 2.0, 16),
         (SECOND, 1.5, 16),
     ]
-    assert not recording.is_on
 
 
 def test_a_take_of_which_nothing_could_be_drawn_is_none(stage: Stage) -> None:
@@ -47,3 +47,27 @@ def test_a_take_of_which_nothing_could_be_drawn_is_none(stage: Stage) -> None:
     recording.add(0.0, FIRST, W)
     recording.part(2.0, SECOND, stage)
     assert [take.patch for take in recording.end(3.0)] == [FIRST]
+
+
+def test_a_take_is_held_until_it_is_saved(stage: Stage) -> None:
+    recording = Recording()
+    recording.begin(stage)
+    recording.add(0.0, FIRST, W)
+    (take,) = recording.end(2.0)
+    recording.add(3.0, FIRST, W)
+    assert recording.part(3.0, SECOND, stage) is None
+    assert recording.end(4.0) == [take]
+    assert take.seconds == 2.0
+    recording.has_saved(take)
+    assert not recording.is_on
+
+
+def test_the_longest_take_ends_by_itself_once(stage: Stage) -> None:
+    recording = Recording()
+    assert not recording.add(LONGEST + 1, FIRST, W)
+    recording.begin(stage)
+    told = [recording.add(seconds, FIRST, W) for seconds in (0.0, LONGEST, LONGEST + 1, LONGEST + 2)]
+    assert told == [False, False, True, False]
+    (take,) = recording.end(LONGEST + 9)
+    assert take.seconds == LONGEST
+    assert take.path()[0][-1] <= LONGEST + 0.01

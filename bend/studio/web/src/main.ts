@@ -159,6 +159,9 @@ function hear(words: Words, { store, say, dice, rack, keep, trouble }: Hearers):
     case "parted":
       trouble(`A film has one ${String(words["what"])}: the recording goes on as another take.`);
       break;
+    case "full":
+      trouble(`A take has ${String(words["minutes"])} minutes at most: what is played now is not recorded. Press record to keep the take.`);
+      break;
     case "kept":
       keep(words);
       break;
