@@ -41,9 +41,10 @@ def open_studio(config: StudioConfig) -> Studio:
     """Open the network and start the threads.
 
     Raises:
-        SettingsError, StyleganError: the network cannot be opened.
+        SettingsError, StyleganError: the network cannot be opened, or what was kept cannot be read.
     """
     shelf, hub = Shelf(config), Hub()
+    keeping = Keeping(config.out, shelf)
     instrument = Instrument(config, shelf, hub.publish)
     jobs = Jobs(lambda: hub.publish(Message("jobs")))
     return Studio(
@@ -51,7 +52,7 @@ def open_studio(config: StudioConfig) -> Studio:
         shelf=shelf,
         hub=hub,
         instrument=instrument,
-        keeping=Keeping(config.out, shelf),
+        keeping=keeping,
         jobs=jobs,
     )
 

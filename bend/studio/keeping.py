@@ -6,6 +6,7 @@ of its point, which `bend run` renders without the studio.
 
 import dataclasses
 import io
+import itertools
 import json
 import re
 import shlex
@@ -47,40 +48,56 @@ class Keeping:
     Args:
         out: the folder; made when something is kept.
         shelf: for the names of networks.
+
+    Raises:
+        SettingsError: the presets that are there cannot be read.
     """
 
     def __init__(self, out: Path, shelf: Shelf) -> None:
         self._out = out
         self._shelf = shelf
         self._lock = threading.Lock()
+        self._stored_presets()
 
     def presets(self) -> list[dict[str, Any]]:
         """All presets: `name`, `patch`, `picture`; those that cannot be read are left out."""
         try:
-            found = json.loads((self._out / "presets.json").read_text("utf-8"))
-        except (OSError, ValueError):
+            stored = self._stored_presets()
+        except SettingsError:  # told at the start, and to whoever would write the file
             return []
-        return [one for one in found if _is_preset(one)] if isinstance(found, list) else []
+        return [preset for one in stored if (preset := _read_preset(one)) is not None]
 
     def keep_preset(self, name: str, stage: Stage, patch: Patch) -> None:
         """Keep a patch under a name, in the place of one of the same name.
 
+        Args:
+            name: empty for one that is free.
+            stage: has the patch's network on it.
+            patch: what is kept.
+
         Raises:
-            SettingsError: no name, or too many presets.
+            SettingsError: no name, too many presets, or a file of them that cannot be read.
             OSError: the folder cannot be written.
         """
-        _refuse_name(name)
-        preset = {"name": name, "patch": patch.facts(), "picture": data_url(_drawn(stage, patch, 0.0))}
+        if name:
+            _refuse_name(name)
+        picture = data_url(_drawn(stage, patch, 0.0))
         with self._lock:
-            others = [one for one in self.presets() if one["name"] != name]
+            name = name or self._free_name()
+            others = self._stored_presets(but=name)
             if len(others) >= _MOST_PRESETS:
                 raise SettingsError(f"{_MOST_PRESETS} presets are kept already; remove some")
-            self._write_presets([*others, preset])
+            self._write_presets([*others, {"name": name, "patch": patch.facts(), "picture": picture}])
 
     def drop_preset(self, name: str) -> None:
-        """Forget a preset."""
+        """Forget a preset.
+
+        Raises:
+            SettingsError: the file of presets cannot be read.
+            OSError: it cannot be written.
+        """
         with self._lock:
-            self._write_presets([one for one in self.presets() if one["name"] != name])
+            self._write_presets(self._stored_presets(but=name))
 
     def picture(self, stage: Stage, patch: Patch, seconds: float) -> bytes:
         """The picture of a moment as PNG, at full size, with its recipe inside.
@@ -205,7 +222,28 @@ class Keeping:
         folder.mkdir()
         return folder
 
-    def _write_presets(self, presets: list[dict[str, Any]]) -> None:
+    def _stored_presets(self, but: str | None = None) -> list[Any]:
+        """What the file of presets holds, also what is none, without the preset of that name.
+
+        Raises:
+            SettingsError: it cannot be read.
+        """
+        path = self._out / "presets.json"
+        try:
+            stored = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{path}: cannot be read ({error}); mend it, or move it away") from None
+        if not isinstance(stored, list):
+            raise SettingsError(f"{path}: holds no list of presets; mend it, or move it away")
+        return [one for one in stored if but is None or (_read_preset(one) or {}).get("name") != but]
+
+    def _free_name(self) -> str:
+        taken = {preset["name"] for preset in self.presets()}
+        return next(name for number in itertools.count(1) if (name := f"preset {number}") not in taken)
+
+    def _write_presets(self, presets: list[Any]) -> None:
         self._out.mkdir(parents=True, exist_ok=True)
         write_atomic(self._out / "presets.json", json.dumps(presets, indent=1) + "\n")
 
@@ -235,9 +273,14 @@ def _refuse_name(name: str) -> None:
         raise SettingsError("a name has letters, digits, spaces, dots and dashes, at most 60")
 
 
-def _is_preset(found: Any) -> bool:
+def _read_preset(found: Any) -> dict[str, Any] | None:
+    """A preset as a page takes it, with a whole patch; None for what is none."""
     try:
-        read_patch(found["patch"])
+        preset = {
+            "name": found["name"],
+            "patch": read_patch(found["patch"]).facts(),
+            "picture": found["picture"],
+        }
     except (SettingsError, KeyError, TypeError, ValueError):
-        return False
-    return isinstance(found.get("name"), str) and isinstance(found.get("picture"), str)
+        return None
+    return preset if isinstance(preset["name"], str) and isinstance(preset["picture"], str) else None

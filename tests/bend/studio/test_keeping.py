@@ -1,21 +1,85 @@
 """What is kept, and in which order it is shown."""
 
+import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from bend.errors import SettingsError
 from bend.studio.config import StudioConfig
 from bend.studio.keeping import Keeping
+from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf
+from bend.studio.stage import Stage
 
 
-def test_takes_and_films_are_shown_the_latest_first(config: StudioConfig) -> None:
+@pytest.fixture
+def keeping(config: StudioConfig) -> Keeping:
+    return Keeping(config.out, Shelf(config))
+
+
+@pytest.fixture
+def stage(config: StudioConfig) -> Stage:
+    shelf = Shelf(config)
+    return Stage(shelf, shelf.first, device="cpu")
+
+
+def test_takes_and_films_are_shown_the_latest_first(keeping: Keeping, config: StudioConfig) -> None:
     kept = ["film-002", "film-1000", "take-001", "take-003", "take-999", "renamed"]
     for name in kept:
-        _write(config.out / "takes" / name)
+        _write(config.out / "takes" / name / "recipe.toml", "")
     (config.out / "takes" / "take-2000").mkdir()  # nothing was kept there
-    shown = [take["name"] for take in Keeping(config.out, Shelf(config)).takes()]
+    shown = [take["name"] for take in keeping.takes()]
     assert shown == ["film-1000", "take-999", "take-003", "film-002", "take-001", "renamed"]
 
 
-def _write(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "recipe.toml").write_text("", "utf-8")
+def test_a_preset_without_a_name_gets_one_that_is_free(keeping: Keeping, stage: Stage) -> None:
+    patch = Patch(network=stage.standing.name)
+    for _ in range(3):
+        keeping.keep_preset("", stage, patch)
+    keeping.drop_preset("preset 1")
+    for _ in range(2):
+        keeping.keep_preset("", stage, patch)
+    assert _names(keeping) == ["preset 2", "preset 3", "preset 1", "preset 4"]
+
+
+def test_what_is_no_preset_stays_where_it_is(keeping: Keeping, config: StudioConfig, stage: Stage) -> None:
+    odd: list[Any] = [7, {"name": "mine", "patch": {"network": 3}, "picture": ""}, {"name": "mine"}]
+    _write(config.out / "presets.json", json.dumps(odd))
+    keeping.keep_preset("mine", stage, Patch(network=stage.standing.name))
+    assert _names(keeping) == ["mine"]
+    keeping.drop_preset("mine")
+    assert json.loads((config.out / "presets.json").read_text("utf-8")) == odd
+
+
+@pytest.mark.parametrize("text", ["[{},]", "{}"])
+def test_presets_that_cannot_be_read_are_told_and_not_written_over(
+    keeping: Keeping, config: StudioConfig, stage: Stage, text: str
+) -> None:
+    file = config.out / "presets.json"
+    _write(file, text)
+    assert keeping.presets() == []
+    with pytest.raises(SettingsError, match=r"presets\.json.*move it away"):
+        keeping.keep_preset("mine", stage, Patch(network=stage.standing.name))
+    with pytest.raises(SettingsError, match="move it away"):
+        keeping.drop_preset("mine")
+    assert file.read_text("utf-8") == text
+    with pytest.raises(SettingsError, match="move it away"):
+        Keeping(config.out, Shelf(config))
+
+
+def test_a_page_gets_whole_patches(keeping: Keeping, config: StudioConfig) -> None:
+    sparse = {"network": "faces64", "dial": {"base": None, "amount": 1}}
+    _write(config.out / "presets.json", json.dumps([{"name": "old", "patch": sparse, "picture": ""}]))
+    (preset,) = keeping.presets()
+    assert preset["patch"] == Patch().facts()
+
+
+def _names(keeping: Keeping) -> list[str]:
+    return [preset["name"] for preset in keeping.presets()]
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")

@@ -21,7 +21,7 @@ export class Keep {
     const name = h("input", { type: "text", maxlength: 60, "aria-label": "Name of the preset", placeholder: "name of the preset" });
     const keep = (event: Event): void => {
       event.preventDefault();
-      this.say({ do: "keep-preset", name: name.value.trim() || `preset ${store.shelf.presets.length + 1}` });
+      this.say({ do: "keep-preset", name: name.value.trim() });
       name.value = "";
     };
     const from = choice("from", [], "", () => this.morph());
