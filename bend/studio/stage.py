@@ -30,7 +30,7 @@ from bend.directions import Spread, spread_of_w
 from bend.errors import SettingsError
 from bend.picture import Pixels
 from bend.play import Moment
-from bend.readiness import make_ready
+from bend.readiness import prepare_drawing
 from bend.studio.patch import DialSetting, Patch, Place
 from bend.studio.shelf import Shelf
 from stylegan.checkpoint import load_network
@@ -79,7 +79,7 @@ class Stage:
         self.standing = shelf.find(name)
         self.config = RenderConfig(network=self.standing.network, weights=weights, device=device)
         self.G: Generator = render.open_generator(self.config)
-        make_ready(self.G, _PICTURES)
+        prepare_drawing(self.G, _PICTURES)
         self._shelf = shelf
         self._own: State | None = None
         self._set = _Weights()
