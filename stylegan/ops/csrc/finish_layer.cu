@@ -26,11 +26,11 @@ void launch(const FinishCall<T>& call, cudaStream_t stream) {
 template <bool kFir, typename T>
 void launch_any(const FinishCall<T>& call, cudaStream_t stream) {
   if constexpr (kFir) {
-    constexpr int kFew = kMostQuads / 2;
+    constexpr int kFew = kMostSides / 2;
     const int64_t row = static_cast<int64_t>(call.width) * call.depth;
     const bool is_served = has_whole_packs(call) && is_narrow(call.height, row);
-    if (is_served && call.depth <= kFew * kQuad && try_ring<FinishRing<kFew, T>>(call, stream)) return;
-    if (is_served && try_ring<FinishRing<kMostQuads, T>>(call, stream)) return;
+    if (is_served && call.depth <= kFew * kWhole<T> && try_ring<FinishRing<kFew, T>>(call, stream)) return;
+    if (is_served && try_ring<FinishRing<kMostSides, T>>(call, stream)) return;
   } else {
     if (has_whole_packs(call)) return launch<false, kWhole<T>, false>(call, stream);
   }

@@ -15,9 +15,9 @@ struct FinishRing {
 
   struct Column : RingColumn<R> {
     float along_y[kRingTaps], along_x[kRingTaps];
-    float scale[kQuad], shift[kQuad];  // what demodulation and bias are with the gain in them
-    const float* noise;                // of the first output that a stage has a part in; null for none
-    float added[R::kDone][R::kAcross];  // the next stage's
+    float scale[kWhole<T>], shift[kWhole<T>];  // what demodulation and bias are with the gain in them
+    const float* noise;                        // of the first output that a stage has a part in; null for none
+    float added[R::kDone][R::kAcross];         // the next stage's
 
     BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
         : RingColumn<R>(cut, place, call.out, thread) {
@@ -27,10 +27,10 @@ struct FinishRing {
         along_x[k] = read_one(call.taps + kRingTaps + k);
       }
       const bool is_there = this->channel < call.depth;
-      unpack(read_few<kQuad>(call.demodulation + place.picture * call.depth + this->channel, is_there), scale);
-      unpack(read_few<kQuad>(call.e.bias + this->channel, is_there), shift);
+      unpack(read_few<kWhole<T>>(call.demodulation + place.picture * call.depth + this->channel, is_there), scale);
+      unpack(read_few<kWhole<T>>(call.e.bias + this->channel, is_there), shift);
 #pragma unroll
-      for (int i = 0; i < kQuad; ++i) {
+      for (int i = 0; i < kWhole<T>; ++i) {
         scale[i] *= call.e.gain;
         shift[i] *= call.e.gain;
       }
@@ -71,8 +71,8 @@ struct FinishRing {
       float finished[R::kWide];
 #pragma unroll
       for (int i = 0; i < R::kWide; ++i) {
-        const int c = i % kQuad;
-        finished[i] = finish_scaled(call.e, live[r][i], column.scale[c], column.shift[c], added[r][i / kQuad]);
+        const int c = i % kWhole<T>;
+        finished[i] = finish_scaled(call.e, live[r][i], column.scale[c], column.shift[c], added[r][i / kWhole<T>]);
       }
       column.write(cut, step, r, finished);
     }

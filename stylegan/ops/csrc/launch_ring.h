@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(Work::R::kThreads, Work::R::kLeastBlocks)
     __syncthreads();  // rows are there for all, and the stage before this one is free
     place.fetch(cut, s + R::kStages - 1, threadIdx.x, stages[(s + R::kStages - 1) % R::kStages]);
     end_of_stage();
-    Work::work(call, cut, column, s, stages[s % R::kStages]);
+    if (!column.is_idle()) Work::work(call, cut, column, s, stages[s % R::kStages]);
   }
 }
 

@@ -1,7 +1,7 @@
 // Four by four taps on pictures with channels last, as a block of threads walks down them: rows of a stretch of columns
 // and of a few channels come into shared memory some time before they are needed, by copies that hold no registers. A
-// thread makes a column of outputs of four channels. Here rather than in a .cu file, so that a CPU can run it too, one
-// thread after another.
+// thread makes a column of outputs of a pack of channels. Here rather than in a .cu file, so that a CPU can run it too,
+// one thread after another.
 #pragma once
 
 #include "packs.h"
@@ -10,8 +10,7 @@ namespace bend {
 
 constexpr int kRingTaps = 4;
 constexpr int kStageRows = 4;  // input rows that come together, and are worked on together
-constexpr int kQuad = 4;       // channels of a thread
-constexpr int kMostQuads = 8;  // threads side by side at a pixel's channels
+constexpr int kMostSides = 8;  // threads side by side at a pixel's channels
 
 // What resampling by a factor means. An output meets the tap `row * kUp - output * kDown` of a row, where both are
 // counted from a place at which a tap number zero meets a row. `kSide` threads are side by side at a pixel.
@@ -20,13 +19,18 @@ struct Ring {
   static_assert(sizeof(T) <= sizeof(float));
   using Element = T;
   static constexpr int kUps = kUp, kDowns = kDown, kSides = kSide;
+
+  // Columns of inputs that neighbouring outputs meet.
+  BEND_HD static constexpr int inputs(int outputs) { return ((outputs - 1) * kDown + kRingTaps - 1) / kUp + 1; }
+
   static constexpr int kAcross = kUp * kDown == 1 ? 2 : 1;  // outputs of a thread in a row, which share inputs
-  static constexpr int kWide = kAcross * kQuad;             // and their values
-  static constexpr int kThreads = 256 / kDown / kAcross, kLeastBlocks = 1024 / kThreads / kAcross;
-  static constexpr int kColumns = kThreads / kSide * kAcross;                         // of outputs, of a block
-  static constexpr int kInputs = ((kColumns - 1) * kDown + kRingTaps - 1) / kUp + 1;  // columns that these meet
-  static constexpr int kRow = kInputs * kSide * kQuad, kStage = kStageRows * kRow;    // elements
-  static constexpr int kStages = 8 / static_cast<int>(sizeof(T));                     // all but one are on their way
+  static constexpr int kWide = kAcross * kWhole<T>;         // and their values
+  static constexpr int kThreads = 256 / kDown / kAcross;
+  static constexpr int kLeastBlocks = kUp == 2 && sizeof(T) == 2 ? 3 : 1024 / kThreads / kAcross;  // that spill nothing
+  static constexpr int kColumns = kThreads / kSide * kAcross;                           // of outputs, of a block
+  static constexpr int kInputs = inputs(kColumns);                                      // columns that these meet
+  static constexpr int kRow = kInputs * kSide * kWhole<T>, kStage = kStageRows * kRow;  // elements
+  static constexpr int kStages = 2;                                                     // all but one are on their way
   static constexpr int kDone = kStageRows * kUp / kDown;  // outputs that a stage makes whole
   static constexpr int kBack = (kRingTaps - 1) / kDown;   // the first of them, before the stage's place
   static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage has a part in
@@ -57,20 +61,29 @@ struct RingCut {
     return R::kUps == 2 ? pad & 1 : 0;
   }
 
+  // The outputs that as many steps make whole.
+  template <typename R>
+  static constexpr int rows_of(int steps) {
+    return (R::kDone * steps - R::kBack) / R::kUps * R::kUps;
+  }
+
   template <typename R>
   static RingCut of(int64_t pictures, int depth, int in_height, int in_width, int height, int width, int pad_y,
                     int pad_x) {
     constexpr int kMostSteps = 16, kLeastSteps = 4;
     RingCut c{pictures, depth, in_height, in_width, height, width, pad_y, pad_x, 0, 0, 0, 0, 0};
     const auto times = [](int64_t all, int64_t each) { return static_cast<uint32_t>((all + each - 1) / each); };
-    c.sides = times(depth, kQuad * R::kSides);
+    c.sides = times(depth, kWhole<typename R::Element> * R::kSides);
     c.stretches = times(static_cast<int64_t>(width) + before<R>(pad_x), R::kColumns);
+    const int64_t outputs = static_cast<int64_t>(height) + before<R>(pad_y);
     // Tall blocks reread the least, many of them share the device the most evenly.
-    for (int steps = kMostSteps; steps >= kLeastSteps && c.count < 64 * steps * steps; steps /= 2) {
-      c.rows = (R::kDone * steps - R::kBack) / R::kUps * R::kUps;
-      c.strips = times(static_cast<int64_t>(height) + before<R>(pad_y), c.rows);
+    for (int steps = kMostSteps; steps >= kLeastSteps && c.count < 64 * steps * steps; --steps) {
+      c.strips = times(outputs, rows_of<R>(steps));
       c.count = pictures * c.sides * c.stretches * c.strips;
     }
+    // With no more steps than as many blocks need, the last has about as much to do as the others.
+    const auto steps = times(times(outputs, c.strips) + R::kUps - 1 + R::kBack, R::kDone);
+    c.rows = rows_of<R>(static_cast<int>(steps));
     return c;
   }
 };
@@ -91,7 +104,6 @@ BEND_HD void copy_pack(T* to, const T* from, bool is_there) {
 template <typename R>
 struct RingPlace {
   using T = typename R::Element;
-  static constexpr int kPacks = R::kSides * kQuad / kWhole<T>;  // side by side at a pixel
   const T* from;  // the picture's first row and column, the block's channel
   int64_t picture;
   int channel, y, x;  // the first output's place, which may be one before the picture
@@ -101,7 +113,7 @@ struct RingPlace {
   BEND_HD RingPlace(const RingCut& cut, const T* pictures, uint32_t number) {
     const uint32_t stretch = number / cut.sides, strip = stretch / cut.stretches, n = strip / cut.strips;
     picture = n;
-    channel = static_cast<int>(number - stretch * cut.sides) * (kQuad * R::kSides);
+    channel = static_cast<int>(number - stretch * cut.sides) * (kWhole<T> * R::kSides);
     x = static_cast<int>(stretch - strip * cut.stretches) * R::kColumns - RingCut::before<R>(cut.pad_x);
     y = static_cast<int>(strip - n * cut.strips) * cut.rows - RingCut::before<R>(cut.pad_y);
     in_y = (y * R::kDowns - cut.pad_y) / R::kUps;
@@ -114,16 +126,17 @@ struct RingPlace {
   // A thread's share of bringing rows into a stage.
   BEND_HD void fetch(const RingCut& cut, int step, int thread, T* stage) const {
     if (step >= steps) return;
-    const int pack = thread % kPacks, first = in_y + step * kStageRows;
+    const int pack = thread % R::kSides, first = in_y + step * kStageRows;
+    const int columns = R::inputs(cut.width - x < R::kColumns ? cut.width - x : R::kColumns);
     const bool is_channel = channel + pack * kWhole<T> < cut.depth;
 #pragma unroll 1
-    for (int column = thread / kPacks; column < R::kInputs; column += R::kThreads / kPacks) {
+    for (int column = thread / R::kSides; column < columns; column += R::kThreads / R::kSides) {
       const bool is_column = is_channel && in_x + column >= 0 && in_x + column < cut.in_width;
       const T* pixel = from + static_cast<int64_t>(in_x + column) * cut.depth + pack * kWhole<T>;
 #pragma unroll
       for (int r = 0; r < kStageRows; ++r) {
         const bool is_there = is_column && first + r >= 0 && first + r < cut.in_height;
-        copy_pack(stage + r * R::kRow + (column * kPacks + pack) * kWhole<T>,
+        copy_pack(stage + r * R::kRow + (column * R::kSides + pack) * kWhole<T>,
                   pixel + static_cast<int64_t>(first + r) * (cut.in_width * cut.depth), is_there);
       }
     }
@@ -142,16 +155,19 @@ struct RingColumn {
   float sums[R::kKept][R::kWide];
 
   BEND_HD RingColumn(const RingCut& cut, const RingPlace<R>& place, T* out, int thread) : sums{} {
-    const int at = thread / R::kSides * R::kAcross, quad = thread % R::kSides;
+    const int at = thread / R::kSides * R::kAcross, side = thread % R::kSides;
     x = place.x + at;
-    channel = place.channel + quad * kQuad;
-    met = ((at * R::kDowns + R::kUps - 1) / R::kUps * R::kSides + quad) * kQuad;
+    channel = place.channel + side * kWhole<T>;
+    met = ((at * R::kDowns + R::kUps - 1) / R::kUps * R::kSides + side) * kWhole<T>;
     first = place.y < 0 ? -place.y : 0;
     rows = x >= 0 && channel < cut.depth ? place.rows - first : 0;
     columns = cut.width - x;
     const int64_t pixel = (place.picture * cut.height + place.y - R::kBack) * cut.width + x;
     to = out + pixel * cut.depth + channel;
   }
+
+  // Whether it has no output that is written.
+  BEND_HD bool is_idle() const { return rows <= 0 || columns <= 0; }
 
   // The outputs that a stage has a part in, with what was summed of them before.
   BEND_HD void begin(Sums& live) const {
@@ -177,13 +193,13 @@ struct RingColumn {
     float filtered[R::kWide] = {};
 #pragma unroll
     for (int k = 0; k < R::kMet + R::kAcross - 1; ++k) {
-      float values[kQuad];
+      float values[kWhole<T>];
       input(stage, r, k, values);
 #pragma unroll
       for (int a = 0; a < R::kAcross; ++a) {
         if (k < a || k - a >= R::kMet) continue;
 #pragma unroll
-        for (int i = 0; i < kQuad; ++i) filtered[a * kQuad + i] += along_x[k - a] * values[i];
+        for (int i = 0; i < kWhole<T>; ++i) filtered[a * kWhole<T> + i] += along_x[k - a] * values[i];
       }
     }
 #pragma unroll
@@ -198,21 +214,21 @@ struct RingColumn {
   BEND_HD void add(const T* stage, int r, const float (&taps)[kRingTaps][R::kMet], Sums& live) const {
 #pragma unroll
     for (int k = 0; k < R::kMet + R::kAcross - 1; ++k) {
-      float values[kQuad];
+      float values[kWhole<T>];
       input(stage, r, k, values);
 #pragma unroll
       for (int place = 0; place < R::kLive * R::kAcross; ++place) {
         const int o = place / R::kAcross, a = place % R::kAcross, tap = R::tap(r, o);
         if (tap < 0 || tap >= kRingTaps || k < a || k - a >= R::kMet) continue;
 #pragma unroll
-        for (int i = 0; i < kQuad; ++i) live[o][a * kQuad + i] += taps[tap][k - a] * values[i];
+        for (int i = 0; i < kWhole<T>; ++i) live[o][a * kWhole<T> + i] += taps[tap][k - a] * values[i];
       }
     }
   }
 
   // Input number `k` that the outputs meet in row `r` of a stage.
   BEND_HD void input(const T* stage, int r, int k, float* values) const {
-    unpack(read_shared<kQuad>(stage + met + r * R::kRow + k * R::kSides * kQuad), values);
+    unpack(read_shared<kWhole<T>>(stage + met + r * R::kRow + k * R::kSides * kWhole<T>), values);
   }
 
   // Whether output `o` of a stage lies inside, in the thread's column `a`.
@@ -224,7 +240,7 @@ struct RingColumn {
     T* const row = to + static_cast<int64_t>(cut.width * cut.depth) * o;
 #pragma unroll
     for (int a = 0; a < R::kAcross; ++a) {
-      if (has(step, o, a)) write_few(row + cut.depth * a, pack<T, kQuad>(values + a * kQuad));
+      if (has(step, o, a)) write_few(row + cut.depth * a, pack<T, kWhole<T>>(values + a * kWhole<T>));
     }
   }
 };

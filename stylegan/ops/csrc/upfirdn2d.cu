@@ -28,8 +28,8 @@ bool try_deep(const FirCall<T>& call, cudaStream_t stream) {
       !is_narrow(p.in_h, p.in_w * p.channels) || !is_narrow(p.out_h, p.out_w * p.channels)) {
     return false;
   }
-  if (p.channels <= kMostQuads / 2 * kQuad) return try_ring<FirRing<kUp, kDown, kMostQuads / 2, T>>(call, stream);
-  return try_ring<FirRing<kUp, kDown, kMostQuads, T>>(call, stream);
+  if (p.channels <= kMostSides / 2 * kWhole<T>) return try_ring<FirRing<kUp, kDown, kMostSides / 2, T>>(call, stream);
+  return try_ring<FirRing<kUp, kDown, kMostSides, T>>(call, stream);
 }
 
 template <typename Shape, typename T>

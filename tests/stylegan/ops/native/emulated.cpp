@@ -39,16 +39,18 @@ void walk_down(const typename Work::Call& call) {
     for (int s = 0; s < R::kStages - 1; ++s) fetch(s);
     for (int s = 0; s < place.steps; ++s) {
       fetch(s + R::kStages - 1);
-      for (auto& column : columns) Work::work(call, cut, column, s, stages[s % R::kStages].data());
+      for (auto& column : columns) {
+        if (!column.is_idle()) Work::work(call, cut, column, s, stages[s % R::kStages].data());
+      }
     }
   }
 }
 
 template <int kUp, int kDown, typename T>
 void deep(const FirCall<T>& call) {
-  constexpr int kFew = kMostQuads / 2;
-  if (call.p.channels <= kFew * kQuad) return walk_down<FirRing<kUp, kDown, kFew, T>>(call);
-  walk_down<FirRing<kUp, kDown, kMostQuads, T>>(call);
+  constexpr int kFew = kMostSides / 2;
+  if (call.p.channels <= kFew * kWhole<T>) return walk_down<FirRing<kUp, kDown, kFew, T>>(call);
+  walk_down<FirRing<kUp, kDown, kMostSides, T>>(call);
 }
 
 template <typename Shape, typename T>
@@ -98,8 +100,9 @@ template <bool kFir, typename T>
 int strips(const FinishCall<T>& call, bool is_packed) {
   if (is_packed && has_whole_packs(call)) {
     if constexpr (kFir) {
-      constexpr int kFew = kMostQuads / 2;
-      call.depth <= kFew * kQuad ? walk_down<FinishRing<kFew, T>>(call) : walk_down<FinishRing<kMostQuads, T>>(call);
+      constexpr int kFew = kMostSides / 2;
+      const bool is_few = call.depth <= kFew * kWhole<T>;
+      is_few ? walk_down<FinishRing<kFew, T>>(call) : walk_down<FinishRing<kMostSides, T>>(call);
       return kWhole<T>;
     } else {
       return run_strips<false, kWhole<T>, false>(call);
@@ -257,6 +260,11 @@ EXPORT void fir_elements(const float* x, const float* taps, float* out, const in
   const auto call = make_call<float>(x, taps, out, sizes, gain);
   const Fir& p = call.p;
   for (int64_t i = 0; i < p.batch * p.channels * p.out_h * p.out_w + 5; ++i) fir_element(call, i);
+}
+
+// The rows that a block makes of pictures with channels last.
+EXPORT int ring_rows(int64_t pictures, int depth, int height, int width) {
+  return RingCut::of<Ring<1, 1, kMostSides, Half>>(pictures, depth, height, width, height, width, 2, 2).rows;
 }
 
 // Dtypes are numbered as below.

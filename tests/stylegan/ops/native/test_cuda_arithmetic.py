@@ -84,16 +84,24 @@ def test_fast_kernels(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
 @pytest.mark.parametrize("number", range(DEEP))
-def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int) -> None:
+def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int, dtype: torch.dtype) -> None:
     """More than a block's, of each; and as many blocks as make them taller."""
     torch.manual_seed(0)
     spec, f = FAST[number], torch.randn(4, 4)
-    for shape in ((1, 72, 70, 40), (2, 8, 65, 300), (300, 8, 66, 65), (2100, 8, 64, 3), (1, 4, 70, 17)):
-        x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
+    for shape in ((1, 72, 70, 40), (2, 8, 65, 300), (300, 8, 66, 65), (2100, 8, 64, 3), (1, 8, 70, 17)):
+        x = torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last)
         actual = resample(emulated, number, x, f, spec, (2, 1, 2, 1))
-        expected = plain_upfirdn2d(x, f, spec[:2], spec[2:4], (2, 1, 2, 1), True, 1.3)
-        torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
+        expected = plain_upfirdn2d(x.float(), f, spec[:2], spec[2:4], (2, 1, 2, 1), True, 1.3)
+        torch.testing.assert_close(
+            actual.float(), expected, atol=1e-5, rtol=max(1e-5, torch.finfo(dtype).eps)
+        )
+
+
+def test_blocks_are_about_as_tall_as_one_another(emulated: ctypes.CDLL) -> None:
+    for pictures, height, rows in ((248, 64, 33), (248, 65, 33), (4000, 64, 33), (4000, 61, 61), (1, 64, 13)):
+        assert emulated.ring_rows(ctypes.c_int64(pictures), 256, height, 65) == rows
 
 
 @pytest.mark.parametrize("is_last", [False, True])
