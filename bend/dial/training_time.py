@@ -17,7 +17,14 @@ from bend.play import Moment
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
 
-__all__ = ["TrainingTime", "even_pace", "open_training_time", "run_snapshots", "snapshots_passed"]
+__all__ = [
+    "TrainingTime",
+    "check_moments",
+    "even_pace",
+    "open_training_time",
+    "run_snapshots",
+    "snapshots_passed",
+]
 
 _KEPT = 3  # states in memory
 
@@ -86,9 +93,25 @@ def open_training_time(run: str, kimg: Automation, weights: str = "ema") -> Trai
     """Training time of a run folder.
 
     Raises:
-        SettingsError: no run folder with snapshots.
+        SettingsError: no run folder with snapshots, or moments outside of the run.
     """
-    return TrainingTime(run_snapshots(run), kimg, weights)
+    snapshots = run_snapshots(run)
+    check_moments(run, snapshots, kimg.bounds())
+    return TrainingTime(snapshots, kimg, weights)
+
+
+def check_moments(run: str, snapshots: Sequence[tuple[float, Path]], moments: Sequence[float]) -> None:
+    """Refuse moments before the first snapshot of a run, and after the last one.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    first, last = snapshots[0][0], snapshots[-1][0]
+    for moment in moments:
+        if not first <= moment <= last:
+            raise SettingsError(
+                f"kimg {moment:g}: {run} goes from {first:g} to {last:g} kimg; name a moment of it"
+            )
 
 
 def run_snapshots(run: str) -> list[tuple[float, Path]]:

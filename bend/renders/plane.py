@@ -24,7 +24,7 @@ from bend.automation import Constant, parse_range
 from bend.config import PlaneConfig, RenderConfig
 from bend.dial.amount import Amount, parse_amount
 from bend.dial.play import Dial, open_dial
-from bend.dial.training_time import TrainingTime, run_snapshots
+from bend.dial.training_time import TrainingTime, check_moments, run_snapshots
 from bend.errors import SettingsError
 from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.play import Moment
@@ -178,6 +178,9 @@ class _Stage:
             raise SettingsError(f"--kimg {config.kimg}: an axis says the moment; leave it out")
         moves_weights = "kimg" in names or "dial" in names
         snapshots = run_snapshots(config.network) if "kimg" in names else []
+        for axis in axes:
+            if axis.name == "kimg" and axis.ends is not None:
+                check_moments(config.network, snapshots, axis.ends)
         look = replace(config, dial_from=None, dial="1") if moves_weights else config
         G = render.open_generator(look)
         amount = dial = None

@@ -13,7 +13,7 @@ import numpy as np
 from bend import render
 from bend.automation import parse
 from bend.config import FilmConfig, RenderConfig
-from bend.dial.training_time import TrainingTime, even_pace, run_snapshots
+from bend.dial.training_time import TrainingTime, check_moments, even_pace, run_snapshots
 from bend.errors import SettingsError
 from bend.film.destination import Frames, check_output, write_film
 from bend.picture import Pixels, Rendered
@@ -60,8 +60,11 @@ def render_timeline_film(
     if not seeds:
         raise SettingsError("a film of no seeds; give at least one")
     snapshots = run_snapshots(config.network)
-    kimg = even_pace([at for at, _ in snapshots], _last_second(film, loop), loop=loop)
-    kimg = kimg if config.kimg is None else parse(config.kimg)
+    if config.kimg is None:
+        kimg = even_pace([at for at, _ in snapshots], _last_second(film, loop), loop=loop)
+    else:
+        kimg = parse(config.kimg)
+        check_moments(config.network, snapshots, kimg.bounds())
     sides: list[Frames] = []
     for weights in ("raw", "ema") if both else (config.weights,):
         look = replace(config, kimg=None, weights=weights, network=str(snapshots[-1][1]))

@@ -126,6 +126,12 @@ def test_training_time_runs_in_any_render(files: Path) -> None:
         drawn(look(files, kimg="1"))
 
 
+@pytest.mark.parametrize("kimg", ["99", "-1", "0s:0,4s:5", "lfo(sine,-1..4,2s)"])
+def test_moments_outside_of_the_run_are_refused(files: Path, kimg: str) -> None:
+    with pytest.raises(SettingsError, match=r"kimg (99|-1|5): .*run goes from 0 to 4 kimg"):
+        drawn(look(files, network=str(files / "run"), kimg=kimg))
+
+
 def test_dial_and_training_time_go_together(files: Path) -> None:
     base = str(files / "base.safetensors")
     config = look(

@@ -103,6 +103,7 @@ def test_same_work_same_bytes(folder: Path, tmp_path: Path) -> None:
         ("colour", "trunc", None, {}, "'colour' is no axis"),
         ("trunc=0", "kimg", None, {}, "no range"),
         ("kimg", "trunc", None, {"kimg": "1"}, "--kimg 1"),
+        ("kimg=0..99", "trunc", None, {}, "kimg 99: .* goes from 0 to 4 kimg"),
         ("sefa:99", "trunc", None, {}, "sefa"),
     ],
 )

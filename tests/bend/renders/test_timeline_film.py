@@ -119,6 +119,9 @@ def test_what_a_film_refuses(folder: Path, tmp_path: Path) -> None:
         render_timeline_film(RenderConfig(network=str(folder)), film, (), tmp_path / "film.mp4")
     with pytest.raises(SettingsError, match="--grid 3x1 holds 3"):
         render_timeline_film(RenderConfig(network=str(folder)), film, (1, 2), tmp_path / "a.mp4", grid=(3, 1))
+    with pytest.raises(SettingsError, match=r"kimg 5: .* goes from 0 to 4 kimg"):
+        config = RenderConfig(network=str(folder), kimg="0s:0,1s:5")
+        render_timeline_film(config, FilmConfig(), None, tmp_path / "film.mp4")
     with pytest.raises(SettingsError, match="--kimg"):
         render_timeline(RenderConfig(network=str(folder), kimg="1"), None, tmp_path / "sheet.png")
     assert not list(tmp_path.iterdir())
