@@ -12,8 +12,13 @@ __all__ = ["sheet", "square"]
 
 
 def square(num: int) -> tuple[int, int]:
-    """The columns and rows of the squarest sheet that holds `num` pictures, wider rather than higher."""
-    columns = math.ceil(math.sqrt(num))
+    """The columns and rows of the squarest sheet that holds `num` pictures, wider rather than higher.
+
+    One without empty places goes before a squarer one, if it is at most twice as wide as high.
+    """
+    side = math.ceil(math.sqrt(num))
+    widths = range(side, math.isqrt(2 * num) + 1)
+    columns = next((width for width in widths if num % width == 0), side)
     return columns, math.ceil(num / columns)
 
 
