@@ -48,9 +48,11 @@ class GridType(click.ParamType):
     ) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
-        match = re.fullmatch(r"([1-9]\d{0,3})[x×]([1-9]\d{0,3})", str(value), re.ASCII)
+        match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", str(value), re.ASCII)
         if match is None:
             self.fail(f"{value!r} is no grid; write columns x rows, such as 4x2", param, ctx)
+        if max(map(len, match.groups())) > 4:
+            self.fail(f"{value!r}: more than 9999 columns or rows; ask for a smaller grid", param, ctx)
         return int(match[1]), int(match[2])
 
 
@@ -95,9 +97,11 @@ class SizeType(click.ParamType):
     ) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
-        match = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", str(value), re.ASCII)
+        match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", str(value), re.ASCII)
         if match is None:
             self.fail(f"{value!r} is no size; write width x height in pixels, such as 1024x512", param, ctx)
+        if max(map(len, match.groups())) > 5:
+            self.fail(f"{value!r}: more than 99999 pixels a side; ask for a smaller size", param, ctx)
         return int(match[1]), int(match[2])
 
 

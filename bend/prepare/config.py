@@ -82,6 +82,9 @@ class PackageConfig:
     def __post_init__(self) -> None:
         if not self.sources:
             raise SettingsError("nothing to package; name a folder, a zip or pictures")
+        if self.out.suffix.lower() != ".zip":
+            name = self.out.parent / f"{self.out.stem or 'data'}.zip"
+            raise SettingsError(f"{self.out}: a data set is written as .zip; name it {name}")
         if not (4 <= self.resolution <= MAX_RESOLUTION and self.resolution & (self.resolution - 1) == 0):
             raise SettingsError(
                 f"--resolution {self.resolution}: must be a power of two from 4 to {MAX_RESOLUTION}; "
@@ -89,7 +92,7 @@ class PackageConfig:
             )
         if self.crop not in CROP_NAMES and self.num_tiles is None:
             raise SettingsError(
-                f"--crop {self.crop}: must be one of {', '.join(CROP_NAMES)} or tiles:N (N from 1)"
+                f"--crop {self.crop}: must be one of {', '.join(CROP_NAMES)} or tiles:N (N from 1 to {MAX_TILES})"
             )
         for name, value, allowed in (("colour", self.colour, COLOURS), ("dedupe", self.dedupe, DEDUPES)):
             if value not in allowed:

@@ -17,6 +17,9 @@ def _config(**settings: Any) -> PackageConfig:
     ("settings", "words"),
     [
         ({"sources": ()}, "nothing to package"),
+        ({"out": Path("d/x.tar")}, "x.tar: a data set is written as .zip; name it d/x.zip"),
+        ({"out": Path("x")}, "name it x.zip"),
+        ({"out": Path()}, "name it data.zip"),
         ({"resolution": 100}, "power of two from 4 to 8192; try 128"),
         ({"resolution": 0}, "try 4"),
         ({"resolution": -64}, "try 4"),
@@ -26,7 +29,7 @@ def _config(**settings: Any) -> PackageConfig:
         ({"crop": "tiles"}, "tiles:N"),
         ({"crop": "tiles:0"}, "tiles:N"),
         ({"crop": "tiles:-3"}, "tiles:N"),
-        ({"crop": "tiles:999999"}, "tiles:N"),
+        ({"crop": "tiles:999999"}, "tiles:N (N from 1 to 10000)"),
         ({"crop": "tiles:٣"}, "tiles:N"),
         ({"colour": "cmyk"}, "rgb, grey"),
         ({"dedupe": "all"}, "none, exact, near"),

@@ -122,8 +122,9 @@ def test_nothing_is_overwritten_unless_forced(tmp_path: Path) -> None:
     assert out.read_text() == "precious"
     _package(out, folder, force=True)
     assert len(DatasetZip(out)) == 1
+    (tmp_path / "b.zip").mkdir()
     with pytest.raises(PackageError, match="is a folder"):
-        _package(tmp_path, folder, force=True)
+        _package(tmp_path / "b.zip", folder, force=True)
 
 
 def test_labels_from_folders(tmp_path: Path) -> None:
