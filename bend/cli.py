@@ -83,9 +83,9 @@ def main() -> None:
         is_terminated = isinstance(aborted.__cause__, Terminated)
         sys.exit(_say("terminated", 143) if is_terminated else _say("interrupted", 130))
     except click.ClickException as error:
-        _leave_word(error.format_message())
-        error.show()
-        sys.exit(error.exit_code)
+        refusal = _refusal(error)
+        _leave_word(refusal)
+        sys.exit(_say(refusal, error.exit_code))
     except Terminated:
         sys.exit(_say("terminated", 143))
     except KeyboardInterrupt:
@@ -118,6 +118,15 @@ def _one_line(error: Exception) -> str | None:
     return None
 
 
+def _refusal(error: click.ClickException) -> str:
+    """The line to print for what was typed wrong; where it does not say what to type, it says where that is told."""
+    line = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    if context is None or ";" in line or line.endswith("?"):
+        return line
+    return f"{line}; see `{context.command_path} --help`"
+
+
 def _leave_word(line: str) -> None:
     """Tell other processes why this one ends; whoever ends it meanwhile does not keep it from saying so."""
     with contextlib.suppress(Terminated):
@@ -127,7 +136,7 @@ def _leave_word(line: str) -> None:
 
 def _say(message: str, status: int) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    click.echo(f"Error: {message}" if status == 1 else f"\n{message}", err=True)
+    click.echo(f"Error: {message}" if status in (1, 2) else f"\n{message}", err=True)
     return status
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bend.nearest import meant
 from bend.stores.address import is_address
 
 __all__ = ["LazyGroup", "refuse_addresses"]
@@ -30,9 +31,17 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.table and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}; {meant(args[0], self.table)}")
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not isinstance(command, click.Group):
             refuse_addresses(command, rest)

@@ -22,7 +22,6 @@ they take, so a recipe can never know less than the command line. Running one is
 """
 
 import dataclasses
-import difflib
 import importlib
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -35,6 +34,7 @@ import click
 from bend.config import INDECISIVE, RenderConfig
 from bend.errors import RecipeError, SettingsError
 from bend.lazy import refuse_addresses
+from bend.nearest import meant
 from bend.options.records import checked_records
 from bend.options.typed import COMMAND_LINE
 from stylegan.atomic import write_atomic
@@ -300,6 +300,4 @@ def _placed(value: Any, places: Mapping[str, str]) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-    return f"{name!r} is unknown; {meant}"
+    return f"{name!r} is unknown; {meant(name, known)}"

@@ -13,7 +13,6 @@ A parameter may be named (`feedback:gain=.6,frames=3`), and like `mix` and the n
 place is not known here.
 """
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ from bend.bends.row import Bend, Parameter, SignalBend, WeightBend
 from bend.bends.selection import All, Selection, parse_selection
 from bend.bends.table import BENDS
 from bend.errors import SettingsError
+from bend.nearest import nearest
 from bend.number import spelled
 
 __all__ = ["BendSpec", "parse_bend", "parse_bends"]
@@ -271,4 +271,6 @@ def _default_of(parameter: Parameter) -> Automation | None:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
+    close = nearest(name, known, cutoff=0.0)
+    assert close is not None
+    return close

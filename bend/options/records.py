@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import click
 
@@ -65,11 +65,4 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (BendError, StyleganError) as error:
-        raise _RefusalError(str(error)) from None
-
-
-class _RefusalError(click.UsageError):
-    """A usage error told in one line, since the message itself says what to type."""
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {self.format_message()}", file=file, err=file is None)
+        raise click.UsageError(str(error)) from None

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from bend import __version__, cli
 from bend.cli import bend
 from bend.errors import PackageError
+from tests.bend.conftest import Run
 from tests.typed_lines import commands
 
 Body = Callable[[], object]
@@ -120,6 +121,33 @@ def test_unknown_command_is_a_usage_error() -> None:
     assert "No such command 'brake'" in result.output
 
 
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("rendr", "No such command 'rendr'; did you mean render?"),
+        ("render GIRD", "No such command 'GIRD'; did you mean grid?"),
+        ("models x", "No such command 'x'; known are list, "),
+        ("render grid", "Missing option '-o' / '--output'; see `bend render grid --help`"),
+        ("render grid -o a.png --weights x", "'ema', 'raw'; see `bend render grid --help`"),
+        ("render grid -o a.png --seeds 5-2", "5-2 runs backwards; write 2-5\n"),
+        ("package --check a.zip -o b.zip", "leave out -o\n"),
+    ],
+)
+def test_usage_errors_become_one_line_that_names_the_mend(run: Run, typed: str, line: str) -> None:
+    status, out, err = run(*typed.split())
+    assert (status, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+    assert line in err
+
+
+@pytest.mark.parametrize("group", [(), ("render",), ("models",)])
+def test_a_group_alone_shows_its_help(run: Run, group: tuple[str, ...]) -> None:
+    status, out, err = run(*group)
+    assert (status, out) == (2, "")
+    assert "Commands:" in err
+
+
 def test_every_command_refuses_an_unknown_option_with_status_2() -> None:
     for name in NAMES:
         result = CliRunner().invoke(bend, [*name.split(), "--no-such-option"])
@@ -198,7 +226,8 @@ def test_who_is_ended_while_saying_why_it_failed_says_it(
     monkeypatch.setattr(click, "echo", interrupted_echo)
     monkeypatch.setattr(click.exceptions, "echo", interrupted_echo)
     assert status_of(raising(error)) == status
-    assert told == [str(error)]
+    (line,) = told
+    assert line.startswith(str(error))
 
 
 _CLOSED_TERMINAL = """

@@ -8,7 +8,18 @@ from bend.grid import sheet, square
 
 
 @pytest.mark.parametrize(
-    ("num", "shape"), [(1, (1, 1)), (2, (2, 1)), (3, (2, 2)), (5, (3, 2)), (8, (4, 2)), (10, (4, 3)), (16, (4, 4)), (17, (5, 4)), (32, (8, 4))]
+    ("num", "shape"),
+    [
+        (1, (1, 1)),
+        (2, (2, 1)),
+        (3, (2, 2)),
+        (5, (3, 2)),
+        (8, (4, 2)),
+        (10, (4, 3)),
+        (16, (4, 4)),
+        (17, (5, 4)),
+        (32, (8, 4)),
+    ],
 )
 def test_square(num: int, shape: tuple[int, int]) -> None:
     assert square(num) == shape
