@@ -1,6 +1,7 @@
 """A Click group that imports its commands when they are called, so that help needs neither torch nor Pillow."""
 
 import importlib
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import click
 from bend.nearest import meant
 from bend.stores.address import is_address
 
-__all__ = ["LazyGroup", "refuse_addresses"]
+__all__ = ["LazyGroup", "refuse_words"]
 
 
 class LazyGroup(click.Group):
@@ -44,7 +45,7 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command {args[0]!r}; {meant(args[0], self.table)}")
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not isinstance(command, click.Group):
-            refuse_addresses(command, rest)
+            refuse_words(command, rest)
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -52,12 +53,17 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in self.table.items()])
 
 
-def refuse_addresses(command: click.Command, words: Sequence[str]) -> None:
-    """Refuse addresses on object stores for a command that would take them for paths.
+def refuse_words(command: click.Command, words: Sequence[str]) -> None:
+    """Refuse what a command would take for a path without its being one: nothing, and addresses on object stores.
 
     Raises:
-        click.UsageError: there is one, and the command is not one that knows them (`bend.options.stored`).
+        click.UsageError: an empty word, or an address where the command is not one that knows them
+            (`bend.options.stored`).
     """
+    for before, word in itertools.pairwise(["", *words]):
+        if not word or re.fullmatch(r"--[a-z-]+=", word):
+            said = f"{before} {word!r}" if before.startswith("-") else repr(word)
+            raise click.UsageError(f"{said}: is empty; give a value, or leave it out")
     if getattr(command, "takes_addresses", False):
         return
     for word in words:

@@ -33,7 +33,7 @@ import click
 
 from bend.config import INDECISIVE, RenderConfig
 from bend.errors import RecipeError, SettingsError
-from bend.lazy import refuse_addresses
+from bend.lazy import refuse_words
 from bend.nearest import meant
 from bend.options.records import checked_records
 from bend.options.typed import COMMAND_LINE
@@ -122,7 +122,7 @@ class Stage:
             context = click.Context(_descend(groups[:depth]), info_name=group, parent=context)
         try:
             command = self.command()
-            refuse_addresses(command, words)
+            refuse_words(command, words)
             with command.make_context(name, list(words), parent=context) as own:
                 command.invoke(own)
         except click.UsageError as error:

@@ -5,20 +5,16 @@ from pathlib import Path
 import click
 
 from bend.options.records import usage_errors
-from bend.options.shared import device_option
+from bend.options.shared import device_option, output_option
 
 __all__ = ["demo"]
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
+@output_option(
+    "Folder for everything it makes; what is there already is gone on with.",
     default=Path("demo"),
-    show_default=True,
     metavar="DIR",
-    help="Folder for everything it makes; what is there already is gone on with.",
 )
 @click.option(
     "--kimg",

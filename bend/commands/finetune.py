@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bend.options.records import usage_errors
+from bend.options.shared import output_option
 from bend.options.stored import StoreCommand
 from bend.options.train import train_options
 from stylegan.launch import is_launched
@@ -16,7 +17,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(cls=StoreCommand, roles={"data": "own", "base": "own", "out": "own", "resume": "own"})
-@click.option("-o", "--out", type=_FOLDER, default="runs", show_default=True, help="Folder for run folders.")
+@output_option("Folder for run folders.", "--out", type=_FOLDER, default="runs", metavar="DIR")
 @click.option("--resume", metavar="RUN", help="Go on with a run folder, or with the latest one in --out.")
 @train_options
 @click.option(

@@ -9,7 +9,7 @@ import click
 
 from bend.options.cluster import engine_options
 from bend.options.records import default_of, usage_errors
-from bend.options.shared import force_option, json_option
+from bend.options.shared import force_option, json_option, output_option
 from bend.options.stored import StoreCommand
 from bend.prepare.config import COLOURS, CROP_NAMES, DEDUPES, PackageConfig
 
@@ -28,7 +28,7 @@ def _option(name: str, kind: Any, text: str, **settings: Any) -> Any:
 
 @click.command(cls=StoreCommand, roles={"sources": "input", "out": "output"})
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...", type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="OUT.zip", help="The zip to make.")
+@output_option("The zip to make.", "--out", required=False, metavar="OUT.zip")
 @click.option("--resolution", type=int, metavar="PX", help="Side of the images: a power of two.")
 @_option("crop", str, f"{', '.join(CROP_NAMES)}, or tiles:N: N squares out of each picture.", metavar="HOW")
 @_option("labels_from_folders", bool, "One class a folder, for a conditional network.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bend.options.shared import force_option, json_option
+from bend.options.shared import force_option, json_option, output_option
 from bend.options.stored import StoreCommand
 
 __all__ = ["replay"]
@@ -15,7 +15,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(cls=StoreCommand, roles={"picture": "input", "network": "run", "output": "output"})
 @click.argument("picture", metavar="PICTURE", type=_PATH)
-@click.option("-o", "--output", type=_PATH, metavar="PATH", help="Where to; NAME-replay if left out.")
+@output_option("Where to; NAME-replay if left out.", required=False)
 @click.option("--network", metavar="NETWORK", help="The network, where it lies elsewhere now.")
 @click.option("--recipe", type=_PATH, metavar="OUT.toml", help="Write its recipe instead of rendering it.")
 @click.option("--check", is_flag=True, help="Fail if the bytes are not the same.")

@@ -8,20 +8,14 @@ from pathlib import Path
 
 import click
 
-from bend.options.shared import force_option, json_option
+from bend.options.shared import force_option, json_option, output_option
 
 __all__ = ["run"]
 
 
 @click.command()
 @click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where to work; named as the recipe is.",
-)
+@output_option("Where to work; named as the recipe is.", "--out", required=False, metavar="DIR")
 @click.option("--dry-run", is_flag=True, help="Check the recipe and show its stages.")
 @force_option
 @json_option

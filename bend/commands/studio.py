@@ -7,7 +7,7 @@ import click
 
 from bend.errors import SettingsError
 from bend.options.records import default_of, usage_errors
-from bend.options.shared import device_option
+from bend.options.shared import device_option, output_option
 from bend.studio.config import StudioConfig
 
 __all__ = ["studio"]
@@ -34,13 +34,12 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     help="Folder of run folders, or one of them; trainings go there.",
 )
 @click.option("--data", type=_FILE, multiple=True, metavar="ZIP", help="A data set that one may train on.")
-@click.option(
-    "-o",
+@output_option(
+    "Keeps go there.",
     "--out",
     type=_FOLDER,
     default=default_of(StudioConfig, "out"),
-    show_default=True,
-    help="Keeps go there.",
+    metavar="DIR",
 )
 @click.option(
     "--host", default=default_of(StudioConfig, "host"), show_default=True, help="Address to listen on."

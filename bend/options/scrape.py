@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import click
 
 from bend.options.records import default_of
+from bend.options.shared import output_option
 from scrapers.config import FILTERS, ScrapeConfig
 
 __all__ = ["network_options", "output_options", "picture_options", "run_options"]
@@ -32,7 +33,13 @@ def _flag(flag: str, help_text: str) -> Decorator:
 
 
 output_options = _group(
-    click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), help="The folder to fill."),
+    output_option(
+        "The folder to fill.",
+        "--out",
+        required=False,
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+    ),
     click.option(
         "--zip",
         "zip_path",

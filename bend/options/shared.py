@@ -15,10 +15,19 @@ from bend.options.records import Decorator, default_of
 from bend.options.types import FINITE, GRID, SEEDS
 
 
-def output_option(help_text: str) -> Decorator:
-    """`-o`, required."""
+class _OutputOption(click.Option):
+    """`-o` under either long name; help shows the one that the command was given."""
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        super().add_to_parser(parser, ctx)
+        parser.add_option(self, sorted({"--output", "--out"}.difference(self.opts)), dest=self.name)
+
+
+def output_option(help_text: str, flag: str = "--output", **settings: Any) -> Decorator:
+    """`-o`, required unless it has a default or `required=False`."""
+    usual = {"required": "default" not in settings, "type": click.Path(path_type=Path), "metavar": "PATH"}
     return click.option(
-        "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="PATH", help=help_text
+        "-o", flag, cls=_OutputOption, show_default=True, help=help_text, **(usual | settings)
     )
 
 

@@ -83,8 +83,8 @@ class PackageConfig:
         if not self.sources:
             raise SettingsError("nothing to package; name a folder, a zip or pictures")
         if self.out.suffix.lower() != ".zip":
-            name = self.out.parent / f"{self.out.stem or 'data'}.zip"
-            raise SettingsError(f"{self.out}: a data set is written as .zip; name it {name}")
+            named = self.out.parent / f"{self.out.stem or 'data'}.zip"
+            raise SettingsError(f"{self.out}: a data set is written as .zip; name it {named}")
         if not (4 <= self.resolution <= MAX_RESOLUTION and self.resolution & (self.resolution - 1) == 0):
             raise SettingsError(
                 f"--resolution {self.resolution}: must be a power of two from 4 to {MAX_RESOLUTION}; "

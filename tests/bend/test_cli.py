@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -131,10 +132,14 @@ def test_unknown_command_is_a_usage_error() -> None:
         ("render grid -o a.png --weights x", "'ema', 'raw'; see `bend render grid --help`"),
         ("render grid -o a.png --seeds 5-2", "5-2 runs backwards; write 2-5\n"),
         ("package --check a.zip -o b.zip", "leave out -o\n"),
+        ("finetune --data '' --kimg 1", "--data '': is empty; give a value, or leave it out"),
+        ("finetune --data= --kimg 1", "'--data=': is empty"),
+        ("render images -o ''", "-o '': is empty"),
+        ("info ''", "'': is empty"),
     ],
 )
 def test_usage_errors_become_one_line_that_names_the_mend(run: Run, typed: str, line: str) -> None:
-    status, out, err = run(*typed.split())
+    status, out, err = run(*shlex.split(typed))
     assert (status, out) == (2, "")
     assert err.startswith("Error: ")
     assert err.count("\n") == 1

@@ -101,7 +101,7 @@ def test_dry_run_reports_to_programs(service: FakeOpenverse, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("", "-o", "a"), "give at least one, and none empty"),
+        ((" ", "-o", "a"), "give at least one, and none empty"),
         (("rocks", "-o", "a", "--zip", "a.zip", "--resolution", 63), "must be a power of two from 4 to 8192"),
     ],
 )

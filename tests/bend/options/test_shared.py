@@ -64,6 +64,20 @@ def test_what_is_too_many_is_told_the_limit(option: click.ParamType, message: st
         option.convert("100000x2", None, None)
 
 
+@pytest.mark.parametrize(("shown", "other"), [("--output", "--out"), ("--out", "--output")])
+def test_the_output_goes_by_either_long_name(shown: str, other: str) -> None:
+    @click.command()
+    @output_option("Where to.", shown)
+    def work(**given: Path) -> None:
+        click.echo(next(iter(given.items())))
+
+    for flag in ("-o", "--output", "--out"):
+        done = CliRunner().invoke(work, [flag, "a.png"])
+        assert done.output.startswith(f"('{shown[2:]}', "), done.output
+        assert "a.png" in done.output
+    assert f"{other} " not in CliRunner().invoke(work, ["--help"]).output
+
+
 @pytest.mark.parametrize(("text", "grid"), [("4x2", (4, 2)), ("1x1", (1, 1)), ("10×3", (10, 3))])
 def test_grid(text: str, grid: tuple[int, int]) -> None:
     assert GRID.convert(text, None, None) == grid
