@@ -55,8 +55,7 @@ class HostRules:
     """What holds for every host.
 
     Attributes:
-        max_pause_s: a host that is paused for longer than this, or whose pace has longer between two requests, is given
-            up rather than waited for.
+        max_pause_s: a host that is paused for longer than this is given up rather than waited for.
         breaker_failures: failures in a row that rest a host.
         breaker_rest_s: how long it rests.
     """
@@ -101,15 +100,13 @@ class Host:
         """Seconds after which to ask again for a place; 0 where there is one, to be taken by `enter`.
 
         Raises:
-            PassingError: `host-down` where the host stays broken, `rate-limited` where its pause is too long or its
-                pace too slow.
+            PassingError: `host-down` where the host stays broken, `rate-limited` where its pause is too long.
         """
         pause_s = self._paused_until - now
         if self._num_rests > _RESTS_WAITED_FOR and (pause_s > 0 or self.num_active):
             raise PassingError("host-down", f"{self.name}: failed {self._num_failures} times in a row")
-        rest_s = max(pause_s, 1 / self.limit.per_second)
-        if rest_s > self._rules.max_pause_s:
-            raise PassingError("rate-limited", f"{self.name}: asks to be left alone for {rest_s:.0f} s")
+        if pause_s > self._rules.max_pause_s:
+            raise PassingError("rate-limited", f"{self.name}: asks to be left alone for {pause_s:.0f} s")
         wait_s = max(pause_s, self._requests.wait_s(now))
         places = 1 if self._num_rests else self.limit.concurrency
         return max(wait_s, 0.0) or (0.0 if self.num_active < places else _LOOK_AGAIN_S)

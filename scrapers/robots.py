@@ -1,8 +1,8 @@
 """robots.txt (RFC 9309) for pictures on hosts that never agreed to serve programs.
 
 A picture service's interface invites programs; a URL found anywhere does not. For sources that say so, the host's
-robots.txt is asked once a run, and Protego reads it. No such file means yes, a host too broken to say means no, and a
-crawl delay becomes the host's pace.
+robots.txt is asked once a run, and Protego reads it. No such file means yes, a host too broken to say means no. A crawl
+delay becomes the host's pace, unless it is longer than anybody waits for.
 """
 
 import threading
@@ -22,6 +22,8 @@ _MAX_BYTES = 500 << 10  # what the RFC obliges a reader to read
 _MAX_HOSTS = 500
 _NO_SUCH_FILE = frozenset(range(400, 500)) - {429}
 _SAME_FOR_PICTURES = frozenset({"bad-url", "dns", "private-address", "stopped", "tls"})
+
+_Refusal = tuple[str, str]  # reason and message, for every picture of the host
 
 
 class Memory(Protocol):
@@ -49,7 +51,7 @@ class Robots:
         self._client = client
         self._agent = agent
         self._memory = memory
-        self._answers: dict[str, Protego | str] = {}  # a word where the file is broken for good
+        self._answers: dict[str, Protego | _Refusal] = {}
         self._lock = threading.Lock()
         self._host_locks: dict[str, threading.Lock] = {}
 
@@ -57,7 +59,7 @@ class Robots:
         """Whether the host lets us fetch this.
 
         Raises:
-            PassingError: `robots-unknown`; a later run may have it.
+            PassingError: `robots-unknown`, or `rate-limited` where a crawl delay is too long.
             DownloadError: the host cannot be asked for anything.
         """
         parts = urlsplit(url)
@@ -71,11 +73,11 @@ class Robots:
             answer = self._answers.get(origin)
             if answer is None:
                 answer = self._answers[origin] = self._read(f"{origin}/robots.txt")
-        if isinstance(answer, str):
-            raise PassingError("robots-unknown", f"{origin}/robots.txt: {answer}")
+        if isinstance(answer, tuple):
+            raise PassingError(*answer)
         return answer.can_fetch(url, self._agent)
 
-    def _read(self, address: str) -> Protego | str:
+    def _read(self, address: str) -> Protego | _Refusal:
         try:
             rules = Protego.parse(self._text(address))
         except DownloadError as error:
@@ -83,8 +85,10 @@ class Robots:
                 raise
             if isinstance(error, PassingError):
                 raise PassingError("robots-unknown", f"{address}: {error.reason}") from None
-            return error.reason
+            return "robots-unknown", f"{address}: {error.reason}"
         if delay_s := rules.crawl_delay(self._agent):
+            if delay_s > self._client.config.retry.retry_after_cap_s:
+                return "rate-limited", f"{address}: asks for {delay_s:.0f} s between two requests"
             limit = HostLimit(per_second=1 / delay_s, burst=1, concurrency=1)
             self._client.gate.set_limit(netloc_of(address), limit)
         return rules

@@ -123,7 +123,7 @@ def test_a_forgotten_holder_is_turned_away_and_its_places_are_free() -> None:
 def test_a_limit_said_again_changes_nothing_and_a_new_one_takes_the_queue_along() -> None:
     async def scene() -> None:
         one = desk()
-        slow = HostLimit(per_second=0.01, burst=1, concurrency=1)
+        slow = HostLimit(per_second=0.001, burst=1, concurrency=1)
         await one.set_limit("h", slow)
         assert (await one.enter("a", "h")).lease
         waiting = asyncio.create_task(one.enter("b", "h"))
@@ -159,7 +159,7 @@ def test_a_new_limit_leaves_visitors_and_pause_as_they_are() -> None:
 
 def test_a_faster_limit_is_heard_by_who_waits_for_the_slower() -> None:
     async def scene() -> None:
-        one = desk(HostLimit(per_second=0.01, burst=1))
+        one = desk(HostLimit(per_second=0.001, burst=1))
         assert (await one.enter("a", "h")).lease
         waiting = [asyncio.create_task(one.enter("a", "h")) for _ in range(2)]
         await settle()

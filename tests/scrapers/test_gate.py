@@ -147,14 +147,6 @@ def test_too_long_a_pause_is_not_waited_for(clock: Clock) -> None:
         pass
 
 
-def test_too_slow_a_pace_is_not_waited_for(clock: Clock) -> None:
-    gate = make(clock, max_pause_s=60)
-    gate.set_limit("a", HostLimit(per_second=1 / 86_400, burst=1))
-    with pytest.raises(PassingError, match="left alone for 86400 s") as caught, gate.visit("a"):
-        pass
-    assert caught.value.reason == "rate-limited"
-
-
 def test_waiting_ends_when_the_scrape_stops() -> None:
     gate = make()
     with gate.visit("a") as visit:

@@ -172,3 +172,15 @@ def test_a_crawl_delay_becomes_the_pace(
     host.robots = Answer(200, f"User-agent: *\nCrawl-delay: {delay}\n".encode())
     assert Robots(client).allows(f"{host.url}/a")
     assert paces == ([] if per_second is None else [per_second])
+
+
+def test_a_crawl_delay_of_a_day_is_not_waited_for(client: PoliteClient, host: Host) -> None:
+    host.robots = Answer(200, b"User-agent: *\nCrawl-delay: 86400\n")
+    robots = Robots(client)
+    for _ in range(2):
+        with pytest.raises(
+            PassingError, match=r"/robots.txt: asks for 86400 s between two requests$"
+        ) as caught:
+            robots.allows(f"{host.url}/a")
+        assert caught.value.reason == "rate-limited"
+    assert host.hits == {"/robots.txt": 1}
