@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, Self
 
 from scrapers.errors import FolderError
@@ -23,6 +23,8 @@ __all__ = ["NAME", "Entry", "Manifest", "read_manifest"]
 NAME = "manifest.jsonl"
 _PICTURE_FIELDS = tuple(f.name for f in fields(Picture))
 _REF_FIELDS = tuple(f.name for f in fields(ImageRef))
+_TEXTS = ("file", "reason", "detail", "fetched_url")
+_NUMBERS = frozenset({"width", "height", "num_bytes", "sharpness", "texture", "text"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Entry:
 
     Attributes:
         ref: the picture as its service described it.
-        file: name within the folder; None where it was refused.
+        file: path within the folder; None where it was refused.
         reason: why it was refused, one word; None where it was kept.
         detail: more about the reason, one line.
         picture: what the file is; None where it never got so far.
@@ -48,6 +50,8 @@ class Entry:
     def __post_init__(self) -> None:
         if (self.file is None) == (self.reason is None):
             raise ValueError("an Entry is either kept under a file name or refused for a reason")
+        if self.file is not None and not _is_within(self.file):
+            raise ValueError(f"file {self.file!r} leads out of the folder")
 
     @property
     def is_kept(self) -> bool:
@@ -87,6 +91,11 @@ class Entry:
             raise ValueError("nested too deeply") from None
         if not isinstance(record, dict):
             raise ValueError("not an object")
+        record = {name: value for name, value in record.items() if value is not None}
+        for name in (*_TEXTS, *_REF_FIELDS, *_PICTURE_FIELDS):
+            kind = int | float if name in _NUMBERS else str
+            if name in record and not isinstance(record[name], kind):
+                raise ValueError(f"{name} is no {'text' if kind is str else 'number'}")
         try:
             picture = None
             if record.get("sha256"):
@@ -151,6 +160,12 @@ def read_manifest(path: Path) -> Iterator[Entry]:
                     ) from None
     except FileNotFoundError:
         raise FolderError(f"{path}: no such file; give a folder that `bend scrape` made") from None
+
+
+def _is_within(file: str) -> bool:
+    """Whether a path stays in the folder that it is relative to, on any system."""
+    path = PureWindowsPath(file)
+    return bool(path.name) and not path.anchor and ".." not in path.parts and "\0" not in file
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -11,6 +11,7 @@ What the picture becomes for training (orientation, colour, depth) is for `bend 
 import contextlib
 import hashlib
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -38,6 +39,8 @@ FORMATS = {
     "GIF": ".gif",
     "AVIF": ".avif",
 }
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PHASH = re.compile(r"[0-9a-f]{16}")
 _MAX_PIXELS = 80_000_000
 _MAX_SIDE = 65_535  # as of a JPEG; to scale a line of millions of pixels takes gigabytes
 _HASH_FROM = 64  # pixels to which a JPEG may be shrunk while it is decoded
@@ -93,6 +96,12 @@ class Picture:
     sharpness: float | None = None
     texture: float | None = None
     text: float | None = None
+
+    def __post_init__(self) -> None:
+        if not _SHA256.fullmatch(self.sha256) or not _PHASH.fullmatch(self.phash):
+            raise ValueError("sha256 and phash are 64 and 16 hexadecimal digits")
+        if self.format not in FORMATS:
+            raise ValueError(f"format {self.format!r}: one of {', '.join(FORMATS)}")
 
 
 def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS, is_measured: bool = False) -> Picture:

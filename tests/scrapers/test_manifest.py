@@ -92,6 +92,41 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
         list(read_manifest(path))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("file", 5),
+        ("file", "../secret/private.png"),
+        ("file", "a/../../private.png"),
+        ("file", "..\\private.png"),
+        ("file", "/etc/passwd"),
+        ("file", "C:\\private.png"),
+        ("file", "a\0.jpg"),
+        ("file", ".."),
+        ("id", 5),
+        ("source", 9),
+        ("image_url", [1]),
+        ("license", 5),
+        ("query", 7),
+        ("width", "9"),
+        ("sha256", "zz"),
+        ("phash", "zz"),
+        ("phash", "f" * 5000),
+        ("format", "EXE"),
+    ],
+)
+def test_a_line_of_wrong_values_is_named(tmp_path: Path, field: str, value: object) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(json.dumps({**json.loads(KEPT.to_json()), field: value}) + "\n")
+    with pytest.raises(FolderError, match=r"line 1 is not readable .*; delete that line"):
+        list(read_manifest(path))
+
+
+def test_null_is_as_good_as_nothing() -> None:
+    line = json.loads(KEPT.to_json())
+    assert Entry.from_json(json.dumps({**line, "license": None, "reason": None})).ref.license == "unknown"
+
+
 def test_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="no such file; give a folder that `bend scrape` made"):
         list(read_manifest(tmp_path / "manifest.jsonl"))
