@@ -25,8 +25,11 @@ from scrapers.licences import FAMILIES, parse_accepted
 from scrapers.manifest import Entry
 from scrapers.source import ImageRef, SourceInfo
 from scrapers.sources import SOURCES, info_of
+from stylegan.archive.faults import show_name
 
 __all__ = ["Gathered", "describe_sources", "dry_record", "plan_scrape", "plan_zip", "run_dry", "run_scrape"]
+
+_WIDEST = 1_000  # characters of a line of the dry run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +154,8 @@ def run_dry(config: ScrapeConfig) -> Iterator[str]:
         if isinstance(found, ImageRef):
             num_refs += 1
             size = f"{found.width}x{found.height}" if found.width and found.height else "?"
-            yield f"{found.source}  {found.license}  {size}  {found.page_url or found.image_url}  {found.title or ''}"
+            parts = (found.source, found.license, size, found.page_url or found.image_url, found.title or "")
+            yield show_name("  ".join(parts), _WIDEST)
         else:
             refused[found.reason or ""] += 1
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in refused.most_common())

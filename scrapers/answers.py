@@ -13,8 +13,9 @@ from typing import Any
 __all__ = ["pixels", "plain_text", "record", "records", "text", "web_address"]
 
 _MOST_CHARACTERS = 2000
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey them
 # As long as RFC 9110 asks every server to take.
-_ADDRESS = re.compile(r"(?:https?:)?//[^\t\r\n]{1,8000}", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:https?:)?//[^\x00-\x1f\x7f-\x9f]{1,8000}", re.IGNORECASE)
 
 
 def records(answer: Any, *path: str) -> list[dict[str, Any]]:
@@ -32,12 +33,12 @@ def record(answer: Any, *path: str) -> dict[str, Any]:
 
 
 def text(value: Any) -> str | None:
-    """A non-empty string on one line, or a number as one; else None."""
+    """A non-empty string on one line without control characters, or a number as one; else None."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
         return None
-    return " ".join(value.split())[:_MOST_CHARACTERS] or None
+    return " ".join(_CONTROLS.sub(" ", value).split())[:_MOST_CHARACTERS] or None
 
 
 def pixels(value: Any) -> int | None:

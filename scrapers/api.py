@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from scrapers.answers import text
 from scrapers.client import PoliteClient, Reply, redact
 from scrapers.errors import DownloadError, PassingError, SourceError
 from scrapers.journal import Journal
@@ -136,20 +137,20 @@ class Api:
             raise SourceError(f"{self.name}: {redact(reply.url)} answered with something that is not JSON")
         return answer
 
-    def _scrubbed(self, text: str) -> str:
+    def _scrubbed(self, words: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
+            words = words.replace(secret, "…")
+        return words
 
 
 def _words_of(answer: Any) -> str:
     """The refusal in the service's own words, wherever it puts them."""
     while isinstance(answer, dict):
         answer = next((answer[name] for name in _WORDS_FOR_REFUSALS if answer.get(name)), None)
-    return " ".join(str(answer).split())[:200] if answer else ""
+    return (text(str(answer)) or "")[:200] if answer else ""
 
 
 def _plain(body: bytes) -> str:
     """A refusal in plain text; an HTML page says nothing worth repeating."""
-    text = body[:300].decode("utf-8", "replace").strip()
-    return "" if text.startswith("<") else " ".join(text.split())[:200]
+    words = text(body[:300].decode("utf-8", "replace")) or ""
+    return "" if words.startswith("<") else words[:200]

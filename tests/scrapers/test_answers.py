@@ -2,7 +2,7 @@
 
 import pytest
 
-from scrapers.answers import plain_text, web_address
+from scrapers.answers import plain_text, text, web_address
 
 SIGNED = f"https://a.example/a  b.jpg?sig={'x' * 3000}"
 
@@ -15,6 +15,7 @@ SIGNED = f"https://a.example/a  b.jpg?sig={'x' * 3000}"
         ("HTTP://a.example/1.jpg", "HTTP://a.example/1.jpg"),
         (f"https://a.example/{'x' * 8000}", None),
         ("https://a.example/1\n2.jpg", None),
+        ("https://a.example/\x1b[31m.jpg", None),
         ("ftp://a.example/1.jpg", None),
         ("1.jpg", None),
         ("", None),
@@ -24,6 +25,12 @@ SIGNED = f"https://a.example/a  b.jpg?sig={'x' * 3000}"
 )
 def test_addresses_are_whole_or_none(value: object, address: str | None) -> None:
     assert web_address(value) == address
+
+
+def test_words_hold_nothing_that_a_terminal_obeys() -> None:
+    assert text("Moss\x1b]0;pwned\x07\n\x9b31mon a  rock") == "Moss ]0;pwned 31mon a rock"
+    assert text("\x1b") is None
+    assert text("می‌خواهم") == "می‌خواهم"
 
 
 def test_words_of_html() -> None:

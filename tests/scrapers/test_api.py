@@ -21,8 +21,8 @@ class Service(FakeServer):
             "/utf-16": Answer(
                 200, json.dumps({"q": "Möwe", "echo": "s3cret"}, ensure_ascii=False).encode("utf-16")
             ),
-            "/detail": as_json({"error": {"code": 400, "message": "wrong <key>"}}, 400),
-            "/plain": Answer(400, b"[ERROR 400] Invalid key s3cret"),
+            "/detail": as_json({"error": {"code": 400, "message": "wrong\x1b <key>"}}, 400),
+            "/plain": Answer(400, b"[ERROR 400] Invalid\x1b key s3cret"),
             "/html": as_html("blocked", 403),
             "/not-json": as_html("welcome"),
             "/throttled": as_json({"detail": "slower"}, 429, Retry_After="9999"),
@@ -74,7 +74,7 @@ def test_refusals_are_one_line_without_the_key(path: str, words: str, client: Po
                 f"{server.url}{path}", {"key": "s3cret"}, explain={400: "try another", 403: "the network"}
             )
     assert "s3cret" not in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_refusals_are_not_kept(tmp_path: Path, client: PoliteClient) -> None:

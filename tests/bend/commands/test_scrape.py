@@ -89,6 +89,20 @@ def test_dry_run_shows_and_writes_nothing(service: FakeOpenverse, tmp_path: Path
     assert not service.media_host.hits
 
 
+def test_dry_run_prints_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    record = {
+        "source": "x",
+        "id": "1",
+        "image_url": "https://a.example/",
+        "file": "a.jpg",
+        "title": "\x1b[31mMoss\x07",
+    }
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(record) + "\n")
+    done = run(tmp_path, "-o", tmp_path / "out", "--source", "folder", "--license", "any", "--dry-run")
+    assert done.stdout.splitlines()[0].endswith(r"/a.jpg  \x1b[31mMoss\x07")
+
+
 def test_dry_run_reports_to_programs(service: FakeOpenverse, tmp_path: Path) -> None:
     done = run("a", "-o", tmp_path / "a", "--source", "openverse", "--count", 3, "--allow-private-hosts",
                "--dry-run", "--json")  # fmt: skip
