@@ -31,7 +31,7 @@ _MOST_FAILURES = 5
 _TIMEOUTS_S = (15, 60)  # to connect, and between two reads
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WORTH_RETRYING = (408, 425, 429, 500, 502, 503, 504)
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,7 @@ class Shop(FakeServer):
             "no-length": Answer(200, self.body, tag, has_length=False, closes=True),
             "huge": Answer(200, b"x", {"Content-Length": str(1 << 40)}, closes=True),
             "other-range": Answer(206, b"y" * 10, {"Content-Range": f"bytes 0-9/{size * 2}"}),
+            "endless-range": Answer(206, b"y" * 10, {"Content-Range": f"bytes {'9' * 5000}-9/*"}),
             "elsewhere": Answer(302, headers={"Location": "http://example.com/net.pkl"}),
             "page": Answer(200, b"<!doctype html><p>please log in"),
         }[fault]

@@ -85,7 +85,7 @@ def test_without_a_validator_nothing_is_taken_up(tmp_path: Path) -> None:
     assert ranges(shop) == ["", ""]
 
 
-@pytest.mark.parametrize("fault", ["other-range", "416"])
+@pytest.mark.parametrize("fault", ["other-range", "endless-range", "416"])
 def test_a_wrong_part_starts_anew(tmp_path: Path, fault: str) -> None:
     with Shop(BODY, ["drop", fault]) as shop:
         assert fetch(order(shop, tmp_path)).read_bytes() == BODY
