@@ -94,9 +94,15 @@ def graph_facts(stage: Stage) -> dict[str, Any]:
 
 
 def _play(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    patch = read_patch(message.get("patch"))
-    studio.instrument.play(patch, _number(message, "gesture", 0, 2**53))
-    studio.hub.publish(Message("patch", {"patch": patch.facts()}), but=seat)
+    """Play what was moved, which may be a part of a patch; what is refused is answered with what is played instead."""
+    seat.gesture = _number(message, "gesture", 0, 2**53, 0)
+    played, changes = studio.instrument.patch.facts(), message.get("patch")
+    try:
+        patch = read_patch({**played, **changes} if isinstance(changes, Mapping) else changes)
+    except SettingsError as error:
+        return Message("trouble", {"text": str(error), "patch": played, "heard": studio.hub.heard()})
+    studio.instrument.play(patch, seat.gesture)
+    studio.hub.publish(Message("patch", {"patch": patch.facts(), "heard": studio.hub.heard()}), but=seat)
     return None
 
 

@@ -21,10 +21,12 @@ class Seat:
 
     Attributes:
         watched: taps whose feature maps it shows.
+        gesture: number of the last gesture that was heard from it.
     """
 
     def __init__(self) -> None:
         self.watched: tuple[str, ...] = ()
+        self.gesture = 0
         self._words: deque[Message] = deque()
         self._latest: dict[str, Message] = {}
         self._is_over = False
@@ -76,6 +78,10 @@ class Hub:
     def watched(self) -> tuple[str, ...]:
         """Taps that some page shows, each once."""
         return tuple(dict.fromkeys(name for seat in tuple(self._seats) for name in seat.watched))
+
+    def heard(self) -> list[int]:
+        """The last gesture of every page, by which each knows whether its own have come."""
+        return [seat.gesture for seat in tuple(self._seats)]
 
     def publish(self, message: Message, but: Seat | None = None) -> None:
         """Send to every page, from any thread.

@@ -260,7 +260,7 @@ class Instrument:
             with self._news:
                 if self._patch is patch:
                     self._trouble = text
-            self._publish(Message("trouble", {"text": text}))
+            self._publish(Message("trouble", {"text": text, "frame": self._flow.sent}))
 
     def _frame(self, patch: Patch, gesture: int, began: float, is_whole: bool) -> None:
         self._open(patch)

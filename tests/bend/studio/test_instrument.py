@@ -86,7 +86,8 @@ def test_what_fails_for_no_known_reason_is_told_and_the_play_goes_on(
         broken.setattr(Stage, "draw", fail)
         studio.instrument.seat(+1)
         eventually(lambda: bool(heard))
-    assert heard[0] == Message("trouble", {"text": "this cannot be drawn: RuntimeError: out of luck"})
+    text = "this cannot be drawn: RuntimeError: out of luck"
+    assert heard[0] == Message("trouble", {"text": text, "frame": 0})  # and no frame after that one
     assert "out of luck" in caplog.text
     studio.instrument.play(patch)
     eventually(lambda: any(message.kind == "frame" for message in heard))

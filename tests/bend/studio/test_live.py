@@ -141,6 +141,26 @@ def test_a_page_that_lets_too_many_words_wait_is_sent_away(
     assert told.value.code == 1013
 
 
+def test_what_two_pages_move_at_once_is_all_played(client: TestClient, patch: dict[str, Any]) -> None:
+    with client.websocket_connect("/live") as socket, client.websocket_connect("/live") as beside:
+        one, other = Player(socket), Player(beside)
+        gesture = one.play({"trunc": "0.5"})
+        assert other.kind("patch")[0]["patch"] == {**patch, "trunc": "0.5"}
+        other.play({"noise_mode": "none"})
+        heard, _ = one.kind("patch")
+        assert heard["patch"] == {**patch, "trunc": "0.5", "noise_mode": "none"}
+        assert gesture in heard["heard"]
+
+
+def test_what_is_refused_is_answered_with_what_is_played(player: Player, patch: dict[str, Any]) -> None:
+    player.play({"trunc": "0.5"})
+    gesture = player.play({"place": {**patch["place"], "seeds": [2**32, 1, 2]}})
+    trouble, _ = player.kind("trouble")
+    assert "out of range" in trouble["text"]
+    assert trouble["patch"] == {**patch, "trunc": "0.5"}
+    assert trouble["heard"] == [gesture]
+
+
 def test_chances_live_and_breed(player: Player, patch: dict[str, Any]) -> None:
     player.say(do="roll", num=2, seed=3)
     first, second = player.kind("chance")[0], player.kind("chance")[0]
