@@ -29,7 +29,7 @@ export class Dice {
   ) {
     this.rollButton = h("button", { type: "button", class: "primary", onclick: () => (this.isRolling ? this.stop() : this.roll()) }, "Roll");
     this.breedButton = h("button", { type: "button", disabled: true, onclick: () => this.breed() }, "Breed two");
-    const num = numberField("how many", this.num, (value) => (this.num = Math.min(Math.max(Math.round(value), 1), 64)), { min: 1, max: 64, step: 1 });
+    const num = numberField("how many", this.num, (value) => (this.num = value), { min: 1, max: 64, step: 1 });
     this.root = panel("Chance", h("div", { class: "row" }, this.rollButton, this.breedButton, num.root), this.state, this.tray);
   }
 

@@ -1,6 +1,6 @@
 // The socket: gestures out, pictures and words in; it comes back by itself when it was lost.
 
-import type { Frame, Patch } from "./types";
+import type { Changes, Frame } from "./types";
 
 export type Words = { kind: string } & Record<string, unknown>;
 
@@ -8,14 +8,20 @@ export interface Ears {
   frame(frame: Frame, picture: Blob): void;
   picture(meta: Words, picture: Blob): void;
   words(words: Words): void;
-  state(isOpen: boolean): void;
+  /** There is a connection; whatever fails in this has it made anew. */
+  opened(): Promise<void>;
+  /** There is no connection; `isRefused` if there is a server that takes this page for a stranger. */
+  lost(isRefused: boolean): void;
 }
+
+const WAIT_MS = 300;
 
 export class Connection {
   private socket: WebSocket | null = null;
   /** Counted from anywhere, so that the pictures of another page's gestures are not taken for this one's. */
-  private gesture = Math.floor(Math.random() * 2 ** 40);
-  private wait = 300;
+  private readonly first = Math.floor(Math.random() * 2 ** 40);
+  private gesture = this.first;
+  private wait = WAIT_MS;
   private readonly sentAt = new Map<number, number>();
   /** Milliseconds from the last gesture to its picture. */
   lag = 0;
@@ -28,12 +34,20 @@ export class Connection {
     this.open();
   }
 
-  play(patch: Patch): void {
+  /** Tell of a gesture; gives its number, or null if nobody hears it. */
+  play(patch: Changes): number | null {
+    if (this.socket?.readyState !== WebSocket.OPEN) return null;
     this.gesture += 1;
     this.isAtRest = false;
     this.sentAt.set(this.gesture, performance.now());
     if (this.sentAt.size > 100) this.sentAt.delete(this.gesture - 100);
     this.say({ do: "play", patch, gesture: this.gesture });
+    return this.gesture;
+  }
+
+  /** The last of this page's gestures, of those that the server has heard of all pages; 0 if there is none. */
+  ownOf(gestures: number[]): number {
+    return gestures.find((one) => one > this.first && one <= this.gesture) ?? 0;
   }
 
   /** A frame is on the canvas: the server may send another. */
@@ -52,19 +66,36 @@ export class Connection {
     const socket = new WebSocket(`${scheme}://${location.host}/live`);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      this.wait = 300;
-      this.ears.state(true);
+      this.ears.opened().then(
+        () => (this.wait = WAIT_MS),
+        () => socket.close(),
+      );
     };
     socket.onclose = () => {
-      this.ears.state(false);
-      window.setTimeout(() => this.open(), this.wait);
-      this.wait = Math.min(this.wait * 1.7, 5000);
+      this.ears.lost(false);
+      this.retry();
     };
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
       if (typeof event.data === "string") this.ears.words(JSON.parse(event.data) as Words);
       else this.unpack(event.data);
     };
     this.socket = socket;
+  }
+
+  private retry(): void {
+    window.setTimeout(() => void this.knock(), this.wait);
+    this.wait = Math.min(this.wait * 1.7, 5000);
+  }
+
+  /** Open the socket where there is a server that knows this page; a socket would not say which of the two fails. */
+  private async knock(): Promise<void> {
+    const answer = await fetch("/", { method: "HEAD" }).catch(() => null);
+    if (answer?.ok) {
+      this.open();
+      return;
+    }
+    this.ears.lost(answer?.status === 403);
+    this.retry();
   }
 
   private unpack(data: ArrayBuffer): void {

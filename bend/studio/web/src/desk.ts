@@ -28,7 +28,7 @@ export class Desk {
       high: HIGH,
       step: 0.01,
       rest: 1,
-      get: () => (this.layers() ? "1" : store.patch.dial.amount),
+      get: () => (this.layers() ? String(this.middle()) : store.patch.dial.amount),
       set: (text, passing) => store.change((patch) => (patch.dial.amount = text), passing),
     });
     this.dial = panel(
@@ -217,6 +217,7 @@ export class Desk {
       high: places,
       step: 0.01,
       rest: places,
+      scale: { toNumber: toKimg, toPlace },
       get: () => {
         const { kimg } = this.store.patch;
         if (kimg === null) return String(places);
@@ -232,7 +233,7 @@ export class Desk {
     this.timeline.update = () => {
       update();
       const kimg = this.store.patch.kimg ?? String(moments.at(-1));
-      readout.textContent = Number.isFinite(Number(kimg)) ? `${Number(Number(kimg).toFixed(2))} kimg` : kimg;
+      readout.textContent = Number.isFinite(Number(kimg)) ? `${Number(Number(kimg).toFixed(4))} kimg` : kimg;
     };
     const marks = h("div", { class: "timeline-marks", "aria-hidden": "true" });
     moments.forEach((moment, i) => {

@@ -95,23 +95,86 @@ export function fill(select: HTMLSelectElement, options: [string, string][], val
   select.value = value;
 }
 
-/** A number field with a label. */
+/** A number field with a label; what is out of its range is put to its end, where `step` is 1 to a whole number. */
 export function numberField(
   label: string,
-  value: number | string,
+  value: number,
   onchange: (value: number) => void,
-  props: Props = {},
+  range: { min: number; max: number; step: number | "any" },
 ): { root: HTMLElement; input: HTMLInputElement } {
   const id = freshId("number");
-  const input = h("input", {
-    id,
-    type: "number",
-    inputmode: "decimal",
-    ...props,
-    value,
-    onchange: () => Number.isFinite(input.valueAsNumber) && onchange(input.valueAsNumber),
-  });
+  const change = (): void => {
+    if (!Number.isFinite(input.valueAsNumber)) return;
+    const bounded = Math.min(Math.max(input.valueAsNumber, range.min), range.max);
+    const next = range.step === 1 ? Math.round(bounded) : bounded;
+    input.value = String(next);
+    onchange(next);
+  };
+  const input = h("input", { id, type: "number", inputmode: "decimal", ...range, value, onchange: change });
   return { root: h("div", { class: "field" }, h("label", { for: id }, label), input), input };
+}
+
+/** A list that is drawn anew item by item: what is the same stays as it stands. */
+export function keyedList<T>(list: HTMLElement, key: (item: T) => string, draw: (item: T) => HTMLElement): (items: T[]) => void {
+  let drawn = new Map<string, { facts: string; element: HTMLElement }>();
+  return (items) =>
+    withFocus(list, () => {
+      const before = drawn;
+      drawn = new Map(
+        items.map((item) => {
+          const facts = JSON.stringify(item);
+          const found = before.get(key(item));
+          return [key(item), found?.facts === facts ? found : { facts, element: draw(item) }];
+        }),
+      );
+      arrange(list, [...drawn.values()].map(({ element }) => element));
+    });
+}
+
+/** Have just these children in this order, and move none that stands right. */
+export function arrange(parent: HTMLElement, children: HTMLElement[]): void {
+  for (const child of [...parent.children]) if (!children.includes(child as HTMLElement)) child.remove();
+  children.forEach((child, i) => parent.children[i] !== child && parent.insertBefore(child, parent.children[i] ?? null));
+}
+
+/**
+ * Alter what is inside, and leave the focus where it was: on the same control, on what has its name now, or, where it is
+ * no more, on the next one that does the like; where there is none, on what held it.
+ */
+export function withFocus(root: HTMLElement, alter: () => void): void {
+  const focused = document.activeElement;
+  if (!(focused instanceof HTMLElement) || !root.contains(focused)) {
+    alter();
+    return;
+  }
+  const [name, verb] = [nameOf(focused), verbOf(focused)];
+  const alike = (): HTMLElement[] => controls(root).filter((one) => verbOf(one) === verb);
+  const place = alike().indexOf(focused);
+  alter();
+  if (document.activeElement === focused && !focused.matches(":disabled")) return;
+  const left = controls(root);
+  const after = root.contains(focused) ? left.find((one) => one === focused || isAfter(one, focused)) : undefined;
+  const next = after ?? left.find((one) => nameOf(one) === name) ?? alike().slice(0, place + 1).at(-1);
+  if (!next) root.tabIndex = -1;
+  (next ?? root).focus({ preventScroll: true });
+}
+
+function isAfter(one: Node, other: Node): boolean {
+  return (other.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+}
+
+function controls(root: HTMLElement): HTMLElement[] {
+  const found = [...root.querySelectorAll<HTMLElement>("button:not(:disabled), input:not(:disabled), select, summary, a[href]")];
+  return found.filter((one) => one.checkVisibility());
+}
+
+function nameOf(control: HTMLElement): string {
+  return control.getAttribute("aria-label") ?? (control as HTMLInputElement).labels?.[0]?.textContent ?? control.textContent ?? "";
+}
+
+/** What it does, whatever it does it to: `Remove` of `Remove swirl 2`. */
+function verbOf(control: HTMLElement): string {
+  return nameOf(control).split(" ")[0]!;
 }
 
 export function panel(title: string, ...children: Child[]): HTMLElement {

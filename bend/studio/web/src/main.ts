@@ -2,14 +2,18 @@
 
 import "./styles/index.css";
 import { Dice } from "./chance";
-import { Connection, type Words } from "./connection";
+import { Connection, type Ears, type Words } from "./connection";
 import { Desk } from "./desk";
 import { h, iconButton } from "./dom";
 import { NetworkGraph } from "./graph";
 import { Keep } from "./keep";
+import { listenToKeys } from "./keys";
 import { LatentMap } from "./map";
+import { Meter } from "./meter";
+import { Notices } from "./notices";
 import { Picture } from "./picture";
 import { Rack } from "./rack";
+import { RecordButton } from "./record";
 import { soundPanel } from "./sound";
 import { sources } from "./sources";
 import { Store } from "./store";
@@ -19,8 +23,8 @@ import type { Graph, Patch, Shelf, Start } from "./types";
 type Say = (message: { do: string } & Record<string, unknown>) => void;
 
 const REFRESH_MS = 2500;
-/** After a press, frames that were drawn before it are still on their way. */
-const PRESS_HOLDS_MS = 1000;
+const LOST = "The connection is lost; trying again.";
+const REFUSED = "This page is not known to the studio any more: open the address that the terminal shows.";
 const VIEWS = ["play", "bends", "keep", "train"] as const;
 
 async function begin(): Promise<void> {
@@ -41,65 +45,28 @@ function build(page: HTMLElement, start: Start): void {
     store.flush();
     connection?.say(message);
   };
+  store.send = (changes) => connection?.play(changes) ?? null;
 
-  const picture = new Picture();
-  const map = new LatentMap(store, say);
-  const graph = new NetworkGraph(store, say);
-  const rack = new Rack(store, say);
-  const desk = new Desk(store);
-  const dice = new Dice(store, say);
-  const keep = new Keep(store, say);
-  const train = new Train(store, say);
-  const trouble = notices();
-  const meter = h("span", { class: "meter", title: "frames a second; gesture to picture" }, "");
-  const record = recordButton(say, () => connection?.lag ?? 0);
+  const notices = new Notices();
+  const panels: Panels = {
+    store,
+    say,
+    notices,
+    picture: new Picture(),
+    map: new LatentMap(store, say),
+    graph: new NetworkGraph(store, say),
+    rack: new Rack(store, say, notices),
+    desk: new Desk(store),
+    dice: new Dice(store, say),
+    keep: new Keep(store, say, notices),
+    train: new Train(store, say),
+    meter: new Meter(),
+    record: new RecordButton(say, () => connection?.lag ?? 0),
+  };
+  page.replaceChildren(topBar(panels), stage(panels), notices.root);
+  listenToKeys(store, () => panels.record.press());
 
-  store.send = (patch) => connection?.play(patch);
-  const header = topBar(store, record.root, meter, picture);
-  page.replaceChildren(
-    header,
-    h(
-      "main",
-      { class: "stage", "data-view": "play" },
-      shown(picture.root, "play bends keep"),
-      h("div", { class: "column left" }, shown(map.root, "play"), shown(desk.look, "play")),
-      h("div", { class: "column desk" }, shown(desk.dial, "play")),
-      shown(graph.root, "bends"),
-      h(
-        "div",
-        { class: "column side" },
-        shown(rack.root, "bends"),
-        shown(dice.root, "bends"),
-        shown(keep.root, "keep"),
-        shown(soundPanel(trouble.say), "keep"),
-      ),
-      shown(train.root, "train"),
-    ),
-    trouble.root,
-  );
-  keys(store, record.press);
-
-  const rate = frameRate();
-  connection = new Connection({
-    frame: (frame, blob) => {
-      void picture.show(frame, blob).then(() => connection?.shown(frame));
-      if (store.patch.wander.on) map.at(frame.place);
-      record.update(frame.is_recording, frame.seconds);
-      meter.textContent = `${frame.size[0]}px ${rate()}/s ${Math.round(connection?.lag ?? 0)}ms`;
-    },
-    picture: (meta, blob) => {
-      if (meta.kind === "maps") void graph.maps(meta, blob);
-      else if (meta.kind === "ground") map.ground(meta, blob);
-    },
-    state: (isOpen) => {
-      document.body.classList.toggle("is-lost", !isOpen);
-      if (!isOpen) return;
-      say({ do: "refresh" });
-      graph.watch();
-      rack.askAgain();
-    },
-    words: (words) => hear(words, { store, say, dice, rack, keep: record.kept, trouble: trouble.say }),
-  });
+  connection = new Connection(ears(panels, () => connection));
   window.setInterval(() => {
     const isBusy = store.shelf.jobs.some(({ state }) => state === "running" || state === "waiting");
     if (isBusy && !document.hidden) say({ do: "refresh" });
@@ -108,29 +75,95 @@ function build(page: HTMLElement, start: Start): void {
   Object.assign(window, { bendStudio: { store, sources, connection } });
 }
 
+interface Panels {
+  store: Store;
+  say: Say;
+  notices: Notices;
+  picture: Picture;
+  map: LatentMap;
+  graph: NetworkGraph;
+  rack: Rack;
+  desk: Desk;
+  dice: Dice;
+  keep: Keep;
+  train: Train;
+  meter: Meter;
+  record: RecordButton;
+}
+
+function stage({ picture, map, graph, rack, desk, dice, keep, train, notices }: Panels): HTMLElement {
+  return h(
+    "main",
+    { class: "stage", "data-view": "play" },
+    shown(picture.root, "play bends keep"),
+    h("div", { class: "column left" }, shown(map.root, "play"), shown(desk.look, "play")),
+    h("div", { class: "column desk" }, shown(desk.dial, "play")),
+    shown(graph.root, "bends"),
+    h(
+      "div",
+      { class: "column side" },
+      shown(rack.root, "bends"),
+      shown(dice.root, "bends"),
+      shown(keep.root, "keep"),
+      shown(soundPanel(notices), "keep"),
+    ),
+    shown(train.root, "train"),
+  );
+}
+
 /** Which views of a narrow screen a panel is in. */
 function shown(panel: HTMLElement, views: string): HTMLElement {
   panel.dataset["in"] = views;
   return panel;
 }
 
-interface Hearers {
-  store: Store;
-  say: Say;
-  dice: Dice;
-  rack: Rack;
-  keep: (words: Words) => void;
-  trouble: (text: string) => void;
+function ears(panels: Panels, connection: () => Connection | null): Ears {
+  const { store, notices, picture, map, graph, meter, record } = panels;
+  let wasLost = false;
+  const setLost = (isLost: boolean): void => {
+    document.body.classList.toggle("is-lost", isLost);
+    record.isLost = isLost;
+  };
+  return {
+    frame: (frame, blob) => {
+      void picture.show(frame, blob).then(() => connection()?.shown(frame));
+      if (store.patch.wander.on) map.at(frame.place);
+      record.update(frame.is_recording, frame.seconds);
+      meter.frame(frame, connection()?.lag ?? 0);
+      notices.pictured(frame.number);
+    },
+    picture: (meta, blob) => {
+      if (meta.kind === "maps") void graph.maps(meta, blob);
+      else if (meta.kind === "ground") map.ground(meta, blob);
+    },
+    opened: async () => {
+      store.connected();
+      if (!wasLost) return;
+      picture.restart();
+      const response = await fetch("/start");
+      store.rejoin((await response.json()) as Start);
+      setLost(false);
+      notices.pictured(Infinity);
+      notices.stand("connection", null);
+    },
+    lost: (isRefused) => {
+      wasLost = true;
+      setLost(true);
+      meter.lost();
+      notices.stand("connection", isRefused ? REFUSED : LOST);
+    },
+    words: (words) => hear(words, panels, (gestures) => connection()?.ownOf(gestures) ?? 0),
+  };
 }
 
-function hear(words: Words, { store, say, dice, rack, keep, trouble }: Hearers): void {
+function hear(words: Words, { store, say, dice, rack, record, notices }: Panels, ownOf: (gestures: number[]) => number): void {
   switch (words.kind) {
     case "state":
       store.shelf = words as unknown as Shelf;
       store.tell("shelf");
       break;
     case "patch":
-      store.follow(words["patch"] as Patch);
+      store.follow(words["patch"] as Patch, ownOf(words["heard"] as number[]));
       break;
     case "graph":
       store.graph = words as unknown as Graph;
@@ -139,7 +172,7 @@ function hear(words: Words, { store, say, dice, rack, keep, trouble }: Hearers):
       store.tell("patch");
       break;
     case "opening":
-      trouble(`Opening ${store.shelf.standing.find(({ name }) => name === words["network"])?.title ?? "the network"}…`);
+      notices.say(`Opening ${store.shelf.standing.find(({ name }) => name === words["network"])?.title ?? "the network"}…`);
       break;
     case "opened":
       say({ do: "graph" });
@@ -157,21 +190,23 @@ function hear(words: Words, { store, say, dice, rack, keep, trouble }: Hearers):
       rack.heardClusters(words);
       break;
     case "parted":
-      trouble(`A film has one ${String(words["what"])}: the recording goes on as another take.`);
+      notices.say(`A film has one ${String(words["what"])}: the recording goes on as another take.`);
       break;
     case "full":
-      trouble(`A take has ${String(words["minutes"])} minutes at most: what is played now is not recorded. Press record to keep the take.`);
+      notices.say(`A take has ${String(words["minutes"])} minutes at most: what is played now is not recorded. Press record to keep the take.`);
       break;
     case "kept":
-      keep(words);
+      record.kept(words);
       break;
     case "trouble":
-      trouble(String(words["text"]));
+      if (words["patch"]) store.refused(words["patch"] as Patch, ownOf(words["heard"] as number[]));
+      if (words["frame"] === undefined) notices.say(String(words["text"]));
+      else notices.noPicture(String(words["text"]), words["frame"] as number);
       break;
   }
 }
 
-function topBar(store: Store, record: HTMLElement, meter: HTMLElement, picture: Picture): HTMLElement {
+function topBar({ store, record, meter, picture }: Panels): HTMLElement {
   const undo = iconButton("undo", "Undo", () => store.undo());
   const redo = iconButton("redo", "Redo", () => store.redo());
   const history = (): void => {
@@ -192,7 +227,7 @@ function topBar(store: Store, record: HTMLElement, meter: HTMLElement, picture: 
     document.querySelector<HTMLElement>("main")!.dataset["view"] = view;
     for (const one of views) one.setAttribute("aria-pressed", String(one.dataset["view"] === view));
   };
-  return h("header", { class: "top" }, h("h1", {}, "bend ", h("span", {}, "studio")), h("nav", { "aria-label": "Views" }, ...views), meter, h("div", { class: "tools" }, undo, redo, record, pixels, full, themeButton()));
+  return h("header", { class: "top" }, h("h1", {}, "bend ", h("span", {}, "studio")), h("nav", { "aria-label": "Views" }, ...views), meter.root, h("div", { class: "tools" }, undo, redo, record.root, pixels, full, themeButton()));
 }
 
 function themeButton(): HTMLElement {
@@ -204,74 +239,6 @@ function themeButton(): HTMLElement {
     document.documentElement.dataset["theme"] = next;
     localStorage.setItem("bend-theme", next);
   });
-}
-
-/** Shows what was pressed at once, and goes by it; frames that were drawn before say nothing about it. */
-function recordButton(say: Say, lag: () => number): { root: HTMLElement; press: () => void; update: (isOn: boolean, seconds: number) => void; kept: (words: Words) => void } {
-  let isOn = false;
-  let heldUntil = 0;
-  const time = h("span", { class: "record-time", "aria-live": "off" }, "");
-  const show = (next: boolean, text: string): void => {
-    isOn = next;
-    root.setAttribute("aria-pressed", String(isOn));
-    time.textContent = text;
-  };
-  const press = (): void => {
-    say({ do: isOn ? "end-record" : "record" });
-    heldUntil = performance.now() + PRESS_HOLDS_MS + 2 * lag();
-    show(!isOn, "");
-  };
-  const root = h("button", { type: "button", class: "record", "aria-pressed": "false", "aria-label": "Record what is played", title: "Record what is played (R)", onclick: press }, h("span", { class: "record-dot" }), time);
-  const update = (next: boolean, seconds: number): void => {
-    if (next !== isOn && performance.now() < heldUntil) return;
-    if (next) show(true, `${seconds.toFixed(1)} s`);
-    else if (isOn) show(false, "");
-  };
-  const kept = (words: Words): void => {
-    if (isOn) return; // another one is being recorded already
-    time.textContent = (words["names"] as string[]).join(", ");
-    window.setTimeout(() => !isOn && (time.textContent = ""), 4000);
-  };
-  return { root, press, update, kept };
-}
-
-function notices(): { root: HTMLElement; say: (text: string) => void } {
-  const root = h("div", { class: "notices", role: "status", "aria-live": "polite" });
-  let last = "";
-  return {
-    root,
-    say: (text) => {
-      if (text === last && root.childElementCount) return;
-      last = text;
-      const note = h("p", { class: "notice" }, text);
-      root.append(note);
-      while (root.childElementCount > 3) root.firstElementChild!.remove();
-      window.setTimeout(() => note.remove(), 6000);
-    },
-  };
-}
-
-function keys(store: Store, record: () => void): void {
-  window.addEventListener("keydown", (event) => {
-    const target = event.target as HTMLElement;
-    const isTyping = target.matches("input:not([type=range]), select, textarea");
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !isTyping) {
-      event.preventDefault();
-      if (event.shiftKey) store.redo();
-      else store.undo();
-    } else if (event.key.toLowerCase() === "r" && !event.repeat && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      record();
-    }
-  });
-}
-
-function frameRate(): () => number {
-  let times: number[] = [];
-  return () => {
-    const now = performance.now();
-    times = [...times.filter((time) => now - time < 1000), now];
-    return times.length;
-  };
 }
 
 void begin();

@@ -1,12 +1,14 @@
 // The map of latent space: a plane to drag a point over, with small pictures as its ground.
 
 import { choice, h, iconButton, numberField, panel } from "./dom";
+import { isTyped } from "./keys";
 import { param } from "./param";
 import type { Store } from "./store";
 import type { Place } from "./types";
 import type { Words } from "./connection";
 
 const EXTENT = { seeds: [-0.25, 1.25], pca: [-3, 3] } as const;
+const LAST_SEED = 2 ** 32 - 1;
 const GROUND_WAIT_MS = 900;
 
 export class LatentMap {
@@ -35,16 +37,16 @@ export class LatentMap {
       numberField(
         ["seed", "seed to the right", "seed below"][i]!,
         store.patch.place.seeds[i],
-        (value) => this.store.change((patch) => (patch.place.seeds[i] = Math.max(Math.round(value), 0))),
-        { min: 0, step: 1 },
+        (value) => this.store.change((patch) => (patch.place.seeds[i] = value)),
+        { min: 0, max: LAST_SEED, step: 1 },
       ),
     );
     const axes = ([0, 1] as const).map((i) =>
       numberField(
         ["axis across", "axis down"][i]!,
         store.patch.place.axes[i],
-        (value) => this.store.change((patch) => (patch.place.axes[i] = Math.max(Math.round(value), 0))),
-        { min: 0, step: 1 },
+        (value) => this.store.change((patch) => (patch.place.axes[i] = value)),
+        { min: 0, max: 4095, step: 1 },
       ),
     );
     const mode = choice(
@@ -89,8 +91,8 @@ export class LatentMap {
       const { place, wander } = store.patch;
       mode.select.value = place.mode;
       path.select.value = wander.on ? wander.path : "off";
-      seeds.forEach(({ input }, i) => document.activeElement !== input && (input.value = String(place.seeds[i])));
-      axes.forEach(({ input }, i) => document.activeElement !== input && (input.value = String(place.axes[i])));
+      seeds.forEach(({ input }, i) => !isTyped(input) && (input.value = String(place.seeds[i])));
+      axes.forEach(({ input }, i) => !isTyped(input) && (input.value = String(place.axes[i])));
       this.root.classList.toggle("is-pca", place.mode === "pca");
       this.root.classList.toggle("is-walking", wander.on);
       speed.update();
@@ -170,7 +172,7 @@ export class LatentMap {
     const move = (event: PointerEvent): void => {
       const box = this.pad.getBoundingClientRect();
       const [low, high] = EXTENT[this.store.patch.place.mode];
-      const at = (share: number): number => Number((low + Math.min(Math.max(share, 0), 1) * (high - low)).toFixed(4));
+      const at = (share: number): number => low + share * (high - low);
       this.put(at((event.clientX - box.left) / box.width), at((event.clientY - box.top) / box.height));
     };
     let isDown = false;
@@ -195,14 +197,16 @@ export class LatentMap {
       if (!by) return;
       event.preventDefault();
       const { x, y } = this.store.patch.place;
-      this.put(Number((x + by[0]).toFixed(4)), Number((y + by[1]).toFixed(4)));
+      this.put(x + by[0], y + by[1]);
     });
   }
 
   private put(x: number, y: number): void {
+    const [low, high] = EXTENT[this.store.patch.place.mode];
+    const bounded = (value: number): number => Number(Math.min(Math.max(value, low), high).toFixed(4));
     this.store.change((patch) => {
-      patch.place.x = x;
-      patch.place.y = y;
+      patch.place.x = bounded(x);
+      patch.place.y = bounded(y);
       patch.place.to = null;
       patch.place.share = 0;
     });

@@ -1,6 +1,6 @@
 // Between two patches: numbers go evenly, bends that only one has fade, everything else changes in the middle.
 
-import type { Module, Patch } from "./types";
+import type { Module, Patch, Place } from "./types";
 
 export function between(a: Patch, b: Patch, share: number): Patch {
   if (share <= 0) return structuredClone(a);
@@ -8,7 +8,7 @@ export function between(a: Patch, b: Patch, share: number): Patch {
   const near = share < 0.5 ? a : b;
   return {
     ...structuredClone(near),
-    place: placeBetween(a, b, share),
+    place: placeBetween(a.place, b.place, share),
     trunc: number(a.trunc, b.trunc, share),
     kimg: a.kimg !== null && b.kimg !== null ? number(a.kimg, b.kimg, share) : near.kimg,
     dial: {
@@ -19,13 +19,28 @@ export function between(a: Patch, b: Patch, share: number): Patch {
   };
 }
 
-function placeBetween(a: Patch, b: Patch, share: number): Patch["place"] {
-  const [from, to] = [a.place, b.place];
+/**
+ * Places go to one other place only. One that is on its way itself (of a walk, of another morph) goes to the nearer of
+ * its two ends first, and one on its way is come to from there.
+ */
+function placeBetween(a: Place, b: Place, share: number): Place {
+  const [out, into] = [nearerEnd(a), nearerEnd(b)];
+  const at = share * (out.away + 1 + into.away);
+  if (at < out.away) return { ...structuredClone(a), share: mixed(a.share, out.share, at / out.away) };
+  if (at > out.away + 1) return { ...structuredClone(b), share: mixed(into.share, b.share, (at - out.away - 1) / into.away) };
+  return straight(out.place, into.place, at - out.away);
+}
+
+/** The end of a place's own way that is nearer, and how far away it is. */
+function nearerEnd(place: Place): { place: Place; share: number; away: number } {
+  if (place.to && place.share > 0.5) return { place: place.to, share: 1, away: 1 - place.share };
+  return { place: { ...place, to: null, share: 0 }, share: 0, away: place.to ? place.share : 0 };
+}
+
+function straight(from: Place, to: Place, share: number): Place {
   const isSameMap = from.mode === to.mode && String(from.seeds) === String(to.seeds) && String(from.axes) === String(to.axes);
-  if (isSameMap && !from.to && !to.to) {
-    return { ...structuredClone(from), x: mixed(from.x, to.x, share), y: mixed(from.y, to.y, share) };
-  }
-  return { ...structuredClone(from), to: { ...structuredClone(to), to: null, share: 0 }, share };
+  if (isSameMap) return { ...structuredClone(from), x: mixed(from.x, to.x, share), y: mixed(from.y, to.y, share) };
+  return { ...structuredClone(from), to: structuredClone(to), share };
 }
 
 function amount(a: Patch, b: Patch, share: number): string {

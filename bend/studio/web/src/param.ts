@@ -1,6 +1,7 @@
 // A parameter: a slider, its number, and what may move it over time.
 
 import { choice, freshId, h, iconButton, numberField } from "./dom";
+import { isTyped } from "./keys";
 import { sources, type Band } from "./sources";
 import type { Parameter } from "./types";
 
@@ -15,9 +16,17 @@ export interface ParamOptions {
   hardHigh?: number;
   /** Goes back to this on a double click. */
   rest?: number;
+  /** What is read and typed as a number, where that is not the slider's own. */
+  scale?: Scale;
   get: () => string;
   set: (text: string, passing: boolean) => void;
   name?: string;
+}
+
+/** From a slider's place to the number that stands for it, and back. */
+export interface Scale {
+  toNumber: (place: number) => number;
+  toPlace: (number: number) => number;
 }
 
 export interface Param {
@@ -27,8 +36,11 @@ export interface Param {
 
 const LFO = /^lfo\((\w+),(-?[\d.e+-]+)\.\.(-?[\d.e+-]+),([\d.e+-]+)s/;
 
+const PLAIN: Scale = { toNumber: (place) => place, toPlace: (number) => number };
+
 export function param(options: ParamOptions): Param {
   const { id, label, low, high } = options;
+  const { toNumber, toPlace } = options.scale ?? PLAIN;
   const called = options.name ?? label;
   const step = options.step ?? niceStep(high - low);
   const inputId = freshId("param");
@@ -40,14 +52,15 @@ export function param(options: ParamOptions): Param {
   const drawer = h("div", { class: "drawer", hidden: true });
   const root = h("div", { class: "param" }, h("label", { for: inputId, title: label }, label), range, number, wave, drawer);
 
+  const [lowest, highest] = [options.hardLow ?? low, options.hardHigh ?? high];
   const put = (value: number, passing = false): void => {
-    const bounded = Math.min(Math.max(value, options.hardLow ?? low), options.hardHigh ?? high);
+    const bounded = Math.min(Math.max(value, lowest), highest);
     options.set(String(Number(bounded.toPrecision(6))), passing);
     if (!passing) update();
   };
   sources.rebind(id, (value) => put(value, true));
   range.addEventListener("input", () => put(range.valueAsNumber));
-  number.addEventListener("change", () => Number.isFinite(number.valueAsNumber) && put(number.valueAsNumber));
+  number.addEventListener("change", () => Number.isFinite(number.valueAsNumber) && put(toPlace(number.valueAsNumber)));
   range.addEventListener("dblclick", () => options.rest !== undefined && put(options.rest));
 
   const open = (isOpen: boolean): void => {
@@ -103,7 +116,7 @@ export function param(options: ParamOptions): Param {
       const shapes: [string, string][] = ["sine", "triangle", "saw", "square"].map((shape) => [shape, shape]);
       parts.push(
         choice("shape", shapes, state.shape, (shape) => ((state.shape = shape), write())).root,
-        numberField("seconds", state.period, (value) => ((state.period = Math.max(value, 0.05)), write()), { min: 0.05, step: "any" }).root,
+        numberField("seconds", state.period, (value) => ((state.period = value), write()), { min: 0.05, max: 3600, step: "any" }).root,
       );
     }
     if (kind === "sound") {
@@ -116,9 +129,10 @@ export function param(options: ParamOptions): Param {
       parts.push(h("p", { class: "hint" }, control ? `control ${control}` : "Move the knob on your controller that is to do it."));
     }
     if (kind !== "none") {
+      const range = { min: toNumber(lowest), max: toNumber(highest), step: options.step === 1 ? 1 : "any" } as const;
       parts.push(
-        numberField("from", state.from, (value) => ((state.from = value), again()), { step: "any" }).root,
-        numberField("to", state.to, (value) => ((state.to = value), again()), { step: "any" }).root,
+        numberField("from", toNumber(state.from), (value) => ((state.from = toPlace(value)), again()), range).root,
+        numberField("to", toNumber(state.to), (value) => ((state.to = toPlace(value)), again()), range).root,
       );
     }
     return parts;
@@ -132,7 +146,7 @@ export function param(options: ParamOptions): Param {
     range.disabled = !Number.isFinite(value);
     if (Number.isFinite(value)) {
       if (range.valueAsNumber !== value) range.value = String(value);
-      if (document.activeElement !== number) number.value = String(Number(value.toPrecision(4)));
+      if (!isTyped(number)) number.value = String(Number(toNumber(value).toPrecision(4)));
       number.disabled = false;
     } else {
       number.value = "";

@@ -9,6 +9,11 @@ export class Picture {
   isSquare = false;
   private latest = 0;
 
+  /** Frames are counted anew. */
+  restart(): void {
+    this.latest = 0;
+  }
+
   async show(frame: Frame, blob: Blob): Promise<boolean> {
     const bitmap = await createImageBitmap(blob);
     if (frame.number < this.latest && this.latest - frame.number < 1000) {

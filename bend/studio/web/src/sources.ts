@@ -26,10 +26,19 @@ class Sources {
   private context: AudioContext | null = null;
   private spectrum = new Uint8Array(0);
   private readonly levels = new Map<Band, number>();
-  private track: HTMLAudioElement | null = null;
+  private microphone: MediaStreamAudioSourceNode | null = null;
+  private track: { name: string; audio: HTMLAudioElement; node: AudioNode } | null = null;
   private isTicking = false;
-  heard = "";
   controllers = "";
+
+  get isListening(): boolean {
+    return this.microphone !== null;
+  }
+
+  /** What is heard, in words; empty if nothing is. */
+  get heard(): string {
+    return [this.microphone && "the microphone", this.track?.name].filter(Boolean).join(" and ");
+  }
 
   of(id: string): Source | null {
     return this.bindings.get(id)?.source ?? null;
@@ -52,27 +61,44 @@ class Sources {
     if (this.learning === id) this.learning = null;
   }
 
+  /** Hear the microphone, or no more. */
   async listen(): Promise<void> {
+    if (this.microphone) {
+      this.microphone.disconnect();
+      for (const track of this.microphone.mediaStream.getTracks()) track.stop();
+      this.microphone = null;
+      return;
+    }
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     const context = this.audio();
-    context.createMediaStreamSource(stream).connect(this.ear(context));
-    this.heard = "microphone";
+    this.microphone = context.createMediaStreamSource(stream);
+    this.microphone.connect(this.ear(context));
     this.tickSoon();
   }
 
-  play(file: File): HTMLAudioElement {
+  /** Play a track instead of the one before; what is none is refused, and that one plays on. */
+  async play(file: File): Promise<HTMLAudioElement> {
     const context = this.audio();
-    this.track?.pause();
-    const track = new Audio(URL.createObjectURL(file));
-    track.loop = true;
-    const ear = this.ear(context);
-    context.createMediaElementSource(track).connect(ear);
-    ear.connect(context.destination);
-    void track.play();
-    this.track = track;
-    this.heard = file.name;
+    const audio = new Audio(URL.createObjectURL(file));
+    audio.loop = true;
+    const node = context.createMediaElementSource(audio);
+    node.connect(context.destination);
+    node.connect(this.ear(context));
+    try {
+      await audio.play();
+    } catch {
+      node.disconnect();
+      URL.revokeObjectURL(audio.src);
+      throw new Error(`${file.name} cannot be played: it is no sound that this browser knows.`);
+    }
+    if (this.track) {
+      this.track.audio.pause();
+      this.track.node.disconnect();
+      URL.revokeObjectURL(this.track.audio.src);
+    }
+    this.track = { name: file.name, audio, node };
     this.tickSoon();
-    return track;
+    return audio;
   }
 
   async connectMidi(): Promise<string> {
@@ -112,13 +138,13 @@ class Sources {
   }
 
   private ear(context: AudioContext): AnalyserNode {
-    this.analyser?.disconnect();
-    const analyser = context.createAnalyser();
-    analyser.fftSize = 2048;
-    analyser.smoothingTimeConstant = SMOOTH;
-    this.analyser = analyser;
-    this.spectrum = new Uint8Array(analyser.frequencyBinCount);
-    return analyser;
+    if (!this.analyser) {
+      this.analyser = context.createAnalyser();
+      this.analyser.fftSize = 2048;
+      this.analyser.smoothingTimeConstant = SMOOTH;
+      this.spectrum = new Uint8Array(this.analyser.frequencyBinCount);
+    }
+    return this.analyser;
   }
 
   private tickSoon(): void {

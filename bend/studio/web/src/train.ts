@@ -1,6 +1,6 @@
 // Trainings: begun, watched, stopped and taken up again; they go on when the page is closed.
 
-import { choice, fill, h, numberField, panel, s } from "./dom";
+import { choice, fill, h, keyedList, numberField, panel, s, withFocus } from "./dom";
 import type { Store } from "./store";
 import type { Job, Run } from "./types";
 
@@ -9,6 +9,7 @@ export class Train {
   private readonly jobs = h("ul", { class: "jobs", "aria-label": "Jobs" });
   private readonly runs = h("div", { class: "runs" });
   private readonly answers: Record<string, unknown> = { kimg: 1, mirror: true, until: "none" };
+  private readonly drawJobs = keyedList<Job>(this.jobs, ({ number }) => String(number), (job) => this.job(job));
   private drawn = "";
 
   constructor(
@@ -29,7 +30,7 @@ export class Train {
       "none",
       set("until"),
     );
-    const kimg = numberField("length, in thousands of pictures", 1, set("kimg"), { min: 0.001, step: "any" });
+    const kimg = numberField("length, in thousands of pictures", 1, set("kimg"), { min: 0.001, max: 1e6, step: "any" });
     const snapshots = h("input", { type: "text", id: "train-snapshots", placeholder: "log", oninput: () => (this.answers["snapshots"] = snapshots.value) });
     const begin = (event: Event): void => {
       event.preventDefault();
@@ -56,13 +57,9 @@ export class Train {
       form.hidden = !may_train;
       fill(base.select, standing.map(({ name, title }) => [name, title]), base.select.value || store.patch.network);
       fill(data.select, data_sets.map((name) => [name, name]), data.select.value || (data_sets[0] ?? ""));
-      this.drawJobs();
+      this.drawJobs(store.shelf.jobs.filter(({ kind }) => kind === "train"));
       this.drawRuns();
     });
-  }
-
-  private drawJobs(): void {
-    this.jobs.replaceChildren(...this.store.shelf.jobs.filter(({ kind }) => kind === "train").map((job) => this.job(job)));
   }
 
   private job(job: Job): HTMLElement {
@@ -85,7 +82,7 @@ export class Train {
     const key = JSON.stringify([this.store.shelf.runs, this.store.shelf.jobs.map(({ state }) => state)]);
     if (key === this.drawn) return;
     this.drawn = key;
-    this.runs.replaceChildren(...[...this.store.shelf.runs].reverse().map((run) => this.run(run)));
+    withFocus(this.runs, () => this.runs.replaceChildren(...[...this.store.shelf.runs].reverse().map((run) => this.run(run))));
   }
 
   private run(run: Run): HTMLElement {
@@ -93,8 +90,10 @@ export class Train {
     const picture = run.pictures.filter((name) => /^fakes\d{6}\.png$/.test(name)).at(-1) ?? run.pictures.find((name) => name === "fakes_init.png");
     const bar = h("progress", { max: 1, value: done, "aria-label": `${run.name}: how far` });
     const isBusy = this.store.shelf.jobs.some(({ kind, state }) => kind === "train" && state === "running");
-    const image = (name: string, alt: string): HTMLElement =>
-      h("a", { href: `/runs/${run.name}/${name}`, target: "_blank", rel: "noopener" }, h("img", { src: `/runs/${run.name}/${name}?at=${run.kimg}`, alt, loading: "lazy" }));
+    const image = (name: string, alt: string, look = ""): HTMLElement => {
+      const href = `/runs/${encodeURIComponent(run.name)}/${name}`;
+      return h("a", { class: look, href, target: "_blank", rel: "noopener" }, h("img", { src: `${href}?at=${run.kimg}`, alt, loading: "lazy" }));
+    };
     return panel(
       run.name,
       h("p", { class: "hint" }, `${run.base} on ${run.data}: ${Number(run.kimg.toFixed(3))}${run.kimg_wanted ? ` of ${run.kimg_wanted}` : ""} kimg, ${run.moments.length} snapshots`),
@@ -106,7 +105,7 @@ export class Train {
         run.can_resume && h("button", { type: "button", disabled: isBusy, "aria-label": `Go on with ${run.name}`, onclick: () => this.say({ do: "resume", run: run.name, kimg: done >= 1 ? (run.kimg_wanted ?? run.kimg) * 2 : undefined }) }, done >= 1 ? "Go on, twice as far" : "Go on"),
       ),
       run.score && run.score.kimg.length > 1 && this.curves(run.score),
-      h("div", { class: "run-pictures" }, picture && image(picture, `What ${run.name} draws now`), run.pictures.includes("timeline.png") && image("timeline.png", `The same seeds through ${run.name}`)),
+      h("div", { class: "run-pictures" }, picture && image(picture, `What ${run.name} draws now`), run.pictures.includes("timeline.png") && image("timeline.png", `The same seeds through ${run.name}`, "run-timeline")),
     );
   }
 

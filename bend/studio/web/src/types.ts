@@ -45,6 +45,9 @@ export interface Patch {
   modules: Module[];
 }
 
+/** Fields of a patch: all that a gesture has moved. */
+export type Changes = Partial<Patch>;
+
 export interface Parameter {
   name: string;
   low: number;
@@ -107,12 +110,23 @@ export interface Run {
   can_resume: boolean;
 }
 
+export interface Preset {
+  name: string;
+  patch: Patch;
+  picture: string;
+}
+
+export interface Take {
+  name: string;
+  is_rendered: boolean;
+}
+
 export interface Shelf {
   standing: { name: string; title: string; moments: number[]; base: string | null }[];
   runs: Run[];
   data_sets: string[];
-  presets: { name: string; patch: Patch; picture: string }[];
-  takes: { name: string; is_rendered: boolean }[];
+  presets: Preset[];
+  takes: Take[];
   jobs: Job[];
   may_train: boolean;
 }
