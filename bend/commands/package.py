@@ -1,6 +1,5 @@
 """`bend package`: pictures and videos to a data-set zip, or a zip checked."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,11 @@ def package(
     if check:
         if out is not None:
             raise click.UsageError("--check reads zips and writes none; leave out -o.")
-        ctx.exit(_check(sources, as_json))
+        from bend.prepare.checking import check_zips, fault_facts, fault_lines
+
+        faults = check_zips(sources)
+        click.echo(json.dumps(fault_facts(faults)) if as_json else "\n".join(fault_lines(faults)))
+        ctx.exit(int(any(faults.values())))
     if out is None or resolution is None:
         raise click.UsageError("-o OUT.zip and --resolution PX are needed (or --check to check a zip).")
     from bend.engines import package_on_engine
@@ -82,20 +85,3 @@ def package(
         )
     report = package_on_engine(engine, address, config)
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(report.lines()))
-
-
-def _check(paths: tuple[Path, ...], as_json: bool) -> int:
-    from bend.prepare.progress import reading_bar
-    from stylegan.archive import check_dataset
-
-    faults = {
-        str(shard): found
-        for path in paths
-        for shard, found in check_dataset(str(path), progress=reading_bar("checking")).items()
-    }
-    if as_json:
-        click.echo(json.dumps({path: list(map(dataclasses.asdict, found)) for path, found in faults.items()}))
-    else:
-        for path, found in faults.items():
-            click.echo("\n".join(f"{path}: {fault}" for fault in found) or f"{path}: sound")
-    return int(any(faults.values()))

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from bend import op_timing
 from bend.cli import bend
+from bend.op_cases import CASES, Case
 from stylegan.ops import native
 
 
@@ -44,23 +45,23 @@ def test_build_fails_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_bench_times_every_case(loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(op_timing, "_FEW_S", 0.0)
     monkeypatch.setattr(op_timing, "keep_freed_memory", lambda: True)
-    small = tuple(dataclasses.replace(case, shape=(1, case.shape[1], 16, 16)) for case in op_timing.CASES)
+    small = tuple(dataclasses.replace(case, shape=(1, case.shape[1], 16, 16)) for case in CASES)
     monkeypatch.setattr(op_timing, "CASES", small)
     done = CliRunner().invoke(bend, ["ops", "bench", "--device", "cpu"])
     assert done.exit_code == 0, done.output
     heading, *rows = done.stdout.splitlines()
     assert heading.split()[:3] == ["operation", "input", "dtype"]
     assert heading.split()[-2:] == ["GB/s", "roofline"]
-    assert len(rows) == 2 * len(op_timing.CASES)
+    assert len(rows) == 2 * len(CASES)
     assert all(float(row.split()[-3].removesuffix("x")) > 0 for row in rows)
     found = json.loads(CliRunner().invoke(bend, ["ops", "bench", "--device", "cpu", "--json"]).stdout)
-    assert {record["name"] for record in found} == {case.name for case in op_timing.CASES}
+    assert {record["name"] for record in found} == {case.name for case in CASES}
     assert all(record["ratio"] == pytest.approx(record["plain_ms"] / record["native_ms"]) for record in found)
 
 
-@pytest.mark.parametrize("number", range(len(op_timing.CASES)))
+@pytest.mark.parametrize("number", range(len(CASES)))
 def test_cases_compute_the_same_either_way(native_ops: None, number: int) -> None:
-    case = op_timing.CASES[number]
+    case = CASES[number]
     torch.manual_seed(0)
     x = torch.randn(2, case.shape[1], 12, 16).contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
@@ -74,13 +75,13 @@ def test_plain_and_native_are_what_is_compared(native_ops: None, monkeypatch: py
     monkeypatch.setattr(op_timing, "_FEW_S", 0.0)
     monkeypatch.setattr(op_timing, "keep_freed_memory", lambda: True)
     seen = []
-    original = op_timing.CASES[0]
+    original = CASES[0]
 
     def run(x: object, b: object) -> object:
         seen.append(native.available("cpu"))
         return original.run(x, b)  # type: ignore[arg-type]
 
-    case = op_timing.Case(name="seen", shape=(1, 32, 8, 8), run=run, constant=original.constant)  # type: ignore[arg-type]
+    case = Case(name="seen", shape=(1, 32, 8, 8), run=run, constant=original.constant)  # type: ignore[arg-type]
     (timing,) = op_timing.measure("cpu", (torch.float32,), (case,))
     assert timing.native_ms > 0
     assert timing.roofline > 0
@@ -91,14 +92,14 @@ def test_batches_on_a_device_are_as_large_as_its_memory_allows(monkeypatch: pyte
     memory = types.SimpleNamespace(total_memory=140 * 2**30)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: memory)
     cuda = torch.device("cuda")
-    for case in op_timing.CASES:
+    for case in CASES:
         n, *rest = op_timing._shape(case, cuda, torch.float16)
         assert tuple(rest) == case.shape[1:]
         if not case.is_small:
             assert n * math.prod(rest) * 2 > 2**26
         assert op_timing._shape(case, torch.device("cpu"), torch.float16) == case.shape
     memory.total_memory = 2**30
-    assert op_timing._shape(op_timing.CASES[0], cuda, torch.float32) == (8, 256, 64, 64)
+    assert op_timing._shape(CASES[0], cuda, torch.float32) == (8, 256, 64, 64)
 
 
 def test_a_device_is_timed_by_its_own_clock_over_several_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,21 @@ def test_what_is_no_setting_is_a_usage_error(words: list[str], said: str) -> Non
     assert said in refused.output
 
 
+def test_a_run_is_on_the_stage_among_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "runs" / "00000-rocks"
+    run.mkdir(parents=True)
+    (run / "training_options.json").write_text("{}")
+    started: list[StudioConfig] = []
+    monkeypatch.setattr("bend.studio.serving.serve", lambda config, say: started.append(config))
+    for words in ([], ["--network", "faces128", "--no-train", "--also", "a", "--also", "b"]):
+        done = CliRunner().invoke(command, ["studio", "--run", str(run), *words])
+        assert done.exit_code == 0, done.output
+    assert started == [
+        StudioConfig(network=str(run), runs=run.parent),
+        StudioConfig(network="faces128", runs=run.parent, may_train=False, networks=("a", "b")),
+    ]
+
+
 def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
