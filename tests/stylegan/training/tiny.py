@@ -1,5 +1,6 @@
 """Trainings that take a second: a handful of noisy 16×16 pictures, and networks of a few thousand weights."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,21 @@ from stylegan.archive import ArchiveWriter
 from stylegan.precision import set_half_dtype
 from stylegan.training.config import TrainConfig
 from stylegan.training.plan import Plan, make_plan
+from stylegan.training.session import Session, open_run
 from stylegan.training.step import TrainState
 
-__all__ = ["RESOLUTION", "assert_equal", "read_state", "tiny_config", "tiny_plan", "to_double", "write_zip"]
+__all__ = [
+    "RESOLUTION",
+    "assert_equal",
+    "names",
+    "read_state",
+    "start",
+    "ticks",
+    "tiny_config",
+    "tiny_plan",
+    "to_double",
+    "write_zip",
+]
 
 RESOLUTION = 16
 
@@ -92,3 +105,18 @@ def assert_equal(first: Any, second: Any, path: str = "") -> None:
             assert_equal(one, other, f"{path}[{i}]")
     else:
         assert first == second, path
+
+
+def start(data: Path, parent: Path, **settings: Any) -> Session:
+    """A new training in a run folder of its own."""
+    return open_run(make_plan(tiny_config(data, **settings)), parent)
+
+
+def names(run: Path) -> list[str]:
+    """Files in a run folder, less those whose names hold times."""
+    return sorted(path.name for path in run.iterdir() if not path.name.startswith((".lock", "events.out")))
+
+
+def ticks(run: Path) -> list[dict[str, Any]]:
+    """What `stats.jsonl` says, line by line."""
+    return [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
