@@ -23,6 +23,7 @@ from bend.stores.marker import data_address
 from bend.stores.networks import fetch_options
 from scrapers.licences import family_of, is_no_derivatives, is_non_commercial, normalise
 from scrapers.source import credit_line
+from stylegan.printable import printable
 
 __all__ = ["FORMATS", "Credit", "collect", "concerns", "render"]
 
@@ -144,7 +145,8 @@ def _credits(origins: Iterable[Mapping[str, str]]) -> list[Credit]:
     return [_credit(parts[key], counts[key]) for key in sorted(parts)]
 
 
-def _credit(origin: Mapping[str, str], num_images: int) -> Credit:
+def _credit(stated_origin: Mapping[str, str], num_images: int) -> Credit:
+    origin = {name: printable(value) for name, value in stated_origin.items()}  # of strangers
     stated = origin.get("license", "")
     # Manifests of other programs name licences in their own way.
     identifier = stated if family_of(stated) != "unknown" else normalise(origin.get("license_url"), stated).id

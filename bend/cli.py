@@ -17,6 +17,7 @@ import click
 from bend import __version__, ranks
 from bend.errors import BendError
 from bend.lazy import LazyGroup
+from stylegan.printable import printable
 
 __all__ = ["bend", "main"]
 
@@ -109,10 +110,10 @@ def _arm(failpoint: str) -> None:
 def _one_line(error: Exception) -> str | None:
     """The line to print for an error that is a user's to mend, None for a defect of ours."""
     if isinstance(error, BendError) or type(error).__module__ in ("stylegan.errors", "scrapers.errors"):
-        return " ".join(str(error).split())
+        return printable(" ".join(str(error).split()))
     if isinstance(error, OSError) and error.errno is not None:
         mend = "; free some space and run the same command again" if error.errno == errno.ENOSPC else ""
-        return f"{error.filename or 'a file'}: {os.strerror(error.errno)}{mend}"
+        return printable(f"{error.filename or 'a file'}: {os.strerror(error.errno)}{mend}")
     if type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
         return "out of memory; use a smaller --batch or size, or another --device"
     return None

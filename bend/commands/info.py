@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bend.options.shared import force_option, json_option
+from bend.options.shared import echo_lines, force_option, json_option
 from bend.options.stored import StoreCommand
 
 __all__ = ["info"]
@@ -36,7 +36,7 @@ def info(
     from bend.info.inspect import Request, inspect
 
     found = inspect(Request(path=path, part=part, graph=graph, sheet=sheet, force=force))
-    click.echo(json.dumps(found.record) if as_json else "\n".join(found.lines))
+    echo_lines([json.dumps(found.record)] if as_json else found.lines)
     for output in (graph, sheet):
         if output is not None:
             click.echo(f"{output}: written", err=True)

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from bend.options.shared import json_option
+from bend.options.shared import echo_lines, json_option
 from bend.options.stored import StoreCommand
 
 __all__ = ["info"]
@@ -25,6 +25,6 @@ def info(file: str, *, as_json: bool) -> None:
     from bend.models.facts import describe, lines
 
     facts = describe(file)
-    click.echo(json.dumps(facts.as_json(), indent=2) if as_json else "\n".join(lines(facts)))
+    echo_lines(json.dumps(facts.as_json(), indent=2).splitlines() if as_json else lines(facts))
     if facts.refusal:
         raise ModelError(facts.refusal)

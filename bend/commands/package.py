@@ -8,7 +8,7 @@ import click
 
 from bend.options.cluster import engine_options
 from bend.options.records import default_of, usage_errors
-from bend.options.shared import force_option, json_option, output_option
+from bend.options.shared import echo_lines, force_option, json_option, output_option
 from bend.options.stored import StoreCommand
 from bend.prepare.config import COLOURS, CROP_NAMES, DEDUPES, PackageConfig
 
@@ -73,7 +73,7 @@ def package(
         from bend.prepare.checking import check_zips, fault_facts, fault_lines
 
         faults = check_zips(sources)
-        click.echo(json.dumps(fault_facts(faults)) if as_json else "\n".join(fault_lines(faults)))
+        echo_lines([json.dumps(fault_facts(faults))] if as_json else fault_lines(faults))
         ctx.exit(int(any(faults.values())))
     if out is None or resolution is None:
         raise click.UsageError("-o OUT.zip and --resolution PX are needed (or --check to check a zip).")
@@ -84,4 +84,4 @@ def package(
             sources=sources, out=out, resolution=resolution, animated=animated == "first", **settings
         )
     report = package_on_engine(engine, address, config)
-    click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(report.lines()))
+    echo_lines(json.dumps(report.to_json(), indent=2).splitlines() if as_json else report.lines())

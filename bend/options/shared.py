@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bend.config import (
 )
 from bend.options.records import Decorator, default_of
 from bend.options.types import FINITE, GRID, SEEDS
+from stylegan.printable import printable
 
 
 class _OutputOption(click.Option):
@@ -66,6 +68,11 @@ shares_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Write over what is there.")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+
+
+def echo_lines(lines: Iterable[str]) -> None:
+    """Print lines, in which strangers' text may stand: none of it is obeyed by a terminal."""
+    click.echo("\n".join(map(printable, lines)))
 
 
 def echo_report(report: Any, as_json: bool) -> None:

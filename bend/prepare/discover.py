@@ -19,6 +19,7 @@ from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
 from stylegan.archive.metadata import METADATA_NAME, Label, read_labels, read_sources
 from stylegan.archive.tar_shard import TarShard, is_tar
+from stylegan.printable import printable
 
 __all__ = ["Plan", "SourcePicture", "discover"]
 
@@ -190,6 +191,5 @@ def _is_zip(path: Path) -> bool:
 
 
 def _shown(path: Path) -> str:
-    """`path` as text of one line that any encoding can hold and no terminal obeys."""
-    text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """`path` as text that can be written and printed anywhere; bytes that are no text are escaped as such."""
+    return printable(os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace"))

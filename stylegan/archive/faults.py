@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 
 from stylegan.errors import ArchiveError
+from stylegan.printable import printable
 
 __all__ = ["Fault", "FaultError", "fault_as_error", "show_name"]
 
@@ -41,6 +42,6 @@ def fault_as_error(path: str | os.PathLike[str], error: FaultError) -> ArchiveEr
 
 
 def show_name(name: str, limit: int = 120) -> str:
-    """`name` fit for a terminal: control characters escaped, overlong ones cut in the middle."""
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
+    """`name` fit for a terminal, overlong ones cut in the middle."""
+    shown = printable(name)
     return shown if len(shown) <= limit else f"{shown[: limit // 2]}…{shown[-limit // 2 :]}"

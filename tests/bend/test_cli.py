@@ -164,6 +164,13 @@ def test_our_errors_become_one_line(status_of: Status, capsys: pytest.CaptureFix
     assert capsys.readouterr().err == "Error: x.zip: empty; put pictures in it\n"
 
 
+def test_a_terminal_obeys_no_error(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(raising(PackageError("\x1b[31mred.zip: is none"))) == 1
+    assert capsys.readouterr().err == "Error: \\x1b[31mred.zip: is none\n"
+    assert status_of(raising(FileNotFoundError(errno.ENOENT, "", "\x1b[31mred"))) == 1
+    assert capsys.readouterr().err == "Error: \\x1b[31mred: No such file or directory\n"
+
+
 @pytest.mark.parametrize("package", ["stylegan", "scrapers"])
 def test_errors_of_the_layers_below_become_one_line(
     package: str, status_of: Status, capsys: pytest.CaptureFixture[str]

@@ -116,6 +116,18 @@ def test_run_leads_to_its_zip(folder: Path, tmp_path: Path) -> None:
     assert "which is not there; give the zip itself" in str(done.exception)
 
 
+@pytest.mark.parametrize("format_", ["text", "markdown", "csv", "json"])
+def test_what_strangers_wrote_is_printed_and_not_obeyed(tmp_path: Path, format_: str) -> None:
+    line = {"file": "1.jpg", "source": "s", "id": "1", "license": "CC0-1.0"}
+    line |= {"title": "\x1b]0;pwned\x07\x1b[31mRED\n", "creator": "\x9b2Jme", "page_url": "https://x/\x1b[5m"}
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "1.jpg").write_bytes(jpeg(1))
+    done = run(tmp_path, "--format", format_)
+    assert done.exit_code == 0
+    assert not set("\x1b\x07\x9b") & set(done.stdout)
+    assert "\\x1b[31mRED\\n" in done.stdout.replace("\\\\", "\\").replace("\\[", "[")
+
+
 def test_bundled_photos_have_credits() -> None:
     done = run(sample_folder())
     assert "Aitzol Berasategi" in done.stdout

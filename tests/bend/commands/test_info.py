@@ -153,6 +153,21 @@ def test_a_data_set(data_set: Path, tmp_path: Path, run: Run) -> None:
     assert facts["labels"] == {"0": 4, "1": 3}
 
 
+def test_what_strangers_wrote_is_printed_and_not_obeyed(tmp_path: Path, run: Run) -> None:
+    escape = "\x1b]0;pwned\x07"
+    network, data = tmp_path / "net.safetensors", tmp_path / "rocks.zip"
+    meta = NetworkMeta(licence=f"{escape}CC0", base="a\nb", data_name=escape)
+    save_network(network, G_ema=tiny_generator(), meta=meta)
+    with ArchiveWriter(data) as archive:
+        archive.add(np.zeros([16, 16, 3], np.uint8), source={"license": escape, "creator": f"Ann{escape}"})
+    for path, words in ((network, ("info",)), (network, ("models", "info")), (data, ("info",))):
+        status, out, _ = run(*words, path)
+        assert status == 0
+        assert "\x1b" not in out
+        assert "\\x1b]0;pwned\\x07" in out
+    assert "a\\nb" in run("info", network)[1]
+
+
 def test_a_run(run_folder: Path, run: Run) -> None:
     status, out, _ = run("info", run_folder)
     assert status == 0

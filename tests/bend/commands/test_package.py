@@ -124,6 +124,16 @@ def test_check_passes_a_sound_zip_and_names_the_faults_of_others(tmp_path: Path,
     assert [fault["kind"] for fault in json.loads(out)[str(bad)]] == ["mixed-size", "unreadable"]
 
 
+def test_names_in_a_zip_are_printed_and_not_obeyed(tmp_path: Path, run: Run) -> None:
+    write_zip(
+        tmp_path / "in.zip", {"a.png": encoded(noise(0, 16, 16, 3)), "\x1b]0;pwned\x07\n.png": b"garbage"}
+    )
+    status, out, err = run("package", tmp_path / "in.zip", "-o", tmp_path / "out.zip", "--resolution", "16")
+    assert (status, err) == (0, "")
+    assert "\x1b" not in out
+    assert "\\x1b]0;pwned\\x07\\n.png: " in out
+
+
 def test_check_of_what_is_no_zip(tmp_path: Path, run: Run) -> None:
     text = tmp_path / "notes.zip"
     text.write_text("notes")

@@ -1,0 +1,14 @@
+"""Strangers' text made fit for a terminal: names of files in zips, titles, creators, what a network says of itself."""
+
+import re
+
+__all__ = ["printable"]
+
+# Controls of either kind, ends of lines and paragraphs, marks that turn the direction of what follows, and halves of
+# characters, which no encoding holds.
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text as one line that any encoding can hold and no terminal obeys: the rest is escaped as Python does."""
+    return _OBEYED.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
