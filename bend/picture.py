@@ -73,11 +73,17 @@ def enlarge(pixels: Pixels, scale: int, scale_filter: str) -> Pixels:
     return np.asarray(image)
 
 
-def save_picture(path: Path, pixels: Pixels, provenance: Provenance) -> None:
+def save_picture(path: Path, pixels: Pixels, provenance: Provenance, *, replace: bool = True) -> None:
     """Write `[H, W, 3]` to `path`, format by its suffix, whole or not at all.
 
+    Args:
+        path: the file.
+        pixels: the picture.
+        provenance: goes inside.
+        replace: whether what is there is replaced; else only the same work may be.
+
     Raises:
-        RenderError: a suffix that is no picture format, or a picture too big for the format.
+        RenderError: a suffix that is no picture format, a picture too big for the format, or other work there.
         OSError: the folder cannot be written or the disk is full.
     """
     suffix = _known_suffix(path)
@@ -86,17 +92,14 @@ def save_picture(path: Path, pixels: Pixels, provenance: Provenance) -> None:
         raise RenderError(
             f"{path}: {width}×{height} is too big for {suffix}; write a .png or a smaller --grid"
         )
-    image = Image.fromarray(pixels)
-    note = provenance.to_json()
-    with atomic_path(path) as temporary:
-        if suffix == ".png":
-            text = PngImagePlugin.PngInfo()
-            text.add_text(KEY, note)
-            image.save(temporary, pnginfo=text)
-        elif suffix == ".webp":
-            image.save(temporary, quality=92, method=4, exif=exif_note(note))
-        else:
-            image.save(temporary, quality=92, subsampling=0, comment=note.encode())
+    try:
+        with atomic_path(path, replace=replace) as temporary:
+            _encode(temporary, suffix, Image.fromarray(pixels), provenance.to_json())
+    except FileExistsError:
+        if not _holds(path, provenance):
+            raise RenderError(
+                f"{path} was made by another process meanwhile; give another -o, or --force to write over it"
+            ) from None
 
 
 def exif_note(note: str) -> bytes:
@@ -146,10 +149,26 @@ def missing(wanted: Mapping[Path, tuple[Name, Provenance]], force: bool) -> list
     for path, (name, provenance) in wanted.items():
         if not path.exists():
             todo.append(name)
-        elif not (png_is_whole(path) and provenance.same_work(read_provenance(path))):
+        elif not _holds(path, provenance):
             refuse_existing(path, force)
             todo.append(name)
     return todo
+
+
+def _holds(path: Path, provenance: Provenance) -> bool:
+    """Whether a PNG is there whole, from that work."""
+    return png_is_whole(path) and provenance.same_work(read_provenance(path))
+
+
+def _encode(path: Path, suffix: str, image: Image.Image, note: str) -> None:
+    if suffix == ".png":
+        text = PngImagePlugin.PngInfo()
+        text.add_text(KEY, note)
+        image.save(path, pnginfo=text)
+    elif suffix == ".webp":
+        image.save(path, quality=92, method=4, exif=exif_note(note))
+    else:
+        image.save(path, quality=92, subsampling=0, comment=note.encode())
 
 
 def _known_suffix(path: Path) -> str:

@@ -6,6 +6,7 @@ show is the caller's (`bend.renders.latent_walk`); the encoders are `bend.film.v
 drawing (`bend.film.background`). Several processes share the frames (`bend.shares`).
 """
 
+import functools
 import re
 from pathlib import Path
 from typing import NoReturn
@@ -123,7 +124,8 @@ def _write_folder(
         refuse_unshared(folder, team)
     own = frozenset(own_share(todo, team))
     size = None
-    with in_background(save_picture) as save, _progress(len(paths), len(paths) - len(todo)) as bar:
+    save_frame = functools.partial(save_picture, replace=force)
+    with in_background(save_frame) as save, _progress(len(paths), len(paths) - len(todo)) as bar:
         for index, frame in frames(own) if own else ():
             if index in own:
                 size = (frame.shape[1], frame.shape[0])

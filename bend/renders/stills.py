@@ -70,7 +70,7 @@ def render_images(
             refuse_unshared(folder, team)
         with picture_bar(len(seeds), len(seeds) - len(todo)) as bar:
             for seed, picture in _of_seeds(G, config, seeds, own_share(todo, team)):
-                save_picture(paths[seed], picture, notes[seed])
+                save_picture(paths[seed], picture, notes[seed], replace=force)
                 bar.update(team.size)
         team.wait()
     width, height = config.size or (G.img_resolution, G.img_resolution)

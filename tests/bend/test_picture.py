@@ -79,6 +79,18 @@ def test_missing_keeps_whole_pictures_of_the_same_work(tmp_path: Path) -> None:
     assert missing(wanted, force=True) == [0, 2]
 
 
+def test_other_work_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    save_picture(path, picture(), NOTE.about(seed=0), replace=False)
+    before = path.read_bytes()
+    with pytest.raises(RenderError, match=r"0\.png was made by another process meanwhile"):
+        save_picture(path, picture(), NOTE.about(seed=1), replace=False)
+    save_picture(path, picture(), NOTE.about(seed=0), replace=False)
+    assert path.read_bytes() == before
+    save_picture(path, picture(), NOTE.about(seed=1))
+    assert path.read_bytes() != before
+
+
 def test_enlarge() -> None:
     small = picture(2, 3)
     assert enlarge(small, 1, "nearest") is small

@@ -94,6 +94,31 @@ def test_frames_of_other_work_are_refused_without_force(tmp_path: Path) -> None:
     assert write_film(tmp_path, Camera(), config=CONFIG, provenance=other, force=True).num_drawn == 8
 
 
+def test_frames_of_other_work_that_come_meanwhile_are_not_mixed_in(tmp_path: Path) -> None:
+    other = Provenance(work={"kind": "other"}, network="net", network_sha256="00")
+
+    def beside(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
+        """Another process is as far with its film, in the same folder."""
+        write_film(tmp_path, Camera(), config=CONFIG, provenance=other)
+        yield from Camera()(wanted)
+
+    with pytest.raises(RenderError, match=r"frame000000\.png was made by another process meanwhile"):
+        write_film(tmp_path, beside, config=CONFIG, provenance=NOTE)
+    assert all(
+        other.about(frame=i).same_work(read_provenance(path))
+        for i, path in enumerate(sorted(tmp_path.iterdir()))
+    )
+
+
+def test_the_same_work_that_comes_meanwhile_is_no_other(tmp_path: Path) -> None:
+    def beside(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
+        write_film(tmp_path, Camera(), config=CONFIG, provenance=NOTE)
+        yield from Camera()(wanted)
+
+    write_film(tmp_path, beside, config=CONFIG, provenance=NOTE)
+    assert names(tmp_path) == [f"frame{i:06d}.png" for i in range(8)]
+
+
 def test_frames_beyond_the_last_are_refused_or_removed(tmp_path: Path) -> None:
     write_film(tmp_path, Camera(), config=CONFIG, provenance=NOTE)
     (tmp_path / "frame000008.png").write_bytes((tmp_path / "frame000007.png").read_bytes())
