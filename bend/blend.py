@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from bend.automation import Automation, Constant, parse
 from bend.bends.masks import Mask, parse_mask
 from bend.config import RenderConfig
-from bend.errors import SettingsError
+from bend.errors import SettingsError, about
 from bend.latent_file import read_latents
 from bend.latents import device_of, stored_ws, truncate, ws_from_z, z_from_seeds
 from bend.play import Moment
@@ -36,13 +36,6 @@ from stylegan.taps import hang, taps
 __all__ = ["Blend", "Blending", "open_blends", "parse_blend"]
 
 _EXAMPLE = "write SEED@AREA, such as 7@left or face.npz@ellipse:.5,.4,.2,.3/soft=.2"
-# Only the edge in the middle is soft: the picture's own border is no edge.
-_HALVES = {
-    "left": "rect:-9,-9,9.5,19",
-    "right": "rect:.5,-9,9.5,19",
-    "top": "rect:-9,-9,19,9.5",
-    "bottom": "rect:-9,.5,19,9.5",
-}
 _PICTURE = re.compile(r"^(?!image:)[^:]+\.(png|jpe?g|webp|gif|bmp|tiff?)$", re.IGNORECASE)
 _LARGEST_SEED = 2**32 - 1
 
@@ -135,13 +128,16 @@ def open_blends(config: RenderConfig, G: Generator) -> tuple[Blending, ...]:
     Raises:
         SettingsError: a blend that is none, or a latent that this network does not have.
     """
-    blends = tuple(parse_blend(text) for text in config.blend)
+    blends, latents = [], []
+    for text in config.blend:
+        with about(f"--blend {text}"):
+            blends.append(parse_blend(text))
+            latents.append(_latent(G, config, blends[-1]))
+            rows_of(G, blends[-1].layers)
     if not blends:
         return ()
-    others = torch.cat([_latent(G, config, blend) for blend in blends]).to(device_of(G))
-    for blend in blends:
-        rows_of(G, blend.layers)
-    return (Blending(blends, truncate(G, others, config.fixed_trunc, config.trunc_cutoff)),)
+    others = torch.cat(latents).to(device_of(G))
+    return (Blending(tuple(blends), truncate(G, others, config.fixed_trunc, config.trunc_cutoff)),)
 
 
 def parse_blend(text: str) -> Blend:
@@ -154,7 +150,7 @@ def parse_blend(text: str) -> Blend:
     match = re.fullmatch(r"(\d{1,10})|(.+\.npz)(?::(\d{1,6}))?", source.strip(), re.ASCII | re.IGNORECASE)
     if not at or match is None or int(match[1] or 0) > _LARGEST_SEED:
         raise SettingsError(f"{text!r} is no blend; {_EXAMPLE}")
-    area, options = _options(text, tail)
+    area, options = _options(tail)
     return Blend(
         source=match[1] or match[2],
         row=int(match[3] or 0),
@@ -165,19 +161,19 @@ def parse_blend(text: str) -> Blend:
     )
 
 
-def _options(text: str, tail: str) -> tuple[str, dict[str, str]]:
+def _options(tail: str) -> tuple[str, dict[str, str]]:
     """The area, and what follows it as `/name=value`; a slash without a `=` belongs to the path of a mask."""
     area, *rest = re.split(r"/(?=[a-z]+=)", tail)
     options = {name: value for name, _, value in (part.partition("=") for part in rest)}
     unknown = sorted(options.keys() - {"soft", "mix", "layers"})
     if unknown:
-        raise SettingsError(f"{text!r}: {unknown[0]} is unknown; known are soft, mix, layers")
+        raise SettingsError(f"{unknown[0]} is unknown; known are soft, mix, layers")
     return area, options
 
 
-def _area(name: str) -> Mask:
-    """A mask, or one of the names that stand for one."""
-    return parse_mask(_HALVES.get(name, f"image:{name}" if _PICTURE.search(name) else name))
+def _area(text: str) -> Mask:
+    """A mask, or a picture that is one."""
+    return parse_mask(f"image:{text}" if _PICTURE.search(text) else text)
 
 
 def _mask(blend: Blend, t: float, height: int, width: int) -> Tensor:

@@ -7,7 +7,7 @@ records itself. Nothing here knows torch, so that `bend render --help` stays qui
 
 from dataclasses import dataclass
 
-from bend.errors import SettingsError
+from bend.errors import SettingsError, about
 from bend.number import fault_of
 
 __all__ = [
@@ -102,11 +102,14 @@ class RenderConfig:
         _one_of("device", self.device, DEVICES)
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("extend", self.extend, EXTEND_MODES)
-        if isinstance(self.trunc, str):
+        if isinstance(self.trunc, str) or self.kimg is not None:
             from bend.automation import parse  # which needs numpy, and help does not
 
-            parse(self.trunc)
-        else:
+            for name, value in (("trunc", self.trunc), ("kimg", self.kimg)):
+                if isinstance(value, str):
+                    with about(f"--{name} {value}"):
+                        parse(value)
+        if not isinstance(self.trunc, str):
             fault = fault_of(self.trunc)
             _refuse(fault is not None, f"trunc {self.trunc} {fault}; 1 leaves w as it is")
         _at_least("trunc_cutoff", self.trunc_cutoff, 0)

@@ -16,6 +16,9 @@
 them into one line on stderr.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 
 class BendError(Exception):
     """Base of the instrument's own errors. The message is one line: what, why, mend."""
@@ -68,3 +71,16 @@ class SettingsError(BendError, ValueError):
 
 class StoreError(BendError):
     """An address on an object store that cannot be read or written."""
+
+
+@contextlib.contextmanager
+def about(what: str) -> Iterator[None]:
+    """Let the settings that are refused within be told as those of `what`, an option as it was typed.
+
+    Raises:
+        SettingsError: what was raised within, behind `what`.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"{what}: {error}") from None

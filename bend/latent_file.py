@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bend.errors import SettingsError
+from bend.picture_kind import picture_kind
+from stylegan.archive.lookalikes import HEAD_BYTES, identify
 from stylegan.atomic import atomic_path
 
 __all__ = ["LatentFile", "read_arrays", "read_latents", "write_latents"]
@@ -84,6 +86,7 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     Raises:
         SettingsError: no such file, or none that can be read.
     """
+    _refuse_other_kinds(path)
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.lib.npyio.NpzFile):
@@ -92,11 +95,23 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
                 if sum(member.file_size for member in loaded.zip.infolist()) > _MOST_BYTES:
                     raise ValueError(f"more than {_MOST_BYTES >> 20} MB of arrays")
                 return {name: loaded[name] for name in loaded.files}
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; give {_EXAMPLE}") from None
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
         raise SettingsError(f"{path}: cannot be read ({error}); give {_EXAMPLE}") from None
     raise SettingsError(f"{path}: a single array, no .npz; give {_EXAMPLE}")
+
+
+def _refuse_other_kinds(path: str | Path) -> None:
+    """Refuse what is not even by its first bytes what numpy writes."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise SettingsError(f"{path}: {reason}; give {_EXAMPLE}") from None
+    if not head.startswith((b"PK", b"\x93NUMPY")):
+        kind = picture_kind(path)
+        what = identify(head).what if kind is None else f"a {kind} picture"
+        raise SettingsError(f"{path}: {what}, not latents; give {_EXAMPLE}")
 
 
 def _floats(path: str | Path, name: str, array: NDArray[Any]) -> Floats:

@@ -24,7 +24,7 @@ from bend.bends.masks import Mask, parse_mask
 from bend.bends.row import Bend, Parameter, SignalBend, WeightBend
 from bend.bends.selection import All, Selection, parse_selection
 from bend.bends.table import BENDS
-from bend.errors import SettingsError
+from bend.errors import SettingsError, about
 from bend.nearest import nearest
 from bend.number import spelled
 
@@ -69,6 +69,9 @@ class BendSpec:
                 raise SettingsError(
                     f"{parameter.name} {value} is out of range; {parameter.low:g} to {parameter.high:g} it may be"
                 )
+        low, high = self.mix.bounds()
+        if low < 0 or high > 1:
+            raise SettingsError(f"mix {self.mix} is out of range; 0 to 1 it may be")
         if self.mask is not None and isinstance(row, WeightBend):
             raise SettingsError(
                 f"mask={self.mask}: {self.name} bends weights, which have no place in the picture"
@@ -133,7 +136,7 @@ def parse_bend(text: str) -> BendSpec:
     Raises:
         SettingsError: one line that names the part that is wrong, and the nearest name that is known.
     """
-    try:
+    with about(f"--bend {text}"):
         head, *settings = _SETTING.split(text.strip())
         what, at, tap = head.partition("@")
         if not at or not tap.strip():
@@ -143,8 +146,6 @@ def parse_bend(text: str) -> BendSpec:
         values = _parse_values(row, parameters)
         fields = _parse_settings(settings)
         return BendSpec(name=name.strip(), values=values, tap=tap.strip(), **fields)  # type: ignore[arg-type]
-    except SettingsError as error:
-        raise SettingsError(f"--bend {text}: {error}") from None
 
 
 def _row(name: str) -> Bend:

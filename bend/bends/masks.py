@@ -3,6 +3,7 @@
     rect:X,Y,W,H         left, top, width, height, as shares of the sides
     ellipse:X,Y,RX,RY    centre and half axes, as shares of the sides
     image:FILE           white is in, black is out
+    left                 that half; also right, top, bottom
     ~ellipse:…           everywhere else
 
 The four numbers may vary over time, so that a mask can wander.
@@ -21,10 +22,18 @@ from torch import Tensor
 
 from bend.automation import Automation, parse, split
 from bend.errors import SettingsError
+from bend.nearest import meant
 
 __all__ = ["Mask", "parse_mask"]
 
 _NUMBERS = {"rect": "X,Y,WIDTH,HEIGHT", "ellipse": "X,Y,RX,RY"}
+# Only the edge in the middle is soft: the picture's own border is no edge.
+_HALVES = {
+    "left": "rect:-9,-9,9.5,19",
+    "right": "rect:.5,-9,9.5,19",
+    "top": "rect:-9,-9,19,9.5",
+    "bottom": "rect:-9,.5,19,9.5",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +92,20 @@ def parse_mask(text: str) -> Mask:
         SettingsError: no mask, or a picture that cannot be read.
     """
     is_outside = text.startswith("~")
-    kind, _, rest = text.removeprefix("~").partition(":")
+    name = text.removeprefix("~")
+    kind, _, rest = _HALVES.get(name, name).partition(":")
     kind = {"rectangle": "rect"}.get(kind, kind)
     if kind == "image":
         _picture(rest)
         return Mask(kind=kind, file=rest, is_outside=is_outside)
     if kind not in _NUMBERS:
-        raise SettingsError(f"mask={text}: {kind!r} is no mask; known are rect, ellipse, image")
+        raise SettingsError(f"{kind!r} is no mask; {meant(kind, [*_NUMBERS, 'image', *_HALVES])}")
     parts = split(rest)
     if len(parts) != 4:
-        raise SettingsError(f"mask={text}: {kind} takes {_NUMBERS[kind]}, such as {kind}:.5,.4,.2,.3")
+        raise SettingsError(f"mask {text}: {kind} takes {_NUMBERS[kind]}, such as {kind}:.5,.4,.2,.3")
     numbers = tuple(parse(part[1:-1] if part.startswith("(") else part) for part in parts)
     if any(number.bounds()[0] < 0 for number in numbers[2:]):
-        raise SettingsError(f"mask={text}: its size must not be negative")
+        raise SettingsError(f"mask {text}: its size must not be negative")
     return Mask(kind=kind, numbers=numbers, is_outside=is_outside)
 
 
@@ -154,4 +164,4 @@ def _picture(file: str) -> Image.Image:
             return image.convert("L")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "no picture that can be read"
-        raise SettingsError(f"mask=image:{file}: {reason}; give a PNG or JPEG") from None
+        raise SettingsError(f"mask image:{file}: {reason}; give a PNG or JPEG") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bend.errors import SettingsError
 from bend.options.records import usage_errors
 from bend.options.shared import force_option, json_option, output_option, shares_option
 from bend.options.stored import StoreCommand
@@ -48,7 +49,13 @@ def mix(
 
     with usage_errors():
         passage = None if logistic is None else parse_logistic(logistic)
-        turned = parse_amount(amount, swap=swap, logistic=passage)
+        try:
+            turned = parse_amount(amount)
+        except SettingsError:
+            turned = None
+        if turned is None or turned.varies:
+            raise SettingsError(f"--amount {amount}: is no standing mix; write a number, or b4=0,b64=1")
+        turned = dataclasses.replace(turned, swap=swap, logistic=passage)
     mixed = mix_networks(base, bents, turned, output, shares=shares, force=force)
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(mixed), "output": str(mixed.output)}))

@@ -114,10 +114,8 @@ class LayerAmounts:
         return float(np.interp(depth, [at for at, _ in marks], [value for _, value in marks]))
 
 
-def parse_amount(
-    text: str, *, swap: int | None = None, logistic: tuple[float, float] | None = None
-) -> Amount:
-    """Read an amount, see the module.
+def parse_amount(text: str) -> Amount:
+    """Read an amount, see the module; a swap and a logistic passage are set by `dataclasses.replace`.
 
     Raises:
         SettingsError: it is none.
@@ -130,13 +128,13 @@ def parse_amount(
             pairs[-1] += f",{part}"  # a comma of keyframes, not one between layers
     matches = [_PAIR.fullmatch(pair) for pair in pairs]
     if not any(matches):
-        return Amount(overall=parse(text), swap=swap, logistic=logistic)
+        return Amount(overall=parse(text))
     layers = []
     for pair, match in zip(pairs, matches, strict=True):
         if match is None:
             raise SettingsError(f"{pair!r} names no layer; write b4=0,b64=1")
         layers.append((match[1], parse(match[2])))
-    return Amount(layers=tuple(layers), swap=swap, logistic=logistic)
+    return Amount(layers=tuple(layers))
 
 
 def parse_logistic(text: str) -> tuple[float, float]:

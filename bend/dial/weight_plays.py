@@ -9,6 +9,7 @@ from bend.config import RenderConfig
 from bend.dial.amount import Amount, parse_amount
 from bend.dial.play import Dial, open_dial
 from bend.dial.training_time import open_training_time
+from bend.errors import about
 from bend.play import Play
 from stylegan.generator import Generator
 
@@ -27,7 +28,7 @@ def set_weights(config: RenderConfig, G: Generator) -> None:
         if kimg.varies:
             return
         open_training_time(config.network, kimg, config.weights).set(G, kimg.at(0))
-    if config.dial_from is not None and not (amount := parse_amount(config.dial)).varies:
+    if config.dial_from is not None and not (amount := _amount(config)).varies:
         _open_dial(config, G, config.dial_from, amount).set(G, 0)
 
 
@@ -41,10 +42,15 @@ def open_weight_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
     if config.kimg is not None and (kimg := parse(config.kimg)).varies:
         plays.append(open_training_time(config.network, kimg, config.weights))
     if config.dial_from is not None:
-        amount = parse_amount(config.dial)
+        amount = _amount(config)
         if plays or amount.varies:
             plays.append(_open_dial(config, G, config.dial_from, amount))
     return tuple(plays)
+
+
+def _amount(config: RenderConfig) -> Amount:
+    with about(f"--dial {config.dial}"):
+        return parse_amount(config.dial)
 
 
 def _open_dial(config: RenderConfig, G: Generator, base: str, amount: Amount) -> Dial:

@@ -16,7 +16,7 @@ from bend.config import RenderConfig
 from bend.directions.direction import Direction, parse_direction
 from bend.directions.pca import spread_of_w
 from bend.directions.sefa import sefa
-from bend.errors import SettingsError
+from bend.errors import SettingsError, about
 from bend.latent_file import read_arrays
 from bend.latents import device_of
 from bend.play import Moment
@@ -78,16 +78,18 @@ def open_directions(config: RenderConfig, G: Generator) -> tuple[Steering, ...]:
     Raises:
         SettingsError: a direction that is none, or that this network does not have.
     """
-    directions = [parse_direction(text) for text in config.direction]
-    shifts = tuple(
-        Shift(
-            vector=vector_of(G, direction, config.class_index).to(device_of(G), torch.float32),
+    shifts = tuple(_shift(G, text, config.class_index) for text in config.direction)
+    return (Steering(shifts),) if shifts else ()
+
+
+def _shift(G: Generator, text: str, class_index: int | None) -> Shift:
+    with about(f"--direction {text}"):
+        direction = parse_direction(text)
+        return Shift(
+            vector=vector_of(G, direction, class_index).to(device_of(G), torch.float32),
             amount=direction.amount,
             rows=rows_of(G, direction.layers),
         )
-        for direction in directions
-    )
-    return (Steering(shifts),) if shifts else ()
 
 
 def vector_of(G: Generator, direction: Direction, class_index: int | None = None) -> Tensor:
@@ -99,9 +101,7 @@ def vector_of(G: Generator, direction: Direction, class_index: int | None = None
     find = BASES.get(direction.source)
     known = _from_file(G, direction) if find is None else find(G, direction, class_index)
     if direction.index >= len(known):
-        raise SettingsError(
-            f"{direction}: {direction.source} has {len(known)} directions; choose 0 to {len(known) - 1}"
-        )
+        raise SettingsError(f"{direction.source} has {len(known)} directions; choose 0 to {len(known) - 1}")
     return known[direction.index]
 
 
@@ -118,9 +118,7 @@ def _pca(G: Generator, direction: Direction, class_index: int | None) -> Sequenc
 def _from_file(G: Generator, direction: Direction) -> Sequence[Tensor]:
     if not direction.files:
         known = ", ".join(BASES)
-        raise SettingsError(
-            f"{direction}: {direction.source!r} is unknown; known are {known}, or an .npz file"
-        )
+        raise SettingsError(f"{direction.source!r} is unknown; known are {known}, or an .npz file")
     arrays = read_arrays(direction.source)
     rows = arrays.get("directions", next(iter(arrays.values()), None))
     if rows is not None and rows.ndim == 1:

@@ -4,7 +4,7 @@ Amounts beyond 0 to 1 are overdrive: weights run past the bent network along the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from bend.automation import Automation, Constant, Keyframes, parse_range
 from bend.config import FilmConfig, RenderConfig
 from bend.dial.amount import Amount, parse_amount, parse_logistic
 from bend.dial.play import Dial, open_dial
-from bend.errors import SettingsError
+from bend.errors import SettingsError, about
 from bend.film.destination import check_output, write_film
 from bend.grid import sheet, square
 from bend.labelled import labelled_sheet
@@ -66,7 +66,8 @@ class DialConfig:
     def range(self) -> tuple[float, float] | None:
         """The ends of a range, None where the amount is something else."""
         is_range = ".." in self.amount and "(" not in self.amount and "=" not in self.amount
-        return parse_range(self.amount) if is_range else None
+        with about(f"--amount {self.amount}"):
+            return parse_range(self.amount) if is_range else None
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -78,7 +79,9 @@ class DialConfig:
         logistic = None if self.logistic is None else parse_logistic(self.logistic)
         if self.range is not None:
             return Amount(overall=sweep, swap=self.swap, logistic=logistic)
-        return parse_amount(self.amount, swap=self.swap, logistic=logistic)
+        with about(f"--amount {self.amount}"):
+            amount = parse_amount(self.amount)
+        return replace(amount, swap=self.swap, logistic=logistic)
 
 
 def render_dial_sheet(

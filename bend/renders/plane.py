@@ -25,7 +25,9 @@ from bend.config import PlaneConfig, RenderConfig
 from bend.dial.amount import Amount, parse_amount
 from bend.dial.play import Dial, open_dial
 from bend.dial.training_time import TrainingTime, check_moments, run_snapshots
-from bend.errors import SettingsError
+from bend.directions import BASES, parse_direction, vector_of
+from bend.errors import SettingsError, about
+from bend.nearest import nearest
 from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.play import Moment
 from bend.progress import picture_bar
@@ -99,9 +101,11 @@ def parse_axis(text: str) -> Axis:
         SettingsError: it is none.
     """
     name, equals, ends = text.strip().partition("=")
-    if not name or (not equals and name not in _RANGES and ":" not in name and not name.endswith(".npz")):
+    if name not in _RANGES and not _is_direction(name):
+        close = nearest(name, [*_RANGES, *BASES])
+        meant = f"the nearest is {close}; " if close else ""
         known = ", ".join(_RANGES)
-        raise SettingsError(f"{text!r} is no axis; take one of {known}, or a direction such as sefa:3=-3..3")
+        raise SettingsError(f"{name!r} is no axis; {meant}known are {known}, and directions: sefa:3=-3..3")
     return Axis(name=name, ends=parse_range(ends) if equals else None)
 
 
@@ -130,7 +134,10 @@ def render_plane(
         StyleganError: a network cannot be read.
     """
     check_picture_output(output, force)
-    x, y = parse_axis(plane.x), parse_axis(plane.y)
+    with about(f"--x {plane.x}"):
+        x = parse_axis(plane.x)
+    with about(f"--y {plane.y}"):
+        y = parse_axis(plane.y)
     seeds = _checked_seeds(x, y, seeds)
     stage = _Stage.of(config, (x, y))
     columns, rows = plane.grid
@@ -183,9 +190,13 @@ class _Stage:
                 check_moments(config.network, snapshots, axis.ends)
         look = replace(config, dial_from=None, dial="1") if moves_weights else config
         G = render.open_generator(look)
+        for name in (axis.name for axis in axes if axis.is_direction):
+            with about(name):
+                vector_of(G, parse_direction(name), config.class_index)
         amount = dial = None
         if moves_weights and config.dial_from is not None:
-            amount = parse_amount(config.dial)
+            with about(f"--dial {config.dial}"):
+                amount = parse_amount(config.dial)
             dial = open_dial(G, config.dial_from, amount, network=config.network, weights=config.weights)
         training = TrainingTime(snapshots, Constant(0.0), config.weights) if snapshots else None
         look = replace(look, trunc=1.0) if "trunc" in names else look
@@ -235,6 +246,11 @@ class _Stage:
             latents.truncate(self.G, ws[i : i + 1], cell.trunc or 0.0, cutoff) for i, cell in enumerate(cells)
         ]
         return torch.cat(parts)
+
+
+def _is_direction(name: str) -> bool:
+    source = parse_direction(name).source if name else ""
+    return source in BASES or source.lower().endswith(".npz")
 
 
 def _checked_seeds(x: Axis, y: Axis, seeds: Sequence[int] | None) -> Sequence[int]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from bend import latents
 from bend.config import RenderConfig
@@ -67,8 +68,12 @@ def test_what_is_no_npz_is_refused_and_nothing_is_unpickled(tmp_path: Path) -> N
     with pytest.raises(SettingsError, match="no such file"):
         read_latents(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("text")
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match=r"text\.npz: a text file, not latents; give a file of"):
         read_latents(tmp_path / "text.npz")
+    for kind in ("png", "bmp"):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"picture.{kind}")
+        with pytest.raises(SettingsError, match=f": a {kind.upper()} picture, not latents; give a file of"):
+            read_latents(tmp_path / f"picture.{kind}")
     np.save(tmp_path / "one.npy", ROWS)
     with pytest.raises(SettingsError, match="a single array"):
         read_latents(tmp_path / "one.npy")

@@ -102,6 +102,7 @@ def test_a_picture_may_be_the_mask(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("ROTATE:30@b8.conv0", "'ROTATE' is no bend; the nearest is rotate"),
         ("rotat:30@b8.conv0", "'rotat' is no bend; the nearest is rotate"),
         ("posterize:4@b8.conv0", "nearest is posterise"),
         ("rotate:30", "NAME@TAP"),
@@ -124,7 +125,9 @@ def test_a_picture_may_be_the_mask(tmp_path: Path) -> None:
         ("ablate@b8.conv0/channels=top:0", "top:1 or more"),
         ("ablate@b8.conv0/cluster=x", "'x' is no cluster"),
         ("ablate@b8.conv0/cluster=1/channels=3", "channels is given twice"),
-        ("ablate@b8.conv0/mask=star:1", "'star' is no mask; known are rect, ellipse, image"),
+        ("ablate@b8.conv0/mask=star:1", "'star' is no mask; known are rect, ellipse, image, left"),
+        ("ablate@b8.conv0/mix=5", "mix 5 is out of range; 0 to 1 it may be"),
+        ("ablate@b8.conv0/mix=lfo(sine,-1..1,4s)", "is out of range; 0 to 1 it may be"),
         ("ablate@b8.conv0/mask=ellipse:1,2", "ellipse takes X,Y,RX,RY"),
         ("ablate@b8.conv0/mask=rect:0,0,-1,1", "must not be negative"),
         ("ablate@b8.conv0/mask=image:nowhere.png", "nowhere.png: No such file"),

@@ -29,6 +29,13 @@ def test_outside_is_the_rest() -> None:
     assert torch.equal(hard("~rect:.1,.2,.5,.25"), 1 - hard("rect:.1,.2,.5,.25"))
 
 
+def test_halves() -> None:
+    assert torch.equal(hard("left"), hard("rect:0,0,.5,1"))
+    assert torch.equal(hard("~left"), hard("right"))
+    assert torch.equal(hard("top"), hard("rect:0,0,1,.5"))
+    assert torch.equal(hard("bottom"), 1 - hard("top"))
+
+
 def test_the_edge_is_soft_and_centred() -> None:
     mask = parse_mask("rect:.25,0,.5,1").at(0.0, 4, 200, 0.2)
     row = mask[2]

@@ -1,6 +1,7 @@
 """How far the dial is turned: numbers, layers, swaps, blends, and what is none of them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -45,15 +46,15 @@ def test_layers_may_vary_each_by_its_own_clock() -> None:
 
 
 def test_a_swap_is_hard_and_a_logistic_blend_is_not() -> None:
-    swap = parse_amount("1", swap=16).at(0)
+    swap = replace(parse_amount("1"), swap=16).at(0)
     assert [swap(layer) for layer in ("mapping", "b4", "b8.conv0", "b16", "b32.conv1")] == [0, 0, 0, 1, 1]
-    half = parse_amount("0.5", swap=16).at(0)
+    half = replace(parse_amount("0.5"), swap=16).at(0)
     assert half("b32") == 0.5
-    blend = parse_amount("1", logistic=parse_logistic("16:0.5")).at(0)
+    blend = replace(parse_amount("1"), logistic=parse_logistic("16:0.5")).at(0)
     assert blend("b16") == 0.5
     assert blend("b32") == pytest.approx(1 / (1 + math.exp(-2)))
     assert blend("b4") == pytest.approx(1 / (1 + math.exp(4)))
-    sharp = parse_amount("1", logistic=parse_logistic("12:0.001")).at(0)
+    sharp = replace(parse_amount("1"), logistic=parse_logistic("12:0.001")).at(0)
     assert [sharp(layer) for layer in ("b4", "b8", "b16")] == pytest.approx([0, 0, 1])
 
 
@@ -72,7 +73,7 @@ def test_a_swap_is_hard_and_a_logistic_blend_is_not() -> None:
 )
 def test_what_is_no_amount(text: str, settings: dict[str, object], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
-        parse_amount(text, **settings)
+        replace(parse_amount(text), **settings)
     with pytest.raises(SettingsError, match="no logistic blend"):
         parse_logistic("wide")
 
@@ -84,4 +85,4 @@ def test_layers_that_are_not_there() -> None:
     ):
         parse_amount("b64=1").check(LAYERS)
     with pytest.raises(SettingsError, match="--swap 64"):
-        parse_amount("1", swap=64).check(LAYERS)
+        replace(parse_amount("1"), swap=64).check(LAYERS)

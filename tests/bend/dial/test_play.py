@@ -89,6 +89,10 @@ def test_the_dial_refuses(files: Path) -> None:
         drawn(look(files, dial_from=str(files / "large.safetensors")))
     with pytest.raises(SettingsError, match="b32 is no layer"):
         drawn(look(files, dial_from=str(files / "base.safetensors"), dial="b32=1"))
+    with pytest.raises(SettingsError, match="--dial nan: 'nan' is not finite"):
+        drawn(look(files, dial_from=str(files / "base.safetensors"), dial="nan"))
+    with pytest.raises(SettingsError, match="--kimg soon: 'soon' is no number"):
+        look(files, kimg="soon")
     with pytest.raises(SettingsError, match="--dial-from"):
         look(files, dial="0.5")
 

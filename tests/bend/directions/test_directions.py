@@ -123,6 +123,9 @@ def test_amounts_vary() -> None:
     ("text", "message"),
     [
         ("", "no direction"),
+        ("sefa:-1*1", r"--direction sefa:-1\*1: -1 is no index; directions count from 0"),
+        ("pca:0*nan", r"--direction pca:0\*nan: 'nan' is not finite"),
+        ("foo", "--direction foo: 'foo' is unknown"),
         ("sefa:3*x", "no number"),
         ("sefa:3*1@x-y", "no range of layers"),
         ("sefa:3*1@5-2", "run backwards; write 2-5"),

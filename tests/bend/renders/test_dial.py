@@ -148,8 +148,9 @@ def test_a_mix_becomes_a_network(ends: tuple[Path, Path], run: Run, tmp_path: Pa
         (["--amount", "0s:0,1s:1"], 1, "varies over time"),
         (["--mix", "0.5,0.5"], 2, "--mix names 2 shares for 1 networks"),
         (["--steps", "1"], 2, "--steps 1"),
-        (["--amount", "far"], 2, "no number"),
-        (["--amount", "0..far"], 2, "no number"),
+        (["--amount", "far"], 2, "--amount far: 'far' is no number"),
+        (["--amount", "nan"], 2, "--amount nan: 'nan' is not finite"),
+        (["--amount", "0..far"], 2, "--amount 0..far: 'far' is no number"),
     ],
 )
 def test_refusals_are_one_line(
@@ -171,6 +172,14 @@ def test_refusals_are_one_line(
     assert (got, err.count("\n")) == (status, 1), err
     assert says in err
     assert not (tmp_path / "no.png").exists()
+
+
+@pytest.mark.parametrize("amount", ["0..1", "0s:0,1s:1", "far"])
+def test_a_mix_stands_still(ends: tuple[Path, Path], run: Run, tmp_path: Path, amount: str) -> None:
+    typed = ("models", "mix", "--from", ends[0], "--to", ends[1], "--amount", amount)
+    status, _, err = run(*typed, "-o", tmp_path / "no.safetensors")
+    assert status == 2
+    assert err == f"Error: --amount {amount}: is no standing mix; write a number, or b4=0,b64=1\n"
 
 
 def test_other_architectures_are_refused_by_what_differs(

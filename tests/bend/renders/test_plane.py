@@ -100,11 +100,20 @@ def test_same_work_same_bytes(folder: Path, tmp_path: Path) -> None:
         ("kimg", "seeds", (1,), {}, "names 1, give two"),
         ("kimg", "kimg", (1,), {}, "both axes are kimg"),
         ("dial", "trunc", None, {}, "--dial-from"),
-        ("colour", "trunc", None, {}, "'colour' is no axis"),
+        ("colour", "trunc", None, {}, "--x colour: 'colour' is no axis; known are seeds, "),
+        (
+            "trunc",
+            "tunc=0..1",
+            None,
+            {},
+            "--y tunc=0..1: 'tunc' is no axis; the nearest is trunc; known are seeds, ",
+        ),
+        ("foo=1..2", "trunc", None, {}, "--x foo=1..2: 'foo' is no axis"),
+        ("sefa:-1", "trunc", None, {}, "--x sefa:-1: -1 is no index"),
         ("trunc=0", "kimg", None, {}, "no range"),
         ("kimg", "trunc", None, {"kimg": "1"}, "--kimg 1"),
         ("kimg=0..99", "trunc", None, {}, "kimg 99: .* goes from 0 to 4 kimg"),
-        ("sefa:99", "trunc", None, {}, "sefa"),
+        ("sefa:99", "trunc", None, {}, "^sefa:99: sefa has 32 directions"),
     ],
 )
 def test_what_is_no_plane(
