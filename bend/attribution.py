@@ -79,7 +79,7 @@ def collect(path: Path) -> list[Credit]:
         raise BendError(
             f"{path}: holds neither {MANIFEST_NAME} nor {_OPTIONS_NAME}; give a scrape's or a run's folder"
         )
-    return collect(_network_of(path))
+    return _behind(path)
 
 
 def concerns(found: list[Credit]) -> list[str]:
@@ -188,25 +188,49 @@ def _data_of(run: Path) -> Path:
     return found[0]
 
 
-def _network_of(path: Path) -> Path:
-    """The run folder that a rendered picture or film, or a snapshot, came from."""
+def _behind(path: Path) -> list[Credit]:
+    """The credits behind a snapshot, or a rendered picture or film."""
     from bend.provenance import read_provenance
+    from stylegan.checkpoint.load import EMBEDDED
 
     if path.suffix == ".safetensors":
-        return path.parent
+        return collect(path.parent)
     note = read_provenance(path)
     if note is None:
         raise BendError(
             f"{path}: no data set, and no picture rendered by bend; give a folder, a zip or a run"
         )
+    if note.network in EMBEDDED:
+        return [_credit_of_embedded(note.network)]
     named = note.network.rpartition("@")[0] or note.network
     if is_address(named):
-        return fetch_options(parse_address(named))
+        return collect(fetch_options(parse_address(named)))
     network = Path(note.network.partition("@")[0])
     run = network.parent if network.is_file() else network
     if not (run / _OPTIONS_NAME).is_file():
         raise BendError(f"{path}: was rendered from {note.network}, no run folder that is still there")
-    return run
+    return collect(run)
+
+
+def _credit_of_embedded(name: str) -> Credit:
+    """What stands for the pictures behind a network that comes with bend: its licence, and the card that names them."""
+    from stylegan.checkpoint import outline_network
+    from stylegan.checkpoint.load import EMBEDDED
+
+    licence = outline_network(name).meta.licence
+    card = EMBEDDED[name].with_suffix(".md")
+    return Credit(
+        line=f"{name}, the network that comes with bend, {licence}; its data and their makers are told of in {card}",
+        title=name,
+        creator="",
+        creator_url="",
+        license=licence,
+        license_url="",
+        page_url="",
+        source="bend",
+        num_images=1,
+        flags="",
+    )
 
 
 def _sources_of(path: Path) -> Iterator[dict[str, Any]]:

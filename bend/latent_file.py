@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bend.errors import SettingsError
 from bend.picture_kind import picture_kind
-from stylegan.archive.lookalikes import HEAD_BYTES, identify
 from stylegan.atomic import atomic_path
+from stylegan.lookalikes import HEAD_BYTES, identify
 
 __all__ = ["LatentFile", "read_arrays", "read_latents", "write_latents"]
 

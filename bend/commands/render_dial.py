@@ -8,7 +8,7 @@ import click
 
 from bend.config import FilmConfig, RenderConfig
 from bend.options.records import usage_errors
-from bend.options.render import film_options, render_options
+from bend.options.render import film_options, refuse_film_options, render_options
 from bend.options.shared import (
     echo_report,
     force_option,
@@ -81,6 +81,7 @@ def dial(
         )
     given: dict[str, Any] = {"force": force, "command": typed_command()}
     if is_picture(output):
+        refuse_film_options("loop", "grid")
         report = render_dial_sheet(config, ends, seeds, output, **given)
     else:
         report = render_dial_film(config, ends, film, seeds, output, loop=loop, grid=grid, **given)

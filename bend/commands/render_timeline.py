@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bend.config import FilmConfig, RenderConfig
-from bend.options.render import film_options, render_options
+from bend.options.render import film_options, refuse_film_options, render_options
 from bend.options.shared import (
     echo_report,
     force_option,
@@ -54,6 +54,7 @@ def timeline(
 
         score_run(Path(config.network), device=config.device)
     if is_picture(output):
+        refuse_film_options("loop", "grid")
         from bend.renders.timeline import render_timeline
 
         report = render_timeline(config, seeds, output, both=both, force=force, command=typed_command())

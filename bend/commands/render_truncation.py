@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bend.config import FilmConfig, RenderConfig, TruncationConfig
-from bend.options.render import film_options, render_options, truncation_options
+from bend.options.render import film_options, refuse_film_options, render_options, truncation_options
 from bend.options.shared import echo_report, force_option, json_option, output_option, seeds_option
 from bend.options.typed import RenderCommand, typed_command
 
@@ -34,7 +34,10 @@ def truncation(
 
     Example: bend render truncation --seeds 0-3 --from -1 --to 1.5 -o out/psi.png
     """
+    from bend.picture import PICTURE_SUFFIXES
     from bend.renders.truncation_sweep import render_truncation
 
+    if output.suffix.lower() in PICTURE_SUFFIXES:
+        refuse_film_options("loop")
     report = render_truncation(config, sweep, film, seeds, output, force=force, command=typed_command())
     echo_report(report, as_json)

@@ -3,6 +3,7 @@
 Nothing here imports torch, so that `bend render --help` stays quick.
 """
 
+import dataclasses
 import functools
 from pathlib import Path
 
@@ -157,6 +158,24 @@ film_options = record_options(
     _film("--crf", "crf", "H.264 quality, 0 best to 51 worst.", type=click.IntRange(0, 51)),
 )
 """Options of `FilmConfig`, handed over as `film`."""
+
+
+def refuse_film_options(*also: str) -> None:
+    """Refuse what only a film has, for a command that is about to write a sheet.
+
+    Args:
+        also: parameters of the command that are of films, besides those of `FilmConfig`.
+
+    Raises:
+        click.UsageError: the running command was given one.
+    """
+    context = click.get_current_context()
+    films = {*also, *(field.name for field in dataclasses.fields(FilmConfig))}
+    for param in context.command.params:
+        source = context.get_parameter_source(param.name or "")
+        if param.name in films and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[0]}: is for films; leave it out, or write an .mp4")
+
 
 plane_options = record_options(
     PlaneConfig,

@@ -9,7 +9,10 @@ import click
 from stylegan.config import PRESETS
 from stylegan.training.config import AUG_MODES, DTYPES, FORMATS, PRECISIONS, UNTIL, TrainConfig
 
-__all__ = ["train_options"]
+__all__ = ["FROM_SCRATCH", "train_options"]
+
+FROM_SCRATCH = ("channel_base", "channel_max", "mapping_layers", "w_dim")
+"""What a base decides where there is one."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
 _CHOICES = {

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -13,7 +14,9 @@ from PIL import Image
 from bend.bundled import sample_folder
 from bend.cli import bend
 from bend.errors import BendError
+from bend.picture import save_picture
 from bend.prepare import PackageConfig, package
+from bend.provenance import Provenance
 from scrapers.manifest import Entry, Manifest
 from scrapers.picture import inspect
 from scrapers.source import ImageRef
@@ -126,6 +129,17 @@ def test_what_strangers_wrote_is_printed_and_not_obeyed(tmp_path: Path, format_:
     assert done.exit_code == 0
     assert not set("\x1b\x07\x9b") & set(done.stdout)
     assert "\\x1b[31mRED\\n" in done.stdout.replace("\\\\", "\\").replace("\\[", "[")
+
+
+def test_a_picture_of_an_embedded_network_leads_to_its_card(tmp_path: Path) -> None:
+    note = Provenance(work={}, network="faces64", network_sha256="")
+    save_picture(tmp_path / "face.png", np.zeros([4, 4, 3], np.uint8), note)
+    done = run(tmp_path / "face.png")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("faces64, the network that comes with bend, MIT; ")
+    assert Path(done.stdout.split()[-1]).name == "faces64.md"
+    (credit,) = json.loads(run(tmp_path / "face.png", "--json").stdout)
+    assert credit["license"] == "MIT"
 
 
 def test_bundled_photos_have_credits() -> None:

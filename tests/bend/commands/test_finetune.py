@@ -139,6 +139,10 @@ def test_resuming_the_latest_run(tmp_path: Path, files: Path, run: Run) -> None:
         ),
         (["--data", "rocks.zip", "--kimg", "1", "--preset", "x"], "is not one of 'auto'"),
         (["--data", "rocks.zip", "--kimg", "1", "surplus"], "unexpected extra argument"),
+        (
+            ["--data", "rocks.zip", "--kimg", "1", "--channel-max", "8"],
+            "--channel-max: faces64 decides it; leave it out, or start from --base none",
+        ),
     ],
 )
 def test_usage_errors_exit_2(arguments: list[str], message: str) -> None:

@@ -120,6 +120,8 @@ def test_latent_walk_frames_are_taken_up_again(run: Run, tiny_network: Path, tmp
         ("grid --grid 2 -o OUT.png", 2, "no grid"),
         ("images --network nowhere.pkl -o OUT", 1, "nowhere.pkl: no such network"),
         ("images --network NET --class 1 -o OUT", 1, "this network knows no classes; leave --class out"),
+        ("truncation --network NET --loop -o OUT.png", 2, "--loop: is for films"),
+        ("timeline --network NET --fps 5 -o OUT.png", 2, "--fps: is for films"),
         ("grid --network NET -o OUT.tif", 1, ".tif is no picture format; known are .png"),
         ("grid --network NET --seeds 0-4 --grid 2x2 -o OUT.png", 1, "--grid 2x2 holds 4 pictures"),
         ("plane --network NET --seeds 1 -o OUT.png", 1, "give three"),
