@@ -121,16 +121,18 @@ def check_picture_output(path: Path, force: bool) -> None:
         RenderError: a suffix that is no picture format, or a file that exists and nobody said `--force`.
     """
     leave_to_first()
+    _refuse_folder(path)
     _known_suffix(path)
     refuse_existing(path, force)
 
 
 def refuse_existing(path: Path, force: bool) -> None:
-    """Refuse to write over a file.
+    """Refuse to write over a file, or in the place of a folder.
 
     Raises:
-        RenderError: `path` exists and nobody said `--force`.
+        RenderError: `path` is a folder, or exists and nobody said `--force`.
     """
+    _refuse_folder(path)
     if path.exists() and not force:
         raise RenderError(f"{path} exists; give another name, or --force to write over it")
 
@@ -153,6 +155,11 @@ def missing(wanted: Mapping[Path, tuple[Name, Provenance]], force: bool) -> list
             refuse_existing(path, force)
             todo.append(name)
     return todo
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise RenderError(f"{path}: is a folder; name a file in it")
 
 
 def _holds(path: Path, provenance: Provenance) -> bool:

@@ -27,7 +27,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def info(
     path: str, *, part: str | None, graph: Path | None, sheet: Path | None, force: bool, as_json: bool
 ) -> None:
-    """Say what PATH is: a network layer by layer with its shapes, a data set, or a run and its best moments.
+    """Say what PATH is: a network layer by layer with its shapes, a data set, a run and its best moments, or runs.
 
     Networks may be a name, a file of any format, or RUN@KIMG. No weights are loaded, nothing in a file is run.
 

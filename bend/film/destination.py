@@ -38,7 +38,8 @@ def check_output(output: Path, force: bool) -> None:
     """Refuse, before any work, a place where the film cannot go; of several processes, the first looks.
 
     Raises:
-        RenderError: a suffix that is no film format, or a file that exists and nobody said `--force`.
+        RenderError: a suffix that is no film format, or a file that exists or a folder of other things, and nobody
+            said `--force`.
     """
     if not is_first():
         return
@@ -47,6 +48,8 @@ def check_output(output: Path, force: bool) -> None:
             raise RenderError(
                 f"{output} is a file; name a folder for frames, or one of {', '.join(FILM_SUFFIXES)}"
             )
+        if output.is_dir() and not force:
+            _refuse_other_things(output)
         return
     if output.suffix.lower() not in FILM_SUFFIXES:
         known = ", ".join(FILM_SUFFIXES)
@@ -133,6 +136,15 @@ def _write_folder(
                 bar.update(team.size)
     team.wait()
     return Rendered(output=folder, num_pictures=len(paths), num_drawn=len(todo), size=size)
+
+
+def _refuse_other_things(folder: Path) -> None:
+    names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    if names and not any(map(_FRAME.fullmatch, names)):
+        raise RenderError(
+            f"{folder}: holds no frames but other things, such as {min(names)};"
+            f" give another -o, or --force to put frames among them"
+        )
 
 
 def _clear_others(folder: Path, wanted: set[Path], force: bool) -> None:

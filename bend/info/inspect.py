@@ -11,6 +11,7 @@ from PIL import Image
 from bend.errors import InfoError
 from bend.info.report import Information
 from bend.picture import PICTURE_SUFFIXES, refuse_existing
+from bend.picture_kind import picture_kind
 from stylegan.archive.shard_names import is_shard_set
 from stylegan.atomic import atomic_path, write_atomic
 
@@ -28,7 +29,7 @@ class Request:
     """What the command line asked for."""
 
     path: str
-    """A network (name, file, `RUN@KIMG`), a data-set zip or its shards, or a run folder."""
+    """A network (name, file, `RUN@KIMG`), a data-set zip or its shards, a run folder, or a folder of those."""
     part: str | None = None
     """Only the generator (`G`) or the discriminator (`D`) of a network."""
     graph: Path | None = None
@@ -48,7 +49,9 @@ def inspect(request: Request) -> Information:
         StyleganError: it cannot be read.
     """
     kind = _kind(request.path)
-    _check_picture(request.graph, _GRAPHS, request, is_possible=kind != "data set", wanted="a network or run")
+    _check_picture(
+        request.graph, _GRAPHS, request, is_possible=kind in ("network", "run"), wanted="a network or run"
+    )
     _check_picture(request.sheet, _SHEETS, request, is_possible=kind == "data set", wanted="a data-set zip")
     if request.part and kind != "network" and request.graph is None:
         raise InfoError(f"{request.path}: a {kind} has no --part; give a network file, or RUN@KIMG")
@@ -67,17 +70,27 @@ def inspect(request: Request) -> Information:
 
 
 def _kind(text: str) -> str:
-    """`run`, `data set`, or `network`, which is what everything else is taken for."""
+    """`run`, `folder of runs`, `data set`, or `network`, which is what everything else is taken for.
+
+    Raises:
+        InfoError: a picture.
+    """
     path = Path(os.path.expanduser(text))  # noqa: PTH111 - of a user that there is not, it stays as it is
     if path.is_dir():
-        from bend.info.run import is_run
+        from bend.info.run import holds_runs, is_run
 
         if is_run(path):
             return "run"
+        if holds_runs(path):
+            return "folder of runs"
     if is_shard_set(str(path)):
         return "data set"
     if path.is_file() and zipfile.is_zipfile(path) and not _is_torch_file(path):
         return "data set"
+    if path.is_file() and (picture := picture_kind(path)):
+        raise InfoError(
+            f"{text}: a {picture} picture, no network, data set or run; of rendered ones `bend credits` tells"
+        )
     return "network"
 
 
@@ -99,6 +112,10 @@ def _describe(kind: str, request: Request) -> Information:
         from bend.info.run import describe_run
 
         return describe_run(path.expanduser())
+    if kind == "folder of runs":
+        from bend.info.run import describe_runs
+
+        return describe_runs(path.expanduser())
     if kind == "data set":
         from bend.info.archive import describe_archive
 

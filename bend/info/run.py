@@ -15,7 +15,7 @@ from bend.info.figures import sparkline, table
 from bend.info.report import Information
 from stylegan.checkpoint import list_snapshots
 
-__all__ = ["describe_run", "is_run"]
+__all__ = ["describe_run", "describe_runs", "holds_runs", "is_run"]
 
 _OPTIONS, _STATS, _SCORE, _STATES = (
     "training_options.json",
@@ -37,6 +37,22 @@ _ASKED = ("kimg", "batch", "snapshots", "aug", "mirror", "freeze_d", "freeze_g",
 def is_run(path: Path) -> bool:
     """Whether a folder looks like one that `bend finetune` wrote."""
     return path.is_dir() and ((path / _OPTIONS).is_file() or bool(list_snapshots(path)))
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether a folder has run folders in it."""
+    return path.is_dir() and any(map(is_run, path.iterdir()))
+
+
+def describe_runs(folder: Path) -> Information:
+    """The runs in a folder, and how far each is.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    records = [describe_run(run).record for run in sorted(folder.iterdir()) if is_run(run)]
+    lines = [f"{record['path']}: {_state(record)}" for record in records]
+    return Information(lines=tuple(lines), record={"kind": "runs", "path": str(folder), "runs": records})
 
 
 def describe_run(run: Path) -> Information:
@@ -79,11 +95,10 @@ def describe_run(run: Path) -> Information:
 
 def _header(record: Mapping[str, Any]) -> list[str]:
     data, config = record["data"], record["config"]
-    wanted = "" if record["kimg_wanted"] is None else f" of {record['kimg_wanted']:g}"
-    state = "done" if record["is_done"] else "not done"
+    state = _state(record)
     if not record["is_done"] and record["can_resume"]:
         state += f"; goes on with `bend finetune --resume {record['path']}`"
-    lines = [f"state: {record['kimg']:g}{wanted} kimg, {state}{_age(record['last_tick'])}"]
+    lines = [f"state: {state}{_age(record['last_tick'])}"]
     if data:
         num = data.get("num_images")
         lines.append(f"data: {data.get('name')}" + (f", {num:,} pictures" if isinstance(num, int) else ""))
@@ -91,6 +106,11 @@ def _header(record: Mapping[str, Any]) -> list[str]:
         lines.append(f"base: {record['base']}")
     asked = [f"{name} {config[name]}" for name in _ASKED if config.get(name) not in (None, False, 0)]
     return [*lines, f"settings: {', '.join(asked)}"] if asked else lines
+
+
+def _state(record: Mapping[str, Any]) -> str:
+    wanted = "" if record["kimg_wanted"] is None else f" of {record['kimg_wanted']:g}"
+    return f"{record['kimg']:g}{wanted} kimg, {'done' if record['is_done'] else 'not done'}"
 
 
 def _age(timestamp: object) -> str:

@@ -65,6 +65,11 @@ def test_existing_output_is_refused_without_force(tmp_path: Path) -> None:
     with pytest.raises(RenderError, match="--force"):
         check_picture_output(path, force=False)
     check_picture_output(path, force=True)
+    for folder in (tmp_path / "f", tmp_path / "f.png"):
+        folder.mkdir()
+        for force in (False, True):
+            with pytest.raises(RenderError, match="is a folder; name a file in it"):
+                check_picture_output(folder, force=force)
 
 
 def test_missing_keeps_whole_pictures_of_the_same_work(tmp_path: Path) -> None:

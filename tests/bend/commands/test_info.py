@@ -221,6 +221,13 @@ def test_a_run_of_which_little_is_left(run_folder: Path, run: Run) -> None:
     assert "state: 4 kimg, not done" in out
 
 
+def test_a_folder_of_runs_lists_them(run_folder: Path, tmp_path: Path, run: Run) -> None:
+    status, out, _ = run("info", tmp_path)
+    assert (status, out) == (0, f"{run_folder}: 4 of 8 kimg, not done\n")
+    facts = json.loads(run("info", tmp_path, "--json")[1])
+    assert (facts["kind"], [run["kimg"] for run in facts["runs"]]) == ("runs", [4])
+
+
 def test_the_graph_of_a_run_is_its_last_snapshots(run_folder: Path, tmp_path: Path, run: Run) -> None:
     assert run("info", run_folder, "--graph", tmp_path / "x.svg")[0] == 0
     assert "snapshot-000004.000 at 4.5 kimg" in (tmp_path / "x.svg").read_text()
@@ -236,8 +243,12 @@ def test_refusals(network: Path, data_set: Path, run_folder: Path, tmp_path: Pat
     torch_zip = write_rosinality(tmp_path / "n.pt", {"g_ema": generator()})
     with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
         pass
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.bmp")
     cases = (
         (["nothing-there"], "no such network"),
+        ([tmp_path / "a.bmp"], "a.bmp: a BMP picture, no network, data set or run"),
+        ([tmp_path, "--graph", tmp_path / "g.svg"], "--graph is for a network or run"),
+        ([tmp_path, "--part", "D"], "a folder of runs has no --part"),
         ([tmp_path / "empty.zip"], "holds no pictures"),
         ([torch_zip, "--part", "D"], "holds no discriminator"),
         ([network, "--sheet", tmp_path / "s.png"], "--sheet is for a data-set zip"),

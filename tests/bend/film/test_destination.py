@@ -130,6 +130,18 @@ def test_frames_beyond_the_last_are_refused_or_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == [*(f"frame{i:06d}.png" for i in range(8)), "frame000009.png", "notes.txt"]
 
 
+def test_frames_are_not_put_among_other_things(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_text("mine")
+    with pytest.raises(
+        RenderError, match=r"holds no frames but other things, such as photo\.jpg; .* --force"
+    ):
+        write_film(tmp_path, Camera(), config=CONFIG, provenance=NOTE)
+    assert names(tmp_path) == ["photo.jpg"]
+    write_film(tmp_path, Camera(), config=CONFIG, provenance=NOTE, force=True)
+    assert write_film(tmp_path, Camera(), config=CONFIG, provenance=NOTE).num_drawn == 0
+    assert (tmp_path / "photo.jpg").read_text() == "mine"
+
+
 def test_film_file_is_whole_or_absent(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_film(tmp_path / "film.mp4", Camera(stop_before=5), config=CONFIG, provenance=NOTE)
