@@ -33,11 +33,11 @@ def native_upfirdn2d(
     flip_filter: bool,
     gain: float,
 ) -> Tensor:
-    """`upfirdn2d` with a 2-D filter by the native kernels.
+    """`upfirdn2d` by the native kernels.
 
     Args:
         x: `[N, C, H, W]`, contiguous or channels last.
-        f: `[h, w]`, contiguous, float32 (float64 for float64 `x`), on `x`'s device.
+        f: `[h, w]`, or `[n]` for both axes; contiguous, float32 (float64 for float64 `x`), on `x`'s device.
         up: factors for x and y.
         down: the same.
         padding: `(x_before, x_after, y_before, y_after)`.
@@ -82,7 +82,7 @@ def _(
         n,
         c,
         output_size(height, f.shape[0], up_y, down_y, pad_y0, pad_y1),
-        output_size(width, f.shape[1], up_x, down_x, pad_x0, pad_x1),
+        output_size(width, f.shape[-1], up_x, down_x, pad_x0, pad_x1),
     )
     layout = torch.channels_last if is_channels_last(x) else torch.contiguous_format
     return torch.empty(sizes, dtype=x.dtype, device=x.device, memory_format=layout)
@@ -98,7 +98,7 @@ def _gradient(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
     (f,) = ctx.saved_tensors
     up_x, up_y, down_x, down_y, x0, x1, y0, y1, flip_filter, gain = ctx.settings
     height, width = ctx.size
-    px = transposed_padding(width, f.shape[1], up_x, down_x, x0, x1)
+    px = transposed_padding(width, f.shape[-1], up_x, down_x, x0, x1)
     py = transposed_padding(height, f.shape[0], up_y, down_y, y0, y1)
     dx = native_upfirdn2d(dense(g), f, (down_x, down_y), (up_x, up_y), (*px, *py), not flip_filter, gain)
     return dx, *([None] * 11)

@@ -105,19 +105,11 @@ def upfirdn2d(
         return plain_upfirdn2d(x, f, up, down, padding, flip_filter, gain)
     from stylegan.ops.native_upfirdn2d import native_upfirdn2d
 
-    (upx, upy), (downx, downy), (x0, x1, y0, y1) = _parse_pair(up), _parse_pair(down), parse_padding(padding)
-    _check_size(x, f, upx, upy, (x0, x1, y0, y1))
+    (upx, upy), (downx, downy), pads = _parse_pair(up), _parse_pair(down), parse_padding(padding)
+    _check_size(x, f, upx, upy, pads)
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     taps = torch.ones([1, 1], dtype=dtype, device=x.device) if f is None else f.to(dtype).contiguous()
-    if (
-        taps.ndim == 1 and x.device.type == "cpu"
-    ):  # the kernel splits it again, and makes both passes in the cache
-        taps = torch.outer(taps, taps)
-    x, gain = dense(x), float(gain)
-    if taps.ndim == 2:
-        return native_upfirdn2d(x, taps, (upx, upy), (downx, downy), (x0, x1, y0, y1), flip_filter, gain)
-    x = native_upfirdn2d(x, taps[None], (upx, 1), (downx, 1), (x0, x1, 0, 0), flip_filter, gain**0.5)
-    return native_upfirdn2d(x, taps[:, None], (1, upy), (1, downy), (0, 0, y0, y1), flip_filter, gain**0.5)
+    return native_upfirdn2d(dense(x), taps, (upx, upy), (downx, downy), pads, flip_filter, float(gain))
 
 
 def plain_upfirdn2d(

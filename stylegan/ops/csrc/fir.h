@@ -19,6 +19,17 @@ struct Fir {
   }
 };
 
+// One call's memory, as CUDA's kernels take it.
+template <typename T>
+struct FirCall {
+  Fir p;
+  const T* x;
+  const compute_t<T>* taps;
+  T* out;
+  compute_t<T> gain;
+  bool is_last;  // channels last, in and out
+};
+
 BEND_HD int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 // The first tap along one axis that meets a sample (not an inserted zero) for an output at `at`, and that sample's

@@ -7,17 +7,6 @@
 
 namespace bend {
 
-// One call's memory.
-template <typename T>
-struct FirCall {
-  Fir p;
-  const T* x;
-  const compute_t<T>* taps;
-  T* out;
-  compute_t<T> gain;
-  bool is_last;  // channels last, in and out
-};
-
 // Any call: a thread makes one output, number `number` in the order of memory.
 template <typename T, typename A = compute_t<T>>
 BEND_HD void fir_element(const FirCall<T>& call, int64_t number) {

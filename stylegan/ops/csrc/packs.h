@@ -14,7 +14,7 @@ constexpr int kPackBytes = 16;  // the most that one instruction moves
 template <typename T>
 constexpr int kWhole = kPackBytes / static_cast<int>(sizeof(T));
 
-inline bool lies_on_pack(const void* at) { return reinterpret_cast<uintptr_t>(at) % kPackBytes == 0; }
+BEND_HD bool lies_on_pack(const void* at) { return reinterpret_cast<uintptr_t>(at) % kPackBytes == 0; }
 
 // Elements as they lie in memory. Taking them one by one would have the compiler move halves of registers about.
 template <typename T, int count>

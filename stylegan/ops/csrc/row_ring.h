@@ -13,35 +13,41 @@ constexpr int kStageRows = 4;  // input rows that come together, and are worked 
 constexpr int kMostSides = 8;  // threads side by side at a pixel's channels
 
 // What resampling by a factor means. An output meets the tap `row * kUp - output * kDown` of a row, where both are
-// counted from a place at which a tap number zero meets a row. `kSide` threads are side by side at a pixel.
-template <int kUp, int kDown, int kSide, typename T>
-struct Ring {
-  static_assert(sizeof(T) <= sizeof(float));
-  using Element = T;
-  static constexpr int kUps = kUp, kDowns = kDown, kSides = kSide;
+// counted from a place at which a tap number zero meets a row.
+template <int kUp, int kDown, int kTaps>
+struct Resampling {
+  static constexpr int kUps = kUp, kDowns = kDown;
+  static constexpr int kDone = kStageRows * kUp / kDown;  // outputs that a stage makes whole
+  static constexpr int kBack = (kTaps - 1) / kDown;       // the first of them, before the stage's place
+  static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage has a part in
+  static constexpr int kKept = kLive - kDone;                               // of which the next has one too
+
+  // The tap that output `o` of a stage meets in its row `r`, if there is such a tap.
+  BEND_HD static constexpr int tap(int r, int o) { return r * kUp + (kBack - o) * kDown; }
+  BEND_HD static constexpr bool meets(int r, int o) { return tap(r, o) >= 0 && tap(r, o) < kTaps; }
+
+  // Whether no row after row `r` has a tap for it.
+  BEND_HD static constexpr bool is_last(int r, int o) { return meets(r, o) && tap(r, o) >= kTaps - kUp; }
 
   // Columns of inputs that neighbouring outputs meet.
-  BEND_HD static constexpr int inputs(int outputs) { return ((outputs - 1) * kDown + kRingTaps - 1) / kUp + 1; }
+  BEND_HD static constexpr int inputs(int outputs) { return ((outputs - 1) * kDown + kTaps - 1) / kUp + 1; }
+};
 
+// Four by four taps, for which `kSide` threads are side by side at a pixel.
+template <int kUp, int kDown, int kSide, typename T>
+struct Ring : Resampling<kUp, kDown, kRingTaps> {
+  static_assert(sizeof(T) <= sizeof(float));
+  using Element = T;
+  static constexpr int kSides = kSide;
   static constexpr int kAcross = kUp * kDown == 1 ? 2 : 1;  // outputs of a thread in a row, which share inputs
   static constexpr int kWide = kAcross * kWhole<T>;         // and their values
   static constexpr int kThreads = 256 / kDown / kAcross;
   static constexpr int kLeastBlocks = kUp == 2 && sizeof(T) == 2 ? 3 : 1024 / kThreads / kAcross;  // that spill nothing
   static constexpr int kColumns = kThreads / kSide * kAcross;                           // of outputs, of a block
-  static constexpr int kInputs = inputs(kColumns);                                      // columns that these meet
+  static constexpr int kInputs = Resampling<kUp, kDown, kRingTaps>::inputs(kColumns);   // columns that these meet
   static constexpr int kRow = kInputs * kSide * kWhole<T>, kStage = kStageRows * kRow;  // elements
   static constexpr int kStages = 2;                                                     // all but one are on their way
-  static constexpr int kDone = kStageRows * kUp / kDown;  // outputs that a stage makes whole
-  static constexpr int kBack = (kRingTaps - 1) / kDown;   // the first of them, before the stage's place
-  static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage has a part in
-  static constexpr int kKept = kLive - kDone;                               // of which the next has one too
-  static constexpr int kMet = kRingTaps / kUp;                              // columns that an output meets
-
-  // The tap that output `o` of a stage meets in its row `r`, if from zero to three.
-  BEND_HD static constexpr int tap(int r, int o) { return r * kUp + (kBack - o) * kDown; }
-
-  // Whether no row after row `r` has a tap for it.
-  BEND_HD static constexpr bool is_last(int r, int o) { return tap(r, o) < kRingTaps && tap(r, o) >= kRingTaps - kUp; }
+  static constexpr int kMet = kRingTaps / kUp;                                          // columns that an output meets
 };
 
 // Whether numbers of 32 bits do for places in a picture whose rows have as many elements, padding included.
@@ -88,16 +94,23 @@ struct RingCut {
   }
 };
 
-// Copies 16 bytes from global to shared memory, or zeros.
-template <typename T>
-BEND_HD void copy_pack(T* to, const T* from, bool is_there) {
+// Copies neighbouring elements from global to shared memory, or zeros; where the device can, in the background.
+template <int count, typename T>
+BEND_HD void copy_few(T* to, const T* from, bool is_there) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  constexpr int kBytes = Few<T, count>::kBytes;
   const auto place = static_cast<uint32_t>(__cvta_generic_to_shared(to));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from), "r"(is_there ? 16 : 0)
-               : "memory");
-#else
-  write_few(to, read_few<kWhole<T>>(from, is_there));
+  if constexpr (kBytes == kPackBytes) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from), "r"(is_there ? 16 : 0)
+                 : "memory");
+    return;
+  } else if constexpr (kBytes == 4) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(place), "l"(from), "r"(is_there ? 4 : 0)
+                 : "memory");
+    return;
+  }
 #endif
+  write_few(to, read_few<count>(from, is_there));
 }
 
 // Where a block works, and how rows come.
@@ -136,38 +149,41 @@ struct RingPlace {
 #pragma unroll
       for (int r = 0; r < kStageRows; ++r) {
         const bool is_there = is_column && first + r >= 0 && first + r < cut.in_height;
-        copy_pack(stage + r * R::kRow + (column * R::kSides + pack) * kWhole<T>,
-                  pixel + static_cast<int64_t>(first + r) * (cut.in_width * cut.depth), is_there);
+        copy_few<kWhole<T>>(stage + r * R::kRow + (column * R::kSides + pack) * kWhole<T>,
+                            pixel + static_cast<int64_t>(first + r) * (cut.in_width * cut.depth), is_there);
       }
     }
   }
 };
 
-// A thread's column of outputs, and what it keeps from one stage to the next.
+// A thread's outputs, and what it keeps of them from one stage to the next.
 template <typename R>
-struct RingColumn {
+struct RingOutputs {
   using T = typename R::Element;
   using Sums = float[R::kLive][R::kWide];
   int x, channel;            // of the picture
-  int met;                   // the first of the inputs that its outputs meet, in a stage's row
-  int first, rows, columns;  // of its outputs, those that are written
-  T* to;                     // where the first output lies that a stage has a part in
+  int first, rows, columns;  // those that are written
+  T* to;                     // where the first lies that a stage has a part in
   float sums[R::kKept][R::kWide];
 
-  BEND_HD RingColumn(const RingCut& cut, const RingPlace<R>& place, T* out, int thread) : sums{} {
-    const int at = thread / R::kSides * R::kAcross, side = thread % R::kSides;
-    x = place.x + at;
-    channel = place.channel + side * kWhole<T>;
-    met = ((at * R::kDowns + R::kUps - 1) / R::kUps * R::kSides + side) * kWhole<T>;
+  // The thread's first lies `across` columns and `deep` channels after the block's.
+  BEND_HD RingOutputs(const RingCut& cut, const RingPlace<R>& place, T* out, int across, int deep)
+      : x(place.x + across), channel(place.channel + deep), sums{} {
     first = place.y < 0 ? -place.y : 0;
-    rows = x >= 0 && channel < cut.depth ? place.rows - first : 0;
+    rows = channel < cut.depth ? place.rows - first : 0;
     columns = cut.width - x;
     const int64_t pixel = (place.picture * cut.height + place.y - R::kBack) * cut.width + x;
     to = out + pixel * cut.depth + channel;
   }
 
-  // Whether it has no output that is written.
+  // Whether none is written.
   BEND_HD bool is_idle() const { return rows <= 0 || columns <= 0; }
+
+  // Whether output `o` of a stage lies inside, and the thread's column `a`.
+  BEND_HD bool has_row(int step, int o) const {
+    return static_cast<unsigned>(step * R::kDone - R::kBack + o - first) < static_cast<unsigned>(rows);
+  }
+  BEND_HD bool has_column(int a) const { return (R::kUps == 1 || x + a >= 0) && a < columns; }
 
   // The outputs that a stage has a part in, with what was summed of them before.
   BEND_HD void begin(Sums& live) const {
@@ -185,6 +201,20 @@ struct RingColumn {
       for (int i = 0; i < R::kWide; ++i) sums[o][i] = live[R::kDone + o][i];
     }
     to += static_cast<int64_t>(cut.width * cut.depth) * R::kDone;
+  }
+};
+
+// A thread's column of outputs of a pack of channels.
+template <typename R>
+struct RingColumn : RingOutputs<R> {
+  using typename RingOutputs<R>::T;
+  using typename RingOutputs<R>::Sums;
+  int met;  // the first of the inputs that its outputs meet, in a stage's row
+
+  BEND_HD RingColumn(const RingCut& cut, const RingPlace<R>& place, T* out, int thread)
+      : RingOutputs<R>(cut, place, out, thread / R::kSides * R::kAcross, thread % R::kSides * kWhole<T>) {
+    const int at = thread / R::kSides * R::kAcross;
+    met = ((at * R::kDowns + R::kUps - 1) / R::kUps * R::kSides + thread % R::kSides) * kWhole<T>;
   }
 
   // Adds what outputs meet in row `r` of a stage, by taps along y and along x.
@@ -204,7 +234,7 @@ struct RingColumn {
     }
 #pragma unroll
     for (int o = 0; o < R::kLive; ++o) {
-      if (R::tap(r, o) < 0 || R::tap(r, o) >= kRingTaps) continue;
+      if (!R::meets(r, o)) continue;
 #pragma unroll
       for (int i = 0; i < R::kWide; ++i) live[o][i] += along_y[R::tap(r, o)] * filtered[i];
     }
@@ -218,10 +248,10 @@ struct RingColumn {
       input(stage, r, k, values);
 #pragma unroll
       for (int place = 0; place < R::kLive * R::kAcross; ++place) {
-        const int o = place / R::kAcross, a = place % R::kAcross, tap = R::tap(r, o);
-        if (tap < 0 || tap >= kRingTaps || k < a || k - a >= R::kMet) continue;
+        const int o = place / R::kAcross, a = place % R::kAcross;
+        if (!R::meets(r, o) || k < a || k - a >= R::kMet) continue;
 #pragma unroll
-        for (int i = 0; i < kWhole<T>; ++i) live[o][a * kWhole<T> + i] += taps[tap][k - a] * values[i];
+        for (int i = 0; i < kWhole<T>; ++i) live[o][a * kWhole<T> + i] += taps[R::tap(r, o)][k - a] * values[i];
       }
     }
   }
@@ -231,13 +261,10 @@ struct RingColumn {
     unpack(read_shared<kWhole<T>>(stage + met + r * R::kRow + k * R::kSides * kWhole<T>), values);
   }
 
-  // Whether output `o` of a stage lies inside, in the thread's column `a`.
-  BEND_HD bool has(int step, int o, int a) const {
-    return static_cast<unsigned>(step * R::kDone - R::kBack + o - first) < static_cast<unsigned>(rows) && a < columns;
-  }
+  BEND_HD bool has(int step, int o, int a) const { return this->has_row(step, o) && this->has_column(a); }
 
   BEND_HD void write(const RingCut& cut, int step, int o, const float* values) const {
-    T* const row = to + static_cast<int64_t>(cut.width * cut.depth) * o;
+    T* const row = this->to + static_cast<int64_t>(cut.width * cut.depth) * o;
 #pragma unroll
     for (int a = 0; a < R::kAcross; ++a) {
       if (has(step, o, a)) write_few(row + cut.depth * a, pack<T, kWhole<T>>(values + a * kWhole<T>));

@@ -77,9 +77,12 @@ void filter_any(const Fir& p, bool is_last, const A* taps, const T* x, T* out) {
 }
 
 template <typename T, typename A = compute_t<T>>
-void filter(const Fir& p, bool is_last, const A* given, A gain, const T* x, T* out) {
+void filter(const Fir& p, bool is_last, const Tensor& f, A gain, const T* x, T* out) {
+  const A* given = f.const_data_ptr<A>();
   std::vector<A> taps(p.taps_h * p.taps_w), ordered(p.taps_h * p.taps_w);
-  for (size_t i = 0; i < taps.size(); ++i) taps[i] = given[i] * gain;
+  for (int64_t i = 0; i < p.taps_h * p.taps_w; ++i) {
+    taps[i] = (f.dim() == 1 ? given[i / p.taps_w] * given[i % p.taps_w] : given[i]) * gain;
+  }
   for (int64_t i = 0; i < p.taps_h * p.taps_w; ++i) ordered[i] = taps[p.tap(i / p.taps_w, i % p.taps_w)];
   const int64_t common = std::gcd(p.up_x, p.down_x);
   Plan<A> plan{p, is_last ? p.channels : 1, p.down_x / common, p.up_x / common, {}, {}};
@@ -103,7 +106,7 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& f, int64_t up_x, int64_t up_y, i
   dispatch(x.scalar_type(), "upfirdn2d", [&](auto zero) {
     using T = decltype(zero);
     using A = compute_t<T>;
-    filter(p, is_last, f.const_data_ptr<A>(), static_cast<A>(gain), x.const_data_ptr<T>(), y.mutable_data_ptr<T>());
+    filter(p, is_last, f, static_cast<A>(gain), x.const_data_ptr<T>(), y.mutable_data_ptr<T>());
   });
   return y;
 }

@@ -1,7 +1,8 @@
-// upfirdn2d on CUDA: three kernels and the choice between them.
+// upfirdn2d on CUDA: four kernels and the choice between them.
 #include "fir_tensors.h"
 #include "fir_tile.h"
 #include "launch_ring.h"
+#include "plane_ring.h"
 
 namespace bend {
 namespace {
@@ -64,20 +65,21 @@ bool try_square(const FirCall<T>& call, cudaStream_t stream) {
   return try_planar<kUp, kUp, kDown, kDown, 4, 4>(call, stream);
 }
 
+bool is_by(const Fir& p, int64_t up_y, int64_t up_x, int64_t down_y, int64_t down_x) {
+  return p.up_y == up_y && p.up_x == up_x && p.down_y == down_y && p.down_x == down_x;
+}
+
 // The kernels made for four taps in both directions and for twelve in one.
 template <typename T>
 bool try_fast(const FirCall<T>& call, cudaStream_t stream) {
   const Fir& p = call.p;
-  const auto is = [&p](int64_t up_y, int64_t up_x, int64_t down_y, int64_t down_x) {
-    return p.up_y == up_y && p.up_x == up_x && p.down_y == down_y && p.down_x == down_x;
-  };
-  if (is(1, 1, 1, 1)) return try_square<1, 1>(call, stream);
-  if (is(2, 2, 1, 1)) return try_square<2, 1>(call, stream);
-  if (is(1, 1, 2, 2)) return try_square<1, 2>(call, stream);
-  if (is(1, 2, 1, 1)) return try_planar<1, 2, 1, 1, 1, 12>(call, stream);
-  if (is(2, 1, 1, 1)) return try_planar<2, 1, 1, 1, 12, 1>(call, stream);
-  if (is(1, 1, 1, 2)) return try_planar<1, 1, 1, 2, 1, 12>(call, stream);
-  if (is(1, 1, 2, 1)) return try_planar<1, 1, 2, 1, 12, 1>(call, stream);
+  if (is_by(p, 1, 1, 1, 1)) return try_square<1, 1>(call, stream);
+  if (is_by(p, 2, 2, 1, 1)) return try_square<2, 1>(call, stream);
+  if (is_by(p, 1, 1, 2, 2)) return try_square<1, 2>(call, stream);
+  if (is_by(p, 1, 2, 1, 1)) return try_planar<1, 2, 1, 1, 1, 12>(call, stream);
+  if (is_by(p, 2, 1, 1, 1)) return try_planar<2, 1, 1, 1, 12, 1>(call, stream);
+  if (is_by(p, 1, 1, 1, 2)) return try_planar<1, 1, 1, 2, 1, 12>(call, stream);
+  if (is_by(p, 1, 1, 2, 1)) return try_planar<1, 1, 2, 1, 12, 1>(call, stream);
   return false;
 }
 
@@ -92,6 +94,34 @@ void launch(const FirCall<T>& call, cudaStream_t stream) {
   STD_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
+// Taps for both axes, in one pass over memory.
+template <typename T>
+bool try_both_axes(const FirCall<T>& call, cudaStream_t stream) {
+  const Fir& p = call.p;
+  if constexpr (sizeof(T) <= sizeof(float)) {
+    if (p.taps_w != kPlaneTaps || call.is_last) return false;
+    if (!is_narrow(p.in_h, p.in_w) || !is_narrow(p.out_h, p.out_w)) return false;
+    if (is_by(p, 2, 2, 1, 1)) return try_ring<PlaneFir<2, 1, T>>(call, stream);
+    if (is_by(p, 1, 1, 2, 2)) return try_ring<PlaneFir<1, 2, T>>(call, stream);
+  }
+  return false;
+}
+
+// The same for any, along x and then along y.
+template <typename T>
+void launch_twice(const FirCall<T>& call, const Tensor& x, cudaStream_t stream) {
+  Fir along_x = call.p, along_y = call.p;
+  along_x.out_h = along_x.in_h;
+  along_x.up_y = along_x.down_y = along_x.taps_h = 1;
+  along_x.pad_y = 0;
+  along_y.in_w = along_y.out_w;
+  along_y.up_x = along_y.down_x = along_y.taps_w = 1;
+  along_y.pad_x = 0;
+  Tensor between = empty_picture(x, along_x, call.is_last);
+  launch<T>({along_x, call.x, call.taps, between.mutable_data_ptr<T>(), 1, call.is_last}, stream);
+  launch<T>({along_y, between.const_data_ptr<T>(), call.taps, call.out, call.gain, call.is_last}, stream);
+}
+
 Tensor upfirdn2d(const Tensor& x, const Tensor& f, int64_t up_x, int64_t up_y, int64_t down_x, int64_t down_y,
                  int64_t pad_x0, int64_t pad_x1, int64_t pad_y0, int64_t pad_y1, bool flip_filter, double gain) {
   const Fir p = make_fir(x, f, {up_x, up_y, down_x, down_y}, {pad_x0, pad_x1, pad_y0, pad_y1}, flip_filter);
@@ -99,11 +129,14 @@ Tensor upfirdn2d(const Tensor& x, const Tensor& f, int64_t up_x, int64_t up_y, i
   const bool is_last = !is_planar(x);
   const OnDevice device(x);
   Tensor y = empty_picture(x, p, is_last);
+  if (y.numel() == 0) return y;
   dispatch(x.scalar_type(), "upfirdn2d", [&](auto zero) {
     using T = decltype(zero);
     using A = compute_t<T>;
-    launch<T>({p, x.const_data_ptr<T>(), f.const_data_ptr<A>(), y.mutable_data_ptr<T>(), static_cast<A>(gain), is_last},
-              device.stream());
+    const FirCall<T> call{p, x.const_data_ptr<T>(), f.const_data_ptr<A>(), y.mutable_data_ptr<T>(),
+                          static_cast<A>(gain), is_last};
+    if (f.dim() == 2) return launch(call, device.stream());
+    if (!try_both_axes(call, device.stream())) launch_twice(call, x, device.stream());
   });
   return y;
 }

@@ -8,6 +8,7 @@
 #include "finish_ring.h"
 #include "fir_tile.h"
 #include "modulation.h"
+#include "plane_ring.h"
 #include "rgb_block.h"
 
 namespace {
@@ -85,6 +86,8 @@ void fir_shape(int shape, const FirCall<T>& call) {
     case 10: return tiles<Tile<1, 1, 1, 1, 4, 4, 3>>(call);
     case 11: return tiles<Tile<2, 2, 1, 1, 4, 4, 3>>(call);
     case 12: return tiles<Tile<1, 1, 2, 2, 4, 4, 3>>(call);
+    case 13: return walk_down<PlaneFir<2, 1, T>>(call);
+    case 14: return walk_down<PlaneFir<1, 2, T>>(call);
   }
 }
 

@@ -66,16 +66,20 @@ def test_bias_act(act: str, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize(("options", "taps"), RESAMPLINGS)
 def test_upfirdn2d(options: dict[str, Any], taps: list[Any], dtype: torch.dtype) -> None:
-    f = setup_filter(taps)
+    f, tolerance = setup_filter(taps), TOLERANCES[dtype]
     for shape, is_last, flip in itertools.product(
-        [(2, 48, 37, 70), (2, 3, 66, 131)], (False, True), (False, True)
+        [(2, 48, 37, 70), (2, 3, 66, 131), (1, 3, 40, 264)], (False, True), (False, True)
     ):
         x = draw(shape, dtype, is_last)
-        actual = upfirdn2d(x.cuda(), f.cuda(), flip_filter=flip, gain=1.3, **options)
-        expected = plain_upfirdn2d(x.double(), f.double(), flip_filter=flip, gain=1.3, **options)
+        actual_x, expected_x = x.cuda().requires_grad_(), x.double().requires_grad_()
+        actual = upfirdn2d(actual_x, f.cuda(), flip_filter=flip, gain=1.3, **options)
+        expected = plain_upfirdn2d(expected_x, f.double(), flip_filter=flip, gain=1.3, **options)
         assert actual.is_contiguous(memory_format=torch.channels_last if is_last else torch.contiguous_format)
-        tolerance = TOLERANCES[dtype]
         torch.testing.assert_close(actual.cpu().double(), expected, atol=tolerance, rtol=tolerance)
+        g = draw(tuple(actual.shape), dtype, is_last).flip(0)
+        (dx,) = torch.autograd.grad(actual, actual_x, g.cuda())
+        (expected_dx,) = torch.autograd.grad(expected, expected_x, g.double())
+        torch.testing.assert_close(dx.cpu().double(), expected_dx, atol=tolerance, rtol=tolerance)
 
 
 @pytest.mark.parametrize("options", [options for options, taps in RESAMPLINGS if taps == [1, 3, 3, 1]])
@@ -117,3 +121,6 @@ def test_keeps_the_rules_of_operators() -> None:
     torch.library.opcheck(torch.ops.bend.bias_act.default, (x, None, 1, 2, 0.2, 1.4, 3.0))
     f = setup_filter([1, 3, 3, 1]).cuda()
     torch.library.opcheck(torch.ops.bend.upfirdn2d.default, (x, f, 2, 2, 1, 1, 2, 1, 2, 1, False, 1.0))
+    x = draw((1, 3, 12, 16), torch.float32, False).cuda().requires_grad_()
+    f = setup_filter(list(range(1, 13))).cuda()
+    torch.library.opcheck(torch.ops.bend.upfirdn2d.default, (x, f, 2, 2, 1, 1, 6, 5, 6, 5, False, 1.0))

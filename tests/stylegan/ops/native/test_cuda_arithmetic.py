@@ -29,6 +29,8 @@ FAST = [
     (1, 1, 2, 2, 4, 4, True),
 ]
 DEEP = 3  # the first, whose channels are in whole packs
+# (number, up, down) of those whose twelve taps are for both axes
+BOTH_AXES = [(13, 2, 1), (14, 1, 2)]
 # (dtype, padding), those that tell nothing new of the arithmetic among the slow ones
 PADDED = [
     pytest.param(dtype, padding, id=f"{dtype}-{padding}", marks=[pytest.mark.slow] * (i > 0 and j > 0))
@@ -44,17 +46,17 @@ def resample(
     f: Tensor,
     spec: tuple[int, ...],
     padding: tuple[int, ...],
+    flip: bool = True,
 ) -> Tensor:
-    """upfirdn2d with flip_filter and a gain of 1.3, by the general kernel or a fast one."""
+    """upfirdn2d with a gain of 1.3, by the general kernel or a fast one."""
     up_y, up_x, down_y, down_x = spec[:4]
     is_last = not x.is_contiguous()
     height = output_size(x.shape[2], f.shape[0], up_y, down_y, padding[2], padding[3])
-    width = output_size(x.shape[3], f.shape[1], up_x, down_x, padding[0], padding[1])
+    width = output_size(x.shape[3], f.shape[-1], up_x, down_x, padding[0], padding[1])
     y = torch.full((*x.shape[:2], height, width), torch.nan, dtype=x.dtype)
     y = y.contiguous(memory_format=torch.channels_last if is_last else torch.contiguous_format)
-    sizes = numbers(
-        *x.shape, height, width, up_x, up_y, down_x, down_y, padding[0], padding[2], *f.shape, 1, is_last
-    )
+    factors, taps = (up_x, up_y, down_x, down_y), (f.shape[0], f.shape[-1])
+    sizes = numbers(*x.shape, height, width, *factors, padding[0], padding[2], *taps, flip, is_last)
     arguments = (pointer(x), pointer(f), pointer(y), sizes, ctypes.c_float(1.3))
     if number is None:
         library.fir_elements(*arguments)
@@ -97,6 +99,41 @@ def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int, dtype: torch
         torch.testing.assert_close(
             actual.float(), expected, atol=1e-5, rtol=max(1e-5, torch.finfo(dtype).eps)
         )
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("number", "up", "down"), BOTH_AXES)
+def test_taps_for_both_axes(
+    emulated: ctypes.CDLL, number: int, up: int, down: int, dtype: torch.dtype
+) -> None:
+    """Widths of whole packs and of none, more columns than a warp's, paddings of either parity, crops and flips."""
+    torch.manual_seed(0)
+    f, tolerance = torch.randn(12), 1e-5 if dtype == torch.float32 else 0.51 * torch.finfo(dtype).eps
+    paddings = (
+        (6, 5, 6, 5),
+        (5, 5, 5, 5),
+        (11, 10, 11, 12),
+        (-3, 0, 2, -1),
+        (-16, 20, 13, -7),
+        (1, 40, 0, 0),
+    )
+    sizes = ((17, 19), (70, 16), (20, 72), (37, 131), (24, 264))
+    for number_of_case, (padding, (height, width)) in enumerate(itertools.product(paddings, sizes)):
+        x = torch.randn(2, 3, height, width, dtype=torch.float64).to(dtype)
+        flip = number_of_case % 2 == 0
+        actual = resample(emulated, number, x, f, (up, up, down, down), padding, flip)
+        expected = plain_upfirdn2d(x.double(), f.double(), up, down, padding, flip, 1.3)
+        torch.testing.assert_close(actual.double(), expected, atol=3e-5, rtol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_planes_off_the_bounds_of_packs(emulated: ctypes.CDLL, dtype: torch.dtype) -> None:
+    x, f = torch.randn(1, 2, 20, 32).to(dtype), torch.randn(12)
+    shifted = torch.zeros(x.numel() + 1, dtype=dtype)[1:].reshape(x.shape).copy_(x)
+    for number, up, down in BOTH_AXES:
+        spec = (up, up, down, down)
+        expected = resample(emulated, number, x, f, spec, (6, 5, 6, 5))
+        torch.testing.assert_close(resample(emulated, number, shifted, f, spec, (6, 5, 6, 5)), expected)
 
 
 def test_blocks_are_about_as_tall_as_one_another(emulated: ctypes.CDLL) -> None:

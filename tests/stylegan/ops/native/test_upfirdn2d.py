@@ -102,6 +102,32 @@ def test_derivatives_of_two_orders_by_finite_differences(
     assert gradgradcheck(resample, [x], fast_mode=True)
 
 
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_vector_is_a_filter_for_both_axes(is_last: bool, dtype: torch.dtype) -> None:
+    f = taps(1, 12)[0].to(torch.float64 if dtype == torch.float64 else torch.float32)
+    for (up, down), flip in itertools.product(
+        [((2, 2), (1, 1)), ((1, 1), (2, 2)), ((2, 1), (3, 1))], (False, True)
+    ):
+        x = draw((2, 3, 14, 19), dtype, is_last)
+        actual = native_upfirdn2d(x, f, up, down, (6, 5, -1, 3), flip, 1.3)
+        expected = plain_upfirdn2d(x.double(), f.double(), up, down, (6, 5, -1, 3), flip, 1.3)
+        torch.testing.assert_close(actual.double(), expected, atol=TOLERANCES[dtype], rtol=TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize(("up", "down"), [((2, 2), (1, 1)), ((1, 1), (2, 2)), ((3, 1), (1, 2))])
+def test_derivatives_with_a_filter_for_both_axes(up: tuple[int, int], down: tuple[int, int]) -> None:
+    f, x = taps(1, 5)[0], draw((1, 2, 6, 5), torch.float64, False).requires_grad_()
+
+    def resample(x: Tensor) -> Tensor:
+        return native_upfirdn2d(x, f, up, down, (3, 2, 2, -1), False, 1.3)
+
+    assert gradcheck(resample, [x], fast_mode=True)
+    assert gradgradcheck(resample, [x], fast_mode=True)
+    arguments = (x.float().detach().requires_grad_(), f.float(), *up, *down, 3, 2, 2, -1, False, 1.3)
+    torch.library.opcheck(torch.ops.bend.upfirdn2d.default, arguments, test_utils=QUICK_CHECKS)
+
+
 def test_transposed_padding_restores_the_size() -> None:
     for size, count, up, down, before, after in itertools.product(
         (5, 8), (1, 4, 12), (1, 2, 3), (1, 2, 3), (-1, 0, 6), (6, 11)
@@ -144,6 +170,7 @@ def test_compiles_with_its_derivative() -> None:
         (torch.zeros(1, 1, 2, 2), torch.ones(4, 4), "larger than the padded image"),
         (torch.zeros(1, 1, 8, 8), torch.ones(4, 4).double(), "float32, or float64"),
         (torch.zeros(1, 8, 8), torch.ones(4, 4), "takes pictures"),
+        (torch.zeros(1, 1, 8, 8), torch.ones(1, 4, 4), "for both axes"),
         (torch.zeros(1, 1, 8, 8)[:, :, ::2], torch.ones(2, 2), "contiguous"),
     ],
 )
