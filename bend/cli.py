@@ -115,7 +115,7 @@ def _one_line(error: Exception) -> str | None:
         mend = "; free some space and run the same command again" if error.errno == errno.ENOSPC else ""
         return printable(f"{error.filename or 'a file'}: {os.strerror(error.errno)}{mend}")
     if type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
-        return "out of memory; use a smaller --batch or size, or another --device"
+        return "out of memory; use a smaller --batch, --scale or size, fewer pictures, or another --device"
     return None
 
 

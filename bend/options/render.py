@@ -131,10 +131,10 @@ render_options = record_options(
 walk_options = record_options(
     WalkConfig,
     "walk",
-    _walk("--path", "path", "How to go from seed to seed.", type=click.Choice(PATHS)),
+    _walk("--path", "path", "How to go from seed to seed; a circle takes 2 or 3.", type=click.Choice(PATHS)),
     _walk("--space", "space", "Latent space; the path's own if left out.", type=click.Choice(SPACES)),
     _walk("--loop", "loop", "Join the end to the beginning; circle and noise always do.", is_flag=True),
-    grid_option("Several walks side by side, sharing the seeds.", default_of(WalkConfig, "grid")),
+    grid_option("Several walks side by side, each of as many seeds.", default_of(WalkConfig, "grid")),
     _walk("--radius", "radius", "Of a circle, relative to its centre.", type=FINITE),
     _walk("--diameter", "diameter", "Of the noise loop: more changes more.", type=FINITE),
     _walk("--amount", "amount", "How far noise strays.", type=FINITE),

@@ -129,7 +129,10 @@ def _listed(path: Path) -> list[Path]:
         names = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not names:
         raise FaultError("empty", "lists no shards")
-    return [path.parent / name for name in names]
+    shards = [path.parent / name for name in names]
+    if lost := next((shard for shard in shards if not shard.exists()), None):
+        raise FaultError("missing", f"read as a list of shards, it names {lost}, which is not there")
+    return shards
 
 
 def _json_names(text: str) -> list[str]:

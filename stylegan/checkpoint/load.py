@@ -1,5 +1,6 @@
 """From what a person types to a network: an embedded name, a file, a run folder, or `RUN@KIMG`."""
 
+import difflib
 import math
 import os
 import re
@@ -80,8 +81,10 @@ def find_network(path_or_name: str | os.PathLike[str]) -> Path:
     if text in KNOWN:
         raise CheckpointError(f"{text}: not downloaded yet; run `bend models pull {text}`")
     names = ", ".join(EMBEDDED)
+    near = difflib.get_close_matches(text, [*EMBEDDED, *KNOWN], n=1)
+    meant = f", the nearest is {near[0]}" if near else ""
     raise CheckpointError(
-        f"{text}: no such network; pass a file, a run folder, RUN@KIMG, or a name ({names})"
+        f"{text}: no such network{meant}; pass a file, a run folder, RUN@KIMG, or a name ({names})"
     )
 
 

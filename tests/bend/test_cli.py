@@ -191,7 +191,7 @@ def test_a_full_disk_is_one_line_with_its_mend(status_of: Status, capsys: pytest
 
 def test_out_of_memory_says_what_to_lower(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(raising(MemoryError())) == 1
-    assert "--batch" in capsys.readouterr().err
+    assert "--batch, --scale or size" in capsys.readouterr().err
 
 
 def test_ctrl_c_exits_130(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,11 +101,19 @@ def test_a_folder_without_snapshots(tmp_path: Path) -> None:
             find_network(name)
 
 
-@pytest.mark.parametrize("name", ["", "faces65", "no/such/file.safetensors", "no@4", "@4", "a\0b"])
+@pytest.mark.parametrize("name", ["", "trees", "no/such/file.safetensors", "no@4", "@4", "a\0b"])
 def test_nothing_there(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
         CheckpointError, match=r"no such network; pass a file, a run folder, RUN@KIMG, or a name \(faces64"
+    ):
+        find_network(name)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("faces46", "faces64"), ("ffhq255", "ffhq256")])
+def test_the_nearest_name_is_told(name: str, meant: str) -> None:
+    with pytest.raises(
+        CheckpointError, match=f"{name}: no such network, the nearest is {meant}; pass a file"
     ):
         find_network(name)
 
