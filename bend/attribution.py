@@ -221,8 +221,8 @@ def _credit_of_embedded(name: str) -> Credit:
     card = EMBEDDED[name].with_suffix(".md")
     return Credit(
         line=f"{name}, the network that comes with bend, {licence}; its data and their makers are told of in {card}",
-        title=name,
-        creator="",
+        title=f"{name}, the network that comes with bend",
+        creator=f"told of in {card}",
         creator_url="",
         license=licence,
         license_url="",
