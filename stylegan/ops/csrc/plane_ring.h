@@ -1,6 +1,7 @@
-// upfirdn2d on planes as a warp walks down them (row_ring.h): rows come into shared memory as they lie, and a thread
-// makes a few neighbouring columns of outputs. Twelve taps are the same along both axes: a row is filtered along x in
-// registers before outputs add it, so that both take one pass over memory.
+// upfirdn2d on planes, or on pictures whose few channels come last, as a warp walks down them (row_ring.h): rows come
+// into shared memory as they lie, and a thread makes a few neighbouring columns of outputs. Taps are any four by four,
+// or twelve that are the same along both axes: by these a row is filtered along x in registers before outputs add it,
+// so that both axes take one pass over memory.
 #pragma once
 
 #include "fir.h"
@@ -8,27 +9,25 @@
 
 namespace bend {
 
-constexpr int kPlaneTaps = 12;
-
 constexpr int least(int a, int b) { return a < b ? a : b; }
 
 // The largest power of two that divides `n`.
 constexpr int power_in(int n) { return n & -n; }
 
-template <int kUp, int kDown, typename T>
-struct PlaneRing : Resampling<kUp, kDown, kPlaneTaps> {
-  static_assert(sizeof(T) <= sizeof(float));
+template <int kUp, int kDown, int kTaps, int kDepth, typename T>
+struct PlaneRing : Resampling<kUp, kDown, kTaps> {
+  static_assert(sizeof(T) <= sizeof(float) && kDepth < kWhole<T>);
   using Element = T;
-  static constexpr int kSides = 1, kThreads = 32, kLeastBlocks = 16;
-  static constexpr int kAcross = 4, kWide = kAcross;   // outputs of a thread in a row
-  static constexpr int kColumns = kThreads * kAcross;  // and of a block
-  static constexpr int kMet = Resampling<kUp, kDown, kPlaneTaps>::inputs(kAcross);  // inputs that these meet in a row
-  static constexpr int kApart = kAcross * kDown / kUp;              // from a thread's first input to its neighbour's
+  static constexpr int kSides = 1, kThreads = 32, kLeastBlocks = 16, kStages = 3;
+  static constexpr int kAcross = kTaps == kRingTaps && kDepth == 1 ? kWhole<T> : 4;  // outputs of a thread in a row
+  static constexpr int kWide = kAcross * kDepth;       // and their values
+  static constexpr int kColumns = kThreads * kAcross;  // of outputs, of a block
+  static constexpr int kMet = Resampling<kUp, kDown, kTaps>::inputs(kAcross);  // columns that a thread's outputs meet
+  static constexpr int kApart = kAcross * kDown / kUp * kDepth;     // from a thread's first input to its neighbour's
   static constexpr int kUnit = least(kWhole<T>, power_in(kApart));  // elements that surely lie together
-  static constexpr int kUnits = (kMet + 2 * (kUnit - 1)) / kUnit;   // that hold a thread's, wherever the first lies
+  static constexpr int kUnits = (kMet * kDepth + 2 * (kUnit - 1)) / kUnit;  // that hold a thread's, wherever they begin
   static constexpr int kMost = kWhole<T> - kUnit + (kThreads - 1) * kApart + kUnits * kUnit;  // elements that are read
   static constexpr int kRow = (kMost + kWhole<T> - 1) / kWhole<T> * kWhole<T>, kStage = kStageRows * kRow;
-  static constexpr int kStages = 3;
 };
 
 template <typename R>
@@ -38,9 +37,9 @@ struct PlanePlace : RingPlace<R> {
   bool has_packs;    // rows begin on packs
 
   BEND_HD PlanePlace(const RingCut& cut, const T* pictures, uint32_t number)
-      : RingPlace<R>(cut, pictures, number), shift(this->in_x & (kWhole<T> - 1)) {
-    first = this->in_x - shift;
-    has_packs = cut.in_width % kWhole<T> == 0 && lies_on_pack(pictures);
+      : RingPlace<R>(cut, pictures, number), shift(this->in_x * cut.depth & (kWhole<T> - 1)) {
+    first = this->in_x * cut.depth - shift;
+    has_packs = cut.in_width * cut.depth % kWhole<T> == 0 && lies_on_pack(pictures);
   }
 
   // A thread's share of bringing rows into a stage.
@@ -55,51 +54,61 @@ struct PlanePlace : RingPlace<R> {
 
   template <int kCount>
   BEND_HD void copy_rows(const RingCut& cut, int step, int thread, T* stage) const {
-    const int top = this->in_y + step * kStageRows;
+    const int width = cut.in_width * cut.depth, top = this->in_y + step * kStageRows;
 #pragma unroll 1
     for (int i = thread * kCount; i < R::kRow; i += R::kThreads * kCount) {
-      const int column = first + i;
-      const bool is_column = column >= 0 && column < cut.in_width;
+      const bool is_inside = first + i >= 0 && first + i < width;
+      const T* column = this->from + first + i;
 #pragma unroll
       for (int r = 0; r < kStageRows; ++r) {
-        const bool is_there = is_column && top + r >= 0 && top + r < cut.in_height;
-        copy_few<kCount>(stage + r * R::kRow + i,
-                         this->from + static_cast<int64_t>(top + r) * cut.in_width + column, is_there);
+        const bool is_there = is_inside && top + r >= 0 && top + r < cut.in_height;
+        copy_few<kCount>(stage + r * R::kRow + i, column + static_cast<int64_t>(top + r) * width, is_there);
       }
     }
   }
 };
 
-template <int kUp, int kDown, typename T>
+template <int kUp, int kDown, int kTaps, int kDepth, typename T>
 struct PlaneFir {
-  using R = PlaneRing<kUp, kDown, T>;
+  using R = PlaneRing<kUp, kDown, kTaps, kDepth, T>;
   using Place = PlanePlace<R>;
-  using Call = FirCall<T>;  // with taps for one axis
+  using Call = FirCall<T>;
+  static constexpr bool kBothAxes = kTaps > kRingTaps;  // a vector of taps is for both
 
   struct Column : RingOutputs<R> {
-    float along_y[kPlaneTaps], along_x[kPlaneTaps];
+    float taps[kBothAxes ? 2 : kTaps][kTaps];  // along x, and the same with the gain; or all
     int at, shift;  // the unit of a stage's row in which its inputs begin, and how far after that
-    bool is_whole;  // all outputs of a row are written at once
+    bool is_whole;  // outputs of a row are written many at once
 
     BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
         : RingOutputs<R>(cut, place, call.out, thread * R::kAcross, 0), shift(place.shift % R::kUnit) {
       at = place.shift - shift + thread * R::kApart;
       is_whole = cut.width % R::kAcross == 0 && this->x % R::kAcross == 0;
 #pragma unroll
-      for (int k = 0; k < kPlaneTaps; ++k) {
-        along_x[k] = call.taps[call.p.is_flipped ? k : kPlaneTaps - 1 - k];
-        along_y[k] = call.gain * along_x[k];
+      for (int k = 0; k < kTaps; ++k) {
+        if constexpr (kBothAxes) {
+          taps[0][k] = call.taps[call.p.is_flipped ? k : kTaps - 1 - k];
+          taps[1][k] = call.gain * taps[0][k];
+        } else {
+#pragma unroll
+          for (int kx = 0; kx < kTaps; ++kx) taps[k][kx] = call.gain * call.taps[call.p.tap(k, kx)];
+        }
       }
     }
 
     // Writes neighbours, as far as they lie inside.
     BEND_HD void write(const RingCut& cut, int step, int o, const float* values) const {
+      constexpr int kPiece = least(kWhole<T>, power_in(R::kWide));
       if (!this->has_row(step, o)) return;
-      T* const row = this->to + static_cast<int64_t>(cut.width) * o;
-      if (is_whole) return write_few(row, pack<T, R::kAcross>(values));
+      T* const row = this->to + static_cast<int64_t>(cut.width * kDepth) * o;
+      if (is_whole) {
 #pragma unroll
-      for (int a = 0; a < R::kAcross; ++a) {
-        if (this->has_column(a)) row[a] = static_cast<T>(values[a]);
+        for (int i = 0; i < R::kWide; i += kPiece) write_few(row + i, pack<T, kPiece>(values + i));
+        return;
+      }
+#pragma unroll
+      for (int i = 0; i < R::kWide; ++i) {
+        if (this->has_column(i / kDepth)) row[i] = static_cast<T>(values[i]);
       }
     }
   };
@@ -108,8 +117,8 @@ struct PlaneFir {
   static RingCut cut(const Call& call) {
     const Fir& p = call.p;
     const auto narrow = [](int64_t n) { return static_cast<int>(n); };
-    return RingCut::of<R>(p.batch * p.channels, 1, narrow(p.in_h), narrow(p.in_w), narrow(p.out_h), narrow(p.out_w),
-                          narrow(p.pad_y), narrow(p.pad_x));
+    return RingCut::of<R>(kDepth > 1 ? p.batch : p.batch * p.channels, kDepth, narrow(p.in_h), narrow(p.in_w),
+                          narrow(p.out_h), narrow(p.out_w), narrow(p.pad_y), narrow(p.pad_x));
   }
 
   // A thread's share of a stage's work.
@@ -143,17 +152,27 @@ struct PlaneFir {
 
   // Adds what outputs meet in row `r` of a stage.
   BEND_HD static void add(const Column& column, int r, const float* values, Sums& live) {
-    float filtered[R::kAcross] = {};
-#pragma unroll
-    for (int place = 0; place < R::kMet * R::kAcross; ++place) {
-      const int i = place / R::kAcross, a = place % R::kAcross, kx = i * kUp - a * kDown;
-      if (kx >= 0 && kx < kPlaneTaps) filtered[a] += column.along_x[kx] * values[i];
-    }
+    float filtered[R::kWide] = {};
+    if constexpr (kBothAxes) add_along_x(column.taps[0], values, filtered);
 #pragma unroll
     for (int o = 0; o < R::kLive; ++o) {
       if (!R::meets(r, o)) continue;
+      if constexpr (kBothAxes) {
 #pragma unroll
-      for (int a = 0; a < R::kAcross; ++a) live[o][a] += column.along_y[R::tap(r, o)] * filtered[a];
+        for (int i = 0; i < R::kWide; ++i) live[o][i] += column.taps[1][R::tap(r, o)] * filtered[i];
+      } else {
+        add_along_x(column.taps[R::tap(r, o)], values, live[o]);
+      }
+    }
+  }
+
+  BEND_HD static void add_along_x(const float* taps, const float* values, float* sums) {
+#pragma unroll
+    for (int place = 0; place < R::kMet * R::kAcross; ++place) {
+      const int i = place / R::kAcross, a = place % R::kAcross, kx = i * kUp - a * kDown;
+      if (kx < 0 || kx >= kTaps) continue;
+#pragma unroll
+      for (int c = 0; c < kDepth; ++c) sums[a * kDepth + c] += taps[kx] * values[i * kDepth + c];
     }
   }
 };

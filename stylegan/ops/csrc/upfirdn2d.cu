@@ -33,6 +33,16 @@ bool try_deep(const FirCall<T>& call, cudaStream_t stream) {
   return try_ring<FirRing<kUp, kDown, kMostSides, T>>(call, stream);
 }
 
+template <int kUp, int kDown, int kTaps, int kDepth, typename T>
+bool try_planes(const FirCall<T>& call, cudaStream_t stream) {
+  const Fir& p = call.p;
+  if (p.taps_w != kTaps || p.taps_h != kTaps || call.is_last != (kDepth > 1) || (kDepth > 1 && p.channels != kDepth) ||
+      !is_narrow(p.in_h, p.in_w * kDepth) || !is_narrow(p.out_h, p.out_w * kDepth)) {
+    return false;
+  }
+  return try_ring<PlaneFir<kUp, kDown, kTaps, kDepth, T>>(call, stream);
+}
+
 template <typename Shape, typename T>
 bool try_tiles(const FirCall<T>& call, int64_t planes, cudaStream_t stream) {
   const Fir& p = call.p;
@@ -52,17 +62,29 @@ bool try_planar(const FirCall<T>& call, cudaStream_t stream) {
   return try_tiles<Tile<kUpY, kUpX, kDownY, kDownX, kTapsH, kTapsW>>(call, p.batch * p.channels, stream);
 }
 
-// Four by four taps.
 template <int kUp, int kDown, typename T>
-bool try_square(const FirCall<T>& call, cudaStream_t stream) {
+bool try_square_tiles(const FirCall<T>& call, cudaStream_t stream) {
   const Fir& p = call.p;
   if constexpr (sizeof(T) <= sizeof(float)) {
-    if (try_deep<kUp, kDown>(call, stream)) return true;
     if (call.is_last && p.channels == 3 && p.taps_h == 4 && p.taps_w == 4) {
       return try_tiles<Tile<kUp, kUp, kDown, kDown, 4, 4, 3>>(call, p.batch, stream);
     }
   }
   return try_planar<kUp, kUp, kDown, kDown, 4, 4>(call, stream);
+}
+
+// Four by four taps.
+template <int kUp, int kDown, typename T>
+bool try_square(const FirCall<T>& call, cudaStream_t stream) {
+  constexpr bool kHasRings = sizeof(T) <= sizeof(float);
+  if constexpr (kHasRings) {
+    if (try_deep<kUp, kDown>(call, stream)) return true;
+  }
+  if constexpr (kHasRings && kUp == 2) {
+    return try_planes<kUp, kDown, 4, 1>(call, stream) || try_planes<kUp, kDown, 4, 3>(call, stream);
+  } else {
+    return try_square_tiles<kUp, kDown>(call, stream);
+  }
 }
 
 bool is_by(const Fir& p, int64_t up_y, int64_t up_x, int64_t down_y, int64_t down_x) {
@@ -99,10 +121,8 @@ template <typename T>
 bool try_both_axes(const FirCall<T>& call, cudaStream_t stream) {
   const Fir& p = call.p;
   if constexpr (sizeof(T) <= sizeof(float)) {
-    if (p.taps_w != kPlaneTaps || call.is_last) return false;
-    if (!is_narrow(p.in_h, p.in_w) || !is_narrow(p.out_h, p.out_w)) return false;
-    if (is_by(p, 2, 2, 1, 1)) return try_ring<PlaneFir<2, 1, T>>(call, stream);
-    if (is_by(p, 1, 1, 2, 2)) return try_ring<PlaneFir<1, 2, T>>(call, stream);
+    if (is_by(p, 2, 2, 1, 1)) return try_planes<2, 1, 12, 1>(call, stream);
+    if (is_by(p, 1, 1, 2, 2)) return try_planes<1, 2, 12, 1>(call, stream);
   }
   return false;
 }

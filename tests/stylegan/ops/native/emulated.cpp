@@ -77,17 +77,18 @@ void fir_shape(int shape, const FirCall<T>& call) {
     case 1: return deep<2, 1>(call);
     case 2: return deep<1, 2>(call);
     case 3: return tiles<Tile<1, 1, 1, 1, 4, 4>>(call);
-    case 4: return tiles<Tile<2, 2, 1, 1, 4, 4>>(call);
+    case 4: return tiles<Tile<2, 2, 1, 1, 4, 4>>(call);  // float64's
     case 5: return tiles<Tile<1, 1, 2, 2, 4, 4>>(call);
     case 6: return tiles<Tile<1, 2, 1, 1, 1, 12>>(call);
     case 7: return tiles<Tile<2, 1, 1, 1, 12, 1>>(call);
     case 8: return tiles<Tile<1, 1, 1, 2, 1, 12>>(call);
     case 9: return tiles<Tile<1, 1, 2, 1, 12, 1>>(call);
     case 10: return tiles<Tile<1, 1, 1, 1, 4, 4, 3>>(call);
-    case 11: return tiles<Tile<2, 2, 1, 1, 4, 4, 3>>(call);
+    case 11: return walk_down<PlaneFir<2, 1, 4, 3, T>>(call);
     case 12: return tiles<Tile<1, 1, 2, 2, 4, 4, 3>>(call);
-    case 13: return walk_down<PlaneFir<2, 1, T>>(call);
-    case 14: return walk_down<PlaneFir<1, 2, T>>(call);
+    case 13: return walk_down<PlaneFir<2, 1, 4, 1, T>>(call);
+    case 14: return walk_down<PlaneFir<2, 1, 12, 1, T>>(call);
+    case 15: return walk_down<PlaneFir<1, 2, 12, 1, T>>(call);
   }
 }
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stylegan.ops.bias_act import ACTIVATIONS, default_gain, plain_bias_act
-from stylegan.ops.native_upfirdn2d import output_size
+from stylegan.ops.native_upfirdn2d import output_size, transposed_padding
 from stylegan.ops.upfirdn2d import plain_upfirdn2d
 from tests.stylegan.ops.native.emulation import DTYPES, layout, numbers, pointer
 
@@ -27,10 +27,11 @@ FAST = [
     (1, 1, 1, 1, 4, 4, True),
     (2, 2, 1, 1, 4, 4, True),
     (1, 1, 2, 2, 4, 4, True),
+    (2, 2, 1, 1, 4, 4, False),
 ]
 DEEP = 3  # the first, whose channels are in whole packs
 # (number, up, down) of those whose twelve taps are for both axes
-BOTH_AXES = [(13, 2, 1), (14, 1, 2)]
+BOTH_AXES = [(14, 2, 1), (15, 1, 2)]
 # (dtype, padding), those that tell nothing new of the arithmetic among the slow ones
 PADDED = [
     pytest.param(dtype, padding, id=f"{dtype}-{padding}", marks=[pytest.mark.slow] * (i > 0 and j > 0))
@@ -126,14 +127,38 @@ def test_taps_for_both_axes(
         torch.testing.assert_close(actual.double(), expected, atol=3e-5, rtol=tolerance)
 
 
+def test_each_of_these_carries_gradients_back_through_the_other(emulated: ctypes.CDLL) -> None:
+    """With the paddings of augmentation."""
+    torch.manual_seed(0)
+    f = torch.randn(12)
+    for (_, up, down), (other, *_), (before, after) in zip(
+        BOTH_AXES, BOTH_AXES[::-1], [(6, 5), (0, 0)], strict=True
+    ):
+        x = torch.randn(1, 2, 34, 138, dtype=torch.float64, requires_grad=True)
+        y = plain_upfirdn2d(x, f.double(), up, down, (before, after, before, after), False, 1.3)
+        g = torch.randn(y.shape)
+        expected = torch.autograd.grad(y, x, g.double())[0]
+        ys, xs = (transposed_padding(size, 12, up, down, before, after) for size in x.shape[2:])
+        actual = resample(emulated, other, g, f, (down, down, up, up), (*xs, *ys), True)
+        torch.testing.assert_close(actual.double(), expected, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_planes_off_the_bounds_of_packs(emulated: ctypes.CDLL, dtype: torch.dtype) -> None:
-    x, f = torch.randn(1, 2, 20, 32).to(dtype), torch.randn(12)
-    shifted = torch.zeros(x.numel() + 1, dtype=dtype)[1:].reshape(x.shape).copy_(x)
-    for number, up, down in BOTH_AXES:
-        spec = (up, up, down, down)
-        expected = resample(emulated, number, x, f, spec, (6, 5, 6, 5))
-        torch.testing.assert_close(resample(emulated, number, shifted, f, spec, (6, 5, 6, 5)), expected)
+    x = torch.randn(1, 3, 20, 32).to(dtype)
+    for number, up, down, is_last in (
+        *((*row, False) for row in BOTH_AXES),
+        (13, 2, 1, False),
+        (11, 2, 1, True),
+    ):
+        given = x.contiguous(memory_format=layout(is_last))
+        shifted = torch.zeros(x.numel() + 1, dtype=dtype)[1:].as_strided(given.shape, given.stride()).copy_(x)
+        f = torch.randn(4, 4) if number < 14 else torch.randn(12)
+        expected, actual = (
+            resample(emulated, number, pictures, f, (up, up, down, down), (6, 5, 6, 5))
+            for pictures in (given, shifted)
+        )
+        torch.testing.assert_close(actual, expected)
 
 
 def test_blocks_are_about_as_tall_as_one_another(emulated: ctypes.CDLL) -> None:
