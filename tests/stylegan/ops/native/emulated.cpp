@@ -256,6 +256,13 @@ int elements_any(const void* x, const void* reference, const void* b, void* out,
   return is_piecewise_linear(e.p.act) ? act(std::true_type()) : act(std::false_type());
 }
 
+// Calls `f` with a value of a dtype: 0 is float32, 1 float16, 2 bfloat16.
+template <typename F>
+auto with_dtype(int dtype, const F& f) {
+  if (dtype == 0) return f(float());
+  return dtype == 1 ? f(Half()) : f(BFloat16());
+}
+
 }  // namespace
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -271,42 +278,29 @@ EXPORT int ring_rows(int64_t pictures, int depth, int height, int width) {
   return RingCut::of<Ring<1, 1, kMostSides, Half>>(pictures, depth, height, width, height, width, 2, 2).rows;
 }
 
-// Dtypes are numbered as below.
 EXPORT void fir_fast(int dtype, int shape, const void* x, const float* taps, void* out, const int64_t* sizes,
                      float gain) {
-  switch (dtype) {
-    case 0: return fir_shape(shape, make_call<float>(x, taps, out, sizes, gain));
-    case 1: return fir_shape(shape, make_call<Half>(x, taps, out, sizes, gain));
-    default: return fir_shape(shape, make_call<BFloat16>(x, taps, out, sizes, gain));
-  }
+  with_dtype(dtype, [&](auto zero) { fir_shape(shape, make_call<decltype(zero)>(x, taps, out, sizes, gain)); });
 }
 
-// `dtype` is 0 for float32, 1 for float16, 2 for bfloat16. They say how many elements a thread took at once.
+// What a function returns is how many elements a thread took at once.
 EXPORT int finish_layer(int dtype, const void* x, const float* demodulation, const float* noise, const float* bias,
                         const float* taps, void* out, const int64_t* sizes, const float* numbers) {
-  switch (dtype) {
-    case 0: return finish_any<float>(x, demodulation, noise, bias, taps, out, sizes, numbers);
-    case 1: return finish_any<Half>(x, demodulation, noise, bias, taps, out, sizes, numbers);
-    default: return finish_any<BFloat16>(x, demodulation, noise, bias, taps, out, sizes, numbers);
-  }
+  return with_dtype(dtype, [&](auto zero) {
+    return finish_any<decltype(zero)>(x, demodulation, noise, bias, taps, out, sizes, numbers);
+  });
 }
 
 EXPORT int elements(int dtype, const void* x, const void* reference, const void* b, void* out, const int64_t* sizes,
                     const float* numbers) {
-  switch (dtype) {
-    case 0: return elements_any<float>(x, reference, b, out, sizes, numbers);
-    case 1: return elements_any<Half>(x, reference, b, out, sizes, numbers);
-    default: return elements_any<BFloat16>(x, reference, b, out, sizes, numbers);
-  }
+  return with_dtype(dtype, [&](auto zero) {
+    return elements_any<decltype(zero)>(x, reference, b, out, sizes, numbers);
+  });
 }
 
 EXPORT int to_rgb(int dtype, const void* x, const float* weights, const float* bias, float* out, const int64_t* sizes,
                   float clamp) {
-  switch (dtype) {
-    case 0: return rgb_any<float>(x, weights, bias, out, sizes, clamp);
-    case 1: return rgb_any<Half>(x, weights, bias, out, sizes, clamp);
-    default: return rgb_any<BFloat16>(x, weights, bias, out, sizes, clamp);
-  }
+  return with_dtype(dtype, [&](auto zero) { return rgb_any<decltype(zero)>(x, weights, bias, out, sizes, clamp); });
 }
 
 EXPORT void demodulate(const float* weight, const float* styles, float* demodulation, float* scales, float* gains,
@@ -332,19 +326,11 @@ EXPORT void demodulate(const float* weight, const float* styles, float* demodula
 
 EXPORT void lay_out(int dtype, const float* weight, const float* gains, const float* scales, void* out,
                     const int64_t* sizes) {
-  switch (dtype) {
-    case 0: return lay_out_as<float>(weight, gains, scales, out, sizes);
-    case 1: return lay_out_as<Half>(weight, gains, scales, out, sizes);
-    default: return lay_out_as<BFloat16>(weight, gains, scales, out, sizes);
-  }
+  with_dtype(dtype, [&](auto zero) { lay_out_as<decltype(zero)>(weight, gains, scales, out, sizes); });
 }
 
 EXPORT int scale_channels(int dtype, const void* x, const float* scales, void* out, const int64_t* sizes) {
-  switch (dtype) {
-    case 0: return scaling_as<float>(x, scales, out, sizes);
-    case 1: return scaling_as<Half>(x, scales, out, sizes);
-    default: return scaling_as<BFloat16>(x, scales, out, sizes);
-  }
+  return with_dtype(dtype, [&](auto zero) { return scaling_as<decltype(zero)>(x, scales, out, sizes); });
 }
 
 // Where the thread of a number works, by numbers of 32 bits and of 64.
