@@ -127,6 +127,26 @@ def test_taps_for_both_axes(
         torch.testing.assert_close(actual.double(), expected, atol=3e-5, rtol=tolerance)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
+@pytest.mark.parametrize(
+    ("number", "up", "down", "count"), [(14, 2, 1, 12), (15, 1, 2, 12), (13, 2, 1, 4), (11, 2, 1, 4)]
+)
+def test_as_many_planes_as_make_blocks_taller(
+    emulated: ctypes.CDLL, number: int, up: int, down: int, count: int, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    f = torch.randn(12) if count == 12 else torch.randn(4, 4)
+    for shape in ((5600, 3, 70, 8), (600, 3, 131, 16)):
+        x = torch.randn(shape).to(dtype).contiguous(memory_format=layout(number == 11))
+        padding = (count // 2, count // 2 - 1, count // 2 - 1, count // 2)
+        actual = resample(emulated, number, x, f, (up, up, down, down), padding)
+        expected = plain_upfirdn2d(x.float(), f, up, down, padding, True, 1.3)
+        torch.testing.assert_close(
+            actual.float(), expected, atol=3e-5, rtol=max(1e-5, torch.finfo(dtype).eps)
+        )
+
+
 def test_each_of_these_carries_gradients_back_through_the_other(emulated: ctypes.CDLL) -> None:
     """With the paddings of augmentation."""
     torch.manual_seed(0)
