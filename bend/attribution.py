@@ -193,6 +193,9 @@ def _behind(path: Path) -> list[Credit]:
     from bend.provenance import read_provenance
     from stylegan.checkpoint.load import EMBEDDED
 
+    for name, embedded in EMBEDDED.items():
+        if path.resolve() == embedded.resolve():
+            return [_credit_of_embedded(name)]
     if path.suffix == ".safetensors":
         return collect(path.parent)
     note = read_provenance(path)

@@ -121,9 +121,9 @@ def _one_line(error: Exception) -> str | None:
 
 def _refusal(error: click.ClickException) -> str:
     """The line to print for what was typed wrong; where it does not say what to type, it says where that is told."""
-    line = " ".join(error.format_message().split()).rstrip(".")
+    line = printable(" ".join(error.format_message().split())).rstrip(".")
     context = getattr(error, "ctx", None)
-    if context is None or ";" in line or line.endswith("?"):
+    if context is None or ";" in line or line.endswith(("?", "?)")):
         return line
     return f"{line}; see `{context.command_path} --help`"
 

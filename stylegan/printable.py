@@ -4,9 +4,11 @@ import re
 
 __all__ = ["printable"]
 
-# Controls of either kind, ends of lines and paragraphs, marks that turn the direction of what follows, and halves of
-# characters, which no encoding holds.
-_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Controls of either kind, ends of lines and paragraphs, marks that turn the direction of what follows, halves of
+# characters, which no encoding holds, and tags, which nobody sees.
+_OBEYED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def printable(text: str) -> str:

@@ -98,6 +98,8 @@ def parse_mask(text: str) -> Mask:
     if kind == "image":
         _picture(rest)
         return Mask(kind=kind, file=rest, is_outside=is_outside)
+    if kind in _HALVES:
+        raise SettingsError(f"mask {text}: {kind} takes no numbers")
     if kind not in _NUMBERS:
         raise SettingsError(f"{kind!r} is no mask; {meant(kind, [*_NUMBERS, 'image', *_HALVES])}")
     parts = split(rest)

@@ -51,10 +51,11 @@ def mix(
         passage = None if logistic is None else parse_logistic(logistic)
         try:
             turned = parse_amount(amount)
-        except SettingsError:
-            turned = None
-        if turned is None or turned.varies:
-            raise SettingsError(f"--amount {amount}: is no standing mix; write a number, or b4=0,b64=1")
+            fault = "is no standing mix" if turned.varies else None
+        except SettingsError as error:
+            fault = str(error).partition(";")[0]  # what mends it may be for films
+        if fault:
+            raise SettingsError(f"--amount {amount}: {fault}; write a number, or b4=0,b64=1")
         turned = dataclasses.replace(turned, swap=swap, logistic=passage)
     mixed = mix_networks(base, bents, turned, output, shares=shares, force=force)
     if as_json:

@@ -13,6 +13,7 @@ from pathlib import Path
 from bend.automation import Automation, Constant, Keyframes
 from bend.dial.mixing import State, mix, put_back, refuse_strangers, state_of
 from bend.errors import SettingsError
+from bend.number import spelled
 from bend.play import Moment
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
@@ -109,9 +110,8 @@ def check_moments(run: str, snapshots: Sequence[tuple[float, Path]], moments: Se
     first, last = snapshots[0][0], snapshots[-1][0]
     for moment in moments:
         if not first <= moment <= last:
-            raise SettingsError(
-                f"kimg {moment:g}: {run} goes from {first:g} to {last:g} kimg; name a moment of it"
-            )
+            whole = f"{run} goes from {spelled(first)} to {spelled(last)} kimg"
+            raise SettingsError(f"kimg {spelled(moment)}: {whole}; name a moment of it")
 
 
 def run_snapshots(run: str) -> list[tuple[float, Path]]:

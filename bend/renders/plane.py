@@ -148,7 +148,8 @@ def render_plane(
         for row in range(rows)
         for column in range(columns)
     ]
-    note = describe("plane", config, stage.G, command, seeds=list(seeds), plane=plane)
+    drawn_with = [str(path) for _, path in stage.snapshots]
+    note = describe("plane", config, stage.G, command, others=drawn_with, seeds=list(seeds), plane=plane)
     surface: Pixels | None = None
     with picture_bar(len(cells)) as bar:
         for cell, picture in stage.drawn(cells, seeds):

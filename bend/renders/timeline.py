@@ -86,7 +86,10 @@ def render_timeline(
             G = render.open_generator(look)
             columns[weights].append(Column(kimg=kimg, pictures=_draw(G, look, seeds)))
     moments = [kimg for kimg, _ in snapshots]
-    note = describe("timeline", config, G, command, seeds=list(seeds), kimg=moments, both=both)
+    drawn_with = [str(path) for _, path in snapshots]
+    note = describe(
+        "timeline", config, G, command, others=drawn_with, seeds=list(seeds), kimg=moments, both=both
+    )
     surface = np.concatenate([timeline_sheet(weights, columns[weights]) for weights in kinds])
     save_picture(output, surface, note)
     return one_picture(output, surface)

@@ -109,13 +109,13 @@ def last(curve: Curve) -> int | None:
     return None if not first_bad else first_bad - 1
 
 
-def log_places(kimg: Sequence[float]) -> list[float]:
+def log_places(kimg: Sequence[float], least_step: float = 0.0) -> list[float]:
     """Log2 of each moment, rising.
 
     The base itself, at 0 kimg, has no logarithm: it is put as far before the first snapshot as that is before the
-    second.
+    second, and no nearer than `least_step`.
     """
     logs = [math.log2(k) for k in kimg if k > 0]
     step = logs[1] - logs[0] if len(logs) > 1 else 1.0
-    first = logs[0] - step if logs else 0.0
+    first = logs[0] - max(step, least_step) if logs else 0.0
     return [first] * (len(kimg) - len(logs)) + logs

@@ -81,7 +81,7 @@ def _draw_kind(
     width: float,
 ) -> None:
     lines = _lines(card, rows)
-    logs = log_places([row.kimg for row in rows])
+    logs = log_places([row.kimg for row in rows], least_step=0.5)
     highest = max(max(line.values) for line in lines.values())
     left, above, right, below = (side * _OVER for side in _MARGIN)
     panel = _Panel(

@@ -29,6 +29,7 @@ class LabelColumn:
     def __init__(self, length: int, member: str | None = None) -> None:
         self.has_label = np.zeros(length, bool)
         """For which places one was put in."""
+        self._length = length
         self._member = member
         self._values: Labels | None = None
         self._is_mixed = False
@@ -43,8 +44,8 @@ class LabelColumn:
         self.has_label[place] = True
         width = _width(value)
         if self._values is None and width is not None:
+            self._refuse_many(width)
             length = len(self.has_label)
-            self._refuse_many(length, width)
             self._values = np.zeros(length, np.int64) if width == 0 else np.zeros([length, width], np.float32)
         if width is None or self._values is None or width != _width_of(self._values):
             self._is_mixed = True
@@ -62,10 +63,13 @@ class LabelColumn:
         short = length - len(self.has_label)
         if short <= 0:
             return
+        self._length = length
         num_more = max(short, len(self.has_label))
+        if self._values is not None and (width := _width_of(self._values)):
+            self._refuse_many(width)
+            num_more = max(short, min(num_more, _MAX_NUMBERS // width - len(self.has_label)))
         self.has_label = np.concatenate([self.has_label, np.zeros(num_more, bool)])
         if self._values is not None:
-            self._refuse_many(len(self.has_label), _width_of(self._values))
             more = np.zeros([num_more, *self._values.shape[1:]], self._values.dtype)
             self._values = np.concatenate([self._values, more])
 
@@ -85,12 +89,12 @@ class LabelColumn:
             raise FaultError("labels", f"class labels must lie in 0..{MAX_CLASSES - 1}", self._member)
         return self._values
 
-    def _refuse_many(self, length: int, width: int) -> None:
-        if length * width > _MAX_NUMBERS:
+    def _refuse_many(self, width: int) -> None:
+        if self._length * width > _MAX_NUMBERS:
             raise FaultError(
                 "labels",
-                f"label vectors of {width:,} numbers for {length:,} images take more than {_MAX_NUMBERS >> 18} MiB; "
-                "give the number of each image's class instead",
+                f"label vectors of {width:,} numbers for {self._length:,} images take more than "
+                f"{_MAX_NUMBERS >> 18} MiB; give the number of each image's class instead",
                 self._member,
             )
 

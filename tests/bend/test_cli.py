@@ -136,6 +136,8 @@ def test_unknown_command_is_a_usage_error() -> None:
         ("finetune --data= --kimg 1", "'--data=': is empty"),
         ("render images -o ''", "-o '': is empty"),
         ("info ''", "'': is empty"),
+        ("info a --foo", "No such option '--foo'"),
+        ("render grid -o a.png --weights 'b\x1b[31m'", "b\\x1b[31m"),
     ],
 )
 def test_usage_errors_become_one_line_that_names_the_mend(run: Run, typed: str, line: str) -> None:
@@ -144,6 +146,7 @@ def test_usage_errors_become_one_line_that_names_the_mend(run: Run, typed: str, 
     assert err.startswith("Error: ")
     assert err.count("\n") == 1
     assert line in err
+    assert "?)" not in err.rstrip("\n")[:-2]
 
 
 @pytest.mark.parametrize("group", [(), ("render",), ("models",)])

@@ -14,6 +14,7 @@ from stylegan.printable import printable
         ("a\nb\tc\r", "a\\nb\\tc\\r"),
         ("\x9b2J\x7f\u2028", "\\x9b2J\\x7f\\u2028"),
         ("gnp.\u202eexe", "gnp.\\u202eexe"),
+        ("a\u200eb\u061c\U000e0041", "a\\u200eb\\u061c\\U000e0041"),
         ("half \udcff", "half \\udcff"),
     ],
 )

@@ -28,9 +28,8 @@ from stylegan.checkpoint.legacy.torch_file import STORAGE_GLOBALS, load_from_byt
 
 __all__ = ["OFFICIAL_GLOBALS", "TORCH_FILE_GLOBALS"]
 
-_MAX_SET = (
-    16  # copied at each call; a module's names of buffers that are not saved, of which StyleGAN2 has none
-)
+# A set is copied at each call. It names a module's buffers that are not saved, of which StyleGAN2 has none.
+_MAX_SET = 16
 _DAMAGED = "damaged or forged, fetch it again"
 
 

@@ -126,6 +126,7 @@ def test_a_picture_may_be_the_mask(tmp_path: Path) -> None:
         ("ablate@b8.conv0/cluster=x", "'x' is no cluster"),
         ("ablate@b8.conv0/cluster=1/channels=3", "channels is given twice"),
         ("ablate@b8.conv0/mask=star:1", "'star' is no mask; known are rect, ellipse, image, left"),
+        ("ablate@b8.conv0/mask=left:3", "left takes no numbers"),
         ("ablate@b8.conv0/mix=5", "mix 5 is out of range; 0 to 1 it may be"),
         ("ablate@b8.conv0/mix=lfo(sine,-1..1,4s)", "is out of range; 0 to 1 it may be"),
         ("ablate@b8.conv0/mask=ellipse:1,2", "ellipse takes X,Y,RX,RY"),

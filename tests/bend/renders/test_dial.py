@@ -177,12 +177,17 @@ def test_refusals_are_one_line(
     assert not (tmp_path / "no.png").exists()
 
 
-@pytest.mark.parametrize("amount", ["0..1", "0s:0,1s:1", "far"])
-def test_a_mix_stands_still(ends: tuple[Path, Path], run: Run, tmp_path: Path, amount: str) -> None:
+@pytest.mark.parametrize(
+    ("amount", "fault"),
+    [("0..1", "'0..1' is no number"), ("0s:0,1s:1", "is no standing mix"), ("b4=far", "'far' is no number")],
+)
+def test_a_mix_stands_still(
+    ends: tuple[Path, Path], run: Run, tmp_path: Path, amount: str, fault: str
+) -> None:
     typed = ("models", "mix", "--from", ends[0], "--to", ends[1], "--amount", amount)
     status, _, err = run(*typed, "-o", tmp_path / "no.safetensors")
     assert status == 2
-    assert err == f"Error: --amount {amount}: is no standing mix; write a number, or b4=0,b64=1\n"
+    assert err == f"Error: --amount {amount}: {fault}; write a number, or b4=0,b64=1\n"
 
 
 def test_other_architectures_are_refused_by_what_differs(

@@ -56,6 +56,7 @@ def test_sheet_says_how_it_came_to_be(snapshots: Path, tmp_path: Path) -> None:
     assert note is not None
     assert note.command == "bend render timeline"
     assert note.work["kimg"] == [0.0, 0.25, 1.0]
+    assert len(note.work["inputs"]) == 3
     assert note.work["seeds"] == [0, 1, 2, 3, 4, 5]
     assert report.size == (3 * 2 * SIDE, HEAD + 6 * 2 * SIDE)
 

@@ -20,6 +20,7 @@ def test_home_lies_as_far_before_the_first_snapshot_as_that_before_the_second() 
     assert log_places([0.0, 4.0, 4.5]) == pytest.approx([2 - math.log2(4.5 / 4), 2, math.log2(4.5)])
     assert log_places([0.0, 4.0]) == [1, 2]
     assert log_places([0.0]) == [0]
+    assert log_places([0.0, 4.0, 4.5], least_step=0.5)[0] == 1.5
 
 
 def test_a_broken_line_has_its_knee_at_the_break() -> None:
