@@ -101,7 +101,7 @@ def _plan(queue: Sequence[Job], config: PackageConfig, shard_size: int) -> list[
         dataclasses.replace(
             config,
             sources=(Path(),),
-            out=Path("out"),
+            out=Path("out.zip"),
             force=False,
             workers=None,
             max_images=None,
