@@ -23,7 +23,7 @@ _MAX_HOSTS = 500
 _NO_SUCH_FILE = frozenset(range(400, 500)) - {429}
 _SAME_FOR_PICTURES = frozenset({"bad-url", "dns", "private-address", "stopped", "tls"})
 
-_Refusal = tuple[str, str]  # reason and message, for every picture of the host
+_Refusal = tuple[type[DownloadError], str, str]  # kind, reason and message, for every picture of the host
 
 
 class Memory(Protocol):
@@ -60,7 +60,7 @@ class Robots:
 
         Raises:
             PassingError: `robots-unknown`, or `rate-limited` where a crawl delay is too long.
-            DownloadError: the host cannot be asked for anything.
+            DownloadError: `robots-broken`, or the host cannot be asked for anything.
         """
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
@@ -74,7 +74,8 @@ class Robots:
             if answer is None:
                 answer = self._answers[origin] = self._read(f"{origin}/robots.txt")
         if isinstance(answer, tuple):
-            raise PassingError(*answer)
+            kind, reason, message = answer
+            raise kind(reason, message)
         return answer.can_fetch(url, self._agent)
 
     def _read(self, address: str) -> Protego | _Refusal:
@@ -85,10 +86,11 @@ class Robots:
                 raise
             if isinstance(error, PassingError):
                 raise PassingError("robots-unknown", f"{address}: {error.reason}") from None
-            return "robots-unknown", f"{address}: {error.reason}"
+            return DownloadError, "robots-broken", f"{address}: {error.reason}"
         if delay_s := rules.crawl_delay(self._agent):
             if delay_s > self._client.config.retry.retry_after_cap_s:
-                return "rate-limited", f"{address}: asks for {delay_s:.0f} s between two requests"
+                asked = f"{address}: asks for {delay_s:.0f} s between two requests"
+                return PassingError, "rate-limited", asked
             limit = HostLimit(per_second=1 / delay_s, burst=1, concurrency=1)
             self._client.gate.set_limit(netloc_of(address), limit)
         return rules

@@ -14,6 +14,7 @@ _MENDS = {
     "too-small": "--min-size takes smaller ones",
     "opt-out": "their owners ask not to be used",
     "robots": "their hosts ask programs to keep out",
+    "robots-broken": "the robots.txt of their hosts cannot be read, which counts as a no",
 }
 
 

@@ -194,6 +194,22 @@ def test_an_absent_network_stops_the_scrape_and_costs_nothing(tmp_path: Path) ->
     assert gather(of_urls(out, query, keep_going=True), environ={}).refused == {"robots-unknown": 40}
 
 
+def test_a_host_whose_robots_txt_is_broken_is_no_absent_network(tmp_path: Path) -> None:
+    class Looping(FakeServer):
+        def answer(self, request: Request) -> Answer:
+            return Answer(302, headers={"Location": "/robots.txt"})
+
+    out = tmp_path / "out"
+    with Looping() as looping, FakeServer() as server:
+        urls = [f"{looping.url}/{number}.jpg" for number in range(25)]
+        config = of_urls(out, listing(tmp_path, *urls, f"{server.url}/media/1.jpg"))
+        summary = gather(config, environ={})
+        assert (summary.num_kept, summary.refused) == (1, {"robots-broken": 25})
+        assert set(looping.hits) == {"/robots.txt"}
+        assert gather(config, environ={}).refused == {"robots-broken": 25}
+        assert len(lines_of(out)) == 26
+
+
 def test_a_source_that_fails_does_not_take_the_others_along(tmp_path: Path) -> None:
     out = tmp_path / "out"
     said: list[str] = []

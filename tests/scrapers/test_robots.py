@@ -131,9 +131,10 @@ def test_a_file_broken_for_good_means_no_and_is_asked_for_once(
     host.robots = answer
     robots = Robots(client)
     for _ in range(2):
-        with pytest.raises(PassingError, match=f"/robots.txt: {reason}$") as caught:
+        with pytest.raises(DownloadError, match=f"/robots.txt: {reason}$") as caught:
             robots.allows(f"{host.url}/a")
-        assert caught.value.reason == "robots-unknown"
+        assert caught.value.reason == "robots-broken"
+        assert not isinstance(caught.value, PassingError)
     assert host.hits["/robots.txt"] == num_asked
 
 
