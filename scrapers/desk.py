@@ -88,6 +88,10 @@ class Desk:
                 counter.timer = None
             self._serve(counter)
 
+    async def slow_down(self, netloc: str, limit: HostLimit) -> None:
+        """Keep a host to this limit as well as to the one that it has."""
+        await self.set_limit(netloc, self._limits.get(netloc, self._default).slowed(limit))
+
     async def enter(self, holder: str, netloc: str) -> Admission:
         """Wait for a place at a host."""
         await self.beat(holder)

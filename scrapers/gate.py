@@ -46,6 +46,10 @@ class Door(Protocol):
         """Give a host its own limit from now on."""
         ...
 
+    def slow_down(self, netloc: str, limit: HostLimit) -> None:
+        """Keep a host to this limit as well as to the one that it has."""
+        ...
+
     def visit(self, netloc: str) -> contextlib.AbstractContextManager[Visit]:
         """Wait for this host's turn, and hold one of its places.
 
@@ -83,13 +87,14 @@ class Gate:
         self._lock = threading.Lock()
 
     def set_limit(self, netloc: str, limit: HostLimit) -> None:
-        """Give a host its own limit from now on."""
+        """As `Door`."""
         with self._lock:
-            self._limits[netloc] = limit
-            if room := self._rooms.get(netloc):
-                with room.changed:
-                    room.host.set_limit(limit)
-                    room.changed.notify_all()
+            self._set_limit(netloc, limit)
+
+    def slow_down(self, netloc: str, limit: HostLimit) -> None:
+        """As `Door`."""
+        with self._lock:
+            self._set_limit(netloc, self._limits.get(netloc, self._default).slowed(limit))
 
     @contextlib.contextmanager
     def visit(self, netloc: str) -> Iterator[Visit]:
@@ -106,6 +111,13 @@ class Gate:
         finally:
             with room.changed:
                 room.num_visitors -= 1
+
+    def _set_limit(self, netloc: str, limit: HostLimit) -> None:
+        self._limits[netloc] = limit
+        if room := self._rooms.get(netloc):
+            with room.changed:
+                room.host.set_limit(limit)
+                room.changed.notify_all()
 
     def _enter(self, room: "_Room") -> None:
         with room.changed:

@@ -2,7 +2,7 @@
 
 A picture service's interface invites programs; a URL found anywhere does not. For sources that say so, the host's
 robots.txt is asked once a run, and Protego reads it. No such file means yes, a host too broken to say means no. A crawl
-delay becomes the host's pace, unless it is longer than anybody waits for.
+delay slows the host's pace, unless it is longer than anybody waits for.
 """
 
 import threading
@@ -92,7 +92,7 @@ class Robots:
                 asked = f"{address}: asks for {delay_s:.0f} s between two requests"
                 return PassingError, "rate-limited", asked
             limit = HostLimit(per_second=1 / delay_s, burst=1, concurrency=1)
-            self._client.gate.set_limit(netloc_of(address), limit)
+            self._client.gate.slow_down(netloc_of(address), limit)
         return rules
 
     def _text(self, address: str) -> str:

@@ -6,8 +6,8 @@ it may say about itself (key, limits, terms) stands in its `SourceInfo`, which `
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, Protocol, Self
 
 from scrapers.licences import DEFAULT_ACCEPTED, FAMILIES, UNKNOWN
 
@@ -110,6 +110,17 @@ class HostLimit:
     def __post_init__(self) -> None:
         if self.per_second <= 0 or self.burst < 1 or self.concurrency < 1:
             raise ValueError("a HostLimit needs a positive rate, burst and concurrency")
+
+    def slowed(self, other: Self) -> Self:
+        """The stricter of both in everything."""
+        metered = [limit.bytes_per_second for limit in (self, other) if limit.bytes_per_second is not None]
+        return replace(
+            self,
+            per_second=min(self.per_second, other.per_second),
+            burst=min(self.burst, other.burst),
+            concurrency=min(self.concurrency, other.concurrency),
+            bytes_per_second=min(metered, default=None),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

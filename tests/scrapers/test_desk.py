@@ -170,6 +170,24 @@ def test_a_faster_limit_is_heard_by_who_waits_for_the_slower() -> None:
     play(scene())
 
 
+def test_a_host_is_slowed_down_and_never_sped_up() -> None:
+    async def scene() -> None:
+        one = desk()
+        await one.slow_down("h", HostLimit(per_second=1e9, burst=1000, concurrency=1000))
+        assert one._limits["h"] == LIMIT
+        await one.set_limit("h", HostLimit(per_second=0.001, burst=3, bytes_per_second=1000.0))
+        await one.slow_down("h", HostLimit(per_second=100, burst=1, concurrency=1))
+        admission = await one.enter("a", "h")
+        assert admission.is_metered
+        assert admission.lease is not None
+        await one.leave(admission.lease, ())
+        waiting = asyncio.create_task(one.enter("a", "h"))
+        await settle()
+        assert not waiting.done()
+
+    play(scene())
+
+
 def test_what_one_finds_out_all_know_for_an_hour() -> None:
     async def scene() -> None:
         clock = Clock()

@@ -84,6 +84,20 @@ def test_a_new_pace_leaves_visitors_pause_and_failures_as_they_are(clock: Clock)
         pass
 
 
+def test_a_host_is_slowed_down_and_never_sped_up() -> None:
+    gate = make()
+    default = gate._default
+    gate.slow_down("a", HostLimit(per_second=1e9, burst=10**9, concurrency=10**9))
+    assert gate._limits["a"] == default
+    gate.set_limit("a", HostLimit(per_second=2, burst=2, concurrency=2, bytes_per_second=1000))
+    with gate.visit("a"):
+        pass
+    gate.slow_down("a", HostLimit(per_second=9, burst=1, concurrency=1))
+    assert gate._rooms["a"].host.limit == HostLimit(
+        per_second=2, burst=1, concurrency=1, bytes_per_second=1000
+    )
+
+
 def test_only_so_many_are_inside_at_once() -> None:
     gate = make()
     inside, most, lock = 0, 0, threading.Lock()

@@ -9,9 +9,12 @@ import pytest
 from scrapers.client import PoliteClient
 from scrapers.config import ClientConfig
 from scrapers.errors import DownloadError, PassingError
+from scrapers.gate import Gate
 from scrapers.robots import Robots
+from scrapers.source import HostLimit
 from tests.fakes.server import Answer, FakeServer, Request
 
+OWN = HostLimit(per_second=4, burst=4, concurrency=2, bytes_per_second=1e6)
 SIMPLE = """
 User-Agent: *
 Disallow: *.gif$
@@ -160,19 +163,21 @@ def test_what_keeps_pictures_away_as_well_has_its_own_name(client: PoliteClient,
     assert caught.value.reason == "stopped"
 
 
-@pytest.mark.parametrize(("delay", "per_second"), [("2", 0.5), ("0.5", 2.0), ("soon", None), ("0", None)])
-def test_a_crawl_delay_becomes_the_pace(
-    client: PoliteClient,
-    host: Host,
-    monkeypatch: pytest.MonkeyPatch,
-    delay: str,
-    per_second: float | None,
+@pytest.mark.parametrize(
+    ("delay", "per_second"),
+    [("2", 0.5), ("0.5", 2.0), ("0.01", OWN.per_second), ("soon", OWN.per_second), ("0", OWN.per_second)],
+)
+def test_a_crawl_delay_slows_the_pace_and_never_speeds_it_up(
+    host: Host, delay: str, per_second: float
 ) -> None:
-    paces: list[float] = []
-    monkeypatch.setattr(client.gate, "set_limit", lambda netloc, limit: paces.append(limit.per_second))
+    netloc = host.url.removeprefix("http://")
     host.robots = Answer(200, f"User-agent: *\nCrawl-delay: {delay}\n".encode())
-    assert Robots(client).allows(f"{host.url}/a")
-    assert paces == ([] if per_second is None else [per_second])
+    with closing(PoliteClient(ClientConfig(allow_private_hosts=True))) as client:
+        assert isinstance(client.gate, Gate)
+        client.gate.set_limit(netloc, OWN)
+        assert Robots(client).allows(f"{host.url}/a")
+        limit = client.gate._limits[netloc]
+    assert (limit.per_second, limit.bytes_per_second) == (per_second, OWN.bytes_per_second)
 
 
 def test_a_crawl_delay_of_a_day_is_not_waited_for(client: PoliteClient, host: Host) -> None:

@@ -50,7 +50,7 @@ def no_warning(message: str) -> None:
 
 def wait_until_nothing_is_lent(cluster: Cluster) -> None:
     """Until the cluster's desk has all places back."""
-    desk = cluster.ray.get_actor("desk-1", "bend")
+    desk = cluster.ray.get_actor("desk-2", "bend")
     deadline = time.monotonic() + 60
     while cluster.ray.get(desk.num_lent.remote()):
         assert time.monotonic() < deadline
