@@ -214,7 +214,8 @@ def _await(process: "subprocess.Popen[bytes]", job: Job) -> int:
             asked_at = time.monotonic()
             process.send_signal(signal.SIGINT)
         if asked_at is not None and (job.num_stops > 1 or time.monotonic() - asked_at > _PATIENCE_S):
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):  # it has just ended; macOS kills no group of zombies
+                os.killpg(process.pid, signal.SIGKILL)
             return process.wait()
 
 

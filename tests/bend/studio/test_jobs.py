@@ -1,5 +1,6 @@
 """Long work, one at a time."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,25 @@ def test_a_second_stop_ends_it_at_once_with_its_children(
     assert job.state == "stopped"
     eventually(lambda: _read(pipe) == b"", seconds=10)
     os.close(pipe)
+
+
+def test_a_process_that_ends_before_it_is_killed_is_stopped_all_the_same(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = os.killpg
+
+    def kill_zombies(group: int, number: int) -> None:
+        killed(group, number)
+        raise PermissionError(errno.EPERM, "a group of zombies")
+
+    monkeypatch.setattr("os.killpg", kill_zombies)
+    monkeypatch.setattr("bend.studio.jobs._COMMAND", (sys.executable, "-c", "import signal; signal.pause()"))
+    job = jobs.submit("film", "gone", [[]], tmp_path)
+    eventually(lambda: job.state == "running")
+    for _ in range(2):
+        jobs.stop(job.number)
+    eventually(lambda: job.is_over)
+    assert job.state == "stopped"
 
 
 def test_the_end_of_the_studio_is_no_second_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
