@@ -233,7 +233,7 @@ class Keeping:
             stored = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return []
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise SettingsError(f"{path}: cannot be read ({error}); mend it, or move it away") from None
         if not isinstance(stored, list):
             raise SettingsError(f"{path}: holds no list of presets; mend it, or move it away")

@@ -53,7 +53,7 @@ def test_what_is_no_preset_stays_where_it_is(keeping: Keeping, config: StudioCon
     assert json.loads((config.out / "presets.json").read_text("utf-8")) == odd
 
 
-@pytest.mark.parametrize("text", ["[{},]", "{}"])
+@pytest.mark.parametrize("text", ["[{},]", "{}", "[" * 100_000], ids=["broken", "no list", "too deep"])
 def test_presets_that_cannot_be_read_are_told_and_not_written_over(
     keeping: Keeping, config: StudioConfig, stage: Stage, text: str
 ) -> None:
