@@ -42,7 +42,11 @@ class Recording:
         Returns:
             What is another, in words; None where the take goes on.
         """
-        what = self._takes[-1].other(patch) if self._takes and not self.is_over else None
+        if not self._takes or self.is_over:
+            return None
+        if self._takes[-1].patch is None:  # the network may be another than at the beginning
+            self._takes[-1] = _take_of(stage)
+        what = self._takes[-1].other(patch)
         if what is not None:
             self._takes[-1].end(seconds)
             self._takes.append(_take_of(stage))

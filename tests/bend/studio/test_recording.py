@@ -1,5 +1,7 @@
 """Takes in a row."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from bend.studio.recording import Recording
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from bend.studio.take import LONGEST
+from tests.bend.runs import write_run
 
 W = np.zeros(4, np.float32)
 FIRST, SECOND = read_patch({"class_index": 0}), read_patch({"class_index": 1})
@@ -47,6 +50,18 @@ def test_a_take_of_which_nothing_could_be_drawn_is_none(stage: Stage) -> None:
     recording.add(0.0, FIRST, W)
     recording.part(2.0, SECOND, stage)
     assert [take.patch for take in recording.end(3.0)] == [FIRST]
+
+
+def test_a_take_is_of_the_network_that_is_there_at_its_first_frame(stage: Stage, tmp_path: Path) -> None:
+    shelf = Shelf(StudioConfig(network=str(write_run(tmp_path / "runs")), out=tmp_path / "out", device="cpu"))
+    run = Stage(shelf, shelf.first, device="cpu")
+    timed = read_patch({"network": run.standing.name, "kimg": "1"})
+    recording = Recording()
+    recording.begin(stage)
+    assert recording.part(0.0, timed, run) is None
+    recording.add(0.0, timed, W)
+    (take,) = recording.end(1.0)
+    assert take.played().kimg == timed.kimg
 
 
 def test_a_take_is_held_until_it_is_saved(stage: Stage) -> None:
