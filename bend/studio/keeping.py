@@ -107,7 +107,8 @@ class Keeping:
             patch: with the point where it is at that moment.
             seconds: the moment.
         """
-        recipe = still_recipe(patch, self._shelf, seconds, "studio", "studio.png")
+        config = drawing_at(patch, self._shelf, seconds)
+        recipe = still_recipe(patch, config, "studio", "studio.png")
         picture = _drawn(stage, patch, seconds)
         text = PngImagePlugin.PngInfo()
         text.add_text(_RECIPE_KEY, _toml(recipe))
@@ -115,7 +116,6 @@ class Keeping:
             options = recipe.stages[0].options
             words = ["bend", "render", "plane", *recipe.stages[0].arguments({})]
             plane = PlaneConfig(grid=(1, 1), x=options["x"], y=options["y"])
-            config = drawing_at(patch, self._shelf, seconds)
             seeds = list(patch.place.seeds)
             note = describe("plane", config, stage.G, shlex.join(words), seeds=seeds, plane=plane)
             text.add_text(KEY, note.to_json())
@@ -125,7 +125,7 @@ class Keeping:
 
     def recipe(self, stage: Stage, patch: Patch, seconds: float) -> tuple[str, bytes]:
         """The recipe of a moment: a name and the bytes of a `.toml`, or of a zip with its point beside it."""
-        recipe = still_recipe(patch, self._shelf, seconds, "studio", "studio.png")
+        recipe = still_recipe(patch, drawing_at(patch, self._shelf, seconds), "studio", "studio.png")
         text = _toml(recipe).encode()
         if patch.place.is_plain:
             return "studio.toml", text

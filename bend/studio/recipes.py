@@ -23,13 +23,12 @@ LATENT, PATH = "latent.npz", "path.npz"
 """Files beside a recipe: the point of a picture, the path of a film."""
 
 
-def still_recipe(patch: Patch, shelf: Shelf, seconds: float, title: str, output: str) -> Recipe:
+def still_recipe(patch: Patch, config: RenderConfig, title: str, output: str) -> Recipe:
     """The picture of a patch at a moment; it needs `LATENT` where the place is not plain.
 
     Args:
         patch: its place is the one at that moment.
-        shelf: for the networks' names.
-        seconds: when, for what varies.
+        config: how it draws then; see `drawing_at`.
         title: of the recipe.
         output: name of the picture.
     """
@@ -42,7 +41,7 @@ def still_recipe(patch: Patch, shelf: Shelf, seconds: float, title: str, output:
         }
     else:
         where = {"latents": [f"{{recipe}}/{LATENT}"], "seeds": "0,0,0"}
-    options = {**where, "grid": "1x1", **options_of(drawing_at(patch, shelf, seconds)), "output": output}
+    options = {**where, "grid": "1x1", **options_of(config), "output": output}
     return Recipe(title=title, stages=(Stage(do="render plane", options=options),))
 
 

@@ -128,7 +128,10 @@ class Shelf:
                 yield Standing(name=name, network=text, title=name, moments=moments, base=base)
 
     def _runs(self) -> Iterator[Standing]:
-        for folder in self._run_folders():
+        folders = self._run_folders()
+        texts = self._given | {_RUN + folder.name: str(folder) for folder in folders}
+        names = {Path(text).resolve(): name for name, text in reversed(texts.items())}
+        for folder in folders:
             moments = tuple(at for at, _ in _snapshots(folder))
             if moments:
                 title = folder.name
@@ -137,13 +140,8 @@ class Shelf:
                     network=str(folder),
                     title=title,
                     moments=moments,
-                    base=self._base_of(folder),
+                    base=names.get(_base_of(folder)),
                 )
-
-    def _base_of(self, folder: Path) -> str | None:
-        base = Path(str(_options(folder).get("config", {}).get("base"))).resolve()
-        shelf = self._given | {_RUN + run.name: str(run) for run in self._run_folders()}
-        return next((name for name, text in shelf.items() if Path(text).resolve() == base), None)
 
     def _run_folders(self) -> list[Path]:
         runs = self._config.runs
@@ -178,6 +176,11 @@ def _options(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _base_of(folder: Path) -> Path:
+    """The network that a run was bent from."""
+    return Path(str(_options(folder).get("config", {}).get("base"))).resolve()
 
 
 def _run_facts(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -35,12 +36,12 @@ def test_takes_and_films_are_shown_the_latest_first(keeping: Keeping, config: St
 
 
 def test_a_preset_without_a_name_gets_one_that_is_free(keeping: Keeping, stage: Stage) -> None:
-    patch = Patch(network=stage.standing.name)
+    plain = Patch(network=stage.standing.name)
     for _ in range(3):
-        keeping.keep_preset("", stage, patch)
+        keeping.keep_preset("", stage, plain)
     keeping.drop_preset("preset 1")
     for _ in range(2):
-        keeping.keep_preset("", stage, patch)
+        keeping.keep_preset("", stage, plain)
     assert _names(keeping) == ["preset 2", "preset 3", "preset 1", "preset 4"]
 
 
@@ -74,6 +75,12 @@ def test_a_page_gets_whole_patches(keeping: Keeping, config: StudioConfig) -> No
     _write(config.out / "presets.json", json.dumps([{"name": "old", "patch": sparse, "picture": ""}]))
     (preset,) = keeping.presets()
     assert preset["patch"] == Patch().facts()
+
+
+def test_a_picture_asks_the_shelf_once(keeping: Keeping, stage: Stage) -> None:
+    with patch.object(Shelf, "find", autospec=True, side_effect=Shelf.find) as find:
+        keeping.picture(stage, Patch(network=stage.standing.name), 0.0)
+    assert find.call_count == 1
 
 
 def _names(keeping: Keeping) -> list[str]:

@@ -1,7 +1,9 @@
 """What there is, by names; and that a name is all that a page can say."""
 
+import itertools
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -10,6 +12,7 @@ from bend.studio import training
 from bend.studio.config import StudioConfig
 from bend.studio.jobs import Jobs
 from bend.studio.shelf import BUNDLED, Shelf
+from stylegan.checkpoint import snapshot_name
 from tests.bend.runs import write_run
 
 TRICKS = ["..", "../..", "/etc", "00000-rocks-tiny/..", "", ".", "%2e%2e", "\0", "rocks.zip", "~"]
@@ -86,6 +89,19 @@ def test_a_run_knows_its_base_where_that_is_on_the_shelf(
     networks = (str(tmp_path / "net.pt"),)
     shelf = Shelf(StudioConfig(runs=tmp_path / "runs", out=tmp_path / "studio", networks=networks))
     assert shelf.find("run:00000-rocks-tiny").base == found
+
+
+def test_a_run_more_is_looked_at_only_once_more(tmp_path: Path) -> None:
+    shelf = Shelf(StudioConfig(runs=tmp_path, out=tmp_path / "studio"))
+    looks = []
+    for number in range(6):
+        snapshot = tmp_path / f"run-{number}" / snapshot_name(0)
+        snapshot.parent.mkdir()
+        snapshot.touch()
+        with patch.object(Path, "resolve", autospec=True, side_effect=Path.resolve) as resolve:
+            assert len(shelf.standing()) == number + 2
+        looks.append(resolve.call_count)
+    assert len({after - before for before, after in itertools.pairwise(looks)}) == 1
 
 
 @pytest.mark.parametrize("trick", TRICKS)

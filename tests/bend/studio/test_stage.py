@@ -14,7 +14,7 @@ from bend.play import Moment
 from bend.recipe import Stage as Step
 from bend.studio.config import StudioConfig
 from bend.studio.patch import read_patch
-from bend.studio.recipes import still_recipe
+from bend.studio.recipes import drawing_at, still_recipe
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from stylegan.checkpoint import load_network, snapshot_name
@@ -80,7 +80,7 @@ def test_the_recipe_of_a_state_draws_the_same_picture(
     seconds = 1.3
     drawn = _draw(stage, facts, seconds)
     patch = read_patch({"network": stage.standing.name, **facts})
-    recipe = still_recipe(patch, Shelf(config), seconds, "t", str(tmp_path / "still.png"))
+    recipe = still_recipe(patch, drawing_at(patch, Shelf(config), seconds), "t", str(tmp_path / "still.png"))
     step = recipe.stages[0]
     assert isinstance(step, Step)
     step.run([*step.arguments({"recipe": str(tmp_path)}), "--device", "cpu"])
@@ -90,7 +90,7 @@ def test_the_recipe_of_a_state_draws_the_same_picture(
 
 def test_the_recipe_of_a_class_is_what_would_be_typed(stage: Stage, config: StudioConfig) -> None:
     patch = read_patch({"network": stage.standing.name, "class_index": 1})
-    [step] = still_recipe(patch, Shelf(config), 0.0, "t", "still.png").stages
+    [step] = still_recipe(patch, drawing_at(patch, Shelf(config), 0.0), "t", "still.png").stages
     words = step.arguments({})
     assert words[words.index("--class") + 1] == "1"
 
