@@ -17,7 +17,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -55,6 +55,10 @@ class Automation(ABC):
     def bounds(self) -> tuple[float, float]:
         """Least and greatest value it can take."""
 
+    @abstractmethod
+    def within(self, low: float, high: float) -> "Automation":
+        """The same between two ends, at which the numbers that it goes between are held."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constant(Automation):
@@ -71,6 +75,9 @@ class Constant(Automation):
 
     def bounds(self) -> tuple[float, float]:
         return self.value, self.value
+
+    def within(self, low: float, high: float) -> "Constant":
+        return Constant(_held(self.value, low, high))
 
     def __str__(self) -> str:
         return spelled(self.value)
@@ -103,6 +110,9 @@ class Keyframes(Automation):
 
     def bounds(self) -> tuple[float, float]:
         return min(self.values), max(self.values)
+
+    def within(self, low: float, high: float) -> "Keyframes":
+        return replace(self, values=tuple(_held(value, low, high) for value in self.values))
 
     def __str__(self) -> str:
         frames = ",".join(
@@ -150,6 +160,9 @@ class Oscillator(Automation):
     def bounds(self) -> tuple[float, float]:
         return min(self.low, self.high), max(self.low, self.high)
 
+    def within(self, low: float, high: float) -> "Oscillator":
+        return replace(self, low=_held(self.low, low, high), high=_held(self.high, low, high))
+
     def __str__(self) -> str:
         phase = f",{spelled(self.phase)}" if self.phase else ""
         return f"lfo({self.shape},{_range(self.low, self.high)},{spelled(self.period)}s{phase})"
@@ -187,6 +200,9 @@ class Heard(Automation):
 
     def bounds(self) -> tuple[float, float]:
         return min(self.low, self.high), max(self.low, self.high)
+
+    def within(self, low: float, high: float) -> "Heard":
+        return replace(self, low=_held(self.low, low, high), high=_held(self.high, low, high))
 
     def __str__(self) -> str:
         return f"audio({self.feature},{_range(self.low, self.high)},{spelled(self.smooth)}s)"
@@ -242,6 +258,10 @@ def parse_range(text: str) -> tuple[float, float]:
     if not dots:
         raise SettingsError(f"{text!r} is no range; write it as 0..1")
     return _number(low), _number(high)
+
+
+def _held(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
 
 
 def _range(low: float, high: float) -> str:

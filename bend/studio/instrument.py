@@ -279,7 +279,8 @@ class Instrument:
         picture = stage.draw(patch, w, moment, most=most, listeners=maps)
         drawn = time.monotonic()
         self._pace.took(drawn - began, is_whole=is_whole)
-        if self._recording.add(seconds, patch, w.cpu().numpy()):
+        played = dataclasses.replace(patch, kimg=stage.standing.held(patch.kimg))
+        if self._recording.add(seconds, played, w.cpu().numpy()):
             self._publish(Message("full", {"minutes": LONGEST / 60}))
         self._index += 1
         kind, data = encode(picture, is_whole=is_whole)

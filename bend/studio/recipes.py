@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from bend.automation import Constant
+from bend.automation import Constant, parse
 from bend.bends.grammar import BendSpec
 from bend.config import RenderConfig
 from bend.dial.amount import Amount
@@ -17,7 +17,7 @@ from bend.recipe import Recipe, Stage, options_of
 from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf
 
-__all__ = ["LATENT", "PATH", "drawing_at", "film_recipe", "still_recipe"]
+__all__ = ["LATENT", "PATH", "drawing", "drawing_at", "film_recipe", "still_recipe"]
 
 LATENT, PATH = "latent.npz", "path.npz"
 """Files beside a recipe: the point of a picture, the path of a film."""
@@ -83,16 +83,18 @@ def film_recipe(
 
 
 def drawing(patch: Patch, shelf: Shelf) -> RenderConfig:
-    """How a patch draws, over time."""
+    """How a patch draws, over time; training time as `Stage.prepare` plays it."""
     base = patch.dial.base
+    standing = shelf.find(patch.network)
+    kimg = standing.held(patch.kimg)
     return RenderConfig(
-        network=shelf.find(patch.network).network,
+        network=standing.network,
         weights=patch.weights,
         trunc=str(patch.trunc),
         noise_mode=patch.noise_mode,
         class_index=patch.class_index,
         bend=tuple(map(str, patch.bends)),
-        kimg=None if patch.kimg is None else str(patch.kimg),
+        kimg=None if kimg is None else str(kimg),
         dial_from=None if base is None else shelf.find(base).network,
         dial="1" if base is None else patch.dial.amount,
     )
@@ -100,11 +102,12 @@ def drawing(patch: Patch, shelf: Shelf) -> RenderConfig:
 
 def drawing_at(patch: Patch, shelf: Shelf, seconds: float) -> RenderConfig:
     """How a patch draws at a moment."""
+    config = drawing(patch, shelf)
     return dataclasses.replace(
-        drawing(patch, shelf),
+        config,
         trunc=patch.trunc.at(seconds),
         bend=tuple(str(_bend_at(spec, seconds)) for spec in patch.bends),
-        kimg=None if patch.kimg is None else spelled(patch.kimg.at(seconds)),
+        kimg=None if config.kimg is None else spelled(parse(config.kimg).at(seconds)),
         dial="1" if patch.dial.base is None else str(_amount_at(patch.dial.parsed(), seconds)),
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bend.automation import Automation
 from bend.bundled import sample_folder
 from bend.errors import SettingsError
 from bend.score.card import read_card
@@ -45,6 +46,10 @@ class Standing:
     title: str
     moments: tuple[float, ...] = ()
     base: str | None = None
+
+    def held(self, kimg: Automation | None) -> Automation | None:
+        """Training time, held between the first and the last snapshot; None for a plain network, which has none."""
+        return kimg.within(self.moments[0], self.moments[-1]) if kimg is not None and self.moments else None
 
 
 class Shelf:

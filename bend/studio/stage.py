@@ -54,7 +54,7 @@ class _Enough(Exception):  # noqa: N818  a signal, no error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Weights:
-    """What the weights are set to."""
+    """What the weights were last asked to be."""
 
     kimg: float | None = None
     base: str | None = None
@@ -107,10 +107,10 @@ class Stage:
         return self._judge
 
     def prepare(self, patch: Patch, seconds: float = 0.0) -> None:
-        """Set the weights as the patch wants them at a moment.
+        """Set the weights as the patch wants them at a moment; training time is held at the ends of the run.
 
         Raises:
-            SettingsError: no such moment, base or layer.
+            SettingsError: no such base or layer, or a run without snapshots.
         """
         kimg = None if patch.kimg is None or not self.standing.moments else patch.kimg.at(seconds)
         wanted = _Weights(kimg=kimg, base=patch.dial.base, amounts=self._amounts(patch.dial, seconds))
@@ -121,7 +121,10 @@ class Stage:
         put_back(self.G, self._own)
         self._set, self._points = _Weights(), {}
         if kimg is not None:
-            self._training_time().set(self.G, kimg)
+            training_time = self._training_time()  # which looks where the run ends now
+            held = self.standing.held(patch.kimg)
+            assert held is not None
+            training_time.set(self.G, held.at(seconds))
         if patch.dial.base is not None:
             amount = parse_amount(patch.dial.amount)
             amount.check(self._layers)

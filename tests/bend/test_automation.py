@@ -45,6 +45,22 @@ def test_spelling_is_read_back(automation: Constant | Keyframes | Oscillator) ->
     assert parse(str(automation)) == automation
 
 
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("99", "16"),
+        ("-1", "0"),
+        ("3.5", "3.5"),
+        ("0s:-1,2s:8,4s:99", "0s:0,2s:8,4s:16"),
+        ("ease(0s:99,2s:1)", "ease(0s:16,2s:1)"),
+        ("lfo(sine,99..-1,4s,0.5)", "lfo(sine,16..0,4s,0.5)"),
+        ("audio(bass,4..99,0.2s)", "audio(bass,4..16,0.2s)"),
+    ],
+)
+def test_within_two_ends(text: str, held: str) -> None:
+    assert parse(text).within(0, 16) == parse(held)
+
+
 def test_every_digit_is_read_back() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):

@@ -19,6 +19,7 @@ from bend.studio.message import Message
 from bend.studio.patch import Patch, read_patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
+from tests.bend.runs import write_run
 from tests.bend.studio.conftest import eventually
 
 BENDS = [
@@ -128,6 +129,19 @@ def test_chores_are_of_the_network_that_is_on_the_stage(
     assert heard.index(Message("finished", {"what": "old"})) < heard.index(
         Message("opened", {"network": "faces64"})
     )
+
+
+def test_a_take_has_the_moments_that_were_played(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "runs")
+    config = StudioConfig(runs=tmp_path / "runs", network=str(run), out=tmp_path / "out", device="cpu")
+    heard: list[Message] = []
+    instrument = Instrument(config, Shelf(config), heard.append)
+    instrument.play(read_patch({"network": instrument.patch.network, "kimg": "99"}))
+    instrument.start_take()
+    eventually(lambda: any(message.kind == "frame" for message in heard))
+    (take,) = instrument.end_take()
+    instrument.close()
+    assert str(take.played().kimg) == "4"
 
 
 def test_previews_shrink_when_drawing_is_slow_and_grow_when_it_is_quick() -> None:

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from bend import render
+from bend.dial.training_time import check_moments, run_snapshots
 from bend.directions import spread_of_w
 from bend.errors import SettingsError
 from bend.play import Moment
 from bend.recipe import Stage as Step
 from bend.studio.config import StudioConfig
 from bend.studio.patch import read_patch
-from bend.studio.recipes import drawing_at, still_recipe
+from bend.studio.recipes import drawing, drawing_at, still_recipe
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from stylegan.checkpoint import load_network, snapshot_name
@@ -86,6 +87,26 @@ def test_the_recipe_of_a_state_draws_the_same_picture(
     step.run([*step.arguments({"recipe": str(tmp_path)}), "--device", "cpu"])
     rendered = np.asarray(Image.open(tmp_path / "still.png"))
     assert np.abs(rendered.astype(int) - drawn).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("kimg", "held"), [("99", "4"), ("-1", "0"), ("lfo(sine,0..99,4s)", "lfo(sine,0..4,4s)")]
+)
+def test_a_moment_outside_the_run_is_kept_as_it_is_played(tmp_path: Path, kimg: str, held: str) -> None:
+    run = write_run(tmp_path / "runs")
+    shelf = Shelf(StudioConfig(runs=tmp_path / "runs", network=str(run), out=tmp_path / "out", device="cpu"))
+    stage, seconds = Stage(shelf, shelf.first, device="cpu"), 1.3
+    patch = read_patch({"network": stage.standing.name, "kimg": kimg})
+    assert drawing(patch, shelf).kimg == held
+    kept = drawing_at(patch, shelf, seconds).kimg
+    assert isinstance(kept, str)
+    check_moments(str(run), run_snapshots(str(run)), [float(kept)])
+    assert np.array_equal(_draw(stage, {"kimg": kimg}, seconds), _draw(stage, {"kimg": kept}, seconds))
+
+
+def test_a_plain_network_has_no_moments_to_keep(stage: Stage, config: StudioConfig) -> None:
+    patch = read_patch({"network": stage.standing.name, "kimg": "lfo(sine,0..99,4s)"})
+    assert drawing_at(patch, Shelf(config), 1.3).kimg is None
 
 
 def test_the_recipe_of_a_class_is_what_would_be_typed(stage: Stage, config: StudioConfig) -> None:
