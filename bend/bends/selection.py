@@ -111,19 +111,17 @@ class Clusters(Selection):
 
 @dataclass(frozen=True, slots=True)
 class Top(Selection):
-    """The loudest channels of each picture."""
+    """The loudest channels of each picture; all of them in a layer that has no more."""
 
     num: int
 
     def indices(self, layer: str, num_channels: int, labels: NDArray[np.int64] | None) -> Tensor | None:
-        if self.num > num_channels:
-            raise SettingsError(f"channels={self}: {layer} has {num_channels} channels")
         return None
 
     def chosen(self, x: Tensor) -> Tensor:
         """True for each picture's loudest channels, `[N, C, 1, …]` for `x [N, C, …]`."""
         energy = x.detach().float().square().flatten(2).mean(dim=2) if x.ndim > 2 else x.detach().square()
-        loudest = energy.topk(self.num, dim=1).indices
+        loudest = energy.topk(min(self.num, x.shape[1]), dim=1).indices
         chosen = torch.zeros_like(energy, dtype=torch.bool).scatter_(1, loudest, True)
         return chosen.reshape(*chosen.shape, *[1] * (x.ndim - 2))
 

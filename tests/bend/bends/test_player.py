@@ -306,7 +306,6 @@ def test_a_training_has_no_time(G: Generator, bend: str) -> None:
         ("rotate:30@b8.conv0.affine", "has no height and width, which rotate needs"),
         ("invert@ws/mask=rect:0,0,1,1", "has no height and width"),
         ("ablate@b8.conv0/channels=16", "b8.conv0 has 16 channels, 0 to 15"),
-        ("ablate@b8.conv0/channels=top:17", "channels=top:17: b8.conv0 has 16 channels"),
         ("zero:1@b8.image", "has no weights that zero could bend; it takes b32.conv0"),
         ("turn:1@b8.conv0.affine", "has no weights that turn could bend"),
         ("zero:1@b8.conv0/channels=top:2", "weights are not loud"),
