@@ -18,13 +18,13 @@ from typing import Literal
 from stylegan.cache import cache_folder
 from stylegan.errors import StyleganError
 
-__all__ = ["Finding", "Verdict", "examine", "lines"]
+__all__ = ["MODULES_OF_EXTRAS", "Finding", "Verdict", "examine", "lines"]
 
 Verdict = Literal["good", "note", "lack"]
 
 _MARKS: dict[Verdict, str] = {"good": " ", "note": "·", "lack": "!"}
 _LEAST_FREE_BYTES = 2 << 30
-_MODULES_OF_EXTRAS = {
+MODULES_OF_EXTRAS = {
     "tensorboard": ("tensorboard",),
     "metrics": ("lpips",),
     "studio": ("starlette", "uvicorn", "websockets"),
@@ -32,6 +32,7 @@ _MODULES_OF_EXTRAS = {
     "ray": ("ray",),
     "remote": ("fsspec", "s3fs"),
 }
+"""What is imported of the packages that an extra brings."""
 # As torch names them: vectors, and what makes float32 and half precision pay.
 _CPU_FEATURES = (
     "avx2",
@@ -208,7 +209,7 @@ def _video() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, modules in _MODULES_OF_EXTRAS.items():
+    for extra, modules in MODULES_OF_EXTRAS.items():
         absent = [name for name in modules if importlib.util.find_spec(name) is None]
         if absent:
             mend = f"pip install 'bend-gan[{extra}]'"

@@ -34,10 +34,10 @@ def truncation(
 
     Example: bend render truncation --seeds 0-3 --from -1 --to 1.5 -o out/psi.png
     """
-    from bend.picture import PICTURE_SUFFIXES
+    from bend.picture import is_picture
     from bend.renders.truncation_sweep import render_truncation
 
-    if output.suffix.lower() in PICTURE_SUFFIXES:
+    if is_picture(output):
         refuse_film_options("loop")
     report = render_truncation(config, sweep, film, seeds, output, force=force, command=typed_command())
     echo_report(report, as_json)

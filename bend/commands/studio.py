@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from bend.doctor import MODULES_OF_EXTRAS
 from bend.errors import SettingsError
 from bend.options.records import default_of, field_option, record_options
 from bend.options.shared import device_option, output_option
@@ -16,7 +17,6 @@ __all__ = ["studio"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_NEEDED = ("starlette", "uvicorn", "websockets")
 
 _setting = functools.partial(field_option, StudioConfig)
 
@@ -59,7 +59,7 @@ def studio(config: StudioConfig, no_train: bool, opens: bool) -> None:
 
     Example: bend studio --runs runs
     """
-    if missing := [name for name in _NEEDED if not importlib.util.find_spec(name)]:
+    if missing := [name for name in MODULES_OF_EXTRAS["studio"] if not importlib.util.find_spec(name)]:
         raise SettingsError(f"{', '.join(missing)}: missing; run pip install 'bend-gan[studio]'")
     from bend.studio.serving import serve
 

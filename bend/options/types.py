@@ -38,10 +38,21 @@ class SeedsType(click.ParamType):
         return tuple(seeds)
 
 
-class GridType(click.ParamType):
-    """`4x2` -> 4 columns, 2 rows."""
+class TwoSidesType(click.ParamType):
+    """`4x2` -> 4 across, 2 down.
 
-    name = "COLUMNSxROWS"
+    Args:
+        name: what help calls it.
+        wanted: what a text that is none should have been.
+        num_digits: of a side, at most.
+        beyond: what a longer one says, and what to do.
+    """
+
+    def __init__(self, name: str, *, wanted: str, num_digits: int, beyond: str) -> None:
+        self.name = name
+        self._wanted = wanted
+        self._num_digits = num_digits
+        self._beyond = beyond
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -50,9 +61,9 @@ class GridType(click.ParamType):
             return value
         match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", str(value), re.ASCII)
         if match is None:
-            self.fail(f"{value!r} is no grid; write columns x rows, such as 4x2", param, ctx)
-        if max(map(len, match.groups())) > 4:
-            self.fail(f"{value!r}: more than 9999 columns or rows; ask for a smaller grid", param, ctx)
+            self.fail(f"{value!r} is no {self._wanted}", param, ctx)
+        if max(map(len, match.groups())) > self._num_digits:
+            self.fail(f"{value!r}: more than {'9' * self._num_digits} {self._beyond}", param, ctx)
         return int(match[1]), int(match[2])
 
 
@@ -87,30 +98,22 @@ class OverTimeType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class SizeType(click.ParamType):
-    """`1024x512` -> 1024 wide, 512 high."""
-
-    name = "WIDTHxHEIGHT"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", str(value), re.ASCII)
-        if match is None:
-            self.fail(f"{value!r} is no size; write width x height in pixels, such as 1024x512", param, ctx)
-        if max(map(len, match.groups())) > 5:
-            self.fail(f"{value!r}: more than 99999 pixels a side; ask for a smaller size", param, ctx)
-        return int(match[1]), int(match[2])
-
-
 OVER_TIME = OverTimeType()
 
-SIZE = SizeType()
+SIZE = TwoSidesType(
+    "WIDTHxHEIGHT",
+    wanted="size; write width x height in pixels, such as 1024x512",
+    num_digits=5,
+    beyond="pixels a side; ask for a smaller size",
+)
 
 SEEDS = SeedsType()
 
-GRID = GridType()
+GRID = TwoSidesType(
+    "COLUMNSxROWS",
+    wanted="grid; write columns x rows, such as 4x2",
+    num_digits=4,
+    beyond="columns or rows; ask for a smaller grid",
+)
 
 FINITE = FiniteType()

@@ -250,8 +250,10 @@ class _Stage:
 
 
 def _is_direction(name: str) -> bool:
-    source = parse_direction(name).source if name else ""
-    return source in BASES or source.lower().endswith(".npz")
+    if not name:
+        return False
+    direction = parse_direction(name)
+    return direction.source in BASES or bool(direction.files)
 
 
 def _checked_seeds(x: Axis, y: Axis, seeds: Sequence[int] | None) -> Sequence[int]:

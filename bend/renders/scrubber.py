@@ -93,8 +93,8 @@ def render_scrubber(
         sheets = list(_sheets(look, G, snapshots, moments, seeds, (columns, rows)))
         cell = (sheets[0].shape[1] // columns, sheets[0].shape[0] // rows)
         frames[kind] = [_data_uri(one) for one in sheets]
-        drawn_with = [str(path) for _, path in snapshots]
-        note = describe("scrubber", config, G, command, others=drawn_with, seeds=list(seeds), kimg=moments)
+    drawn_with = [str(path) for _, path in snapshots]
+    note = describe("scrubber", config, G, command, others=drawn_with, seeds=list(seeds), kimg=moments)
     run = snapshots[0][1].parent
     card = read_card(run)
     page = _page(

@@ -47,7 +47,7 @@ def test_every_extra_is_looked_for() -> None:
         for name, requirements in project["optional-dependencies"].items()
         if name != "dev"
     }
-    assert extras == doctor._MODULES_OF_EXTRAS
+    assert extras == doctor.MODULES_OF_EXTRAS
 
 
 def test_command_prints_marks_and_mends(monkeypatch: pytest.MonkeyPatch) -> None:
