@@ -2,11 +2,13 @@
 
 A cached build is loaded at the first picture whatever the work (`stylegan.ops.native`). Compiling one takes half a
 minute, so that it is left alone until plain drawing would take about as long: a few pictures, or a short film of a
-small network, are there sooner without. It comes before the first picture, never between two: all are drawn alike.
+small network, are there sooner without. It comes before the first picture, never between two, so that the pictures of a
+work are drawn alike; only a live session, whose pictures nobody compares, does not wait for it.
 Where nobody says here how many pictures there will be, `stylegan.inference.readiness` decides at the first heavy one.
 """
 
 import sys
+import threading
 from collections.abc import Callable
 
 from tqdm import tqdm
@@ -16,7 +18,7 @@ from stylegan.generator import Generator
 from stylegan.inference.readiness import plain_seconds
 from stylegan.ops import native
 
-__all__ = ["prepare_drawing"]
+__all__ = ["prepare_drawing", "prepare_meanwhile"]
 
 _LONG_S = 20
 
@@ -40,6 +42,19 @@ def prepare_drawing(G: Generator, num_pictures: int, say: Callable[[str], None] 
         native.prepare(device, say=say or _say)
     else:
         native.settle(device)
+
+
+def prepare_meanwhile(G: Generator) -> None:
+    """Compile native operations in the background, if there are none yet; until they are done, plain ones draw.
+
+    Raises:
+        BuildError: `BEND_NATIVE=1`, and they cannot be built.
+        ConfigError: `BEND_NATIVE` is something else.
+    """
+    device = device_of(G).type
+    if device == "cpu" and native.may_build(device):
+        native.settle(device)
+        threading.Thread(target=native.prepare, args=(device,), kwargs={"say": _say}, daemon=True).start()
 
 
 def _say(line: str) -> None:

@@ -30,7 +30,7 @@ from bend.directions import Spread, spread_of_w
 from bend.errors import SettingsError
 from bend.picture import Pixels
 from bend.play import Moment
-from bend.readiness import prepare_drawing
+from bend.readiness import prepare_meanwhile
 from bend.studio.patch import DialSetting, Patch, Place
 from bend.studio.shelf import Shelf
 from stylegan.checkpoint import load_network
@@ -39,9 +39,6 @@ from stylegan.generator import Generator
 from stylegan.taps import hang, taps
 
 __all__ = ["Stage"]
-
-_PICTURES = 72_000
-"""Of an hour: before the first one there is time for what would interrupt them."""
 
 
 class _Enough(Exception):  # noqa: N818  a signal, no error
@@ -79,7 +76,7 @@ class Stage:
         self.standing = shelf.find(name)
         self.config = RenderConfig(network=self.standing.network, weights=weights, device=device)
         self.G: Generator = render.open_generator(self.config)
-        prepare_drawing(self.G, _PICTURES)
+        prepare_meanwhile(self.G)
         self._shelf = shelf
         self._own: State | None = None
         self._set = _Weights()

@@ -1,8 +1,10 @@
 """When native operations are compiled for drawing: never for a short command."""
 
+import threading
+
 import pytest
 
-from bend.readiness import prepare_drawing
+from bend.readiness import prepare_drawing, prepare_meanwhile
 from stylegan import Generator, load_network
 from stylegan.inference.readiness import plain_seconds
 from stylegan.ops import native
@@ -29,6 +31,28 @@ def test_pictures_and_short_films_of_the_embedded_base_compile_nothing(prepared:
     assert prepared == []
     prepare_drawing(G, 100_000)
     assert prepared == ["cpu"]
+
+
+def test_a_live_session_draws_while_they_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    G = load_network("faces64").generator("ema")
+    begun, drawn, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def prepare(device_type: str, **options: object) -> bool:
+        begun.set()
+        assert drawn.wait(10)
+        ended.set()
+        return True
+
+    monkeypatch.setattr(native, "_settled", set())
+    monkeypatch.setattr(native, "may_build", lambda kind: kind not in native._settled)
+    monkeypatch.setattr(native, "prepare", prepare)
+    prepare_meanwhile(G)
+    assert begun.wait(10)
+    assert not native.may_build("cpu"), "the first picture would wait for the compilation"
+    monkeypatch.setattr(native, "prepare", lambda *_, **__: pytest.fail("compiled twice"))
+    prepare_meanwhile(G)
+    drawn.set()
+    assert ended.wait(10)
 
 
 def test_the_work_grows_with_the_pictures_area() -> None:

@@ -1,5 +1,6 @@
 """The network on the stage draws what a render draws, however it came there."""
 
+import threading
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -42,14 +43,17 @@ def _draw(stage: Stage, facts: dict[str, object], seconds: float = 0.0) -> np.nd
     return stage.draw(patch, w, Moment(seconds=seconds, seed=patch.place.seeds[0]))
 
 
-def test_what_is_compiled_is_compiled_before_the_first_picture(
+def test_the_first_picture_does_not_wait_for_a_compilation(
     config: StudioConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare = Mock()
-    monkeypatch.setattr("bend.readiness.native.prepare", prepare)
-    shelf = Shelf(config)
-    Stage(shelf, "faces64", device="cpu")
-    assert prepare.call_count == 1
+    monkeypatch.setattr("bend.readiness.native.may_build", lambda kind: True)
+    monkeypatch.setattr("bend.readiness.native.settle", Mock())
+    compiled, asked = threading.Event(), threading.Event()
+    monkeypatch.setattr("bend.readiness.native.prepare", lambda *_, **__: (asked.set(), compiled.wait(10)))
+    Stage(Shelf(config), "faces64", device="cpu")
+    assert asked.wait(10)
+    assert not compiled.is_set()
+    compiled.set()
 
 
 def test_a_corner_of_the_map_is_its_seed(stage: Stage) -> None:
