@@ -5,14 +5,14 @@ network for the length of a picture is a `Play` and so works in all of them. Dra
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from stylegan.generator import Generator
 
-__all__ = ["Moment", "Play", "playing", "remembers"]
+__all__ = ["Moment", "Play", "frames_to_draw", "playing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,15 @@ class Play(Protocol):
         ...
 
 
-def remembers(plays: Sequence[Play]) -> bool:
-    """Whether any play keeps something from frame to frame: then a film is drawn from its first frame on.
+def frames_to_draw(plays: Sequence[Play], num_frames: int, wanted: Container[int]) -> Sequence[int]:
+    """The frames of a film that must be drawn for those that are wanted, in order.
 
-    Such a play says so by an attribute `remembers`; most have none.
+    Where a play keeps something from frame to frame, which it says by an attribute `remembers`, these are all from
+    the first to the last one wanted.
     """
-    return any(getattr(play, "remembers", False) for play in plays)
+    needed = [index for index in range(num_frames) if index in wanted]
+    in_order = any(getattr(play, "remembers", False) for play in plays)
+    return range(needed[-1] + 1) if needed and in_order else needed
 
 
 @contextlib.contextmanager

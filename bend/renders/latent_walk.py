@@ -18,7 +18,7 @@ from bend.errors import SettingsError
 from bend.film.destination import check_output, write_film
 from bend.grid import sheet
 from bend.picture import Pixels, Rendered, enlarge
-from bend.play import Moment, Play, playing, remembers
+from bend.play import Moment, Play, frames_to_draw, playing
 from bend.projection.perception import Perception, by_pixels, find_perception
 from bend.readiness import prepare_drawing
 from bend.render import chunks, draw, fitting_batch, open_generator, open_plays
@@ -144,10 +144,10 @@ def walk_frames(
     batch = config.batch or fitting_batch(G)
     strands = [strand_of(G, config, walk, seeds) for seeds in dealt]
     plays = open_plays(config, G)
-    in_order = remembers(plays)
+    needed = frozenset(frames_to_draw(plays, num_frames, wanted))
     clocks = [_clock(G, config, walk, strand, num_frames, plays, perception) for strand in strands]
     for indices in chunks(range(num_frames), max(batch // num_walks, 1)):
-        if not any(index in wanted for index in (range(indices[0], num_frames) if in_order else indices)):
+        if needed.isdisjoint(indices):
             continue
         by_walk = torch.stack(
             [strand.ws(G, config, clock[indices]) for strand, clock in zip(strands, clocks, strict=True)]

@@ -14,7 +14,7 @@ from bend.errors import SettingsError
 from bend.film.destination import Frames
 from bend.grid import sheet, square
 from bend.picture import Pixels, enlarge
-from bend.play import Moment, Play, playing
+from bend.play import Moment, Play, frames_to_draw, playing
 from bend.readiness import prepare_drawing
 from stylegan.generator import Generator
 
@@ -54,12 +54,11 @@ def moving_frames(
     others = render.open_plays(replace(config, kimg=None, dial_from=None, dial="1"), G)
 
     def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
-        for index in range(num_frames):
-            if index in wanted:
-                moment = Moment(seconds=index / fps, index=index)
-                with playing(G, mover, moment):
-                    pictures = draw_seeds(G, config, seeds, moment, others)
-                yield index, sheet(pictures, columns, rows)
+        for index in frames_to_draw(others, num_frames, wanted):
+            moment = Moment(seconds=index / fps, index=index)
+            with playing(G, mover, moment):
+                pictures = draw_seeds(G, config, seeds, moment, others)
+            yield index, sheet(pictures, columns, rows)
 
     return frames
 
@@ -67,11 +66,11 @@ def moving_frames(
 def draw_seeds(
     G: Generator, config: RenderConfig, seeds: Sequence[int], moment: Moment, plays: Sequence[Play] = ()
 ) -> list[Pixels]:
-    """The seeds' pictures by `G` as it is, uint8 `[H, W, 3]` each, noise seeded by the seed."""
+    """The seeds' pictures by `G` as it is, uint8 `[H, W, 3]` each, noise seeded by the seed, a place for each."""
     batch = config.batch or render.fitting_batch(G)
     drawn: list[Pixels] = []
-    for chunk in render.chunks(seeds, batch):
-        ws = latents.ws_from_seeds(G, config, chunk)
-        moments = [replace(moment, seed=seed) for seed in chunk]
-        drawn += list(render.draw(G, ws, noise_mode=config.noise_mode, plays=plays, moments=moments))
+    moments = [replace(moment, seed=seed, place=place) for place, seed in enumerate(seeds)]
+    for chunk in render.chunks(moments, batch):
+        ws = latents.ws_from_seeds(G, config, [one.seed for one in chunk])
+        drawn += list(render.draw(G, ws, noise_mode=config.noise_mode, plays=plays, moments=chunk))
     return [enlarge(picture, config.scale, config.scale_filter) for picture in drawn]

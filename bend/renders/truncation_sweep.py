@@ -25,7 +25,7 @@ from bend.picture import (
     one_picture,
     save_picture,
 )
-from bend.play import Moment, Play, remembers
+from bend.play import Moment, Play, frames_to_draw
 from bend.progress import counted
 from bend.work import describe
 from stylegan.generator import Generator
@@ -110,12 +110,8 @@ def _frames(
 ) -> Iterator[tuple[int, Pixels]]:
     columns, rows = square(len(ws))
     plays: Sequence[Play] = render.open_plays(config, G)
-    in_order = remembers(plays)
     batch = config.batch or render.fitting_batch(G)
-    for index in range(film.num_frames):
-        later = range(index, film.num_frames) if in_order else (index,)
-        if not any(one in wanted for one in later):
-            continue
+    for index in frames_to_draw(plays, film.num_frames, wanted):
         psi = psi_at(sweep, index, film.num_frames)
         frame = latents.truncate(G, ws, psi, config.trunc_cutoff)
         tiles: list[Pixels] = []

@@ -9,6 +9,7 @@ from PIL import Image
 
 from bend.provenance import read_provenance
 from tests.bend.conftest import Run
+from tests.bend.tiny import save_tiny
 
 
 def pixels(path: Path) -> NDArray[np.int64]:
@@ -90,6 +91,24 @@ def test_walks_side_by_side_have_echoes_of_their_own(run: Run, tiny_network: Pat
     both = film(run, tiny_network, tmp_path / "both", "freeze@b16.image")
     assert np.abs(both[5][:, :16] - both[5][:, 16:]).mean() > 1
     np.testing.assert_array_equal(both[5], both[0])
+
+
+def test_faces_under_the_dial_have_echoes_of_their_own(run: Run, tiny_network: Path, tmp_path: Path) -> None:
+    def dial(folder: Path, *options: str) -> list[NDArray[np.int64]]:
+        status, _, err = run(
+            *("render", "dial", "--from", tiny_network, "--to", bent, "--amount", "0..1", "--seconds", "1"),
+            *("--fps", "4", "--seeds", "0,1", "--grid", "2x1", *options, "-o", folder),
+        )
+        assert status == 0, err
+        return [pixels(path) for path in sorted(folder.glob("frame*.png"))]
+
+    bent = save_tiny(tmp_path / "bent.safetensors", seed=1)
+    plain = dial(tmp_path / "plain")
+    for frame in dial(tmp_path / "frozen", "--bend", "freeze@b16.image"):
+        assert np.abs(frame - plain[0]).max() <= 1
+    whole = dial(tmp_path / "echo", "--bend", "feedback:.8@b8.conv1")
+    (tmp_path / "echo" / "frame000002.png").unlink()
+    np.testing.assert_array_equal(dial(tmp_path / "echo", "--bend", "feedback:.8@b8.conv1"), whole)
 
 
 def test_a_mistake_is_one_line(run: Run, tiny_network: Path, tmp_path: Path) -> None:
