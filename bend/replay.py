@@ -10,11 +10,14 @@ import filecmp
 import io
 import shlex
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
+from bend.config import RenderConfig
 from bend.errors import RecipeError
 from bend.options.typed import given_options
 from bend.picture import refuse_existing
@@ -25,8 +28,10 @@ from bend.stores.networks import fetch_network
 
 __all__ = ["Replayed", "recipe_of", "replay", "save_recipe"]
 
-_ONE_NETWORK = ("images", "grid", "plane", "latent-walk", "style-mix", "truncation")
+_ONE_NETWORK = ("images", "grid", "plane", "latent-walk", "style-mix", "truncation", "clusters")
 """Kinds of work whose note holds the hash of the one network they were drawn with."""
+_DECIDE_WEIGHTS = ("network", "weights", "device", "kimg", "dial_from", "dial")
+"""Options that do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +61,26 @@ def replay(
     note = _note(path)
     output = output or Path(f"{path.stem}-replay{path.suffix}")
     refuse_existing(output, force)
-    stage = _stage(note)
-    options = dict(stage.options)
-    if network is None and is_address(note.network):
-        network = fetch_network(note.network, whole_run=True)
-    workplace = Path() if network is not None else _workplace(path, note.network)
-    if network is not None:
-        options["network"] = network
     if "frame" in note.work:
         raise RecipeError(f"{path} is one frame of a film; run its command again: {note.command} -o FOLDER")
+    stage = _stage(note)
+    if network is not None and not _names_network(stage):
+        raise RecipeError(
+            f"{path} is of several networks, for which --network cannot stand; run its command with the names"
+            f" that they have now: {note.command} -o FILE"
+        )
+    if network is None and _names_network(stage) and is_address(note.network):
+        network = fetch_network(note.network, whole_run=True)
+    options = dict(stage.options)
+    if network is not None:
+        options["network"] = network
+    if is_address(options.get("dial_from")):
+        options["dial_from"] = fetch_network(options["dial_from"], whole_run=False)
     made = output.absolute()
+    workplace = Path() if network is not None else _workplace(path, note.network)
     with contextlib.chdir(workplace):
         if note.work.get("kind") in _ONE_NETWORK:
-            _check_network(note, network or note.network)
+            _check_network(note, options | {"network": network or note.network})
         if "seed" in note.work:
             options["seeds"] = str(note.work["seed"])
             _render_one(Stage(do=stage.do, options=options), note, made)
@@ -101,7 +113,9 @@ def _note(path: Path) -> Provenance:
     if note is None:
         raise RecipeError(f"{path}: no note of bend inside; only what `bend render` made can be made again")
     if note.command is None:
-        raise RecipeError(f"{path}: made from Python, and its note holds no command line to run again")
+        raise RecipeError(
+            f"{path}: its note holds no command line to run again; it was made by a roll, a training, or from Python"
+        )
     return note
 
 
@@ -123,6 +137,11 @@ def _stage(note: Provenance) -> Stage:
         ) from None
 
 
+def _names_network(stage: Stage) -> bool:
+    """Whether the command takes its network by `--network`; a dial takes several by other options."""
+    return any(param.name == "network" for param in stage.command().params)
+
+
 def _workplace(path: Path, network: str) -> Path:
     """The folder that the note's relative paths start from: the current one, or the picture's if the network is there.
 
@@ -134,15 +153,20 @@ def _workplace(path: Path, network: str) -> Path:
     return path.parent if is_beside else Path()
 
 
-def _check_network(note: Provenance, network: str) -> None:
+def _check_network(note: Provenance, options: Mapping[str, Any]) -> None:
+    """Refuse a network whose weights are not those of the note, neither as they are nor under `--kimg` and `--dial`."""
+    from bend.dial.weight_plays import set_weights
     from bend.render import generator_of
     from stylegan.checkpoint import load_network
 
-    render = note.work.get("render")
-    weights = str(render.get("weights", "ema")) if isinstance(render, dict) else "ema"
-    if weights_sha256(generator_of(load_network(network), weights)) != note.network_sha256:
+    config = RenderConfig(**{name: options[name] for name in _DECIDE_WEIGHTS if name in options})
+    G = generator_of(load_network(config.network), config.weights, config.device)
+    if weights_sha256(G) == note.network_sha256:
+        return
+    set_weights(config, G)
+    if weights_sha256(G) != note.network_sha256:
         raise RecipeError(
-            f"{network} is not the network this was drawn with; name the right one with --network"
+            f"{config.network} is not the network this was drawn with; name the right one with --network"
         )
 
 

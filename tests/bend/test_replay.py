@@ -13,6 +13,7 @@ from bend.picture import save_picture
 from bend.recipe import read_recipe
 from bend.work import describe
 from tests.bend.conftest import Run
+from tests.bend.runs import save_snapshot
 from tests.bend.tiny import save_tiny, tiny_generator
 
 
@@ -35,6 +36,31 @@ def test_the_same_bytes(
     assert status == 0, stderr
     assert json.loads(stdout) == {"output": str(again), "is_same": True}
     assert again.read_bytes() == film.read_bytes()
+
+
+@pytest.mark.parametrize("options", [("--kimg", "0.75"), ("--kimg", "0s:0.5,1s:1"), ("--dial", "0.4")])
+def test_a_moment_of_a_run_and_a_turned_dial(
+    run: Run, tiny_network: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "run"
+    for kimg in (0.5, 1):
+        save_snapshot(folder, kimg, tiny_generator(seed=round(2 * kimg)))
+    sheet, words = tmp_path / "a.png", ("--dial-from", tiny_network, *options)
+    assert run("render", "grid", "--network", folder, "--seeds", "0-1", *words, "-o", sheet)[0] == 0
+    status, _, stderr = run("replay", sheet, "-o", tmp_path / "b.png", "--check")
+    assert status == 0, stderr
+    save_snapshot(folder, 1, tiny_generator(seed=3))
+    assert "not the network this was drawn with" in run("replay", sheet, "-o", tmp_path / "c.png")[2]
+
+
+def test_one_network_cannot_stand_for_several(run: Run, tiny_network: Path, tmp_path: Path) -> None:
+    sheet, bent = tmp_path / "dial.png", save_tiny(tmp_path / "bent.safetensors", seed=1)
+    ends = ("--from", tiny_network, "--to", bent, "--steps", "2")
+    assert run("render", "dial", *ends, "--seeds", "0", "-o", sheet)[0] == 0
+    status, _, stderr = run("replay", sheet, "-o", tmp_path / "b.png", "--network", bent)
+    assert (status, stderr.count("\n")) == (1, 1)
+    assert "is of several networks, for which --network cannot stand" in stderr
+    assert run("replay", sheet, "-o", tmp_path / "b.png", "--check")[0] == 0
 
 
 def test_one_picture_of_a_folder(
@@ -99,7 +125,7 @@ def test_what_has_no_note_is_refused(run: Run, tmp_path: Path) -> None:
     picture, G = tmp_path / "python.png", tiny_generator()
     note = describe("images", RenderConfig(), G, None, seed=0)
     save_picture(picture, next(iter(render.images(G, [0]))), note)
-    assert "made from Python" in run("replay", picture)[2]
+    assert "made by a roll, a training, or from Python" in run("replay", picture)[2]
     strange = describe("images", RenderConfig(), G, "rm -rf /", seed=0)
     save_picture(tmp_path / "strange.png", next(iter(render.images(G, [0]))), strange)
     assert "this release cannot run" in run("replay", tmp_path / "strange.png")[2]

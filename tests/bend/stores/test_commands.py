@@ -82,8 +82,9 @@ def test_a_training_there_and_what_is_made_of_it(bucket: Bucket, run: Run, tmp_p
     assert bucket.get("out/graph.svg").startswith(b"<svg")
     picture = f"{bucket.url}/out/grid.png"
     network = f"{runs}/00000-rocks-none@0.004"
+    dial = ("--dial-from", f"{runs}/00000-rocks-none@0", "--dial", "0.5")
     status, out, err = run(
-        "render", "grid", "--network", network, "--seeds", "0-1", "--grid", "2x1", "-o", picture
+        "render", "grid", "--network", network, *dial, "--seeds", "0-1", "--grid", "2x1", "-o", picture
     )
     assert (status, out) == (0, f"{picture}: 1 picture, 32×16\n"), err
     again = tmp_path / "again.png"
