@@ -59,6 +59,7 @@ def timeline(
 
         report = render_timeline(config, seeds, output, both=both, force=force, command=typed_command())
     elif output.suffix.lower() == ".html":
+        refuse_film_options("loop")
         from bend.renders.scrubber import render_scrubber
 
         report = render_scrubber(config, seeds, output, grid=grid, force=force, command=typed_command())

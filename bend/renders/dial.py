@@ -18,9 +18,9 @@ from bend.errors import SettingsError, about
 from bend.film.destination import check_output, write_film
 from bend.grid import sheet, square
 from bend.labelled import labelled_sheet
-from bend.picture import Pixels, Rendered, check_picture_output, one_picture, save_picture
+from bend.picture import Rendered, check_picture_output, one_picture, save_picture
 from bend.play import Moment, playing
-from bend.renders.moving import draw_seeds, moving_frames
+from bend.renders.moving import draw_seeds, moving_frames, plays_apart
 from bend.work import describe
 from stylegan.generator import Generator
 
@@ -119,10 +119,12 @@ def render_dial_sheet(
     G = render.open_generator(config)
     note = describe("dial", config, G, command, others=dial.networks, seeds=list(seeds), dial=dial)
     opened = _open(G, config, dial, Constant(0.0))
+    movers, others = plays_apart(config, G)
     columns = []
     for amount in amounts:
         turned = opened if amount is None else _turned(opened, dial, Constant(amount))
-        columns.append(_draw(G, config, turned, seeds))
+        with playing(G, [*movers, turned], Moment()):
+            columns.append(draw_seeds(G, config, seeds, Moment(), others))
     if ends is None:
         surface = sheet(columns[0], *square(len(seeds)))
     else:
@@ -165,7 +167,9 @@ def render_dial_film(
     seeds = _seeds(seeds)
     G = render.open_generator(config)
     opened = _open(G, config, dial, _sweep(dial, film, loop))
-    frames = moving_frames(G, config, [opened], seeds, num_frames=film.num_frames, fps=film.fps, grid=grid)
+    frames = moving_frames(
+        G, config, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid, under=[opened]
+    )
     details = {"seeds": list(seeds), "film": film, "dial": dial, "loop": loop}
     note = describe("dial-film", config, G, command, others=dial.networks, **details)
     return write_film(output, frames, config=film, provenance=note, force=force)
@@ -195,12 +199,6 @@ def _sweep(dial: DialConfig, film: FilmConfig, loop: bool) -> Automation:
     if loop:
         return Keyframes((0.0, frames / 2 / film.fps, frames / film.fps), (low, high, low))
     return Keyframes((0.0, max(frames - 1, 1) / film.fps), (low, high))
-
-
-def _draw(G: Generator, config: RenderConfig, dial: Dial, seeds: Sequence[int]) -> list[Pixels]:
-    plays = render.open_plays(config, G)
-    with playing(G, [dial], Moment()):
-        return draw_seeds(G, config, seeds, Moment(), plays)
 
 
 def _seeds(seeds: Sequence[int] | None) -> Sequence[int]:

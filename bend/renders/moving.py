@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bend import latents, render
 from bend.config import RenderConfig
+from bend.dial.weight_plays import open_weight_plays
 from bend.errors import SettingsError
 from bend.film.destination import Frames
 from bend.grid import sheet, square
@@ -18,29 +19,29 @@ from bend.play import Moment, Play, frames_to_draw, playing
 from bend.readiness import prepare_drawing
 from stylegan.generator import Generator
 
-__all__ = ["draw_seeds", "moving_frames"]
+__all__ = ["draw_seeds", "moving_frames", "plays_apart"]
 
 
 def moving_frames(
     G: Generator,
     config: RenderConfig,
-    mover: Sequence[Play],
     seeds: Sequence[int],
     *,
     num_frames: int,
     fps: float,
     grid: tuple[int, int] | None = None,
+    under: Sequence[Play] = (),
 ) -> Frames:
     """The frames of a film for `bend.film.destination.write_film`.
 
     Args:
         G: the network that is moved.
-        config: how pictures are drawn; its own `kimg` and dial are not looked at.
-        mover: sets the weights, the first one outermost.
+        config: how pictures are drawn.
         seeds: one picture each, side by side; several may be given the same.
         num_frames: of the whole film.
         fps: frames a second.
         grid: columns and rows; None for the squarest.
+        under: what else moves the weights, after the training time and the dial of `config`.
 
     Raises:
         SettingsError: the grid does not hold the seeds.
@@ -51,16 +52,27 @@ def moving_frames(
             f"--grid {columns}x{rows} holds {columns * rows} pictures, --seeds names {len(seeds)}; make them agree"
         )
     prepare_drawing(G, num_frames * len(seeds))
-    others = render.open_plays(replace(config, kimg=None, dial_from=None, dial="1"), G)
+    movers, others = plays_apart(config, G)
 
     def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
         for index in frames_to_draw(others, num_frames, wanted):
             moment = Moment(seconds=index / fps, index=index)
-            with playing(G, mover, moment):
+            with playing(G, [*movers, *under], moment):
                 pictures = draw_seeds(G, config, seeds, moment, others)
             yield index, sheet(pictures, columns, rows)
 
     return frames
+
+
+def plays_apart(config: RenderConfig, G: Generator) -> tuple[Sequence[Play], Sequence[Play]]:
+    """What `config` asks to be done to `G` while it draws: first what sets its weights, then the rest.
+
+    Raises:
+        SettingsError: it asks for what `G` does not have.
+        StyleganError: a network cannot be read.
+    """
+    rest = replace(config, kimg=None, dial_from=None, dial="1")
+    return open_weight_plays(config, G), render.open_plays(rest, G)
 
 
 def draw_seeds(

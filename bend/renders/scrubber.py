@@ -82,6 +82,8 @@ def render_scrubber(
         )
     if config.kimg is not None:
         raise SettingsError("--kimg: on the page one chooses the moment oneself; leave it out")
+    if config.dial_from is not None:
+        raise SettingsError("--dial-from: a page has no dial; write a sheet or a film, or leave it out")
     snapshots = pick_columns(run_snapshots(config.network))
     moments = _moments([at for at, _ in snapshots], between)
     kinds = [config.weights, *(kind for kind in ("raw", "ema") if kind != config.weights)]

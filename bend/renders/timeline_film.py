@@ -13,7 +13,7 @@ import numpy as np
 from bend import render
 from bend.automation import parse
 from bend.config import FilmConfig, RenderConfig
-from bend.dial.training_time import TrainingTime, check_moments, even_pace, run_snapshots
+from bend.dial.training_time import even_pace, run_snapshots
 from bend.errors import SettingsError
 from bend.film.destination import Frames, check_output, write_film
 from bend.picture import Pixels, Rendered
@@ -64,16 +64,12 @@ def render_timeline_film(
         kimg = even_pace([at for at, _ in snapshots], _last_second(film, loop), loop=loop)
     else:
         kimg = parse(config.kimg)
-        check_moments(config.network, snapshots, kimg.bounds())
+    config = replace(config, kimg=str(kimg))
     sides: list[Frames] = []
     for weights in ("raw", "ema") if both else (config.weights,):
-        look = replace(config, kimg=None, weights=weights, network=str(snapshots[-1][1]))
+        look = replace(config, weights=weights)
         G = render.open_generator(look)
-        mover = [TrainingTime(snapshots, kimg, weights)]
-        sides.append(
-            moving_frames(G, look, mover, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid)
-        )
-    config = replace(config, kimg=str(kimg))
+        sides.append(moving_frames(G, look, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid))
     note = describe("timeline-film", config, G, command, seeds=list(seeds), film=film, both=both)
     return write_film(output, _beside(sides), config=film, provenance=note, force=force)
 

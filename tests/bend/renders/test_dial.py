@@ -13,7 +13,7 @@ from bend.errors import SettingsError
 from bend.renders.dial import DialConfig
 from stylegan.checkpoint import NetworkMeta, load_network, save_network
 from tests.bend.conftest import Run
-from tests.bend.runs import between, tiny_discriminator
+from tests.bend.runs import between, save_snapshot, tiny_discriminator
 from tests.bend.tiny import save_tiny, tiny_generator
 
 SIDE, HEAD = 16, 18
@@ -103,6 +103,21 @@ def test_a_film_turns_the_dial_while_truncation_moves(
     assert status == 0, err
     for index, share in enumerate((0, 0.5, 1, 0.5)):
         assert np.abs(pixels(tmp_path / "loop" / f"frame{index:06d}.png") - at(share, 3)).max() <= 1
+
+
+def test_the_bent_network_goes_on_training_under_the_dial(
+    ends: tuple[Path, Path], run: Run, tmp_path: Path
+) -> None:
+    for kimg in (0, 1):
+        save_snapshot(tmp_path / "run", kimg, tiny_generator(seed=kimg))
+    words = ("--from", ends[0], "--to", tmp_path / "run", "--kimg", "0s:1,1s:0", "--seeds", "3")
+    for output, timing in (("film", ("--seconds", 2, "--fps", 1)), ("sheet.png", ())):
+        status, _, err = run(
+            "render", "dial", *words, "--amount", "0.5", *timing, "--device", "cpu", "-o", tmp_path / output
+        )
+        assert status == 0, err
+    for name, share in (("film/frame000000.png", 0.5), ("film/frame000001.png", 0), ("sheet.png", 0.5)):
+        assert np.abs(pixels(tmp_path / name) - at(share, 3)).max() <= 1, name
 
 
 def test_a_walk_while_the_dial_turns(ends: tuple[Path, Path], run: Run, tmp_path: Path) -> None:

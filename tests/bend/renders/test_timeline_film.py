@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -22,8 +23,9 @@ from bend.renders.scrubber import render_scrubber
 from bend.renders.timeline import render_timeline
 from bend.renders.timeline_film import render_timeline_film
 from bend.score import score_run
+from tests.bend.conftest import Run
 from tests.bend.runs import between, write_run
-from tests.bend.tiny import tiny_generator
+from tests.bend.tiny import save_tiny, tiny_generator
 
 SIDE = 16
 SHARES = (0.0, 0.5, 1.0)
@@ -66,6 +68,16 @@ def test_a_film_by_the_clock_that_was_asked_for(folder: Path, tmp_path: Path) ->
     for index, kimg in enumerate((4, 2, 0)):
         share = float(np.interp(kimg, (0, 1, 4), SHARES))
         assert np.abs(frame(tmp_path / "film", index) - at(share, 3)).max() <= 1
+
+
+def test_the_dial_turns_what_the_training_has_become(folder: Path, tmp_path: Path) -> None:
+    save_tiny(tmp_path / "base.safetensors", seed=0)  # the run's own start, at which the dial is 0
+    config = RenderConfig(network=str(folder), weights="raw", device="cpu", kimg="0s:0,1s:4")
+    for name, dial, halves in (("still", "0.5", (0, 0.5)), ("turning", "0s:0,1s:1", (0, 1))):
+        look = replace(config, dial_from=str(tmp_path / "base.safetensors"), dial=dial)
+        render_timeline_film(look, FilmConfig(seconds=2.0, fps=1.0), (3,), tmp_path / name)
+        for index, share in enumerate(halves):
+            assert np.abs(frame(tmp_path / name, index) - at(share, 3)).max() <= 1
 
 
 def test_any_number_of_seeds_has_a_film(folder: Path, tmp_path: Path) -> None:
@@ -182,3 +194,11 @@ def test_what_a_page_refuses(folder: Path, tmp_path: Path) -> None:
         render_scrubber(config, None, tmp_path / "page.txt")
     with pytest.raises(SettingsError, match="2x1 pictures for 3 seeds"):
         render_scrubber(config, (1, 2, 3), tmp_path / "page.html", grid=(2, 1))
+    with pytest.raises(SettingsError, match="a page has no dial"):
+        render_scrubber(replace(config, dial_from="faces64"), (1,), tmp_path / "page.html")
+
+
+def test_a_page_is_no_film(run: Run, folder: Path, tmp_path: Path) -> None:
+    words = ("render", "timeline", "--network", folder, "--fps", "30", "-o", tmp_path / "page.html")
+    status, _, err = run(*words)
+    assert (status, "--fps: is for films" in err) == (2, True)
