@@ -185,9 +185,7 @@ class FilmConfig:
     audio: str | None = None
 
     def __post_init__(self) -> None:
-        _refuse(
-            not 0 < self.fps <= 240, f"fps {self.fps} is out of range; more than 0 and at most 240 it may be"
-        )
+        _refuse(not 0.01 <= self.fps <= 240, f"fps {self.fps} is out of range; 0.01 to 240 it may be")
         _refuse(
             not 0 < self.seconds <= 86_400,
             f"seconds {self.seconds} is out of range; above 0 and up to a day it may be",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bend import __version__
+from bend.media import media_url
 
 if TYPE_CHECKING:
     from torch import nn
@@ -146,7 +147,7 @@ def _film_comment(path: Path) -> str:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(media_url(path)) as container:
             return str(container.metadata.get("comment", ""))
     except av.error.FFmpegError:
         return ""

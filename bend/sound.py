@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bend.errors import SettingsError
+from bend.media import media_url
 
 __all__ = [
     "FEATURES",
@@ -78,7 +79,7 @@ def load_track(path: Path) -> Track:
     path.stat()  # a missing file is told as such
     parts: list[Floats] = []
     try:
-        with av.open(str(path)) as container:
+        with av.open(media_url(path)) as container:
             if not container.streams.audio:
                 raise SettingsError(f"{path}: no sound in it; give a WAV, MP3, FLAC, OGG or M4A")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
@@ -111,7 +112,7 @@ def length_of(path: Path) -> float | None:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(media_url(path)) as container:
             if container.streams.audio and container.duration:
                 return float(container.duration / av.time_base)
     except (OSError, av.error.FFmpegError):

@@ -68,7 +68,7 @@ def atomic_path(
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, str(temporary), temporary):
+        if isinstance(error, OSError) and _is_about(error, temporary):
             _rename_in(error, final)
         raise
     _flush_folder(final.parent)
@@ -152,6 +152,11 @@ def _name(temporary: Path, final: Path, *, replace: bool) -> None:
             temporary.unlink()
             return
     temporary.replace(final)
+
+
+def _is_about(error: OSError, temporary: Path) -> bool:
+    """Whether an error names the temporary file, by a path or a URL, or none at all."""
+    return error.filename is None or Path(str(error.filename)).name == temporary.name
 
 
 def _rename_in(error: OSError, final: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import av
 
 from bend.errors import SettingsError
+from bend.media import media_url
 from bend.sound import is_sound
 
 __all__ = ["SoundTrack"]
@@ -63,7 +64,7 @@ class SoundTrack:
 def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
     """The track as frames of 1024 samples, stereo, 48 kHz."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(media_url(path)) as container:
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_RATE, frame_size=_FRAME)
             for frame in container.decode(audio=0):
                 yield from map(_sound, resampler.resample(frame))

@@ -21,6 +21,7 @@ from bend.config import FilmConfig
 from bend.errors import RenderError
 from bend.film.animation import WriteFrame, gif, webp
 from bend.film.sound_track import SoundTrack
+from bend.media import media_url
 from bend.picture import Pixels
 from bend.provenance import KEY, Provenance
 from stylegan.atomic import atomic_path
@@ -82,7 +83,7 @@ def mp4(
     """
     options = {"crf": str(crf), **_H264_OPTIONS}
     sound = None if track is None else SoundTrack(track)
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(media_url(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         container.metadata["comment"] = note
         with _stream(
             container,
@@ -106,7 +107,7 @@ def apng(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
         note: provenance, written as a text chunk.
     """
     with (
-        av.open(str(path), "w", format="apng", options={"plays": "0"}) as container,
+        av.open(media_url(path), "w", format="apng", options={"plays": "0"}) as container,
         _stream(
             container, codec="apng", pixel_format="rgb24", fps=fps, options={}, convert=_to_rgb24
         ) as write,
@@ -162,7 +163,8 @@ def _stream(
 def _exact_rate(fps: float) -> Fraction:
     """The rate that is meant: 29.97 is short for 30000/1001, as 23.976 and 59.94 are for their like."""
     ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
-    return ntsc if abs(ntsc - Fraction(fps)) < 0.004 else Fraction(fps).limit_denominator(1001)
+    is_short = abs(ntsc - Fraction(fps)) < min(0.004, abs(round(fps) - fps))
+    return ntsc if is_short else Fraction(fps).limit_denominator(1001)
 
 
 def _tag_bt709(context: Any) -> None:

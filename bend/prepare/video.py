@@ -7,7 +7,6 @@ HDR is not tone-mapped, only noted. What becomes of the frames is `bend.prepare.
 """
 
 import contextlib
-import os
 import struct
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from PIL import Image
 
 from bend.errors import IntakeError
+from bend.media import media_url
 from bend.prepare.colour import to_rgb
 from bend.prepare.intake import Picture
 from stylegan.lookalikes import HEAD_BYTES, identify
@@ -126,8 +126,7 @@ def _refusing_broken() -> Iterator[None]:
 def _open(path: Path) -> Any:
     import av
 
-    # With its protocol and as an absolute path, no name can be taken for an address.
-    return av.open(f"file:{os.path.abspath(path)}", options=_OPEN_OPTIONS)  # noqa: PTH100  keeps links
+    return av.open(media_url(path), options=_OPEN_OPTIONS)
 
 
 def _picture_stream(container: Any, num_threads: int) -> Any:

@@ -29,6 +29,7 @@ NAN = float("nan")
         lambda: WalkConfig(diameter=0),
         lambda: WalkConfig(amount=1e9),
         lambda: FilmConfig(fps=0),
+        lambda: FilmConfig(fps=0.0004, seconds=5000),
         lambda: FilmConfig(fps=NAN),
         lambda: FilmConfig(seconds=-1),
         lambda: FilmConfig(seconds=float("inf")),

@@ -13,7 +13,7 @@ import pytest
 from bend.automation import Heard, parse
 from bend.errors import SettingsError
 from bend.film.sound_track import SoundTrack
-from bend.sound import RATE, Track, hearing, level, load_track
+from bend.sound import RATE, Track, hearing, length_of, level, load_track
 
 
 def tone(seconds: float, hertz: float, loud: float = 0.5) -> np.ndarray:
@@ -113,6 +113,17 @@ def test_files_are_decoded_to_one_channel_at_our_rate(tmp_path: Path, rate: int,
     spectrum = np.abs(np.fft.rfft(loaded.samples))
     assert np.argmax(spectrum) / loaded.seconds == pytest.approx(440, abs=2)
     assert 0.45 < np.abs(loaded.samples).max() < 0.75  # two channels are mixed at equal power
+
+
+def test_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = save_wav(Path("take:1.wav"), tone(1, 440))
+    assert length_of(path) == 1
+    assert load_track(path).seconds == 1
+    with av.open("a.mp4", "w") as container:
+        playing = SoundTrack(path)
+        playing.join(container)
+        playing.play_until(Fraction(1))
 
 
 def test_what_is_no_track_is_refused(tmp_path: Path) -> None:

@@ -100,6 +100,31 @@ def test_bytes_do_not_follow_what_lay_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", FILM_SUFFIXES)
+def test_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = film(Path(f"take:%03d{suffix}"), num=1)
+    assert read_provenance(path) == NOTE
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [
+        *[(whole, Fraction(whole)) for whole in (1, 2, 3, 4, 24, 30)],
+        (23.976, Fraction(24000, 1001)),
+        (23.98, Fraction(24000, 1001)),
+        (12.5, Fraction(25, 2)),
+        (0.01, Fraction(1, 100)),
+    ],
+)
+def test_a_film_has_the_rate_that_is_meant(tmp_path: Path, fps: float, rate: Fraction) -> None:
+    with av.open(
+        str(film(tmp_path / "film.mp4", num=3, config=FilmConfig(fps=fps, seconds=600)))
+    ) as container:
+        assert container.streams.video[0].average_rate == rate
+
+
+@pytest.mark.parametrize("suffix", FILM_SUFFIXES)
 def test_film_of_one_frame(tmp_path: Path, suffix: str) -> None:
     assert len(decoded(film(tmp_path / f"film{suffix}", num=1))) == 1
 
