@@ -1,6 +1,7 @@
 """A track that plays along: what is heard at every moment of it, from 0 to 1.
 
-Levels of a band are in decibels, stretched so that the quiet twentieth of the track is 0 and the loud twentieth 1.
+Levels of a band are in decibels, stretched so that the quiet twentieth of the track, or what is 60 decibels below the
+loud one, is 0 and the loud twentieth 1.
 Onsets are the rises of the spectrum (spectral flux; Bello et al., IEEE TSAP 13(5), 2005), the strongest being 1, each
 ringing off. Files are decoded by PyAV. What the numbers drive is `bend.automation`'s, under the name of `audio(…)`.
 """
@@ -39,6 +40,8 @@ RATE = 22050
 """Samples a second that tracks are analysed at."""
 _WINDOW = 2048
 _HOP = 441  # 50 analyses a second
+_EARLY = round(_WINDOW / 4 / _HOP)
+"""Analyses by which a strike is seen early: what enters a Hann window rises fastest a quarter before its middle."""
 _BANDS = {"bass": (20.0, 150.0), "mid": (150.0, 2000.0), "treble": (2000.0, 10000.0)}
 FEATURES = (*_BANDS, "loudness", "onset")
 """What can be listened for by name; bands are also had by their bounds."""
@@ -46,6 +49,8 @@ _BAND = re.compile(r"(\d+)-(\d+)hz", re.IGNORECASE)
 _MOST_SECONDS = 4 * 3600
 _LOUDEST = 1e6  # where full scale is 1
 _FLOOR = 1e-10
+_MOST_DECIBELS = 60.0
+"""From 0 to 1: a pause, which is quieter without end, must not take the range from the music."""
 _CHUNK = 1024  # analyses at once
 
 
@@ -212,7 +217,7 @@ def _onsets(track: Track) -> Floats:
         first = logs[:1] if before is None else before
         flux.append(np.maximum(np.diff(logs, axis=0, prepend=first), 0).sum(axis=1))
         before = logs[-1:]
-    rises = np.concatenate(flux)
+    rises = np.concatenate([np.zeros(_EARLY, np.float32), *flux])[:-_EARLY]
     # What merely swells is no strike: the usual rise of a second around is taken off.
     usual = _smoothed(rises, 1.0)
     strikes = np.maximum(rises - usual, 0)
@@ -243,6 +248,7 @@ def _smoothed(values: Floats, seconds: float) -> Floats:
 
 def _stretched(levels: Floats) -> Floats:
     quiet, loud = np.percentile(levels, [5, 95])
+    quiet = max(quiet, loud - _MOST_DECIBELS)
     if loud - quiet < 1e-3:
         return np.zeros_like(levels)
     return ((levels - quiet) / (loud - quiet)).clip(0, 1).astype(np.float32)
