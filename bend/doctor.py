@@ -184,9 +184,8 @@ def _native() -> Iterator[Finding]:
         if state.is_loaded:
             yield Finding(name=name, value=f"in use, {state.path}")
         else:
-            what, _, mend = state.why.partition(": run ")
-            fix = f"run {mend}" if mend else "run `bend ops build` to see why" if "BEND" not in what else None
-            yield Finding(name=name, value=f"not in use: {what}", verdict="note", mend=fix)
+            what, _, mend = state.why.partition("; ")
+            yield Finding(name=name, value=f"not in use: {what}", verdict="note", mend=mend or None)
 
 
 def _video() -> Iterator[Finding]:
@@ -223,10 +222,10 @@ def _extras() -> Iterator[Finding]:
 
 def _folders() -> Iterator[Finding]:
     for name, folder in (("cache", cache_folder()), ("working folder", Path.cwd())):
-        place = next((part for part in (folder, *folder.parents) if part.is_dir()), Path("/"))
+        place = next((part for part in (folder, *folder.parents) if os.access(part, os.F_OK)), Path("/"))
         free = shutil.disk_usage(place).free
         value = f"{folder}, {free / 2**30:.1f} GiB free"
-        if not os.access(place, os.W_OK):
+        if not os.access(place, os.W_OK | os.X_OK):
             mend = "set BEND_CACHE to a folder that can be written" if name == "cache" else "work elsewhere"
             yield Finding(name=name, value=f"{value}, cannot be written", verdict="lack", mend=mend)
         elif free < _LEAST_FREE_BYTES:
@@ -241,11 +240,14 @@ def _keys() -> Iterator[Finding]:
     from scrapers.keys import config_path, with_config
     from scrapers.sources import SOURCES, info_of
 
+    warnings: list[str] = []
     try:
-        environ = with_config(os.environ, lambda warning: None)
+        environ = with_config(os.environ, warnings.append)
     except ScraperError as error:
         yield Finding(name="keys", value=str(error), verdict="lack", mend=f"mend {config_path(os.environ)}")
         return
+    for what, _, mend in (warning.partition("; ") for warning in warnings):
+        yield Finding(name="keys", value=what, verdict="lack", mend=mend)
     for source in SOURCES:
         info = info_of(source)
         wanted = (*info.keys, *info.optional_keys)

@@ -30,7 +30,7 @@ def with_config(environ: Mapping[str, str], warn: Callable[[str], None]) -> dict
 
     Args:
         environ: says where the file is, too.
-        warn: told when others can read the file.
+        warn: told when others can read the file, or this user cannot.
 
     Raises:
         ConfigError: the file cannot be read or understood, or `BEND_CONFIG` names one that is not there.
@@ -52,8 +52,8 @@ def config_path(environ: Mapping[str, str], *, is_windows: bool = _IS_WINDOWS) -
 def _home(environ: Mapping[str, str]) -> Path:
     try:
         return Path(environ.get("HOME") or Path.home())
-    except RuntimeError:  # a container's user may have none
-        return Path("~")
+    except RuntimeError:  # a container's user may have none, and is then at home in the root folder
+        return Path("/")
 
 
 def _read(path: Path, warn: Callable[[str], None], *, is_demanded: bool) -> dict[str, str]:
@@ -63,6 +63,9 @@ def _read(path: Path, warn: Callable[[str], None], *, is_demanded: bool) -> dict
             keys = _keys_of(path, _parsed(path, file.read()))
     except OSError as error:
         if isinstance(error, FileNotFoundError | NotADirectoryError) and not is_demanded:
+            return {}
+        if isinstance(error, PermissionError) and not is_demanded:  # of somebody else, whose HOME was left behind
+            warn(f"{path}: may not be read, so that no key comes from it; mend its permissions, or set HOME")
             return {}
         place = f"{path} (BEND_CONFIG)" if is_demanded else str(path)
         raise ConfigError(

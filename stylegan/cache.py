@@ -17,6 +17,12 @@ def cache_folder(environ: Mapping[str, str] = os.environ, *, is_windows: bool = 
         return Path(chosen).expanduser()
     folder = Path(environ.get("LOCALAPPDATA" if is_windows else "XDG_CACHE_HOME") or "")
     if not folder.is_absolute():  # the XDG specification has relative ones ignored
-        home = Path(environ.get("HOME") or Path.home())
-        folder = home / "AppData" / "Local" if is_windows else home / ".cache"
+        folder = _home(environ) / ("AppData/Local" if is_windows else ".cache")
     return folder / "bend"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError:  # a container's user may have none, and is then at home in the root folder
+        return Path("/")

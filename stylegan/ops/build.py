@@ -8,6 +8,7 @@ processes that build at once one compiles and the other waits. Loading, and when
 
 import contextlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -39,7 +40,7 @@ def built(target: Target) -> Path | None:
         BuildError: there is no compiler, so that no build can fit.
     """
     path = library_path(toolchain(target))
-    return path if path.is_file() else None
+    return path if os.access(path, os.R_OK) else None  # False, too, where the cache may not be looked into
 
 
 def build(target: Target, *, force: bool = False) -> Path:
@@ -54,7 +55,7 @@ def build(target: Target, *, force: bool = False) -> Path:
     """
     chain = toolchain(target)
     final = library_path(chain)
-    if final.is_file() and not force:
+    if os.access(final, os.R_OK) and not force:
         return final
     if chain.nvcc is not None:
         _check_cuda_version(chain.nvcc)

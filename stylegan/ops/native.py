@@ -180,7 +180,7 @@ def forget() -> None:
         _settled.clear()
 
 
-_NOT_BUILT = "not built yet: run `bend ops build`"
+_NOT_BUILT = "not built yet; run `bend ops build`"
 
 
 def _load(target: Target, *, may_build: bool, must: bool) -> NativeState:

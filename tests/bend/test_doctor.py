@@ -89,6 +89,26 @@ def test_a_config_file_that_cannot_be_read_is_a_finding(
     assert "secret" not in found.value
 
 
+def test_a_config_file_that_others_can_read_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[keys]\nFLICKR_API_KEY = "secret"\n')
+    config.chmod(0o644)
+    monkeypatch.setenv("BEND_CONFIG", str(config))
+    found = findings()
+    assert found["keys"].mend == f"run chmod 600 {config}"
+    assert found["source flickr"].value == "set"
+
+
+def test_a_cache_that_cannot_be_used_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BEND_CACHE", str(tmp_path / "file"))
+    assert findings()["cache"].verdict == "lack"
+    monkeypatch.setenv("BEND_CACHE", str(tmp_path / ("x" * 300)))  # an error to ask about, as in another's home
+    assert "GiB free" in findings()["cache"].value
+
+
 def test_native_operations_and_why(
     native_ops: None, built_ops: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +125,12 @@ def test_native_operations_and_why(
     found = findings()["native ops, cpu"]
     assert found.value == "not in use: not built yet"
     assert found.mend == "run `bend ops build`"
+    native.forget()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    found = findings()["native ops, cpu"]
+    assert found.value == "not in use: the compiler 'no-such-compiler' that CXX names was not found"
+    assert found.mend == "mend or unset CXX"
+    monkeypatch.delenv("CXX")
     native.forget()
     monkeypatch.setenv("BEND_NATIVE", "maybe")
     # Where a processor multiplies float16 itself, the choice of precision asks for the native operations too.

@@ -1,7 +1,9 @@
 """Keys out of the environment and the config file: which wins, what is refused in one line, and what is never told."""
 
+import errno
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -58,6 +60,30 @@ def test_no_file_is_no_fault_unless_it_was_named(tmp_path: Path) -> None:
         with_config({"BEND_CONFIG": str(tmp_path / "none.toml")}, quiet)
     with pytest.raises(ConfigError, match="cannot be read"):
         with_config({"BEND_CONFIG": str(tmp_path)}, quiet)
+
+
+def test_somebody_elses_file_gives_no_keys_and_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, mode: str) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    warnings: list[str] = []
+    environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "APPDATA": str(tmp_path)}
+    assert with_config(environ, warnings.append) == environ
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"{config_path(environ)}: may not be read, so that no key comes from it; ")
+    with pytest.raises(ConfigError, match=r"\(BEND_CONFIG\): cannot be read"):
+        with_config({"BEND_CONFIG": str(tmp_path / "mine.toml")}, warnings.append)
+
+
+def test_a_user_without_a_home_is_at_home_in_the_root_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> NoReturn:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert config_path({}, is_windows=False) == Path("/.config/bend/config.toml")
 
 
 @pytest.mark.parametrize(

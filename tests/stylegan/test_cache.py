@@ -1,6 +1,9 @@
 """Where the cache is: what the environment says, else the system's own place."""
 
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from stylegan.cache import cache_folder
 
@@ -22,3 +25,11 @@ def test_the_systems_own_place() -> None:
     )
     assert cache_folder({**home, "LOCALAPPDATA": "/c/local"}, is_windows=True) == Path("/c/local/bend")
     assert cache_folder(home, is_windows=True) == Path("/home/one/AppData/Local/bend")
+
+
+def test_a_user_without_a_home_is_at_home_in_the_root_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> NoReturn:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cache_folder({}, is_windows=False) == Path("/.cache/bend")

@@ -132,6 +132,13 @@ def test_a_cache_that_cannot_be_written(tiny: Path, tmp_path: Path, monkeypatch:
     assert built("cpu") is None
 
 
+def test_a_cache_that_cannot_even_be_looked_into(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEND_CACHE", "/" + 300 * "x")  # an error to ask about, as is what lies in another's home
+    assert built("cpu") is None
+    with pytest.raises(BuildError, match=r"cannot be written .*; set BEND_CACHE"):
+        build("cpu")
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind the superuser")
 def test_a_read_only_cache(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
