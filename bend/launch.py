@@ -43,7 +43,8 @@ def start_processes(num: int, arguments: Sequence[str]) -> int:
         start_method="spawn",
     )
     try:
-        elastic_launch(config, sys.executable)("-m", "bend", *arguments)
+        # -P: modules in the user's folder are not ours
+        elastic_launch(config, sys.executable)("-P", "-m", "bend", *arguments)
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         return _status(rank, failure.exitcode)

@@ -120,7 +120,7 @@ def _refuse_address(address: str) -> None:
             f"--address {address}: nobody can be reached there ({reason}); look with `ray status` on the head"
         ) from None
     # In a process of its own: Ray aborts where what listens there is none of its own.
-    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    command = [sys.executable, "-P", "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
         done = subprocess.run(command, check=False, capture_output=True, timeout=_ANSWER_S)
         is_healthy = done.returncode == 0

@@ -97,7 +97,7 @@ class _Crew:
 def _start() -> subprocess.Popen[bytes]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.Popen(
-        [sys.executable, "-m", "bend.prepare.worker"],
+        [sys.executable, "-P", "-m", "bend.prepare.worker"],  # -P: modules in the user's folder are not ours
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

@@ -22,7 +22,7 @@ from bend.errors import SettingsError
 
 __all__ = ["Job", "Jobs"]
 
-_COMMAND = (sys.executable, "-c", "from bend.cli import main; main()")
+_COMMAND = (sys.executable, "-P", "-m", "bend")  # -P: modules in the user's folder are not ours
 _MOST_WAITING = 32
 _MOST_KEPT = 100
 _PATIENCE_S = 60.0

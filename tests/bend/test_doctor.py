@@ -105,7 +105,7 @@ def test_a_cache_that_cannot_be_used_is_no_error(tmp_path: Path, monkeypatch: py
     (tmp_path / "file").touch()
     monkeypatch.setenv("BEND_CACHE", str(tmp_path / "file"))
     assert findings()["cache"].verdict == "lack"
-    monkeypatch.setenv("BEND_CACHE", str(tmp_path / ("x" * 300)))  # an error to ask about, as in another's home
+    monkeypatch.setenv("BEND_CACHE", str(tmp_path / ("x" * 300)))  # asking is an error, as in another's home
     assert "GiB free" in findings()["cache"].value
 
 

@@ -57,6 +57,14 @@ def test_several_processes_are_used_and_none_is_this_one() -> None:
     assert os.getpid() not in processes
 
 
+def test_modules_in_the_working_folder_are_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    assert list(map_in_order(abs, range(4), num_workers=2)) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("num_workers", [1, 2])
 def test_only_a_few_items_are_taken_ahead(num_workers: int) -> None:
     taken = []

@@ -43,6 +43,16 @@ def test_one_after_the_other_each_with_its_last_words(jobs: Jobs, tmp_path: Path
     assert not latest["has_output"]
 
 
+def test_modules_in_the_working_folder_are_not_taken_for_ours(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    job = jobs.submit("film", "mine", [["--version"]], tmp_path)
+    eventually(lambda: job.is_over)
+    assert "bend, version" in jobs.facts()[0]["line"]
+
+
 def test_what_waits_is_taken_out_and_what_runs_is_interrupted(
     jobs: Jobs, tmp_path: Path, tiny_network: Path
 ) -> None:

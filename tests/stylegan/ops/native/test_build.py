@@ -133,7 +133,7 @@ def test_a_cache_that_cannot_be_written(tiny: Path, tmp_path: Path, monkeypatch:
 
 
 def test_a_cache_that_cannot_even_be_looked_into(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BEND_CACHE", "/" + 300 * "x")  # an error to ask about, as is what lies in another's home
+    monkeypatch.setenv("BEND_CACHE", "/" + 300 * "x")  # asking is an error, as it is in another's home
     assert built("cpu") is None
     with pytest.raises(BuildError, match=r"cannot be written .*; set BEND_CACHE"):
         build("cpu")
