@@ -92,9 +92,16 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     if source.profile.xcolor_space.strip() != _PROFILE_SPACES[mode]:
         raise ValueError(f"a profile for {source.profile.xcolor_space} in a picture of mode {mode}")
-    if mode == "RGB" and (source.profile.profile_description or "").lower().startswith("srgb"):
-        return None
-    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    return None if mode == "RGB" and _changes_nothing(transform) else transform
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether it leaves colours as they are, but for rounding: profiles called sRGB may be of linear light."""
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
+    changed = ImageCms.applyTransform(Image.fromarray(colours), transform)
+    return bool(np.abs(np.asarray(changed, np.int16) - colours).max() <= 1)
 
 
 @functools.cache

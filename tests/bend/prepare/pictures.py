@@ -79,23 +79,23 @@ _PRIMARIES = {  # of sRGB, adapted to D50
 }
 
 
-def linear_profile(space: str = "RGB ", order: str = "rgb") -> bytes:
+def linear_profile(space: str = "RGB ", order: str = "rgb", name: str = "linear test") -> bytes:
     """An ICC profile (version 2) with gamma 1 and sRGB's primaries, perhaps in another order.
 
     Seen through it, the value 128 is far lighter than in sRGB, where it would be 188.
     """
     curve = b"curv" + struct.pack(">II", 0, 0)
     tags = {
-        b"desc": _description(b"linear test"),
+        b"desc": _description(name.encode()),
         b"cprt": b"text\0\0\0\0none\0",
         b"wtpt": _xyz(0.9642, 1.0, 0.8249),
     }
     if space == "GRAY":
         tags[b"kTRC"] = curve
     else:
-        for name, primary in zip("rgb", order, strict=True):
-            tags[name.encode() + b"XYZ"] = _xyz(*_PRIMARIES[primary])
-            tags[name.encode() + b"TRC"] = curve
+        for channel, primary in zip("rgb", order, strict=True):
+            tags[channel.encode() + b"XYZ"] = _xyz(*_PRIMARIES[primary])
+            tags[channel.encode() + b"TRC"] = curve
     return _profile(space.encode(), tags)
 
 

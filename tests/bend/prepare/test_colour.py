@@ -142,6 +142,12 @@ def test_a_profile_is_followed_beneath_alpha() -> None:
     assert _close(_pixel(picture), (188, 188, 188), 2)
 
 
+def test_a_profile_is_known_by_what_it_does_and_not_by_its_name() -> None:
+    flat = Image.new("RGB", (8, 8), (128, 128, 128))
+    picture = _taken(encoded(flat, icc_profile=linear_profile(name="sRGB, linear light")))
+    assert _close(_pixel(picture), (188, 188, 188), 2)
+
+
 def test_srgb_itself_changes_nothing() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture = _taken(encoded(quadrants(), icc_profile=srgb))
