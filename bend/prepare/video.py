@@ -157,6 +157,8 @@ def _refuse_large(width: int, height: int) -> None:
 def _stated_length(container: Any, stream: Any) -> float:
     """Seconds that the header states, 0 where it states none."""
     length_s = (container.duration or 0) / 1_000_000
+    if "matroska" in container.format.name:  # its writers state the time at which it ends
+        length_s -= max(container.start_time or 0, 0) / 1_000_000
     if container.format.name == "avi" and stream.frames and stream.average_rate:
         # FFmpeg shortens the rest of a cut file's header to what is there.
         length_s = max(length_s, float(stream.frames / stream.average_rate))

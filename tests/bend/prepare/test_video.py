@@ -160,6 +160,12 @@ def test_a_cut_video_is_refused(
     assert _reason(cut(film(tmp_path / name, options=options), share))[0] == reason
 
 
+def test_a_recording_whose_clock_does_not_begin_at_nought_is_whole(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", options={"output_ts_offset": "40"})
+    assert [shot.time_s for shot in _shots(path, max_frames=2)] == [0, 2]
+    assert _reason(cut(path, 0.5))[0] == "truncated"
+
+
 def test_a_damaged_video_is_refused(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", options=FASTSTART)
     data = bytearray(path.read_bytes())
