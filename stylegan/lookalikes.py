@@ -31,6 +31,7 @@ _XML = Lookalike("xml", "an XML file (a download that was refused?)")
 _TEXT = Lookalike("text", "a text file")
 _UNKNOWN = Lookalike("unknown", "a file of unknown kind")
 _PICKLE = Lookalike("pickle", "a pickle")
+_HEIC = Lookalike("heic", "a HEIC picture", "save it as JPEG first")
 _UNPACK = "unpack it first"
 
 # Where in the file, and which bytes, tell it.
@@ -49,6 +50,7 @@ _SIGNATURES: dict[tuple[int, bytes], Lookalike] = {
     (257, b"ustar"): Lookalike("tar", "a tar", _UNPACK),
     (0, b"\xff\xd8\xff"): Lookalike("jpeg", "a JPEG picture"),
     (0, b"\x89PNG\r\n\x1a\n"): Lookalike("png", "a PNG picture"),
+    **{(4, b"ftyp" + brand): _HEIC for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")},
     (4, b"ftyp"): Lookalike("media", "a film or picture"),
     (0, b"%PDF-"): Lookalike("pdf", "a PDF document"),
     (0, b"\x89HDF"): Lookalike("hdf5", "an HDF5 file (Keras?)"),

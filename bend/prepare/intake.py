@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from bend.errors import IntakeError
 from bend.prepare.colour import to_rgb
@@ -24,13 +25,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 MAX_PIXELS = 128_000_000
 
 _PICTURE_KINDS = {"jpeg", "png", "media", "unknown"}  # of `identify`: the rest is surely no picture
-_ANIMATED_FORMATS = {
-    "GIF",
-    "WEBP",
-    "PNG",
-    "AVIF",
-    "TIFF",
-}  # an MPO's further frames are previews and depth maps
+_ANIMATED_FORMATS = {"GIF", "WEBP", "PNG", "AVIF"}  # an MPO's or TIFF's further images are no later moments
+_NEW_SUBFILE_TYPE, _IS_REDUCED = 254, 1  # a TIFF's tag, and its bit for a smaller copy of another image
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -71,11 +67,13 @@ def take_in(
             then decoded at the next 1/2, 1/4 or 1/8 above it. None for all pixels.
 
     Raises:
-        IntakeError: `not-an-image`, `too-many-pixels`, `animated`, `truncated` or `damaged`.
+        IntakeError: `not-an-image`, `heic`, `raw`, `too-many-pixels`, `animated`, `truncated` or `damaged`.
     """
     head = file.read(HEAD_BYTES)
     file.seek(0)
     found = identify(head)
+    if found.kind == "heic":
+        raise IntakeError("heic", f"HEIC cannot be read; {found.mend}")
     if found.kind not in _PICTURE_KINDS:
         raise IntakeError("not-an-image", f"{found.what}, not a picture")
     with warnings.catch_warnings():
@@ -106,6 +104,8 @@ def _refuse_unwanted(opened: Image.Image, *, animated: bool) -> None:
     width, height = opened.size
     if width * height > MAX_PIXELS:
         raise IntakeError("too-many-pixels", f"{width}×{height}, more than {MAX_PIXELS:,} pixels")
+    if isinstance(opened, TiffImageFile) and opened.tag_v2.get(_NEW_SUBFILE_TYPE, 0) & _IS_REDUCED:
+        raise IntakeError("raw", "a raw photo, of which only a preview can be read; save it as JPEG first")
     try:
         num_frames = getattr(opened, "n_frames", 1)
     except DECODER_ERRORS as error:
@@ -143,6 +143,8 @@ def _finish(opened: Image.Image, size: tuple[int, int], background: tuple[int, i
     if orientation in _TURNS:
         image = image.transpose(_TURNS[orientation])
     full_size = size[::-1] if orientation >= 5 else size
+    if isinstance(opened, TiffImageFile) and opened.n_frames > 1:
+        notes += ("first-page",)
     return Picture(image=image, full_size=full_size, notes=notes + colour_notes)
 
 

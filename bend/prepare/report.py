@@ -13,6 +13,7 @@ _NOTES = {
     "fewer-tiles": "had room for fewer tiles than asked",
     "bad-icc": "colour profile unusable, ignored",
     "bad-exif": "EXIF data unusable, ignored",
+    "first-page": "TIFFs of several pages, only the first taken",
     "bad-manifest-line": "unreadable manifest lines, ignored",
     "labels-dropped": "labels of the source not carried over, since not all pictures have one",
     "same-frames": "frames of videos the same as earlier pictures, left out",

@@ -17,7 +17,10 @@ from scrapers.source import Access, HostLimit, ImageRef, SourceInfo, Wanted
 
 __all__ = ["Folder"]
 
-_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"})
+_ENDINGS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"}
+    | {".heic", ".heif"}  # to be refused by name, and not passed over in silence
+)
 
 
 class Folder:

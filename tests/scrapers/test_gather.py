@@ -250,15 +250,17 @@ def test_a_lone_failure_is_told_once_and_leaves_no_folder(tmp_path: Path, source
 def test_files_of_any_name_and_kind_are_recorded(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
-    for seed, name in enumerate(["\udcff\udcfe.jpg", "写真.jpg", "new\nline.jpg", "100%25 a%20b.jpg"]):
+    for seed, name in enumerate(["\udcff\udcfe.jpg", "写真.jpg", "new\nline.jpg", "100%25 a%20b.jfif"]):
         (folder / name).write_bytes(jpeg(seed))
+    (folder / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(500))
     os.mkfifo(folder / "pipe.jpg")
     (folder / "dead.jpg").symlink_to(tmp_path / "absent")
     out = tmp_path / "out"
     config = scrape_config(out, str(folder), sources=("folder",), licenses=("unknown",))
     for _ in range(2):
         summary = gather(config, environ={})
-        assert (summary.num_kept, summary.refused) == (4, {"not-found": 1, "unreadable": 1})
+        assert summary.num_kept == 4
+        assert summary.refused == {"not-a-picture": 1, "not-found": 1, "unreadable": 1}
     assert {line["title"] for line in lines_of(out) if "file" in line} == {
         "\\udcff\\udcfe",
         "写真",

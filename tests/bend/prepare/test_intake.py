@@ -93,7 +93,7 @@ def test_a_jpeg_is_never_decoded_smaller_than_needed() -> None:
         assert min(600, needed) <= min(picture.image.size) <= 600
 
 
-ANIMATIONS = {"GIF": {}, "WEBP": {"lossless": True}, "PNG": {}, "TIFF": {}, "AVIF": {"quality": 100}}
+ANIMATIONS = {"GIF": {}, "WEBP": {"lossless": True}, "PNG": {}, "AVIF": {"quality": 100}}
 
 
 @pytest.mark.parametrize("kind", ANIMATIONS)
@@ -104,6 +104,24 @@ def test_animations_are_refused_unless_asked_for(kind: str) -> None:
     assert (refused.reason, str(refused)) == ("animated", "3 frames; `--animated first` takes the first")
     first = take_in(io.BytesIO(data), animated=True).image.getpixel((8, 8))
     assert np.abs(np.array(first) - [250, 0, 0]).max() <= 4
+
+
+def test_of_a_tiff_the_first_page_is_taken_and_that_is_said() -> None:
+    pages = [Image.new("RGB", (16, 16), colour) for colour in ((250, 0, 0), (0, 250, 0))]
+    picture = take_in(io.BytesIO(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])))
+    assert picture.image.getpixel((8, 8)) == (250, 0, 0)
+    assert picture.notes == ("first-page",)
+
+
+def test_the_preview_in_a_raw_photo_is_not_taken_for_the_photo() -> None:
+    is_reduced = {254: 1}  # NewSubfileType, as in the first image of a DNG or NEF
+    refused = _refusal(encoded(Image.fromarray(quadrants()), "TIFF", tiffinfo=is_reduced))
+    assert (refused.reason, str(refused).partition("; ")[2]) == ("raw", "save it as JPEG first")
+
+
+def test_heic_is_told_by_its_name() -> None:
+    refused = _refusal(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
+    assert (refused.reason, str(refused)) == ("heic", "HEIC cannot be read; save it as JPEG first")
 
 
 def test_a_phone_s_jpeg_with_a_preview_is_no_animation() -> None:
