@@ -90,6 +90,7 @@ def discover(sources: Sequence[Path]) -> Plan:
 def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
     manifests: dict[Path, dict[str, dict[str, str]]] = {}
     found, num_faults = [], 0
+    own_name = root.resolve().name
     for path in _walk(root):
         if path.name == MANIFEST_NAME and path.exists():
             manifests[path.parent], faults = read_manifest(path)
@@ -99,7 +100,7 @@ def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
             continue
         parts = path.relative_to(root).parts
         name = prefix + _shown(path.relative_to(root))
-        folder = parts[0] if len(parts) > 1 else root.resolve().name
+        folder = parts[0] if len(parts) > 1 else own_name
         found.append(
             SourcePicture(name=name, path=path, folder=folder, origin=_origin(path, root, manifests))
         )
