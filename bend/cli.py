@@ -51,6 +51,7 @@ _COMMANDS = {
     "doctor": ("bend.commands.doctor", "doctor", "What this machine can do, and what is missing."),
     "credits": ("bend.commands.credits", "credits", "Who made the pictures, under which licence."),
 }
+_OURS = ("bend", "stylegan", "scrapers")
 
 
 class Terminated(KeyboardInterrupt):
@@ -114,6 +115,8 @@ def _one_line(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno is not None:
         mend = "; free some space and run the same command again" if error.errno == errno.ENOSPC else ""
         return printable(f"{error.filename or 'a file'}: {os.strerror(error.errno)}{mend}")
+    if isinstance(error, ImportError) and (error.name or "bend").partition(".")[0] not in _OURS:
+        return printable(f"{' '.join(str(error).split())}; run `bend doctor` to see what is missing")
     if type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
         return "out of memory; use a smaller --batch, --scale or size, fewer pictures, or another --device"
     return None

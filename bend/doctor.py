@@ -4,6 +4,7 @@
 or sent, and of keys only the names are told. A question that cannot be answered is a finding itself, never an error.
 """
 
+import importlib
 import importlib.metadata
 import importlib.util
 import os
@@ -63,8 +64,15 @@ class Finding:
 def examine() -> Iterator[Finding]:
     """Look at everything, cheapest first."""
     yield Finding(name="python", value=f"{platform.python_version()} at {sys.executable}")
-    yield from _torch()
-    yield from _native()
+    try:
+        importlib.import_module("torch")
+    except (ImportError, OSError) as error:  # it is not there, or a library that it needs
+        why = " ".join(str(error).split())
+        mend = "run make install, or pip install -c constraints.txt -e ."
+        yield Finding(name="torch", value=f"cannot be imported ({why})", verdict="lack", mend=mend)
+    else:
+        yield from _torch()
+        yield from _native()
     yield from _video()
     yield from _extras()
     yield from _folders()
@@ -246,8 +254,8 @@ def _keys() -> Iterator[Finding]:
     except ScraperError as error:
         yield Finding(name="keys", value=str(error), verdict="lack", mend=f"mend {config_path(os.environ)}")
         return
-    for what, _, mend in (warning.partition("; ") for warning in warnings):
-        yield Finding(name="keys", value=what, verdict="lack", mend=mend)
+    for what, _, fix in (warning.partition("; ") for warning in warnings):
+        yield Finding(name="keys", value=what, verdict="lack", mend=fix)
     for source in SOURCES:
         info = info_of(source)
         wanted = (*info.keys, *info.optional_keys)

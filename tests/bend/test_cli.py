@@ -197,6 +197,16 @@ def test_out_of_memory_says_what_to_lower(status_of: Status, capsys: pytest.Capt
     assert "--batch, --scale or size" in capsys.readouterr().err
 
 
+def test_an_installation_that_lacks_something_is_one_line(
+    status_of: Status, main_with: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(raising(ModuleNotFoundError("No module named 'torch'", name="torch"))) == 1
+    expected = "Error: No module named 'torch'; run `bend doctor` to see what is missing\n"
+    assert capsys.readouterr().err == expected
+    with pytest.raises(ImportError):
+        main_with(raising(ImportError("cannot import name 'x' from 'bend.render'", name="bend.render")))
+
+
 def test_ctrl_c_exits_130(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(raising(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err.strip() == "interrupted"

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 
@@ -168,6 +169,14 @@ def test_a_gpu_that_torch_cannot_use_is_a_lack(monkeypatch: pytest.MonkeyPatch) 
     assert "CUDA build of torch" in str(found.mend)
     monkeypatch.setattr(shutil, "which", lambda name, **options: None)
     assert findings()["GPU"].verdict == "note"
+
+
+def test_without_torch_the_rest_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = findings()
+    assert found["torch"].verdict == "lack"
+    assert "pip install -c constraints.txt" in str(found["torch"].mend)
+    assert {"PyAV", "cache", "source flickr"} <= found.keys()
 
 
 def test_threads_held_back_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
