@@ -31,6 +31,7 @@ class MappingNetwork(nn.Module):
         ValueError: no layers, or nothing to map.
     """
 
+    fc0: DenseLayer
     w_avg: Tensor
 
     def __init__(
@@ -130,7 +131,7 @@ class MappingNetwork(nn.Module):
 
     def _normalized_input(self, z: Tensor | None, c: Tensor | None) -> Tensor:
         parts = []
-        dtype = next(self.parameters()).dtype
+        dtype = self.fc0.weight.dtype
         if self.z_dim > 0:
             if z is None or z.ndim != 2 or z.shape[1] != self.z_dim:
                 got = None if z is None else tuple(z.shape)

@@ -182,6 +182,8 @@ class SynthesisNetwork(nn.Module):
         ValueError: a resolution that is no power of two, too few channels, or an unknown architecture.
     """
 
+    b4: SynthesisBlock
+
     def __init__(
         self,
         w_dim: int,
@@ -272,7 +274,7 @@ class SynthesisNetwork(nn.Module):
         if noise_mode not in ("random", "const", "none"):
             raise ValueError(f"unknown noise mode {noise_mode!r}; known: random, const, none")
         inference.prepare_if_heavy(self.blocks(), ws)
-        ws = ws.to(next(self.parameters()).dtype)
+        ws = ws.to(self.b4.const.dtype)
         if generator is None and len(ws) * self.img_resolution**2 <= _MOST_REPLAYED:
             settings = (noise_mode, force_fp32)
             image = inference.replayed(self, ws, settings, lambda ws: self._draw(ws, *settings, None))

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from stylegan.ops import native
+
 __all__ = ["may_serve"]
 
 
@@ -19,8 +21,7 @@ def may_serve(x: Tensor, *parameters: Tensor) -> bool:
         and x.device.type in ("cpu", "cuda")
         and all(_is_plain(p) and p.device == x.device for p in parameters)
         and not torch.is_autocast_enabled(x.device.type)
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
+        and not native.is_traced()
     )
 
 

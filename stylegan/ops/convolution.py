@@ -95,7 +95,8 @@ class _Geometry:
 
 def _convolve(x: Tensor, w: Tensor, geometry: _Geometry) -> Tensor:
     has_gradient = torch.is_grad_enabled() and (x.requires_grad or w.requires_grad)
-    if has_gradient and not native.is_traced():
+    # Under autocast the result is of another dtype than what is kept for the backward pass: torch's own knows of that.
+    if has_gradient and not native.is_traced() and not torch.is_autocast_enabled(x.device.type):
         result: Tensor = _Convolution.apply(x, w, geometry)
         return result
     return _forward(x, w, geometry)

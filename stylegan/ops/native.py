@@ -167,10 +167,19 @@ def paused() -> Iterator[None]:
 
 
 def is_traced() -> bool:
-    """Whether a compiler or an exporter is looking on, which knows torch's own operators and can fuse or write them."""
+    """Whether somebody looks on who knows torch's own operators only.
+
+    That is a compiler or an exporter, a function transform (`torch.func`), or forward-mode differentiation, to which an
+    operator of ours is silently a constant.
+    """
     import torch
 
-    return bool(torch.compiler.is_compiling() or torch.jit.is_tracing())
+    return bool(
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or getattr(torch.autograd.forward_ad, "_current_level", -1) >= 0
+        or getattr(torch._C, "_are_functorch_transforms_active", bool)()
+    )
 
 
 def forget() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylegan import Generator
 from stylegan.layers import TapPoint
@@ -282,3 +282,19 @@ def test_synthesis_refuses_other_ws_and_modes() -> None:
             G.synthesis(wrong)
     with pytest.raises(ValueError, match="unknown noise mode 'loud'; known: random, const, none"):
         G.synthesis(ws, noise_mode="loud")  # type: ignore[arg-type]
+
+
+def replica(module: nn.Module) -> nn.Module:
+    """What `nn.DataParallel` makes for another device: the parameters are plain attributes, none of `parameters()`."""
+    made = module._replicate_for_data_parallel()
+    for name, child in module._modules.items():
+        if child is not None:
+            made._modules[name] = replica(child)
+    for name, parameter in module._parameters.items():
+        setattr(made, name, None if parameter is None else parameter.detach())
+    return made
+
+
+def test_a_replica_of_data_parallel_draws_the_same() -> None:
+    G = generator()
+    assert torch.equal(replica(G)(latents(), noise_mode="const"), G(latents(), noise_mode="const"))

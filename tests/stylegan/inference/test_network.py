@@ -206,3 +206,20 @@ def test_tracing_and_exporting_see_torch_operations_only() -> None:
     with torch.no_grad():
         exported = torch.export.export(G.synthesis, (ws,), {"noise_mode": "const"})
     assert not any("bend" in str(node.target) for node in exported.graph.nodes)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own
+@pytest.mark.parametrize("with_gradients", [False, True])
+def test_forward_derivatives_are_those_that_gradients_give(with_gradients: bool) -> None:
+    G = generator().requires_grad_(False)
+    ws, along = torch.randn(2, 1, G.num_ws, G.w_dim)
+
+    def shown(ws: Tensor) -> Tensor:
+        image: Tensor = G.synthesis(ws, noise_mode="const")
+        return image
+
+    _, by_gradients = torch.autograd.functional.jvp(shown, ws, along)
+    with torch.set_grad_enabled(with_gradients):
+        _, forward = torch.func.jvp(shown, (ws,), (along,))
+    assert forward.abs().max() > 0.01
+    torch.testing.assert_close(forward, by_gradients, rtol=1e-3, atol=1e-3)

@@ -61,3 +61,18 @@ def test_weights_of_a_gradient_by_images_are_left_out_and_still_learn_from_it() 
     (by_weight,) = torch.autograd.grad(by_image.square().sum(), w)
     (plain,) = torch.autograd.grad(F.conv2d(x, w, padding=1).square().sum(), x, create_graph=True)
     torch.testing.assert_close(by_weight, torch.autograd.grad(plain.square().sum(), w)[0])
+
+
+def test_function_transforms_differentiate_it() -> None:
+    x, w = draw(2, 3, 6, 6), draw(4, 3, 3, 3)
+    by_weight = torch.func.grad(lambda w: conv2d(x, w, 1, 1).square().sum())(w)
+    torch.testing.assert_close(by_weight, torch.autograd.grad(conv2d(x, w, 1, 1).square().sum(), w)[0])
+
+
+def test_gradients_come_through_autocast() -> None:
+    x, w = draw(2, 3, 6, 6).float(), draw(4, 3, 3, 3).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        y = conv2d(x, w, 1, 1)
+    (by_weight,) = torch.autograd.grad(y.sum(), w)
+    (exact,) = torch.autograd.grad(F.conv2d(x, w, padding=1).sum(), w)
+    torch.testing.assert_close(by_weight, exact, rtol=0.05, atol=0.05)
