@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from stylegan.checkpoint.container import open_container, peek_format, write_container
-from stylegan.checkpoint.description import check_arguments
 from stylegan.checkpoint.fingerprint import fingerprint, fingerprints
 from stylegan.checkpoint.native import (
     DELTA_FORMAT,
     Network,
     NetworkMeta,
     build_network,
+    check_savable,
     make_metadata,
     parse_metadata,
 )
@@ -119,7 +119,7 @@ def save_delta(
         meta: description of the bent networks.
 
     Raises:
-        ValueError: no network given, or one beyond what is read back (`description`).
+        ValueError: no network given, or one that could not be read back (`check_savable`).
         CheckpointError: another architecture than the base's, or a weight that is not finite.
         OSError: the file cannot be written, or the disk is full.
     """
@@ -133,11 +133,12 @@ def save_delta(
     tensors: dict[str, Tensor] = {}
     exponents: dict[str, int] = {}
     for name, network in networks.items():
-        check_arguments(name, network.init_kwargs)
+        check_savable(name, network)
         against[name] = next((of for of in _STANDS_IN[name] if of in parts), "")
         for key, difference in _differences(final, name, network, parts.get(against[name])):
             tensors[f"{name}.{key}"], exponents[f"{name}.{key}"] = _halve(difference)
-    tensors[_EXPONENTS] = torch.tensor([exponents[key] for key in sorted(exponents)], dtype=torch.int16)
+    powers = [exponents[key] for key in sorted(exponents)]
+    tensors[_EXPONENTS] = torch.tensor(powers, dtype=torch.int16, device="cpu")
     reference = {
         "name": base.name,
         "path": "" if base.path is None else _relative(base.path, final.parent),
@@ -287,7 +288,7 @@ def _start(path: Path, name: str, blank: nn.Module, base: nn.Module | None) -> d
     """The base's state as a copy, or zeros where the base has no such network."""
     shapes = {key: value.shape for key, value in blank.state_dict().items()}
     if base is None:
-        return {key: torch.zeros(shape) for key, shape in shapes.items()}
+        return {key: torch.zeros(shape, dtype=torch.float32, device="cpu") for key, shape in shapes.items()}
     state = {
         key: value.detach().to("cpu", torch.float32, copy=True) for key, value in base.state_dict().items()
     }

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+import torch
+
 from stylegan.checkpoint.bases import open_delta
 from stylegan.checkpoint.cache import cached_network
 from stylegan.checkpoint.delta import is_delta, outline_delta
@@ -22,6 +24,7 @@ EMBEDDED = {name: _PRETRAINED / f"{name}.safetensors" for name in ("faces64", "f
 _SNAPSHOT = re.compile(r"snapshot-(\d+\.\d{3})\.safetensors")
 
 
+@torch.inference_mode(False)  # what is read can be trained, wherever it was asked for
 def load_network(
     path_or_name: str | os.PathLike[str], *, base: str | os.PathLike[str] | None = None
 ) -> Network:

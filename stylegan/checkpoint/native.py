@@ -29,6 +29,7 @@ __all__ = [
     "Network",
     "NetworkMeta",
     "build_network",
+    "check_savable",
     "load_native",
     "make_metadata",
     "parse_metadata",
@@ -42,6 +43,7 @@ DELTA_FORMAT = "bend-delta"
 FORMAT_VERSION = 1
 _MAX_VALUES = 2**29
 _STORED_DTYPES = ("F32", "F16", "BF16", "F64")
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +103,11 @@ class Network:
         """`G_ema` (weights `ema`) or `G` (weights `raw`), each standing in where the other is absent.
 
         Raises:
+            ValueError: other weights.
             CheckpointError: the file has neither.
         """
+        if weights not in ("ema", "raw"):
+            raise ValueError(f"unknown weights {weights!r}; known: ema, raw")
         pair = (self.G_ema, self.G) if weights == "ema" else (self.G, self.G_ema)
         chosen = pair[0] if pair[0] is not None else pair[1]
         if chosen is None:
@@ -132,15 +137,17 @@ def save_network(
         D: discriminator.
         G_ema: averaged generator.
         meta: description.
-        dtype: what floating-point tensors are stored as, their own dtype if None.
+        dtype: what tensors are stored as, one of float16, bfloat16, float32 and float64; their own dtype if None.
 
     Raises:
-        ValueError: no network given, or one beyond what is read back (`description`).
+        ValueError: no network given, one that could not be read back (`check_savable`), or another dtype.
         CheckpointError: a weight is not finite.
         OSError: the file cannot be written, or the disk is full.
     """
     if G is None and D is None and G_ema is None:
         raise ValueError("no network to save")
+    if dtype is not None and dtype not in _DTYPES:
+        raise ValueError(f"cannot store weights as {dtype}; known: {', '.join(map(str, _DTYPES))}")
     networks: dict[str, Generator | Discriminator | None] = {"G": G, "D": D, "G_ema": G_ema}
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
@@ -148,7 +155,7 @@ def save_network(
     for prefix, network in networks.items():
         if network is None:
             continue
-        check_arguments(prefix, network.init_kwargs)
+        check_savable(prefix, network)
         init[prefix] = network.init_kwargs
         for key, value in network.state_dict().items():
             stored = value.detach().to("cpu", dtype).contiguous()
@@ -160,6 +167,29 @@ def save_network(
             tensors[f"{prefix}.{key}"] = stored.clone() if stored.data_ptr() in seen else stored
             seen.add(stored.data_ptr())
     write_container(Path(path), tensors, make_metadata(init, meta))
+
+
+def check_savable(name: str, network: Generator | Discriminator) -> None:
+    """Refuse a network that a file could not give back: a file holds arguments, and the weights of what they build.
+
+    Args:
+        name: `G`, `G_ema` or `D`.
+        network: what is to be saved.
+
+    Raises:
+        ValueError: arguments beyond what is read back (`description`), other tensors than they build, or no weights.
+    """
+    arguments = getattr(network, "init_kwargs", None)
+    if arguments is None:
+        raise ValueError(f"{name} is a {type(network).__name__}, no network; take off what wraps it")
+    check_arguments(name, arguments)
+    described = _shapes(name, build_network(Path(name), name, arguments))
+    if difference := _difference(described, _shapes(name, network)):
+        raise ValueError(
+            f"{name} could not be read back: {difference}; take off torch.compile, pruning and the like"
+        )
+    if any(value.is_meta for value in network.state_dict().values()):
+        raise ValueError(f"{name} is an outline, without weights; use `load_network`")
 
 
 def read_meta(path: str | os.PathLike[str]) -> NetworkMeta:
@@ -280,13 +310,20 @@ def _check_tensors(path: Path, init: Mapping[str, Any], slices: Mapping[str, Any
 
 def _compare(path: Path, prefix: str, network: nn.Module, slices: Mapping[str, Any]) -> None:
     """The file has exactly the network's tensors, in its shapes."""
-    expected = {f"{prefix}.{key}": tuple(value.shape) for key, value in network.state_dict().items()}
-    present = {key for key in slices if key.startswith(f"{prefix}.")}
-    for key in sorted(expected.keys() ^ present):
-        which = "lacks" if key in expected else "has an unknown"
-        raise CheckpointError(f"{path.name}: {which} tensor {key!r:.80}; copy or download the file again")
-    for key, shape in expected.items():
-        if (found := tuple(slices[key].get_shape())) != shape:
-            raise CheckpointError(
-                f"{path.name}: tensor {key} is {found}, its description says {shape}; copy or download the file again"
-            )
+    found = {key: tuple(x.get_shape()) for key, x in slices.items() if key.startswith(f"{prefix}.")}
+    if difference := _difference(_shapes(prefix, network), found):
+        raise CheckpointError(f"{path.name}: {difference}; copy or download the file again")
+
+
+def _shapes(prefix: str, network: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {f"{prefix}.{key}": tuple(value.shape) for key, value in network.state_dict().items()}
+
+
+def _difference(described: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str | None:
+    """How the first tensor that is not as described differs; None where all are."""
+    for key in sorted(described.keys() ^ found.keys()):
+        return f"{'lacks' if key in described else 'has an unknown'} tensor {key!r:.80}"
+    for key, shape in described.items():
+        if found[key] != shape:
+            return f"tensor {key} is {found[key]}, its description says {shape}"
+    return None

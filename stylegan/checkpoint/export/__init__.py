@@ -11,7 +11,7 @@ from stylegan.checkpoint.export.native import save_native
 from stylegan.checkpoint.export.official import save_official
 from stylegan.checkpoint.export.onnx import onnx_paths, save_onnx
 from stylegan.checkpoint.export.rosinality import save_rosinality
-from stylegan.checkpoint.native import Network
+from stylegan.checkpoint.native import Network, check_savable
 from stylegan.errors import CheckpointError
 
 __all__ = ["WRITERS", "export_network", "written_files"]
@@ -36,10 +36,14 @@ def export_network(path: str | os.PathLike[str], network: Network) -> list[str]:
         What the format cannot carry or what had to be made up, a line each.
 
     Raises:
+        ValueError: a network that no format could give back (`check_savable`).
         CheckpointError: an unknown ending, or a network that the format cannot hold.
         OSError: the file cannot be written, or the disk is full.
     """
-    return _writer(Path(path))(Path(path), network)
+    write = _writer(Path(path))
+    for name, part in network.parts().items():
+        check_savable(name, part)
+    return write(Path(path), network)
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:

@@ -165,7 +165,9 @@ def _read_generator(state: _State, root: Mapping[str, object], build: Build) -> 
     if w_avg is not None:
         weights["mapping.w_avg"] = Weight(shape=w_avg.shape[-1:], read=lambda: w_avg.read().reshape(-1))
     else:
-        weights["mapping.w_avg"] = Weight(shape=(w_dim,), read=lambda: torch.zeros(w_dim))
+        weights["mapping.w_avg"] = Weight(
+            shape=(w_dim,), read=lambda: torch.zeros(w_dim, dtype=torch.float32, device="cpu")
+        )
     network = build(state.name, arguments, weights, setup_filter(_FILTER))
     assert isinstance(network, Generator)
     if w_avg is None and not network.mapping.w_avg.is_meta:
@@ -175,9 +177,10 @@ def _read_generator(state: _State, root: Mapping[str, object], build: Build) -> 
 
 def _mean_w(network: Generator) -> torch.Tensor:
     """The mean of w over seeded latents, which files of a training do not hold."""
-    draws = torch.Generator().manual_seed(0)
+    draws = torch.Generator("cpu").manual_seed(0)
+    shape = [_NUM_W_AVG_SAMPLES, network.z_dim]
     with torch.no_grad():
-        z = torch.randn([_NUM_W_AVG_SAMPLES, network.z_dim], generator=draws)
+        z = torch.randn(shape, generator=draws, dtype=torch.float32, device="cpu")
         return network.mapping(z, None)[:, 0].mean(dim=0)
 
 

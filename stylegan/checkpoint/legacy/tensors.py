@@ -129,7 +129,7 @@ class TensorRecord:
         source = self.storage.source
         assert self.storage.start >= 0
         source.meter.take_weights(max(extent, math.prod(self.shape)) * max(dtype.itemsize, 4))
-        flat = torch.empty(extent, dtype=dtype)
+        flat = torch.empty(extent, dtype=dtype, device="cpu")
         source.read_into(
             self.storage.start + self.offset * dtype.itemsize, flat.view(torch.uint8).numpy().data
         )

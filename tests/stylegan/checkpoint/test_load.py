@@ -7,13 +7,17 @@ import pytest
 import torch
 
 from stylegan.checkpoint import (
+    DeltaBase,
     find_network,
     list_snapshots,
     load,
     load_network,
     outline_network,
+    save_delta,
+    save_network,
     snapshot_name,
 )
+from stylegan.checkpoint.export import export_network
 from stylegan.checkpoint.load import EMBEDDED
 from stylegan.errors import CheckpointError
 from tests.stylegan.checkpoint.legacy import writers
@@ -171,6 +175,33 @@ def test_an_outline_is_the_network_without_its_weights(good: Path, tmp_path: Pat
     outlined(writers.write_official(tmp_path / "a.pkl", {"G_ema": G, "D": D}, p=0.5))
     outlined(writers.write_tensorflow(tmp_path / "b.pkl", (G, D, G)))
     outlined(writers.write_rosinality(tmp_path / "c.pt", {"g_ema": G, "d": D}))
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pkl", "a.pt", "training.pt", "delta.safetensors"])
+def test_the_callers_defaults_and_inference_mode_do_not_reach_what_is_read(
+    good: Path, tmp_path: Path, name: str
+) -> None:
+    net = load_network(good)
+    if name == "training.pt":
+        torch.save({"g_ema": writers.rosinality_state(net.generator())}, tmp_path / name)
+    elif name == "delta.safetensors":
+        save_network(tmp_path / "base", G=net.G)
+        base = DeltaBase(network=load_network(tmp_path / "base"), name="base")
+        save_delta(tmp_path / name, base=base, G=net.G, D=net.D)
+    else:
+        export_network(tmp_path / name, net)
+    usual = load_network(tmp_path / name)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode(), torch.device("meta"):
+            read = load_network(tmp_path / name)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for part, expected in zip(read.parts().values(), usual.parts().values(), strict=True):
+        for key, value in part.state_dict().items():
+            assert value.dtype == torch.float32
+            assert not value.is_inference()
+            assert torch.equal(value, expected.state_dict()[key])
 
 
 def test_a_missing_embedded_network_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,15 +7,27 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
-from torch import nn
+from torch import Tensor, nn
 
-from stylegan.checkpoint import NetworkMeta, load_network, read_meta, save_network, snapshot_name
+from stylegan import Generator
+from stylegan.checkpoint import (
+    DeltaBase,
+    Network,
+    NetworkMeta,
+    load_network,
+    read_meta,
+    save_delta,
+    save_network,
+    snapshot_name,
+)
+from stylegan.checkpoint.export import export_network
 from stylegan.errors import CheckpointError
 from tests.stylegan.checkpoint.crafted import (
     craft,
@@ -111,6 +123,11 @@ def test_a_discriminator_alone_has_no_generator_to_give(tmp_path: Path) -> None:
         load_network(tmp_path / "d.safetensors").generator()
 
 
+def test_weights_by_another_name_are_a_mistake(good: Path) -> None:
+    with pytest.raises(ValueError, match="unknown weights 'EMA'; known: ema, raw"):
+        load_network(good).generator("EMA")
+
+
 def test_saving_nothing_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no network to save"):
         save_network(tmp_path / "x.safetensors")
@@ -120,6 +137,49 @@ def test_saving_nothing_is_a_mistake(tmp_path: Path) -> None:
 def test_what_could_not_be_read_back_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="num_fp16_res is 99, not a whole number from 0 to 64"):
         save_network(tmp_path / "x.safetensors", G=tiny_generator(num_fp16_res=99))
+    assert not list(tmp_path.iterdir())
+
+
+class _Half(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight / 2
+
+
+def _reparametrized() -> Generator:
+    G = tiny_generator()
+    nn.utils.parametrize.register_parametrization(G.synthesis.b8.conv0, "weight", _Half())
+    return G
+
+
+def _grown_by_hand() -> Generator:
+    G = tiny_generator()
+    G.synthesis.b4.const = nn.Parameter(torch.zeros([4, 8, 8]))
+    return G
+
+
+@pytest.mark.parametrize(("altered", "told"), [
+    (_reparametrized, "G could not be read back: has an unknown tensor 'G.synthesis.b8.conv0.parametriz"),
+    (_grown_by_hand, r"G could not be read back: tensor G.synthesis.b4.const is \(4, 8, 8\)"),
+    (lambda: nn.DataParallel(tiny_generator()), "G is a DataParallel, no network"),
+    (lambda: tiny_generator().to("meta"), "G is an outline, without weights"),
+])  # fmt: skip
+def test_a_network_altered_beyond_its_arguments_is_not_saved(
+    good: Path, tmp_path: Path, altered: Callable[[], Any], told: str
+) -> None:
+    G = altered()
+    with pytest.raises(ValueError, match=told):
+        save_network(tmp_path / "x.safetensors", G=G)
+    with pytest.raises(ValueError, match=told):
+        save_delta(tmp_path / "x.safetensors", base=DeltaBase(network=load_network(good), name="good"), G=G)
+    for ending in ("pkl", "pt"):
+        with pytest.raises(ValueError, match=told):
+            export_network(tmp_path / f"x.{ending}", Network(G=G, meta=NetworkMeta(), path=good))
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_are_stored_as_floating_point_only(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"cannot store weights as torch\.int8; known: torch\.float32, "):
+        save_network(tmp_path / "x.safetensors", G=tiny_generator(), dtype=torch.int8)
     assert not list(tmp_path.iterdir())
 
 
