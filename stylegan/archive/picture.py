@@ -92,7 +92,7 @@ def read_shape(data: bytes, name: str) -> PictureShape:
 
 
 def decode_picture(data: bytes, name: str) -> npt.NDArray[np.uint8]:
-    """Pixels of the encoded picture `data`, uint8 [C, H, W] with C 1 or 3.
+    """Pixels of the encoded picture `data`, uint8 [C, H, W] with C 1 or 3, contiguous and the caller's own.
 
     Raises:
         FaultError: as `read_shape`, or it is truncated or damaged.
@@ -104,7 +104,8 @@ def decode_picture(data: bytes, name: str) -> npt.NDArray[np.uint8]:
         except DECODER_ERRORS as error:
             raise FaultError("unreadable", f"cannot be decoded ({error})", name) from None
         pixels = np.asarray(opened)
-    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+    # A copy, as Pillow's own memory cannot be written to.
+    return np.array(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1), order="C")
 
 
 def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:

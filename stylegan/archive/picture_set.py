@@ -7,6 +7,7 @@ is read. `stylegan.archive.check` goes through them all beforehand.
 import bisect
 import hashlib
 import itertools
+import operator
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ class PictureSet:
         return self.num_originals * (2 if self.xflip else 1)
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Picture uint8 [C, H, W] and label float32 [label_dim]."""
+        """Picture uint8 [C, H, W] and label float32 [label_dim]; numpy's and torch's whole numbers count as such."""
         return self.image(index), self.label(index)
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
@@ -188,7 +189,7 @@ class PictureSet:
 
     def _locate(self, index: int) -> tuple[int, bool]:
         """Number of the picture among those kept, and whether it is to be mirrored."""
-        length = len(self)
+        index, length = operator.index(index), len(self)
         if not -length <= index < length:
             raise IndexError(f"image {index} of {length}")
         is_mirrored, original = divmod(index % length, self.num_originals)

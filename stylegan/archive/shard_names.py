@@ -122,11 +122,12 @@ def _listed(path: Path) -> list[Path]:
     """The shards that a file lists, a line each or as a JSON list; relative ones lie beside it."""
     if path.stat().st_size > _MOST_LIST_BYTES:
         raise FaultError("too-large", "too large for a list of shards")
-    text = path.read_text(errors="replace")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
     if path.suffix.lower() == ".json":
         names = _json_names(text)
     else:
-        names = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        lines = map(str.strip, text.splitlines())
+        names = [line for line in lines if line and not line.startswith("#")]
     if not names:
         raise FaultError("empty", "lists no shards")
     shards = [path.parent / name for name in names]

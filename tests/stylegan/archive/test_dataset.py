@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from stylegan.archive import DatasetZip, write_archive
@@ -124,6 +125,10 @@ def test_indices_behave_as_a_sequence_s(tmp_path: Path) -> None:
     data = DatasetZip(data_set(tmp_path / "a.zip"))
     assert np.array_equal(data.image(-1), data.image(2))
     assert len(list(data)) == 3  # type: ignore[call-overload]
+    for index in (np.int64(2), torch.tensor(2)):
+        assert np.array_equal(data[index][0], data.image(2))
+    with pytest.raises(TypeError, match="'slice' object cannot be interpreted as an integer"):
+        data[:2]
     for index in (3, -4):
         with pytest.raises(IndexError):
             data[index]

@@ -47,7 +47,9 @@ def test_decoding_gives_channels_first() -> None:
     assert decoded.flags.c_contiguous
     assert decoded.flags.writeable
     assert np.array_equal(decoded, pixels.transpose(2, 0, 1))
-    assert decode_picture(encoded(noise(1, 6, 4)), "a.png").shape == (1, 6, 4)
+    grey = decode_picture(encoded(noise(1, 6, 4)), "a.png")
+    assert grey.shape == (1, 6, 4)
+    assert grey.flags.writeable
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "BMP", "TIFF", "PPM"])

@@ -53,7 +53,9 @@ def test_every_way_to_name_shards_means_the_same(
     zips: Path, text: str, name: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"rocks-{i:05d}.zip" for i in range(3)]
-    (zips / "list.txt").write_text("# the rocks\n" + "\n".join(names) + "\n")
+    (zips / "list.txt").write_text(
+        "\ufeff# the rocks\n" + "\n  # more\n".join(names) + "\n", encoding="utf-8"
+    )
     (zips / "list.json").write_text(json.dumps(names))
     (zips / "index.json").write_text(json.dumps({"shardlist": [{"url": one} for one in names]}))
     data = open_dataset(zips / text)
