@@ -236,10 +236,9 @@ def _train(session: Session, request: Request, place: Place | None) -> Report:
     team, out = session.plan.team, Path(request.out)
     with mirrored(session, place) as on_save:
         watch = RunWatch(session) if team.is_first else None
-        if watch is not None:
-            watch.catch_up()
+        reply = None if watch is None else watch.catch_up()
         is_elsewhere = _note_elsewhere(session.run, out, team)
-        summary = train(session, on_snapshot=watch, on_save=on_save)
+        summary = train(session, on_snapshot=watch, on_save=on_save, reply=reply)
         if is_elsewhere and summary.stopped_by is None:
             forget_elsewhere(out)
     return _summarize(summary)

@@ -50,17 +50,26 @@ class RunWatch:
                 num_seeds=num_seeds if card is None else card.settings.num_seeds,
             )
 
-    def catch_up(self) -> None:
-        """Look at the last snapshot of a resumed run where a kill came between its writing and the look at it."""
+    def catch_up(self) -> Reply:
+        """What is still to be said about the last snapshot of a resumed run: a kill may have ended the look at it."""
         seen = [(kimg, path) for kimg, path in list_snapshots(self._run) if kimg <= self._kimg]
+        if not seen:
+            return Reply()
+        kimg, path = seen[-1]
         sheet = self._run / TIMELINE_NAME
-        if seen and (not sheet.exists() or _written(sheet) < _written(seen[-1][1])):
-            kimg, path = seen[-1]
-            self(path, kimg)
+        if not sheet.exists() or _written(sheet) < _written(path):
+            return self(path, kimg)
+        card = None if self._scorer is None else read_card(self._run)
+        return Reply(stop=None if card is None else self._reason(card))
 
     def __call__(self, path: Path, kimg: float) -> Reply:
-        """Draw, score, judge and prune after the snapshot at `path`."""
+        """Score, judge, prune and draw after the snapshot at `path`."""
+        reply = self._judge(path, kimg)
+        # Last, since a sheet that is older than its snapshot tells `catch_up` of a look that was broken off.
         self._timeline(path, kimg)
+        return reply
+
+    def _judge(self, path: Path, kimg: float) -> Reply:
         if self._scorer is None:
             return Reply()
         try:

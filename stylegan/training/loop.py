@@ -75,7 +75,11 @@ class TrainSummary:
 
 
 def train(
-    session: Session, on_snapshot: OnSnapshot | None = None, on_save: OnSave | None = None
+    session: Session,
+    on_snapshot: OnSnapshot | None = None,
+    on_save: OnSave | None = None,
+    *,
+    reply: Reply | None = None,
 ) -> TrainSummary:
     """Run a session to its end, until a signal or until `on_snapshot` says so, and close it.
 
@@ -83,6 +87,7 @@ def train(
         session: opened or resumed.
         on_snapshot: looks at each snapshot.
         on_save: told after each saved state, and after whoever looks at its snapshot; not told of the last one.
+        reply: to the last snapshot of a resumed session, where there is something to say about it still.
 
     Raises:
         TrainingError: the training diverged.
@@ -90,7 +95,7 @@ def train(
         OSError: the disk is full; what was saved before is intact.
     """
     with _Loop(session, on_snapshot, on_save) as loop:
-        return loop.run()
+        return loop.run(reply or Reply())
 
 
 class _Loop:
@@ -141,8 +146,9 @@ class _Loop:
         self.session.close()
         self.log_file.close()
 
-    def run(self) -> TrainSummary:
+    def run(self, reply: Reply) -> TrainSummary:
         self._say_start()
+        self._heed(reply)
         with self.team.one_a_host_first():  # what it compiles, the others there find
             prepare_training(self.plan.device, say=self._log)
         with noted_signals() as received:
@@ -229,10 +235,13 @@ class _Loop:
         if self.on_snapshot is not None:
             with self._maintenance():
                 reply = self.on_snapshot(path, due[-1]) or Reply()
-            for line in reply.lines:
-                self._log(line)
-            self.stopped_at = reply.stop
+            self._heed(reply)
         self._tell_saved()
+
+    def _heed(self, reply: Reply) -> None:
+        for line in reply.lines:
+            self._log(line)
+        self.stopped_at = reply.stop
 
     def _save_state(self) -> None:
         if not self.team.is_first:

@@ -108,6 +108,53 @@ def test_pruning_keeps_what_differs_and_the_rows_of_what_goes(session: Session) 
     assert len(card.rows) == 14
 
 
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+def broken_off(watch: RunWatch, run: Path, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a kill at a write site end the look at a snapshot on its way to the data."""
+
+    def kill(*arguments: object, **options: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(site, kill)
+        show(watch, run, 2, 0.95)
+
+
+@pytest.mark.parametrize("session", [{"until": "crossing", "keep": 3}], indirect=True)
+@pytest.mark.parametrize("site", ["ScoreCard.write", "choose_removals", "RunTimeline.__call__"])
+def test_a_look_that_was_broken_off_is_made_up_for(
+    session: Session, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = RunWatch(session)
+    for kimg, share in ((0, 0), (0.5, 0.1), (1, 0.2)):
+        show(watch, session.run, kimg, share)
+    broken_off(watch, session.run, f"bend.training.watch.{site}", monkeypatch)
+    session.plan.state.cur_nimg = 2000
+    reply = RunWatch(session).catch_up()
+    assert [line.split()[0] for line in reply.lines if line.startswith("score")] == ["score"]
+    assert reply.stop is not None
+    assert reply.stop.startswith("crossing of the averaged generator at 2 kimg")
+    card = read_card(session.run)
+    assert card is not None
+    assert [row.kimg for row in card.of("ema")] == [0, 0.5, 1, 2]
+    assert len(list_snapshots(session.run)) == 3
+
+
+@pytest.mark.parametrize("session", [{"until": "crossing"}], indirect=True)
+def test_what_was_looked_at_is_not_looked_at_again_and_stops_a_resumed_run_too(session: Session) -> None:
+    watch = RunWatch(session)
+    for kimg, share in ((0, 0), (1, 0.1)):
+        show(watch, session.run, kimg, share)
+    session.plan.state.cur_nimg = 1000
+    assert RunWatch(session).catch_up() == Reply()
+    stop = show(watch, session.run, 2, 0.95).stop
+    session.plan.state.cur_nimg = 2000
+    assert RunWatch(session).catch_up() == Reply(stop=stop)
+
+
 @pytest.mark.parametrize("session", [{"no_score": True}], indirect=True)
 def test_without_a_score_there_is_a_timeline_only(session: Session) -> None:
     assert show(RunWatch(session), session.run, 0, 0).lines == ()
@@ -135,6 +182,9 @@ def test_the_loop_stops_where_it_is_told_to_and_goes_on_from_there(tmp_path: Pat
     log = (summary.run / "log.txt").read_text()
     assert log.count("looked\n") == 3
     assert log.rstrip().endswith("stopped: enough")
+    heard = train(resume_run(summary.run, {}), None, reply=Reply(lines=("heard",), stop="enough"))
+    assert (heard.num_images, heard.stopped_at) == (0, "enough")
+    assert (summary.run / "log.txt").read_text().endswith("heard\nstopped: enough\n")
     further = train(resume_run(summary.run, {}), None)
     assert (further.kimg, further.stopped_at) == (0.016, None)
 
