@@ -52,9 +52,8 @@ class Link:
 NVLINK = Link(bytes_s=360e9, latency_s=5e-6)
 NETWORK = Link(bytes_s=40e9, latency_s=20e-6)
 GPUS_A_HOST = 8
-FIXED_S = (
-    0.010  # Adam, averages, launches of kernels: whatever a step takes however small its share of the batch
-)
+# Adam, averages, launches of kernels: what a step takes however small its share of the batch is.
+FIXED_S = 0.010
 
 
 def main() -> None:

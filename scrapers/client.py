@@ -105,9 +105,8 @@ class PoliteClient:
         self.rng = random.Random()  # spreads waits only; nothing that is written depends on it
         self._places = threading.Semaphore(num_places)
         self._watchdog = Watchdog()
-        self._has_proxies = bool(
-            urllib.request.getproxies()
-        )  # looked up once: it walks the whole environment
+        # Looked up once, since it walks the whole environment.
+        self._has_proxies = bool(urllib.request.getproxies())
         self._mine = threading.local()
 
     def close(self) -> None:
@@ -194,9 +193,8 @@ class PoliteClient:
                 proxies=requests.utils.get_environ_proxies(url) if self._has_proxies else None,
             ) as response:
                 yield response
-            if (
-                watch.expired
-            ):  # a connection shut down in headers or an unmeasured body looks like a proper end
+            # Shut down in its headers, or in a body of unknown length, a connection seems to end properly.
+            if watch.expired:
                 raise PassingError("timeout", f"{redact(url)}: not finished in time")
         except _NETWORK_FAULTS as error:
             if self.stop.is_set():

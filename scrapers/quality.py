@@ -20,9 +20,8 @@ SIDE = 512
 """Pixels of the longer side at which pictures are measured."""
 
 _BLOCK = 16
-_ROUNDING = (
-    20 / 12
-)  # variance that rounding to whole grey levels adds to a Laplacian (weights 1, 1, 1, 1, -4)
+# Rounding to whole grey levels adds this variance to a Laplacian: 1/12 times its squared weights (1, 1, 1, 1, -4).
+_ROUNDING = 20 / 12
 _LEAST_SPREAD = 4.0  # of grey levels in a block that shows something
 _TEXT_CONTRAST = 90.0  # between ink and paper
 _TEXT_EXTREMES = 0.75  # of a block's pixels are ink or paper, not in between

@@ -67,9 +67,8 @@ class Pixabay:
             for hit in records(answer, "hits"):
                 if ref := _ref(hit, query):
                     yield ref
-            if page * _PAGE >= (
-                pixels(record(answer).get("totalHits")) or 0
-            ):  # a page beyond the end is an error
+            num_hits = pixels(record(answer).get("totalHits")) or 0
+            if page * _PAGE >= num_hits:  # to ask for a page beyond the last is an error
                 return
 
 

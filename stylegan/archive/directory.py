@@ -26,6 +26,7 @@ _ENTRY = struct.Struct("<4s4xHH4xLLLHHH8xL")  # signature, flags, method, CRC, s
 _MOST_COMMENT = 65535
 _BLOCK_BYTES = 4 * 2**20
 _FULL = 0xFFFF_FFFF  # look in the ZIP64 field
+_MOST_BYTES = 2**62  # far beyond any file, and small enough to add to in 64 bits
 _IS_ENCRYPTED, _IS_UTF8 = 0x1, 0x800
 _FIELDS = ("offset", "stored_bytes", "num_bytes", "method", "crc", "is_encrypted")
 _TYPES = (np.int64, np.uint32, np.uint32, np.uint16, np.uint32, np.bool_)
@@ -172,9 +173,7 @@ def _widened(extra: bytes, values: list[int]) -> list[int]:
                 if value == _FULL:
                     if at + 8 > len(data):
                         raise BadZipFile("Corrupt zip64 extra field.")
-                    values[i] = min(
-                        struct.unpack_from("<Q", data, at)[0], 2**62
-                    )  # far beyond any file, and safe to add to
+                    values[i] = min(struct.unpack_from("<Q", data, at)[0], _MOST_BYTES)
                     at += 8
         extra = extra[4 + length :]
     return values

@@ -120,9 +120,8 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
         )
     height, width = pixels.shape[:2]
     colour_type = 2 if pixels.shape[2:] == (3,) else 0
-    rows = np.zeros(
-        (height, 1 + pixels.size // height), np.uint8
-    )  # each row opens with its filter type, 0: none
+    # Each row begins with its filter type, 0 for none.
+    rows = np.zeros((height, 1 + pixels.size // height), np.uint8)
     rows[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     body = _chunk(b"IHDR", header) + _chunk(b"IDAT", _store(rows.tobytes())) + _chunk(b"IEND", b"")

@@ -15,8 +15,7 @@ from stylegan.archive.tar_index import load_index
 
 __all__ = ["TAR_SUFFIXES", "TarMembers", "TarShard", "is_tar"]
 
-PACKED_SUFFIXES = (".tar.gz", ".tgz")
-TAR_SUFFIXES = (".tar", *PACKED_SUFFIXES)
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -69,9 +68,8 @@ class TarShard:
                 self.name(place),
             )
         read = self._file.read
-        if place == 0 and isinstance(
-            self._file, UnpackedFile
-        ):  # as is looked at in all shards when a set is opened
+        # Opening a data set reads the first picture of every shard, which must not unpack all of them.
+        if place == 0 and isinstance(self._file, UnpackedFile):
             read = self._file.read_from_front
         data = read(num_bytes, int(self._index.offsets[place]))
         if len(data) != num_bytes:

@@ -93,9 +93,8 @@ def compile_into(chain: Toolchain, folder: Path, *, is_linked: bool = True) -> l
 
 
 def _build_into(chain: Toolchain, final: Path) -> None:
-    for leftover in final.parent.glob(
-        f".{chain.target}-*"
-    ):  # of a killed build: whoever builds holds the lock
+    # Whoever builds holds the lock, so these are what a killed build left.
+    for leftover in final.parent.glob(f".{chain.target}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
     try:

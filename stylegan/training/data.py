@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 __all__ = ["BatchStream", "Pictures", "sample_index"]
 
-_TOGETHER = (
-    3  # blocks; twice as many are kept open (`stylegan.archive.random_file`), for the change to the next
-)
+# Blocks. Twice as many are kept open (`stylegan.archive.random_file`), for the change to the next ones.
+_TOGETHER = 3
 _BATCHES_AHEAD = 4
 
 

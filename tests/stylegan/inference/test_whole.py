@@ -76,9 +76,7 @@ def test_other_filters_sizes_and_strengths(calls: list[Tensor]) -> None:
     G = whole(resample_filter=[1, 2, 4, 3])
     for i, block in enumerate(G.synthesis.blocks()):
         block.conv1.noise_strength.data.fill_(0.1 * i)
-        block.resample_filter.copy_(
-            torch.rand(4, 4)
-        )  # no product of two, which only the image is upsampled by
+        block.resample_filter.copy_(torch.rand(4, 4))  # not separable, as only the image's filter may be
     assert torch.equal(draw(G, 5), draw_in_blocks(G, 5))
     assert len(calls) == 1
     G = whole(resolution=4)

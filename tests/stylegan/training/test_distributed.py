@@ -53,9 +53,8 @@ def test_two_processes_of_four_are_one_of_eight(data: Path, tmp_path: Path) -> N
     assert_near(ended_with(alone), first["state"])
     for name in ("Loss/G/loss", "Loss/D/loss", "Loss/r1_penalty", "Loss/pl_penalty"):
         assert stats[name] == pytest.approx(first["stats"][name], rel=1e-9), name
-    assert (
-        first["exchanges"] <= 12
-    )  # a flag, and the gradients with what else is summed, for each of four phases
+    # For each of four phases a flag, and the gradients with whatever else is summed.
+    assert first["exchanges"] <= 12
 
     small = [torch.load(tmp_path / f"rank{rank}-small.pt", weights_only=True) for rank in (0, 1)]
     assert [one["fitted"] for one in small] == [2, 2]
