@@ -5,7 +5,7 @@ StyleGAN2 (arXiv 1912.04958) with minibatch standard deviation (arXiv 1710.10196
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from stylegan.layers import DEFAULT_FILTER, ConvLayer, DenseLayer
 from stylegan.mapping import MappingNetwork
 from stylegan.ops import downsample2d, setup_filter
-from stylegan.precision import block_dtype, block_format
+from stylegan.precision import block_dtype, block_format, is_half_block
+from stylegan.pyramid import channel_counts, check_architecture
 
 __all__ = ["Discriminator", "DiscriminatorBlock", "DiscriminatorEpilogue", "minibatch_std"]
 
@@ -244,10 +245,8 @@ class Discriminator(nn.Module):
         epilogue_kwargs: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if img_resolution < 8 or img_resolution & (img_resolution - 1):
-            raise ValueError(f"img_resolution must be a power of two from 8 on, not {img_resolution}")
-        if architecture not in ("resnet", "orig", "skip"):
-            raise ValueError(f"unknown architecture {architecture!r}; known: resnet, orig, skip")
+        check_architecture(architecture)
+        channels = channel_counts(img_resolution, channel_base, channel_max, least_resolution=8)
         self.c_dim = c_dim
         self.img_resolution = img_resolution
         self.img_channels = img_channels
@@ -265,45 +264,18 @@ class Discriminator(nn.Module):
             "mapping_kwargs": dict(mapping_kwargs or {}),
             "epilogue_kwargs": dict(epilogue_kwargs or {}),
         }
-        log2 = img_resolution.bit_length() - 1
-        self.block_resolutions = [2**i for i in range(log2, 2, -1)]
-        channels = {res: min(channel_base // res, channel_max) for res in [*self.block_resolutions, 4]}
-        if min(channels.values()) < 1:
-            raise ValueError(f"channel_base {channel_base} leaves no channels at {img_resolution} pixels")
-        first_half_res = max(2 ** (log2 + 1 - num_fp16_res), 8)
+        common: dict[str, Any] = {"architecture": architecture, "conv_clamp": conv_clamp}
+        self.block_resolutions = sorted(channels, reverse=True)[:-1]
+        self._add_blocks(channels, num_fp16_res, **common, **(block_kwargs or {}))
         cmap_dim = 0 if c_dim == 0 else (channels[4] if cmap_dim is None else cmap_dim)
-        if c_dim > 0 and cmap_dim < 1:
-            raise ValueError(f"cmap_dim must be at least 1 where c_dim is {c_dim}, not {cmap_dim}")
-        options = dict(block_kwargs or {})
-        freeze_left = options.pop("freeze_layers", 0)
-        options.pop("fp16_channels_last", None)  # the memory layout is chosen by the device
-        for res in self.block_resolutions:
-            block = DiscriminatorBlock(
-                channels[res] if res < img_resolution else 0,
-                channels[res],
-                channels[res // 2],
-                res,
-                img_channels,
-                architecture=architecture,
-                conv_clamp=conv_clamp,
-                freeze=min(freeze_left, 4),
-                use_fp16=res >= first_half_res,
-                **options,
-            )
-            freeze_left = max(freeze_left - block.num_layers, 0)
-            setattr(self, f"b{res}", block)
         if c_dim > 0:
+            if cmap_dim < 1:
+                raise ValueError(f"cmap_dim must be at least 1 where c_dim is {c_dim}, not {cmap_dim}")
             self.mapping = MappingNetwork(
                 0, c_dim, cmap_dim, None, **{"w_avg_beta": None, **(mapping_kwargs or {})}
             )
         self.b4 = DiscriminatorEpilogue(
-            channels[4],
-            cmap_dim,
-            4,
-            img_channels,
-            architecture=architecture,
-            conv_clamp=conv_clamp,
-            **(epilogue_kwargs or {}),
+            channels[4], cmap_dim, 4, img_channels, **common, **(epilogue_kwargs or {})
         )
 
     def blocks(self) -> Iterator[DiscriminatorBlock]:
@@ -335,3 +307,27 @@ class Discriminator(nn.Module):
         assert x is not None
         cmap = self.mapping(None, c) if self.c_dim > 0 else None
         return self.b4(x, rest, cmap)
+
+    def _add_blocks(
+        self,
+        channels: Mapping[int, int],
+        num_fp16_res: int,
+        *,
+        freeze_layers: int = 0,
+        fp16_channels_last: bool = False,
+        **options: Any,
+    ) -> None:
+        """Make the blocks. `fp16_channels_last` only occurs in official files: here the device chooses the layout."""
+        for res in self.block_resolutions:
+            block = DiscriminatorBlock(
+                channels[res] if res < self.img_resolution else 0,
+                channels[res],
+                channels[res // 2],
+                res,
+                self.img_channels,
+                freeze=min(freeze_layers, 4),
+                use_fp16=is_half_block(res, self.img_resolution, num_fp16_res),
+                **options,
+            )
+            freeze_layers = max(freeze_layers - block.num_layers, 0)
+            setattr(self, f"b{res}", block)

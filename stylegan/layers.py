@@ -183,7 +183,6 @@ class SynthesisLayer(nn.Module):
         w_dim: int,
         resolution: int,
         *,
-        kernel_size: int = 3,
         up: int = 1,
         use_noise: bool = True,
         activation: str = "lrelu",
@@ -196,11 +195,10 @@ class SynthesisLayer(nn.Module):
         self.use_noise = use_noise
         self.activation = activation
         self.conv_clamp = conv_clamp
-        self.padding = kernel_size // 2
         self.act_gain = default_gain(activation)
         self.register_buffer("resample_filter", setup_filter(resample_filter))
         self.affine = DenseLayer(w_dim, in_channels, bias_init=1)
-        self.weight = nn.Parameter(draw_normal([out_channels, in_channels, kernel_size, kernel_size]))
+        self.weight = nn.Parameter(draw_normal([out_channels, in_channels, 3, 3]))
         if use_noise:
             self.register_buffer("noise_const", draw_normal([resolution, resolution]))
             self.noise_strength = nn.Parameter(torch.zeros([]))
@@ -251,7 +249,7 @@ class SynthesisLayer(nn.Module):
             styles,
             noise=noise,
             up=self.up,
-            padding=self.padding,
+            padding=1,
             resample_filter=self.resample_filter,
             flip_weight=self.up == 1,
         )
@@ -287,20 +285,14 @@ class ToRGBLayer(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        w_dim: int,
-        *,
-        kernel_size: int = 1,
-        conv_clamp: float | None = None,
+        self, in_channels: int, out_channels: int, w_dim: int, *, conv_clamp: float | None = None
     ) -> None:
         super().__init__()
         self.conv_clamp = conv_clamp
         self.affine = DenseLayer(w_dim, in_channels, bias_init=1)
-        self.weight = nn.Parameter(draw_normal([out_channels, in_channels, kernel_size, kernel_size]))
+        self.weight = nn.Parameter(draw_normal([out_channels, in_channels, 1, 1]))
         self.bias = nn.Parameter(torch.zeros([out_channels]))
-        self.weight_gain = 1 / math.sqrt(in_channels * kernel_size**2)
+        self.weight_gain = 1 / math.sqrt(in_channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """`[N, in_channels, H, W]` and `[N, w_dim]` to `[N, out_channels, H, W]` in `x`'s dtype or float32."""

@@ -13,11 +13,24 @@ from torch import Tensor, nn
 
 from stylegan.device import allows_tf32
 
-__all__ = ["PRECISIONS", "block_dtype", "block_format", "precision_of", "set_half_dtype", "set_precision"]
+__all__ = [
+    "PRECISIONS",
+    "block_dtype",
+    "block_format",
+    "is_half_block",
+    "precision_of",
+    "set_half_dtype",
+    "set_precision",
+]
 
 PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _NUM_HALF_BLOCKS = 4  # of a network that says nothing, as in the published ones
 _LOWEST_HALF_RESOLUTION = 8
+
+
+def is_half_block(resolution: int, img_resolution: int, num_fp16_res: int) -> bool:
+    """Whether a block is one of the `num_fp16_res` highest resolutions, which run in half precision; 4×4 never does."""
+    return resolution >= _LOWEST_HALF_RESOLUTION and resolution * 2**num_fp16_res > img_resolution
 
 
 def block_dtype(reference: Tensor, use_half: bool, half_dtype: torch.dtype | None) -> torch.dtype:

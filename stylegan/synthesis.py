@@ -15,6 +15,7 @@ from stylegan import inference
 from stylegan.draws import NoiseSource
 from stylegan.layers import (
     DEFAULT_FILTER,
+    NOISE_MODES,
     ConvLayer,
     DenseLayer,
     NoiseMode,
@@ -24,7 +25,8 @@ from stylegan.layers import (
     draw_normal,
 )
 from stylegan.ops import setup_filter, upsample2d
-from stylegan.precision import block_dtype, block_format
+from stylegan.precision import block_dtype, block_format, is_half_block
+from stylegan.pyramid import channel_counts, check_architecture
 
 __all__ = ["SynthesisBlock", "SynthesisNetwork"]
 
@@ -201,19 +203,12 @@ class SynthesisNetwork(nn.Module):
         fp16_channels_last: bool = False,
     ) -> None:
         super().__init__()
-        if img_resolution < 4 or img_resolution & (img_resolution - 1):
-            raise ValueError(f"img_resolution must be a power of two from 4 on, not {img_resolution}")
-        if architecture not in ("skip", "orig", "resnet"):
-            raise ValueError(f"unknown architecture {architecture!r}; known: skip, orig, resnet")
+        check_architecture(architecture)
+        channels = channel_counts(img_resolution, channel_base, channel_max)
         self.w_dim = w_dim
         self.img_resolution = img_resolution
         self.img_channels = img_channels
-        log2 = img_resolution.bit_length() - 1
-        self.block_resolutions = [2**i for i in range(2, log2 + 1)]
-        first_half_res = max(2 ** (log2 + 1 - num_fp16_res), 8)
-        channels = {res: min(channel_base // res, channel_max) for res in self.block_resolutions}
-        if min(channels.values()) < 1:
-            raise ValueError(f"channel_base {channel_base} leaves no channels at {img_resolution} pixels")
+        self.block_resolutions = list(channels)
         self.num_ws = 0
         self.tap_ws = TapPoint()
         for res in self.block_resolutions:
@@ -229,7 +224,7 @@ class SynthesisNetwork(nn.Module):
                 conv_clamp=conv_clamp,
                 activation=activation,
                 use_noise=use_noise,
-                use_fp16=res >= first_half_res,
+                use_fp16=is_half_block(res, img_resolution, num_fp16_res),
             )
             self.num_ws += block.num_conv + (block.num_torgb if res == img_resolution else 0)
             setattr(self, f"b{res}", block)
@@ -271,8 +266,8 @@ class SynthesisNetwork(nn.Module):
         """
         if ws.ndim != 3 or tuple(ws.shape[1:]) != (self.num_ws, self.w_dim):
             raise ValueError(f"ws must have shape [N, {self.num_ws}, {self.w_dim}], not {tuple(ws.shape)}")
-        if noise_mode not in ("random", "const", "none"):
-            raise ValueError(f"unknown noise mode {noise_mode!r}; known: random, const, none")
+        if noise_mode not in NOISE_MODES:
+            raise ValueError(f"unknown noise mode {noise_mode!r}; known: {', '.join(NOISE_MODES)}")
         inference.prepare_if_heavy(self.blocks(), ws)
         ws = ws.to(self.b4.const.dtype)
         if generator is None and len(ws) * self.img_resolution**2 <= _MOST_REPLAYED:

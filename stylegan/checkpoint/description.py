@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from stylegan.ops.bias_act import ACTIVATIONS
+from stylegan.pyramid import ARCHITECTURES
 
 __all__ = ["check_arguments"]
 
@@ -100,7 +101,7 @@ _CHANNELS: _Table = {
     "channel_max": _WIDTH,
     "num_fp16_res": _whole(0, 64),
     "conv_clamp": _or_none(_number(-1e9, 1e9)),
-    "architecture": _one_of("skip", "orig", "resnet"),
+    "architecture": _one_of(*ARCHITECTURES),
 }
 _MAPPING: _Table = {
     "num_layers": _whole(1, 64),
