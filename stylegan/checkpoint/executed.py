@@ -16,12 +16,11 @@ from stylegan.checkpoint.legacy.machine import Table, read_pickle
 from stylegan.checkpoint.legacy.records import Arguments, Global, OldNetworkRecord, StatefulRecord
 from stylegan.checkpoint.legacy.source import Cursor, FileSource, Span
 from stylegan.checkpoint.legacy.tables import OFFICIAL_GLOBALS, TORCH_FILE_GLOBALS
-from stylegan.checkpoint.legacy.torch_file import LEGACY_MAGIC, read_legacy_file, read_zip_file
+from stylegan.checkpoint.legacy.torch_file import is_torch_file, read_torch_file
 from stylegan.errors import CheckpointError
 
 __all__ = ["Executed", "find_executed"]
 
-_ZIP = b"PK\x03\x04"
 _WEIGHT_BYTES = 4 << 30
 _LONGEST_SOURCE = 4 << 20
 _MOST_NAMES = 1000
@@ -54,15 +53,11 @@ def find_executed(path: Path) -> Executed:
     try:
         with path.open("rb", buffering=0) as file:
             source = FileSource(file, Meter(weight_bytes=_WEIGHT_BYTES))
-            head = source.read(0, min(source.size, len(LEGACY_MAGIC)))
-            table = _Recorder(
-                TORCH_FILE_GLOBALS if head.startswith((_ZIP, LEGACY_MAGIC)) else OFFICIAL_GLOBALS
-            )
+            is_of_torch = is_torch_file(source)
+            table = _Recorder(TORCH_FILE_GLOBALS if is_of_torch else OFFICIAL_GLOBALS)
             try:
-                if head.startswith(_ZIP):
-                    read_zip_file(source, table)
-                elif head.startswith(LEGACY_MAGIC):
-                    read_legacy_file(source.whole(), table)
+                if is_of_torch:
+                    read_torch_file(source, table)
                 else:
                     read_pickle(Cursor(source.whole()), table)
             except RefusedError as error:

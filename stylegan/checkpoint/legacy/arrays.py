@@ -10,7 +10,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-from stylegan.checkpoint.legacy.bounds import RefusedError, shown
+from stylegan.checkpoint.legacy.bounds import DAMAGED, RefusedError, shown
 from stylegan.checkpoint.legacy.records import Arguments, Global, StatefulRecord
 from stylegan.checkpoint.legacy.source import LatinSource, Span
 
@@ -18,7 +18,6 @@ __all__ = ["ArrayRecord", "DtypeRecord", "bytes_from_text", "make_array", "make_
 
 _CODES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 _MAX_DIMENSIONS = 8
-_DAMAGED = "damaged or forged, fetch it again"
 
 
 @dataclasses.dataclass(slots=True, eq=False, repr=False)
@@ -46,10 +45,10 @@ class DtypeRecord(StatefulRecord):
     def set_state(self, state: object) -> None:
         """Take the byte order from numpy's (version, order, subdtype, names, fields, size, alignment, flags)."""
         if type(state) is not tuple or len(state) < 7 or not all(part is None for part in state[2:5]):
-            raise RefusedError(f"has a dtype with fields; {_DAMAGED}")
+            raise RefusedError(f"has a dtype with fields; {DAMAGED}")
         order = state[1]
         if type(order) is not str or order not in ("<", ">", "|", "="):
-            raise RefusedError(f"has a dtype of unknown byte order; {_DAMAGED}")
+            raise RefusedError(f"has a dtype of unknown byte order; {DAMAGED}")
         self.byteorder = order
 
     @property
@@ -75,19 +74,19 @@ class ArrayRecord(StatefulRecord):
     def set_state(self, state: object) -> None:
         """Take numpy's (version, shape, dtype, is_fortran, data)."""
         if self.dtype is not None or type(state) is not tuple or len(state) != 5:
-            raise RefusedError(f"has an array in an unknown form; {_DAMAGED}")
+            raise RefusedError(f"has an array in an unknown form; {DAMAGED}")
         _, shape, dtype, is_fortran, data = state
         self._fill(dtype, shape, is_fortran, data)
 
     def _fill(self, dtype: object, shape: object, is_fortran: object, data: object) -> None:
         if not isinstance(dtype, DtypeRecord) or type(is_fortran) is not bool:
-            raise RefusedError(f"has an array in an unknown form; {_DAMAGED}")
+            raise RefusedError(f"has an array in an unknown form; {DAMAGED}")
         if type(shape) is not tuple or len(shape) > _MAX_DIMENSIONS:
-            raise RefusedError(f"has an array without shape; {_DAMAGED}")
+            raise RefusedError(f"has an array without shape; {DAMAGED}")
         if not all(type(size) is int and size >= 0 for size in shape):
-            raise RefusedError(f"has an array with a size below 0; {_DAMAGED}")
+            raise RefusedError(f"has an array with a size below 0; {DAMAGED}")
         if _num_bytes(data) != math.prod(shape) * dtype.numpy.itemsize:
-            raise RefusedError(f"has an array whose bytes do not fit its shape; {_DAMAGED}")
+            raise RefusedError(f"has an array whose bytes do not fit its shape; {DAMAGED}")
         assert isinstance(data, bytes | Span)
         self.dtype, self.shape, self.is_fortran, self.data = dtype, shape, is_fortran, data
 
@@ -115,7 +114,7 @@ def make_array(arguments: Arguments) -> ArrayRecord:
     """
     kind = arguments[0] if len(arguments) == 3 else None
     if not isinstance(kind, Global) or kind.name != "numpy.ndarray":
-        raise RefusedError(f"has an array that is none of numpy's; {_DAMAGED}")
+        raise RefusedError(f"has an array that is none of numpy's; {DAMAGED}")
     return ArrayRecord()
 
 
@@ -126,7 +125,7 @@ def make_frombuffer(arguments: Arguments) -> ArrayRecord:
         RefusedError: not what that takes.
     """
     if len(arguments) != 4 or arguments[3] not in ("C", "F"):
-        raise RefusedError(f"has an array in an unknown form; {_DAMAGED}")
+        raise RefusedError(f"has an array in an unknown form; {DAMAGED}")
     data, dtype, shape, order = arguments
     array = ArrayRecord()
     array.set_state((1, shape, dtype, order == "F", data))
@@ -141,7 +140,7 @@ def make_scalar(arguments: Arguments) -> float | int | bool:
     """
     dtype, data = arguments if len(arguments) == 2 else (None, None)
     if not isinstance(dtype, DtypeRecord) or type(data) is not bytes or len(data) != dtype.numpy.itemsize:
-        raise RefusedError(f"has a number in an unknown form; {_DAMAGED}")
+        raise RefusedError(f"has a number in an unknown form; {DAMAGED}")
     value: float | int | bool = np.frombuffer(data, dtype.numpy)[0].item()
     return value
 
@@ -158,11 +157,11 @@ def bytes_from_text(arguments: Arguments) -> bytes | Span:
     if isinstance(text, Span) and text.is_text:
         return LatinSource(text).whole()
     if type(text) is not str:
-        raise RefusedError(f"encodes what is no text; {_DAMAGED}")
+        raise RefusedError(f"encodes what is no text; {DAMAGED}")
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        raise RefusedError(f"has text that stands for no bytes; {_DAMAGED}") from None
+        raise RefusedError(f"has text that stands for no bytes; {DAMAGED}") from None
 
 
 def _num_bytes(data: object) -> int:

@@ -7,8 +7,10 @@ hold the reading of any file to a few seconds and a few hundred megabytes beside
 
 import dataclasses
 
-__all__ = ["MAX_INLINE_BYTES", "Meter", "RefusedError", "shown"]
+__all__ = ["DAMAGED", "MAX_INLINE_BYTES", "Meter", "RefusedError", "shown"]
 
+DAMAGED = "damaged or forged, fetch it again"
+"""The mend of a file whose content contradicts itself, for the end of a refusal."""
 MAX_INLINE_BYTES = 128
 """Longer text and bytes are remembered only by where they lie: no name is as long, and no storage as short."""
 _MAX_OPCODES = 1_000_000

@@ -20,7 +20,7 @@ from stylegan.checkpoint.legacy.source import Cursor, FileSource
 from stylegan.checkpoint.legacy.strangers import describe_stranger
 from stylegan.checkpoint.legacy.tables import OFFICIAL_GLOBALS, TORCH_FILE_GLOBALS
 from stylegan.checkpoint.legacy.tensorflow import is_tensorflow, read_tensorflow
-from stylegan.checkpoint.legacy.torch_file import LEGACY_MAGIC, read_legacy_file, read_zip_file
+from stylegan.checkpoint.legacy.torch_file import ZIP_MAGIC, is_torch_file, read_torch_file
 from stylegan.checkpoint.native import Network, NetworkMeta
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
@@ -36,7 +36,6 @@ _FORMATS: dict[str, tuple[Callable[[object], bool], Callable[[Any, Build], _Foun
     "tensorflow": (is_tensorflow, read_tensorflow),
 }
 _PICKLES = tuple(bytes([0x80, version]) for version in range(2, 6))
-_ZIP = b"PK\x03\x04"
 _HEAD_BYTES = 16
 # Halves become floats, and networks may share a tensor; but a few bytes do not become gigabytes.
 _EXPANSION, _FREE_BYTES = 8, 64 << 20
@@ -50,7 +49,7 @@ def is_legacy(path: Path) -> bool:
     except OSError:
         return False
     # A safetensors file begins with the length of its header, any eight bytes, and then that header.
-    return head.startswith((*_PICKLES, _ZIP)) and head[8:9] != b"{"
+    return head.startswith((*_PICKLES, ZIP_MAGIC)) and head[8:9] != b"{"
 
 
 def load_legacy(path: Path, *, max_bytes: int = 4 << 30, with_weights: bool = True) -> Network:
@@ -94,12 +93,9 @@ def _without_collection() -> Iterator[None]:
 
 
 def _read(path: Path, source: FileSource, build: Build) -> Network:
-    head = source.read(0, min(source.size, _HEAD_BYTES))
-    kind = "PyTorch file"
-    if head.startswith(_ZIP):
-        root = read_zip_file(source, TORCH_FILE_GLOBALS)
-    elif head.startswith(LEGACY_MAGIC):
-        root = read_legacy_file(source.whole(), TORCH_FILE_GLOBALS)
+    if is_torch_file(source):
+        kind = "PyTorch file"
+        root = read_torch_file(source, TORCH_FILE_GLOBALS)
     else:
         kind = "pickle"
         cursor = Cursor(source.whole())
@@ -108,9 +104,8 @@ def _read(path: Path, source: FileSource, build: Build) -> Network:
             raise RefusedError(f"has {cursor.left} bytes after the end of its pickle; refused")
     for name, (recognises, read) in _FORMATS.items():
         if recognises(root):
-            (networks, augment_p), found = read(root, build), name
-            break
-    else:
-        what = describe_stranger(root) or f"a {kind} without a StyleGAN2 network known here"
-        raise RefusedError(f"{what}; pass an official or rosinality StyleGAN2 network")
-    return Network(**networks, meta=NetworkMeta(augment_p=augment_p), path=path, format=found)  # type: ignore[arg-type]
+            networks, augment_p = read(root, build)
+            meta = NetworkMeta(augment_p=augment_p)
+            return Network(**networks, meta=meta, path=path, format=name)  # type: ignore[arg-type]
+    what = describe_stranger(root) or f"a {kind} without a StyleGAN2 network known here"
+    raise RefusedError(f"{what}; pass an official or rosinality StyleGAN2 network")

@@ -8,7 +8,7 @@ or plain numbers, so that hashing cannot take forever, and there is no recursion
 
 from collections.abc import Callable, Mapping
 
-from stylegan.checkpoint.legacy.bounds import RefusedError, shown
+from stylegan.checkpoint.legacy.bounds import DAMAGED, RefusedError, shown
 from stylegan.checkpoint.legacy.opcodes import next_opcode
 from stylegan.checkpoint.legacy.records import Global, StatefulRecord
 from stylegan.checkpoint.legacy.source import Cursor
@@ -19,7 +19,6 @@ __all__ = ["PersistentLoad", "Table", "read_pickle"]
 Table = Mapping[tuple[str, str], Global]
 PersistentLoad = Callable[[object], object]
 _MAX_INT_KEY = 1 << 60  # greater ones can be chosen so that all have the same hash
-_DAMAGED = "damaged or forged, fetch it again"
 
 
 def read_pickle(cursor: Cursor, table: Table, persistent_load: PersistentLoad | None = None) -> object:
@@ -44,7 +43,7 @@ def read_pickle(cursor: Cursor, table: Table, persistent_load: PersistentLoad | 
                 return machine.result()
             _HANDLERS[code](machine, argument)
     except IndexError:
-        raise RefusedError(f"takes more from the pickle's stack than lies there; {_DAMAGED}") from None
+        raise RefusedError(f"takes more from the pickle's stack than lies there; {DAMAGED}") from None
 
 
 class _Machine:
@@ -57,7 +56,7 @@ class _Machine:
 
     def result(self) -> object:
         if self.marks or len(self.stack) != 1:
-            raise RefusedError(f"ends with things left over on the pickle's stack; {_DAMAGED}")
+            raise RefusedError(f"ends with things left over on the pickle's stack; {DAMAGED}")
         return self.stack[0]
 
     def pop_mark(self) -> list[object]:
@@ -75,12 +74,12 @@ class _Machine:
 
     def get(self, argument: object) -> None:
         if argument not in self.memo:
-            raise RefusedError(f"refers to an object it has not made; {_DAMAGED}")
+            raise RefusedError(f"refers to an object it has not made; {DAMAGED}")
         self.stack.append(self.memo[argument])
 
     def find_global(self, module: object, name: object) -> None:
         if type(module) is not str or type(name) is not str:
-            raise RefusedError(f"names a global by something that is not text; {_DAMAGED}")
+            raise RefusedError(f"names a global by something that is not text; {DAMAGED}")
         found = self.table.get((module, name))
         if found is None:
             wanted = f"{shown(f'{module}.{name}')}{hint_of(module)}"
@@ -110,19 +109,19 @@ class _Machine:
     def append(self, items: list[object]) -> None:
         target = self.stack[-1]
         if type(target) is not list:
-            raise RefusedError(f"appends to what is no list; {_DAMAGED}")
+            raise RefusedError(f"appends to what is no list; {DAMAGED}")
         target.extend(items)
 
     def add(self, items: list[object]) -> None:
         target = self.stack[-1]
         if type(target) is not set:
-            raise RefusedError(f"adds to what is no set; {_DAMAGED}")
+            raise RefusedError(f"adds to what is no set; {DAMAGED}")
         target.update(_keys(items))
 
     def set_items(self, items: list[object]) -> None:
         target = self.stack[-1]
         if type(target) is not dict or len(items) % 2:
-            raise RefusedError(f"sets items of what is no dictionary; {_DAMAGED}")
+            raise RefusedError(f"sets items of what is no dictionary; {DAMAGED}")
         target.update(zip(_keys(items[::2]), items[1::2], strict=True))
 
     def persistent(self) -> None:
@@ -134,7 +133,7 @@ class _Machine:
 def _keys(items: list[object]) -> list[object]:
     for item in items:
         if type(item) is not str and not (type(item) is int and -_MAX_INT_KEY < item < _MAX_INT_KEY):
-            raise RefusedError(f"has a key that is neither text nor a plain number; {_DAMAGED}")
+            raise RefusedError(f"has a key that is neither text nor a plain number; {DAMAGED}")
     return items
 
 

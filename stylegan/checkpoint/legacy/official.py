@@ -8,7 +8,7 @@ read off the layers' attributes. The source code that travels with each module i
 from collections.abc import Iterator, Mapping
 
 from stylegan.checkpoint.legacy.assemble import Build, Weight, assemble
-from stylegan.checkpoint.legacy.bounds import RefusedError, shown
+from stylegan.checkpoint.legacy.bounds import DAMAGED, RefusedError, shown
 from stylegan.checkpoint.legacy.records import ModuleRecord
 from stylegan.checkpoint.legacy.strangers import CLASSES, SYNTHESES
 from stylegan.checkpoint.legacy.tensors import TensorRecord
@@ -42,7 +42,6 @@ _MAX_DEPTH = 12
 _MAX_MODULES = 4096
 _MAX_ENTRIES = 65_536  # parameters and buffers of all modules together
 _MAX_SETTINGS = 64
-_DAMAGED = "damaged or forged, fetch it again"
 
 
 def is_official(root: object) -> bool:
@@ -82,7 +81,7 @@ def read_official(
 
 def _check_class(name: str, module: object) -> None:
     if not isinstance(module, ModuleRecord):
-        raise RefusedError(f"has a {name} that is no network; {_DAMAGED}")
+        raise RefusedError(f"has a {name} that is no network; {DAMAGED}")
     if module.class_name != _NETWORKS[name]:
         maker = CLASSES.get(module.class_name, "another program")
         raise RefusedError(
@@ -107,7 +106,7 @@ def _generator_arguments(module: ModuleRecord) -> dict[str, object]:
     children = _children(module)
     mapping, synthesis = children.get("mapping"), children.get("synthesis")
     if mapping is None or synthesis is None:
-        raise RefusedError(f"has a generator without mapping or synthesis; {_DAMAGED}")
+        raise RefusedError(f"has a generator without mapping or synthesis; {DAMAGED}")
     observed = _observed(synthesis, "conv1")
     arguments["synthesis_kwargs"] = observed | _nested(arguments, "synthesis_kwargs") | flat
     observed = _attributes(mapping, "num_layers", "w_avg_beta")
@@ -145,7 +144,7 @@ def _given_arguments(module: ModuleRecord) -> dict[str, object]:
     names = _POSITIONAL[module.class_name]
     positional, keywords = module.state.get("_init_args", ()), module.state.get("_init_kwargs")
     if type(positional) not in (tuple, list) or len(positional) > len(names) or type(keywords) is not dict:  # type: ignore[arg-type]
-        raise RefusedError(f"has a network without its settings; {_DAMAGED}")
+        raise RefusedError(f"has a network without its settings; {DAMAGED}")
     given = _plain(keywords)
     assert isinstance(given, dict)
     return dict(zip(names, _plain(list(positional)), strict=False)) | _without_effect(given)  # type: ignore[call-overload]
@@ -154,7 +153,7 @@ def _given_arguments(module: ModuleRecord) -> dict[str, object]:
 def _nested(arguments: Mapping[str, object], key: str) -> dict[str, object]:
     value = arguments.get(key)
     if value is not None and not isinstance(value, dict):
-        raise RefusedError(f"has {key} that are no table of arguments; {_DAMAGED}")
+        raise RefusedError(f"has {key} that are no table of arguments; {DAMAGED}")
     return _without_effect(value or {})
 
 
@@ -171,7 +170,7 @@ def _plain(value: object, depth: int = 0) -> object:
             return [_plain(item, depth + 1) for item in value]
         if all(type(key) is str for key in value):
             return {key: _plain(item, depth + 1) for key, item in value.items()}
-    raise RefusedError(f"has a setting that is neither number nor text; {_DAMAGED}")
+    raise RefusedError(f"has a setting that is neither number nor text; {DAMAGED}")
 
 
 def _weights(module: ModuleRecord) -> dict[str, Weight]:
@@ -183,15 +182,15 @@ def _weights(module: ModuleRecord) -> dict[str, Weight]:
         for table, skipped in (("_parameters", ()), ("_buffers", passing)):
             entries = part.state.get(table, {})
             if type(entries) is not dict or type(skipped) not in (set, tuple):
-                raise RefusedError(f"has a module of unknown kind; {_DAMAGED}")
+                raise RefusedError(f"has a module of unknown kind; {DAMAGED}")
             num_entries += len(entries)
             if num_entries > _MAX_ENTRIES:
-                raise RefusedError(f"has parameters without end; {_DAMAGED}")
+                raise RefusedError(f"has parameters without end; {DAMAGED}")
             for name, tensor in entries.items():
                 if tensor is None or name in skipped:  # type: ignore[operator]
                     continue
                 if type(name) is not str or not isinstance(tensor, TensorRecord):
-                    raise RefusedError(f"has a parameter that is no tensor; {_DAMAGED}")
+                    raise RefusedError(f"has a parameter that is no tensor; {DAMAGED}")
                 weights[prefix + name] = Weight(shape=tensor.shape, read=tensor.read)
     return weights
 
@@ -205,7 +204,7 @@ def _walk(root: ModuleRecord) -> Iterator[tuple[str, ModuleRecord]]:
         children = _children(module)
         seen += 1
         if seen + len(waiting) + len(children) > _MAX_MODULES or depth > _MAX_DEPTH:
-            raise RefusedError(f"has modules within modules without end; {_DAMAGED}")
+            raise RefusedError(f"has modules within modules without end; {DAMAGED}")
         yield prefix, module
         waiting += [(f"{prefix}{name}.", child, depth + 1) for name, child in children.items()]
 
@@ -213,12 +212,12 @@ def _walk(root: ModuleRecord) -> Iterator[tuple[str, ModuleRecord]]:
 def _children(module: ModuleRecord) -> dict[str, ModuleRecord]:
     children = module.state.get("_modules", {})
     if type(children) is not dict:
-        raise RefusedError(f"has a module of unknown kind; {_DAMAGED}")
+        raise RefusedError(f"has a module of unknown kind; {DAMAGED}")
     if len(children) > _MAX_MODULES:
-        raise RefusedError(f"has modules within modules without end; {_DAMAGED}")
+        raise RefusedError(f"has modules within modules without end; {DAMAGED}")
     for name, child in children.items():
         if type(name) is not str or not isinstance(child, ModuleRecord):
-            raise RefusedError(f"has a module of unknown kind; {_DAMAGED}")
+            raise RefusedError(f"has a module of unknown kind; {DAMAGED}")
     return children
 
 
@@ -230,5 +229,5 @@ def _augment_p(pipe: object) -> float:
         return 0.0
     value = p.read().item()
     if not 0 <= value <= 1:
-        raise RefusedError(f"has the augmentation probability {value}, not one from 0 to 1; {_DAMAGED}")
+        raise RefusedError(f"has the augmentation probability {value}, not one from 0 to 1; {DAMAGED}")
     return value

@@ -8,13 +8,12 @@ import dataclasses
 from collections.abc import Callable
 from typing import TypeAlias
 
-from stylegan.checkpoint.legacy.bounds import RefusedError
+from stylegan.checkpoint.legacy.bounds import DAMAGED, RefusedError
 from stylegan.checkpoint.legacy.source import Span
 
 __all__ = ["Arguments", "Global", "ModuleRecord", "NamespaceRecord", "OldNetworkRecord", "StatefulRecord"]
 
 Arguments: TypeAlias = tuple[object, ...]
-_DAMAGED = "damaged or forged, fetch it again"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +47,7 @@ class _DictState(StatefulRecord):
 
     def set_state(self, state: object) -> None:
         if self.state is not None or type(state) is not dict:
-            raise RefusedError(f"sets the state of an object twice or to what is none; {_DAMAGED}")
+            raise RefusedError(f"sets the state of an object twice or to what is none; {DAMAGED}")
         self.state = state
 
 
@@ -81,11 +80,11 @@ class ModuleRecord:
         """
         meta = arguments[0] if len(arguments) == 1 else None
         if type(meta) is not dict:
-            raise RefusedError(f"has a module without description; {_DAMAGED}")
+            raise RefusedError(f"has a module without description; {DAMAGED}")
         class_name, state = meta.get("class_name"), meta.get("state")
         source = meta.get("module_src", "")
         if meta.get("type") != "class" or type(class_name) is not str or type(state) is not dict:
-            raise RefusedError(f"has a module of unknown kind; {_DAMAGED}")
+            raise RefusedError(f"has a module of unknown kind; {DAMAGED}")
         if type(source) is not str and not (isinstance(source, Span) and source.is_text):
-            raise RefusedError(f"has a module without source text; {_DAMAGED}")
+            raise RefusedError(f"has a module without source text; {DAMAGED}")
         return cls(class_name, state)

@@ -14,7 +14,7 @@ from stylegan.checkpoint.legacy.arrays import (
     make_frombuffer,
     make_scalar,
 )
-from stylegan.checkpoint.legacy.bounds import RefusedError
+from stylegan.checkpoint.legacy.bounds import DAMAGED, RefusedError
 from stylegan.checkpoint.legacy.machine import Table
 from stylegan.checkpoint.legacy.records import (
     Arguments,
@@ -30,13 +30,12 @@ __all__ = ["OFFICIAL_GLOBALS", "TORCH_FILE_GLOBALS"]
 
 # A set is copied at each call. It names a module's buffers that are not saved, of which StyleGAN2 has none.
 _MAX_SET = 16
-_DAMAGED = "damaged or forged, fetch it again"
 
 
 def _empty(make: Callable[[], object]) -> Callable[[Arguments], object]:
     def record(arguments: Arguments) -> object:
         if arguments:
-            raise RefusedError(f"makes a container from something; {_DAMAGED}")
+            raise RefusedError(f"makes a container from something; {DAMAGED}")
         return make()
 
     return record
@@ -45,7 +44,7 @@ def _empty(make: Callable[[], object]) -> Callable[[Arguments], object]:
 def _make_set(arguments: Arguments) -> set[object]:
     items = arguments[0] if len(arguments) == 1 else None
     if type(items) is not list or len(items) > _MAX_SET or not all(type(item) is str for item in items):
-        raise RefusedError(f"has a set of other things than a few names; {_DAMAGED}")
+        raise RefusedError(f"has a set of other things than a few names; {DAMAGED}")
     return set(items)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stylegan.checkpoint.legacy.arrays import ArrayRecord
 from stylegan.checkpoint.legacy.assemble import Build, Weight, assemble
-from stylegan.checkpoint.legacy.bounds import RefusedError, shown
+from stylegan.checkpoint.legacy.bounds import DAMAGED, RefusedError, shown
 from stylegan.checkpoint.legacy.channels import channel_settings, resolutions
 from stylegan.checkpoint.legacy.records import OldNetworkRecord
 from stylegan.discriminator import Discriminator
@@ -25,7 +25,6 @@ from stylegan.ops import setup_filter
 __all__ = ["is_tensorflow", "read_tensorflow"]
 
 _Change: TypeAlias = Callable[[Tensor], Tensor]
-_DAMAGED = "damaged or forged, fetch it again"
 _ONLY = "only TensorFlow's StyleGAN2 and ADA networks are read"
 _PASSED_OVER = ("lod",)
 _NAMES = ("G", "D", "G_ema")
@@ -63,7 +62,7 @@ def read_tensorflow(
     records = [root] if isinstance(root, OldNetworkRecord) else list(root)
     if len(records) > len(_NAMES):
         raise RefusedError(
-            f"holds {len(records)} things, not the three networks G, D and averaged G; {_DAMAGED}"
+            f"holds {len(records)} things, not the three networks G, D and averaged G; {DAMAGED}"
         )
     networks: dict[str, Generator | Discriminator] = {}
     names = _NAMES if len(records) == len(_NAMES) else map(_guess_name, records)
@@ -101,10 +100,10 @@ class _State:
     def _add(self, prefix: str, state: Mapping[object, object]) -> None:
         variables = state.get("variables")
         if type(variables) is not list:
-            raise RefusedError(f"has a {self.name} without variables; {_DAMAGED}")
+            raise RefusedError(f"has a {self.name} without variables; {DAMAGED}")
         for pair in variables:
             if type(pair) not in (tuple, list) or len(pair) != 2 or type(pair[0]) is not str:
-                raise RefusedError(f"has a {self.name} with a variable without name; {_DAMAGED}")
+                raise RefusedError(f"has a {self.name} with a variable without name; {DAMAGED}")
             value = ArrayRecord.of_number(pair[1]) if type(pair[1]) is float else pair[1]
             if isinstance(value, ArrayRecord):
                 self.arrays[prefix + pair[0]] = value
@@ -161,9 +160,9 @@ class _State:
         """What the network resamples with."""
         taps = self.settings.get("resample_kernel", [1, 3, 3, 1])
         if not isinstance(taps, list | tuple) or not 0 < len(taps) <= 16:
-            raise RefusedError(f"has a resample_kernel that is no list of numbers; {_DAMAGED}")
+            raise RefusedError(f"has a resample_kernel that is no list of numbers; {DAMAGED}")
         if not all(type(tap) in (int, float) for tap in taps):
-            raise RefusedError(f"has a resample_kernel that is no list of numbers; {_DAMAGED}")
+            raise RefusedError(f"has a resample_kernel that is no list of numbers; {DAMAGED}")
         return list(taps)
 
     def given(self, *names: str) -> dict[str, object]:
@@ -173,7 +172,7 @@ class _State:
 
 def _state_of(name: str, record: object) -> Mapping[object, object]:
     if not isinstance(record, OldNetworkRecord) or record.state is None:
-        raise RefusedError(f"has a {name} that is no network; {_DAMAGED}")
+        raise RefusedError(f"has a {name} that is no network; {DAMAGED}")
     return record.state
 
 
@@ -181,7 +180,7 @@ def _table(name: str, value: object) -> dict[str, object]:
     if value is None:
         return {}
     if type(value) is not dict or not all(type(key) is str for key in value):
-        raise RefusedError(f"has a {name} without settings; {_DAMAGED}")
+        raise RefusedError(f"has a {name} without settings; {DAMAGED}")
     return value
 
 
@@ -193,7 +192,7 @@ def _label_widths(state: _State, key: str) -> tuple[int, int]:
     """Width of the label and of its embedding, by the layer that embeds it; 0 and 0 without labels."""
     c_dim = state.settings.get("label_size", 0)
     if type(c_dim) is not int:
-        raise RefusedError(f"has a {state.name} with a label_size that is no number; {_DAMAGED}")
+        raise RefusedError(f"has a {state.name} with a label_size that is no number; {DAMAGED}")
     widths = state.shape(f"{key}/weight", 2) if f"{key}/weight" in state.arrays else (0, 0)
     if c_dim != widths[0]:
         raise RefusedError(

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from stylegan.checkpoint.legacy.bounds import RefusedError
+from stylegan.checkpoint.legacy.bounds import DAMAGED, RefusedError
 from stylegan.checkpoint.legacy.records import Arguments
 from stylegan.checkpoint.legacy.source import Source
 
@@ -32,7 +32,6 @@ STORAGE_DTYPES = {
 """Names of `torch.*Storage` that a file may use: weights, and the counters of optimisers."""
 _MAX_DIMENSIONS = 8
 _MAX_STRETCH = 4  # times more of the file than a tensor has values: a slice, no more
-_DAMAGED = "damaged or forged, fetch it again"
 
 
 @dataclasses.dataclass(slots=True, eq=False, repr=False)
@@ -76,11 +75,11 @@ class TensorRecord:
 
     def __post_init__(self) -> None:
         if len(self.shape) > _MAX_DIMENSIONS or len(self.shape) != len(self.stride):
-            raise RefusedError(f"has a tensor of {len(self.shape)} dimensions; {_DAMAGED}")
+            raise RefusedError(f"has a tensor of {len(self.shape)} dimensions; {DAMAGED}")
         if not all(type(n) is int and n >= 0 for n in (self.offset, *self.shape, *self.stride)):
-            raise RefusedError(f"has a tensor with a size, stride or offset below 0; {_DAMAGED}")
+            raise RefusedError(f"has a tensor with a size, stride or offset below 0; {DAMAGED}")
         if self.offset + self.extent > self.storage.numel:
-            raise RefusedError(f"has a tensor that reaches outside its storage; {_DAMAGED}")
+            raise RefusedError(f"has a tensor that reaches outside its storage; {DAMAGED}")
 
     @classmethod
     def from_rebuild(cls, arguments: Arguments) -> "TensorRecord":
@@ -91,9 +90,9 @@ class TensorRecord:
         """
         storage, offset, shape, stride = arguments[:4] if 6 <= len(arguments) <= 7 else (None,) * 4
         if not isinstance(storage, StorageRecord) or type(offset) is not int:
-            raise RefusedError(f"has a tensor without storage; {_DAMAGED}")
+            raise RefusedError(f"has a tensor without storage; {DAMAGED}")
         if type(shape) is not tuple or type(stride) is not tuple:
-            raise RefusedError(f"has a tensor without shape; {_DAMAGED}")
+            raise RefusedError(f"has a tensor without shape; {DAMAGED}")
         return cls(storage, offset, shape, stride)
 
     @classmethod
@@ -105,7 +104,7 @@ class TensorRecord:
         """
         tensor = arguments[0] if len(arguments) == 3 else None
         if not isinstance(tensor, TensorRecord):
-            raise RefusedError(f"has a parameter that is no tensor; {_DAMAGED}")
+            raise RefusedError(f"has a parameter that is no tensor; {DAMAGED}")
         return tensor
 
     @property
@@ -125,7 +124,7 @@ class TensorRecord:
         if not dtype.is_floating_point:
             raise RefusedError(f"has weights of type {dtype}; only floating-point ones are read")
         if extent > _MAX_STRETCH * math.prod(self.shape):
-            raise RefusedError(f"has a tensor scattered over its storage; {_DAMAGED}")
+            raise RefusedError(f"has a tensor scattered over its storage; {DAMAGED}")
         source = self.storage.source
         assert self.storage.start >= 0
         source.meter.take_weights(max(extent, math.prod(self.shape)) * max(dtype.itemsize, 4))

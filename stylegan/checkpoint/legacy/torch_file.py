@@ -11,23 +11,24 @@ import struct
 import zipfile
 from collections.abc import Mapping
 
-from stylegan.checkpoint.legacy.bounds import RefusedError, shown
+from stylegan.checkpoint.legacy.bounds import DAMAGED, RefusedError, shown
 from stylegan.checkpoint.legacy.machine import Table, read_pickle
 from stylegan.checkpoint.legacy.records import Arguments, Global
 from stylegan.checkpoint.legacy.source import Cursor, LatinSource, MemorySource, Source, Span
 from stylegan.checkpoint.legacy.tensors import STORAGE_DTYPES, StorageRecord
 
-__all__ = ["LEGACY_MAGIC", "STORAGE_GLOBALS", "load_from_bytes", "read_legacy_file", "read_zip_file"]
+__all__ = ["STORAGE_GLOBALS", "ZIP_MAGIC", "is_torch_file", "load_from_bytes", "read_torch_file"]
 
-LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
-"""How the legacy format begins, in any torch."""
+ZIP_MAGIC = b"PK\x03\x04"
+"""How the zip format begins."""
 STORAGE_GLOBALS: Table = {("torch", name): Global(name=f"torch.{name}") for name in STORAGE_DTYPES}
+# The pickle of `_MAGIC`, the same in any torch.
+_LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _MAX_DIRECTORY_BYTES = 2 << 20  # 20,000 members; a training's file has some 2,000
 _MAX_PICKLE_BYTES = 64 << 20
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
-_DAMAGED = "damaged or forged, fetch it again"
 
 
 def load_from_bytes(arguments: Arguments) -> StorageRecord:
@@ -38,50 +39,20 @@ def load_from_bytes(arguments: Arguments) -> StorageRecord:
     """
     blob = arguments[0] if len(arguments) == 1 else None
     if not isinstance(blob, Span) or blob.is_text:
-        raise RefusedError(f"has a storage without bytes; {_DAMAGED}")
-    found = read_legacy_file(blob, STORAGE_GLOBALS)
+        raise RefusedError(f"has a storage without bytes; {DAMAGED}")
+    found = _read_legacy(blob, STORAGE_GLOBALS)
     if not isinstance(found, StorageRecord):
-        raise RefusedError(f"has something else in place of a storage; {_DAMAGED}")
+        raise RefusedError(f"has something else in place of a storage; {DAMAGED}")
     return found
 
 
-def read_legacy_file(span: Span, table: Table) -> object:
-    """Read a file of the legacy format, to its very end.
-
-    Args:
-        span: where it lies.
-        table: the globals that its object may name, storages included.
-
-    Returns:
-        The object, with records for its tensors.
-
-    Raises:
-        RefusedError: it is not one, or asks for what it may not.
-    """
-    source = span.source
-    # Text would be decoded anew for each of the many small readings.
-    cursor = Cursor(source.loaded().whole() if isinstance(source, LatinSource) else span)
-    if read_pickle(cursor, {}) != _MAGIC or read_pickle(cursor, {}) != _PROTOCOL:
-        raise RefusedError(f"has a storage in an unknown form; {_DAMAGED}")
-    _check_machine(read_pickle(cursor, {}))
-    storages: dict[str, StorageRecord] = {}
-    found = read_pickle(cursor, table, lambda wanted: _storage(wanted, source, storages)[1])
-    keys = read_pickle(cursor, {})
-    if type(keys) is not list or len(keys) != len(storages) or not all(type(key) is str for key in keys):
-        raise RefusedError(f"lists other storages than it has; {_DAMAGED}")
-    for key in keys:
-        storage = storages.pop(key, None)
-        if storage is None or int.from_bytes(cursor.take(8), "little") != storage.numel:
-            raise RefusedError(f"has a storage of another size than it says; {_DAMAGED}")
-        storage.place(cursor.position)
-        cursor.skip(storage.num_bytes)
-    if cursor.left:
-        raise RefusedError(f"has {cursor.left} bytes after its end; refused")
-    return found
+def is_torch_file(source: Source) -> bool:
+    """Whether a file begins as `torch.save` writes it, in either format."""
+    return _begins(source, ZIP_MAGIC) or _begins(source, _LEGACY_MAGIC)
 
 
-def read_zip_file(source: Source, table: Table) -> object:
-    """Read a file of the zip format.
+def read_torch_file(source: Source, table: Table) -> object:
+    """Read a file of either format.
 
     Args:
         source: the file.
@@ -93,6 +64,39 @@ def read_zip_file(source: Source, table: Table) -> object:
     Raises:
         RefusedError: it is not one, or asks for what it may not.
     """
+    return _read_zip(source, table) if _begins(source, ZIP_MAGIC) else _read_legacy(source.whole(), table)
+
+
+def _begins(source: Source, magic: bytes) -> bool:
+    return source.size >= len(magic) and source.read(0, len(magic)) == magic
+
+
+def _read_legacy(span: Span, table: Table) -> object:
+    """Read a file of the legacy format, to its very end."""
+    source = span.source
+    # Text would be decoded anew for each of the many small readings.
+    cursor = Cursor(source.loaded().whole() if isinstance(source, LatinSource) else span)
+    if read_pickle(cursor, {}) != _MAGIC or read_pickle(cursor, {}) != _PROTOCOL:
+        raise RefusedError(f"has a storage in an unknown form; {DAMAGED}")
+    _check_machine(read_pickle(cursor, {}))
+    storages: dict[str, StorageRecord] = {}
+    found = read_pickle(cursor, table, lambda wanted: _storage(wanted, source, storages)[1])
+    keys = read_pickle(cursor, {})
+    if type(keys) is not list or len(keys) != len(storages) or not all(type(key) is str for key in keys):
+        raise RefusedError(f"lists other storages than it has; {DAMAGED}")
+    for key in keys:
+        storage = storages.pop(key, None)
+        if storage is None or int.from_bytes(cursor.take(8), "little") != storage.numel:
+            raise RefusedError(f"has a storage of another size than it says; {DAMAGED}")
+        storage.place(cursor.position)
+        cursor.skip(storage.num_bytes)
+    if cursor.left:
+        raise RefusedError(f"has {cursor.left} bytes after its end; refused")
+    return found
+
+
+def _read_zip(source: Source, table: Table) -> object:
+    """Read a file of the zip format."""
     members = _list_members(source)
     roots = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(roots) != 1 or roots[0].count("/") != 1:
@@ -111,10 +115,10 @@ def read_zip_file(source: Source, table: Table) -> object:
         key, storage = _storage(wanted, source, storages)
         if storage.start < 0:
             if f"{root}data/{key}" not in members:
-                raise RefusedError(f"lacks the storage {shown(key)}; {_DAMAGED}")
+                raise RefusedError(f"lacks the storage {shown(key)}; {DAMAGED}")
             data = _member(source, members[f"{root}data/{key}"])
             if data.length != storage.num_bytes:
-                raise RefusedError(f"has a storage of another size than it says; {_DAMAGED}")
+                raise RefusedError(f"has a storage of another size than it says; {DAMAGED}")
             storage.place(data.start)
         return storage
 
@@ -133,16 +137,16 @@ def _check_machine(machine: object) -> None:
 def _storage(wanted: object, source: Source, storages: dict[str, StorageRecord]) -> tuple[str, StorageRecord]:
     """Key and storage of a persistent id `("storage", type, key, location, numel[, view])`."""
     if type(wanted) is not tuple or not 5 <= len(wanted) <= 6 or wanted[5:] not in ((), (None,)):
-        raise RefusedError(f"refers to a storage in an unknown form; {_DAMAGED}")
+        raise RefusedError(f"refers to a storage in an unknown form; {DAMAGED}")
     tag, kind, key, _, numel = wanted[:5]
     if type(tag) is not str or tag != "storage" or type(key) is not str or not isinstance(kind, Global):
-        raise RefusedError(f"refers to a storage in an unknown form; {_DAMAGED}")
+        raise RefusedError(f"refers to a storage in an unknown form; {DAMAGED}")
     dtype = STORAGE_DTYPES.get(kind.name.removeprefix("torch."))
     if dtype is None or type(numel) is not int or numel < 0:
-        raise RefusedError(f"has a storage of an unknown type or size; {_DAMAGED}")
+        raise RefusedError(f"has a storage of an unknown type or size; {DAMAGED}")
     known = storages.setdefault(key, StorageRecord(source, numel, dtype))
     if known.dtype is not dtype or known.numel != numel:
-        raise RefusedError(f"has one storage of two types or sizes; {_DAMAGED}")
+        raise RefusedError(f"has one storage of two types or sizes; {DAMAGED}")
     return key, known
 
 
@@ -209,7 +213,7 @@ def _member(source: Source, info: zipfile.ZipInfo) -> Span:
     signature, name, extra = _LOCAL_HEADER.unpack(source.read(info.header_offset, _LOCAL_HEADER.size))
     name_start = info.header_offset + _LOCAL_HEADER.size
     start = name_start + name + extra
-    if signature != b"PK\x03\x04" or info.file_size > source.size - start:
+    if signature != ZIP_MAGIC or info.file_size > source.size - start:
         raise RefusedError(f"damaged at its member {shown(info.filename)}; fetch it again")
     if source.read(name_start, name) != info.filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437"):
         raise RefusedError(f"calls its member {shown(info.filename)} otherwise at its beginning; refused")
