@@ -1,8 +1,8 @@
-"""What a network file may ask to be built: bounds on the keyword arguments in its description.
+"""From the keyword arguments in a network file to a network without weights, within bounds.
 
-A description comes from a stranger. Building a network takes a module a layer even where no weight is allocated, so
-that `num_layers: 1000000000` would hang; and an argument of the wrong type would fail far from the file it came
-from. The bounds lie well beyond every known network. Whether the arguments fit one another is left to the networks.
+A description comes from a stranger. A network has a module for each layer even while no weight is allocated, so that
+`num_layers: 1000000000` would hang; and an argument of the wrong type would fail far from the file it came from. The
+bounds lie well beyond every known network. Whether the arguments fit one another is left to the networks.
 """
 
 import dataclasses
@@ -11,10 +11,16 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+import torch
+
+from stylegan.discriminator import Discriminator
+from stylegan.generator import Generator
 from stylegan.ops.bias_act import ACTIVATIONS
 from stylegan.pyramid import ARCHITECTURES
 
-__all__ = ["check_arguments"]
+__all__ = ["blank_network", "check_arguments"]
+
+_MAX_VALUES = 2**29
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,6 +33,27 @@ class _Rule:
 
 
 _Table: TypeAlias = Mapping[str, "_Rule | _Table"]
+
+
+def blank_network(kind: str, arguments: Mapping[str, object]) -> Generator | Discriminator:
+    """A network on the meta device: its names and shapes, without memory.
+
+    Args:
+        kind: `G`, `G_ema` or `D`.
+        arguments: as parsed from JSON.
+
+    Raises:
+        ValueError: arguments out of bounds, arguments that do not fit one another, or too many weights. One line.
+    """
+    try:
+        check_arguments(kind, arguments)
+        with torch.device("meta"):
+            network = Discriminator(**arguments) if kind == "D" else Generator(**arguments)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ValueError(str(error).partition("\n")[0]) from None
+    if sum(value.numel() for value in network.state_dict().values()) > _MAX_VALUES:
+        raise ValueError(f"more than {_MAX_VALUES} weights")
+    return network
 
 
 def check_arguments(kind: str, arguments: Mapping[str, object]) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegan.checkpoint.container import open_container, read_tensor, write_container
-from stylegan.checkpoint.description import check_arguments
+from stylegan.checkpoint.description import blank_network, check_arguments
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator
@@ -41,7 +41,6 @@ __all__ = [
 FORMAT = "bend-network"
 DELTA_FORMAT = "bend-delta"
 FORMAT_VERSION = 1
-_MAX_VALUES = 2**29
 _STORED_DTYPES = ("F32", "F16", "BF16", "F64")
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
@@ -275,24 +274,18 @@ def parse_metadata(
     return init, parsed
 
 
-def build_network(path: Path, prefix: str, kwargs: dict[str, Any]) -> Generator | Discriminator:
-    """The network on the meta device: its names and shapes, without memory.
+def build_network(path: Path, prefix: str, kwargs: Mapping[str, Any]) -> Generator | Discriminator:
+    """The network that a file describes, on the meta device.
 
     Raises:
-        CheckpointError: arguments out of bounds, or ones that do not fit one another.
+        CheckpointError: it cannot be built.
     """
     try:
-        check_arguments(prefix, kwargs)
-        with torch.device("meta"):
-            network = Discriminator(**kwargs) if prefix == "D" else Generator(**kwargs)
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        return blank_network(prefix, kwargs)
+    except ValueError as error:
         raise CheckpointError(
-            f"{path.name}: {prefix} cannot be built from its description ({reason})"
+            f"{path.name}: {prefix} cannot be built from its description ({error})"
         ) from None
-    if sum(t.numel() for t in network.state_dict().values()) > _MAX_VALUES:
-        raise CheckpointError(f"{path.name}: {prefix} claims more than {_MAX_VALUES} weights; refused")
-    return network
 
 
 def _check_tensors(path: Path, init: Mapping[str, Any], slices: Mapping[str, Any]) -> None:

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from stylegan.atomic import atomic_path
 from stylegan.checkpoint.export import module_source
 from stylegan.checkpoint.export.pickle_writer import Call, Global, New, Ordered, write_pickle
+from stylegan.checkpoint.export.plain import plain_copy
 from stylegan.checkpoint.native import Network
-from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
 from stylegan.opponent import fresh_discriminator
 
@@ -55,23 +54,15 @@ def save_official(path: str | os.PathLike[str], network: Network) -> list[str]:
         notes.append("an official file cannot carry kimg and licence: left out")
     source = Path(module_source.__file__).read_text(encoding="utf-8")
     root = {
-        "G": _persistent(_plain_copy(G, module_source.Generator), source, G.init_kwargs),
-        "D": _persistent(_plain_copy(D, module_source.Discriminator), source, D.init_kwargs),
-        "G_ema": _persistent(_plain_copy(G_ema, module_source.Generator), source, G_ema.init_kwargs),
+        "G": _persistent(plain_copy(G, module_source.Generator), source, G.init_kwargs),
+        "D": _persistent(plain_copy(D, module_source.Discriminator), source, D.init_kwargs),
+        "G_ema": _persistent(plain_copy(G_ema, module_source.Generator), source, G_ema.init_kwargs),
         "augment_pipe": _augment_pipe(network.meta.augment_p, source),
         "training_set_kwargs": _easy(_training_set(network, G_ema)),
     }
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         write_pickle(file, root)
     return notes
-
-
-def _plain_copy(network: Generator | Discriminator, kind: Any) -> nn.Module:
-    """The same network as one of `module_source`'s classes, sharing the weights."""
-    with torch.device("meta"):
-        copy: nn.Module = kind(**network.init_kwargs)
-    copy.load_state_dict(network.state_dict(), strict=True, assign=True)
-    return copy.eval().requires_grad_(False)
 
 
 def _augment_pipe(p: float, source: str) -> Call | None:

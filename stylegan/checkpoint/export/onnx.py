@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from stylegan.atomic import atomic_path
 from stylegan.checkpoint.export import module_source
+from stylegan.checkpoint.export.plain import plain_copy
 from stylegan.checkpoint.native import Network
 from stylegan.errors import CheckpointError
 
@@ -50,10 +51,7 @@ def save_onnx(path: str | os.PathLike[str], network: Network) -> list[str]:
     """
     _check_installed(Path(path).name)
     G = network.generator()
-    with torch.device("meta"):
-        plain = module_source.Generator(**G.init_kwargs)
-    plain.load_state_dict(G.state_dict(), strict=True, assign=True)
-    plain.eval().requires_grad_(False)
+    plain = plain_copy(G, module_source.Generator)
     z = torch.randn([_TRACED_SAMPLES, G.z_dim])
     c = torch.zeros([_TRACED_SAMPLES, G.c_dim])
     psi = torch.tensor(0.7)

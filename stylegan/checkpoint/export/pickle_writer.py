@@ -7,7 +7,7 @@ protocol 4 (PEP 3154); text and globals that come again are written once.
 
 import io
 import struct
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -90,53 +90,67 @@ class _Writer:
         self._memo: dict[str | Global, int] = {}
 
     def put(self, value: Any) -> None:
-        if value is None or isinstance(value, bool):
-            self._file.write({None: b"N", True: b"\x88", False: b"\x89"}[value])
-        elif isinstance(value, int):
-            self._put_int(value)
-        elif isinstance(value, float):
-            self._file.write(b"G" + struct.pack(">d", value))
-        elif isinstance(value, str | Global):
-            self._put_once(value)
-        elif isinstance(value, Tensor):
-            self.put(_rebuilt(value))
-        elif isinstance(value, Call):
-            self.put(value.function)
-            self.put(value.arguments)
-            self._file.write(b"R")
-        elif isinstance(value, New):
-            self.put(value.kind)
-            self._file.write(b")\x81")
-            self._put_items(value.items)
-        elif isinstance(value, Ordered):
-            self.put(Call(_ORDERED_DICT, ()))
-            self._put_items(value.items)
-        elif isinstance(value, Raw):
-            size = sum(len(piece) for piece in value.pieces)
-            self._file.write(
-                b"B" + struct.pack("<I", size) if size < 2**32 else b"\x8e" + struct.pack("<Q", size)
-            )
-            for piece in value.pieces:
-                self._file.write(piece)
-        else:
-            self._put_container(value)
+        match value:
+            case None:
+                self._file.write(b"N")
+            case bool():
+                self._file.write(b"\x88" if value else b"\x89")
+            case int():
+                self._put_int(value)
+            case float():
+                self._file.write(b"G" + struct.pack(">d", value))
+            case str() | Global():
+                self._put_once(value)
+            case Tensor():
+                self.put(_rebuilt(value))
+            case Raw():
+                self._put_raw(value)
+            case Call() | New() | Ordered():
+                self._put_object(value)
+            case _:
+                self._put_container(value)
+
+    def _put_object(self, value: Call | New | Ordered) -> None:
+        match value:
+            case Call():
+                self.put(value.function)
+                self.put(value.arguments)
+                self._file.write(b"R")
+            case New():
+                self.put(value.kind)
+                self._file.write(b")\x81")
+                self._put_items(value.items)
+            case Ordered():
+                self.put(Call(_ORDERED_DICT, ()))
+                self._put_items(value.items)
 
     def _put_container(self, value: Any) -> None:
-        if isinstance(value, Mapping):
-            self._file.write(b"}")
-            self._put_items(value)
-        elif isinstance(value, list | tuple):
-            self._file.write(b"(" if isinstance(value, tuple) else b"](")
-            for item in value:
-                self.put(item)
-            self._file.write(b"t" if isinstance(value, tuple) else b"e")
-        elif isinstance(value, Set):
-            self._file.write(b"\x8f(")
-            for item in sorted(value):
-                self.put(item)
-            self._file.write(b"\x90")
-        else:
-            raise TypeError(f"cannot write a {type(value).__name__}")
+        match value:
+            case Mapping():
+                self._file.write(b"}")
+                self._put_items(value)
+            case list():
+                self._put_marked(b"](", value, b"e")
+            case tuple():
+                self._put_marked(b"(", value, b"t")
+            case Set():
+                self._put_marked(b"\x8f(", sorted(value), b"\x90")
+            case _:
+                raise TypeError(f"cannot write a {type(value).__name__}")
+
+    def _put_marked(self, opening: bytes, items: Iterable[Any], closing: bytes) -> None:
+        self._file.write(opening)
+        for item in items:
+            self.put(item)
+        self._file.write(closing)
+
+    def _put_raw(self, value: Raw) -> None:
+        size = sum(len(piece) for piece in value.pieces)
+        self._file.write(
+            b"B" + struct.pack("<I", size) if size < 2**32 else b"\x8e" + struct.pack("<Q", size)
+        )
+        for piece in value.pieces:
+            self._file.write(piece)
 
     def _put_items(self, items: Mapping[str, Any]) -> None:
         self._file.write(b"(")

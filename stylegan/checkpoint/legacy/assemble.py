@@ -12,14 +12,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from stylegan.checkpoint.description import check_arguments
+from stylegan.checkpoint.description import blank_network
 from stylegan.checkpoint.legacy.bounds import RefusedError, shown
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
 
 __all__ = ["Build", "Weight", "assemble", "outline"]
-
-_MAX_VALUES = 2**29
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,7 +89,10 @@ def _matched(
     resample_filter: Tensor | None,
 ) -> tuple[Generator | Discriminator, Mapping[str, Weight]]:
     """The network on the meta device and the weights for it, the same names and shapes."""
-    network = _build(kind, arguments)
+    try:
+        network = blank_network(kind, arguments)
+    except ValueError as error:
+        raise RefusedError(f"has a {kind} that cannot be built ({error}); only StyleGAN2 is read") from None
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     if resample_filter is not None:
         shared = Weight(shape=tuple(resample_filter.shape), read=resample_filter.clone)
@@ -108,20 +109,6 @@ def _matched(
                 "only the official architecture is read"
             )
     return network, weights
-
-
-def _build(kind: str, arguments: Mapping[str, object]) -> Generator | Discriminator:
-    """The network on the meta device: its names and shapes, without memory."""
-    try:
-        check_arguments(kind, arguments)
-        with torch.device("meta"):
-            network = Discriminator(**arguments) if kind == "D" else Generator(**arguments)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        reason = str(error).splitlines()[0]
-        raise RefusedError(f"has a {kind} that cannot be built ({reason}); only StyleGAN2 is read") from None
-    if sum(value.numel() for value in network.state_dict().values()) > _MAX_VALUES:
-        raise RefusedError(f"claims more than {_MAX_VALUES} weights in {kind}; refused")
-    return network
 
 
 def _read(name: str, weight: Weight) -> Tensor:

@@ -145,6 +145,11 @@ def test_the_line_names_the_argument(good: Path, tmp_path: Path) -> None:
     refuse(path, r"G cannot be built.*num_layers is 1000000000, not a whole number from 1 to 64")
 
 
+def test_more_weights_than_any_network_has(good: Path, tmp_path: Path) -> None:
+    path = describe(good, tmp_path, "G", ["w_dim"], 1 << 16)
+    refuse(path, r"G cannot be built.*more than 536870912 weights")
+
+
 @pytest.mark.parametrize("missing", ["z_dim", "img_resolution", "w_dim"])
 def test_a_description_that_lacks_an_argument(good: Path, tmp_path: Path, missing: str) -> None:
     header, _ = read_parts(good)
