@@ -41,33 +41,19 @@ class SampleDraws:
         self.device = torch.device(device)
         self._sources = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
         self._block = block
-        self._normals = torch.empty([len(self._sources), 0], device=self.device)
-        self._uniforms = torch.empty([len(self._sources), 0], device=self.device)
+        nothing = torch.empty([len(self._sources), 0], device=self.device)
+        self._drawn: dict[_Drawing, Tensor] = {torch.randn: nothing, torch.rand: nothing}
 
     def __len__(self) -> int:
         return len(self._sources)
 
     def normal(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Standard normal numbers `[N, …]`; drawn in float32, whatever `dtype`."""
-        self._check(shape)
-        size = math.prod(shape[1:])
-        if size > self._block:
-            return self._stack(size, torch.randn).reshape(tuple(shape)).to(dtype)
-        if self._normals.shape[1] < size:
-            self._normals = self._stack(self._block, torch.randn)
-        taken, self._normals = self._normals[:, :size], self._normals[:, size:]
-        return taken.reshape(tuple(shape)).to(dtype)
+        return self._take(shape, torch.randn).to(dtype)
 
     def uniform(self, shape: Sequence[int]) -> Tensor:
         """Uniform numbers in [0, 1), `[N, …]` float32."""
-        self._check(shape)
-        size = math.prod(shape[1:])
-        if size > self._block:
-            return self._stack(size, torch.rand).reshape(tuple(shape))
-        if self._uniforms.shape[1] < size:
-            self._uniforms = self._stack(self._block, torch.rand)
-        taken, self._uniforms = self._uniforms[:, :size], self._uniforms[:, size:]
-        return taken.reshape(tuple(shape))
+        return self._take(shape, torch.rand)
 
     def on(self, device: torch.device) -> "SampleDraws":
         """Sources on another device, seeded from these."""
@@ -77,14 +63,22 @@ class SampleDraws:
         ]
         return SampleDraws(seeds, device, block=self._block)
 
-    def _stack(self, size: int, draw: "_Drawing") -> Tensor:
+    def _take(self, shape: Sequence[int], draw: _Drawing) -> Tensor:
+        if not shape or shape[0] != len(self._sources):
+            raise ValueError(f"draws for {len(self._sources)} samples cannot have shape {list(shape)}")
+        size = math.prod(shape[1:])
+        if size > self._block:
+            return self._stack(size, draw).reshape(tuple(shape))
+        drawn = self._drawn[draw]
+        if drawn.shape[1] < size:
+            drawn = self._stack(self._block, draw)
+        self._drawn[draw] = drawn[:, size:]
+        return drawn[:, :size].reshape(tuple(shape))
+
+    def _stack(self, size: int, draw: _Drawing) -> Tensor:
         if not self._sources:
             return torch.empty([0, size], device=self.device)
         return torch.stack([draw(size, generator=source, device=self.device) for source in self._sources])
-
-    def _check(self, shape: Sequence[int]) -> None:
-        if not shape or shape[0] != len(self._sources):
-            raise ValueError(f"draws for {len(self._sources)} samples cannot have shape {list(shape)}")
 
 
 class GivenNormals:

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from stylegan.draws import NormalSource, SampleDraws
+from stylegan.draws import NormalSource, SampleDraws, normal
 
 __all__ = ["Draws"]
 
@@ -99,9 +99,7 @@ class Draws:
         return torch.rand(shape, generator=self.generator, device=self._device).cpu().double()
 
     def _normal(self, shape: list[int]) -> Tensor:
-        if isinstance(self.generator, SampleDraws):
-            return self.generator.normal(shape).cpu().double()
-        return torch.randn(shape, generator=self.generator, device=self._device).cpu().double()
+        return normal(shape, self.generator, device=self._device, dtype=torch.float32).cpu().double()
 
     @property
     def _device(self) -> torch.device:

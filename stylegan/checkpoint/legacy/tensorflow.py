@@ -224,13 +224,10 @@ def _mapping_arguments(
 
 def _read_generator(state: _State, build: Build) -> Generator:
     c_dim, embed_features = _label_widths(state, "mapping/LabelEmbed")
-    sizes = resolutions(
-        sum(f"synthesis/{4 << n}x{4 << n}/Conv1/weight" in state.arrays for n in range(1, 12)) + 1
-    )
+    sizes = _sizes(state, "synthesis/{0}x{0}/Conv1/weight")
     architecture = _architecture(
         state, "synthesis/{0}x{0}/Skip/weight", "synthesis/{0}x{0}/ToRGB/weight", 4, 8
     )
-    has_rgb = sizes if architecture == "skip" else sizes[-1:]
     last = {res: f"synthesis/{res}x{res}/{'Conv' if res == 4 else 'Conv1'}" for res in sizes}
     widths = {res: state.shape(f"{key}/weight", 4)[3] for res, key in last.items()}
     w_dim = state.shape(f"{last[4]}/mod_weight", 2)[0]
@@ -250,8 +247,17 @@ def _read_generator(state: _State, build: Build) -> Generator:
         },
     }
     weights["mapping.w_avg"] = state.weight("dlatent_avg", (0,))
-    weights["synthesis.b4.const"] = state.weight("synthesis/4x4/Const/const", (0, 1, 2), num_leading=1)
-    for n, res in enumerate(sizes):
+    weights |= _synthesis_weights(state, last, architecture)
+    state.finish()
+    network = build(state.name, arguments, weights, setup_filter(state.taps()))
+    assert isinstance(network, Generator)
+    return network
+
+
+def _synthesis_weights(state: _State, last: Mapping[int, str], architecture: str) -> dict[str, Weight]:
+    """Weights of a synthesis network whose last layers, by resolution, are called `last`."""
+    weights = {"synthesis.b4.const": state.weight("synthesis/4x4/Const/const", (0, 1, 2), num_leading=1)}
+    for n, res in enumerate(last):
         block, theirs = f"synthesis.b{res}", f"synthesis/{res}x{res}"
         weights |= _prefixed(f"{block}.conv1", state.layer(last[res], 2 * n))
         if res > 4:
@@ -259,24 +265,19 @@ def _read_generator(state: _State, build: Build) -> Generator:
             weights |= _prefixed(f"{block}.conv0", layer)
             if architecture == "resnet":
                 weights |= _prefixed(f"{block}.skip", state.conv(f"{theirs}/Skip", has_bias=False))
-        if res in has_rgb:
+        if architecture == "skip" or res == max(last):
             rgb = state.conv(f"{theirs}/ToRGB") | state.modulation(f"{theirs}/ToRGB")
             weights |= _prefixed(f"{block}.torgb", rgb)
-    state.finish()
-    network = build(state.name, arguments, weights, setup_filter(state.taps()))
-    assert isinstance(network, Generator)
-    return network
+    return weights
 
 
 def _read_discriminator(state: _State, build: Build) -> Discriminator:
     c_dim, embed_features = _label_widths(state, "LabelEmbed")
-    sizes = resolutions(sum(f"{4 << n}x{4 << n}/Conv0/weight" in state.arrays for n in range(1, 12)) + 1)[
-        ::-1
-    ]
-    top = f"{sizes[0]}x{sizes[0]}"
-    architecture = _architecture(state, "{0}x{0}/Skip/weight", "{0}x{0}/FromRGB/weight", 4, sizes[0])
+    sizes = _sizes(state, "{0}x{0}/Conv0/weight")
+    top = sizes[-1]
+    architecture = _architecture(state, "{0}x{0}/Skip/weight", "{0}x{0}/FromRGB/weight", 4, top)
     width_at_4 = state.shape("4x4/Conv/weight", 4)[3]
-    widths = {res: state.shape(f"{res}x{res}/Conv0/weight", 4)[3] for res in sizes[:-1]} | {4: width_at_4}
+    widths = {4: width_at_4} | {res: state.shape(f"{res}x{res}/Conv0/weight", 4)[3] for res in sizes[1:]}
     weights: dict[str, Weight] = {}
     conditional: dict[str, object] = {}
     if c_dim:
@@ -285,8 +286,8 @@ def _read_discriminator(state: _State, build: Build) -> Discriminator:
         conditional = {"cmap_dim": cmap_dim, "mapping_kwargs": mapping}
     arguments: dict[str, object] = {
         "c_dim": c_dim,
-        "img_resolution": sizes[0],
-        "img_channels": state.shape(f"{top}/FromRGB/weight", 4)[2],
+        "img_resolution": top,
+        "img_channels": state.shape(f"{top}x{top}/FromRGB/weight", 4)[2],
         "architecture": architecture,
         **channel_settings(widths),
         **state.given("num_fp16_res", "conv_clamp"),
@@ -299,7 +300,7 @@ def _read_discriminator(state: _State, build: Build) -> Discriminator:
     }
     for res in sizes:
         theirs = f"{res}x{res}"
-        if res == sizes[0] or architecture == "skip":
+        if res == top or architecture == "skip":
             weights |= _prefixed(f"b{res}.fromrgb", state.conv(f"{theirs}/FromRGB"))
         if res > 4:
             weights |= _prefixed(f"b{res}.conv0", state.conv(f"{theirs}/Conv0"))
@@ -312,6 +313,11 @@ def _read_discriminator(state: _State, build: Build) -> Discriminator:
     network = build("D", arguments, weights, setup_filter(state.taps()))
     assert isinstance(network, Discriminator)
     return network
+
+
+def _sizes(state: _State, layer: str) -> list[int]:
+    """The resolutions of a network, from 4 on, that has an array `layer` at each one above 4."""
+    return resolutions(1 + sum(layer.format(4 << n) in state.arrays for n in range(1, 12)))
 
 
 def _architecture(state: _State, skip: str, rgb: str, rgb_at: int, skip_at: int) -> str:
