@@ -95,7 +95,7 @@ def _check_zip(container: Container, progress: Progress | None) -> list[Fault]:
 def _check_names(container: Container) -> list[Fault]:
     faults = [
         Fault(kind="duplicate-name", message="stands in the zip more than once", member=name)
-        for name in container.duplicates
+        for name in container.members.duplicates
     ]
     for name in container.members:
         if _is_hostile(name):
@@ -112,8 +112,7 @@ def _check_images(
     for place in range(length):
         name = name_of(place)
         try:
-            num_channels, height, width = decode_picture(read(place), name).shape
-            shape = PictureShape(num_channels=num_channels, height=height, width=width)
+            shape = PictureShape.of(decode_picture(read(place), name))
             first = first or (name, shape)
             _refuse_unlike(shape, name, first)
         except FaultError as error:

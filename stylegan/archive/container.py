@@ -50,11 +50,6 @@ class Container:
         self._file = RandomFile(self.path)
         self.members: Members = self._list_members()
 
-    @property
-    def duplicates(self) -> tuple[str, ...]:
-        """Names that stand in the zip more than once."""
-        return self.members.duplicates
-
     def read(self, name: str) -> bytes:
         """The bytes of a member, unpacked.
 
@@ -115,16 +110,14 @@ class Container:
         return block[start : start + member.stored_bytes]
 
     def _stored_pieces(self, member: Member) -> Iterator[bytes]:
-        at, left = member.offset + self._data_start(member), member.stored_bytes
+        header = self._file.read(_LOCAL_HEADER.size, member.offset)
+        at, left = member.offset + _start_in(header, member), member.stored_bytes
         while left:
             piece = self._file.read(min(_PIECE, left), at)
             if not piece:
                 raise _damaged(member)
             at, left = at + len(piece), left - len(piece)
             yield piece
-
-    def _data_start(self, member: Member) -> int:
-        return _start_in(self._file.read(_LOCAL_HEADER.size, member.offset), member)
 
 
 def _start_in(block: bytes, member: Member) -> int:

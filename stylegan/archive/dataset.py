@@ -34,8 +34,6 @@ class DatasetZip(PictureSet):
         xflip: bool = False,
         use_labels: bool = True,
     ) -> None:
-        if max_images is not None and max_images < 1:
-            raise ValueError(f"max_images must be at least 1, not {max_images}")
         try:
             shard = ZipShard(Path(path), use_labels=use_labels)
         except FaultError as error:

@@ -1,17 +1,18 @@
 """Labels of many pictures in one array: class indices or vectors, whichever the first one is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stylegan.archive.faults import FaultError
+from stylegan.archive.faults import FaultError, show_name
 
 __all__ = ["MAX_CLASSES", "Label", "LabelColumn", "Labels", "label_dim", "stack"]
 
 MAX_CLASSES = 65536
 _MAX_NUMBERS = 1 << 26  # of all vectors together: 256 MiB
+_MOST_SHOWN = 3  # names in a message
 _GREATEST = float(np.finfo(np.float32).max)
 
 Label = int | Sequence[float]
@@ -72,6 +73,24 @@ class LabelColumn:
         if self._values is not None:
             more = np.zeros([num_more, *self._values.shape[1:]], self._values.dtype)
             self._values = np.concatenate([self._values, more])
+
+    def refuse_missing(self, length: int, name_of: Callable[[int], str]) -> None:
+        """Refuse to go on unless each of the first `length` places has a label.
+
+        Args:
+            length: how many there must be.
+            name_of: the name of the picture at a place, for the message.
+
+        Raises:
+            FaultError: some have none.
+        """
+        missing = np.flatnonzero(~self.has_label[:length])
+        if not len(missing):
+            return
+        shown = ", ".join(show_name(name_of(place)) for place in missing[:_MOST_SHOWN].tolist())
+        more = ", …" if len(missing) > _MOST_SHOWN else ""
+        message = f"no label for {len(missing)} of {length} images: {shown}{more}"
+        raise FaultError("labels-missing", message, self._member)
 
     def finish(self) -> Labels:
         """Int64 [N] class indices or float32 [N, D] vectors.

@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stylegan.archive.container import Container
-from stylegan.archive.faults import FaultError, show_name
+from stylegan.archive.faults import FaultError
 from stylegan.archive.json_reader import JsonReader
-from stylegan.archive.labels import MAX_CLASSES, Label, LabelColumn, Labels, stack
+from stylegan.archive.labels import Label, LabelColumn, Labels, stack
 
 __all__ = [
-    "MAX_CLASSES",
     "METADATA_NAME",
     "Label",
     "Places",
@@ -53,13 +52,7 @@ def read_labels(container: Container, rows: npt.NDArray[np.int32]) -> Labels | N
                 raise _malformed("`labels` must be null or a list of [name, label] pairs")
     if column is None:
         return None
-    missing = np.flatnonzero(~column.has_label)
-    if len(missing):
-        names = [show_name(container.members.names.text(row)) for row in rows[missing[:3]].tolist()]
-        shown = ", ".join(names) + (", …" if len(missing) > 3 else "")
-        raise FaultError(
-            "labels-missing", f"no label for {len(missing)} of {len(rows)} images: {shown}", METADATA_NAME
-        )
+    column.refuse_missing(len(rows), lambda place: container.members.names.text(int(rows[place])))
     return column.finish()
 
 

@@ -11,6 +11,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -69,11 +70,17 @@ _MAX_BLOCK = 0xFFFF  # of a stored deflate block
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureShape:
-    """Size and channels of a picture, from its header."""
+    """Size and channels of a picture."""
 
     num_channels: int
     height: int
     width: int
+
+    @classmethod
+    def of(cls, pixels: npt.NDArray[np.uint8]) -> Self:
+        """The shape of decoded pixels, [C, H, W]."""
+        num_channels, height, width = pixels.shape
+        return cls(num_channels=num_channels, height=height, width=width)
 
     def __str__(self) -> str:
         return f"{self.width}×{self.height} {'grey' if self.num_channels == 1 else 'RGB'}"

@@ -37,11 +37,14 @@ class PictureSet:
 
     Raises:
         ArchiveError: the shards do not belong together, or cannot be trained on; the message names shard and member.
+        ValueError: `max_images` is not positive.
     """
 
     def __init__(
         self, shards: Sequence[Shard], *, path: Path, name: str, max_images: int | None, xflip: bool
     ) -> None:
+        if max_images is not None and max_images < 1:
+            raise ValueError(f"max_images must be at least 1, not {max_images}")
         self.path = path
         """What was opened: a file, a folder, or a pattern of names."""
         self.name = name
@@ -139,10 +142,8 @@ class PictureSet:
         try:
             name = shard.name(place)
             pixels = decode_picture(shard.read(place), name)
-            if pixels.shape != self.image_shape:
-                raise FaultError(
-                    "mixed-size", f"{_words(pixels.shape)}, but the data set is {self._shape}", name
-                )
+            if (shape := PictureShape.of(pixels)) != self._shape:
+                raise FaultError("mixed-size", f"{shape}, but the data set is {self._shape}", name)
         except FaultError as error:
             raise fault_as_error(shard.path, error) from None
         return np.ascontiguousarray(pixels[:, :, ::-1]) if is_mirrored else pixels
@@ -276,7 +277,3 @@ def _spread(num_images: int, max_images: int | None) -> npt.NDArray[np.int64] | 
     if max_images is None or max_images >= num_images:
         return None
     return np.arange(max_images, dtype=np.int64) * num_images // max_images
-
-
-def _words(shape: tuple[int, ...]) -> PictureShape:
-    return PictureShape(num_channels=shape[0], height=shape[1], width=shape[2])

@@ -38,8 +38,6 @@ class DatasetShards(PictureSet):
         xflip: bool = False,
         use_labels: bool = True,
     ) -> None:
-        if max_images is not None and max_images < 1:
-            raise ValueError(f"max_images must be at least 1, not {max_images}")
         text = os.fspath(text)
         try:
             paths = find_shards(text)

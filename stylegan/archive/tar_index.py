@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stylegan.archive.faults import FaultError, show_name
+from stylegan.archive.faults import FaultError
 from stylegan.archive.labels import LabelColumn, Labels
 from stylegan.archive.members import NameTable
 from stylegan.archive.shard import IMAGE_ENDING
@@ -184,13 +184,7 @@ def _finish(labels: LabelColumn, names: NameTable) -> Labels | None:
     if not labels.has_label.any():
         return None
     labels.reserve(len(names))
-    missing = np.flatnonzero(~labels.has_label[: len(names)])
-    if len(missing):
-        shown = ", ".join(show_name(names.text(row)) for row in missing[:3].tolist())
-        more = ", …" if len(missing) > 3 else ""
-        raise FaultError(
-            "labels-missing", f"no label for {len(missing)} of {len(names)} images: {shown}{more}"
-        )
+    labels.refuse_missing(len(names), names.text)
     return labels.finish()[: len(names)].copy()
 
 

@@ -174,7 +174,7 @@ def test_duplicate_names_are_remembered(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("a", b"1")
         archive.writestr("a", b"2")
-    assert Container(path).duplicates == ("a",)
+    assert Container(path).members.duplicates == ("a",)
     assert Container(path).read("a") == b"2"
 
 
