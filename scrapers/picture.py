@@ -137,20 +137,6 @@ def inspect(path: Path, *, max_pixels: int = _MAX_PIXELS, is_measured: bool = Fa
     )
 
 
-def _decode(file: BinaryIO, max_pixels: int, side: int) -> tuple[str, int, int, Image.Image]:
-    """Format, displayed width and height, and the grey picture of a file that decodes to its end."""
-    with Image.open(file, formats=tuple(FORMATS)) as image:
-        width, height = image.size
-        _check_header(image, max_pixels)
-        kind = "JPEG" if image.format == "MPO" else str(image.format)
-        image.draft("RGB", (side, side))
-        image.load()
-        # Asked for after loading: TIFFs turn themselves, PNGs may carry EXIF after their pixels.
-        turned = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-        grey = _grey(ImageOps.exif_transpose(image))
-    return (kind, height, width, grey) if turned else (kind, width, height, grey)
-
-
 def thumbnail(path: Path, side: int = 160) -> bytes:
     """A small JPEG of a picture, upright, its longer side `side` pixels at most.
 
@@ -175,6 +161,20 @@ def quiet_pillow() -> Iterator[None]:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+def _decode(file: BinaryIO, max_pixels: int, side: int) -> tuple[str, int, int, Image.Image]:
+    """Format, displayed width and height, and the grey picture of a file that decodes to its end."""
+    with Image.open(file, formats=tuple(FORMATS)) as image:
+        width, height = image.size
+        _check_header(image, max_pixels)
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        image.draft("RGB", (side, side))
+        image.load()
+        # Asked for after loading: TIFFs turn themselves, PNGs may carry EXIF after their pixels.
+        turned = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+        grey = _grey(ImageOps.exif_transpose(image))
+    return (kind, height, width, grey) if turned else (kind, width, height, grey)
 
 
 @contextlib.contextmanager

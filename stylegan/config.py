@@ -65,23 +65,31 @@ PRESETS: dict[str, Preset | None] = {
 }
 
 
-def preset(name: str, resolution: int) -> Preset:
-    """The preset called `name`, `auto` computed for a resolution.
+def preset(name: str, resolution: int, batch: int | None = None) -> Preset:
+    """The preset called `name`, `auto` computed for a resolution and a batch.
 
     It is the paper's for one device, however many share the work: what is trained does not depend on that.
+
+    Args:
+        name: a key of `PRESETS`.
+        resolution: side of the pictures.
+        batch: images a step; the preset's own if None.
 
     Raises:
         ConfigError: unknown name.
     """
     if name not in PRESETS:
         raise ConfigError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
-    chosen = PRESETS[name]
-    if chosen is not None:
-        return chosen
-    batch = max(min(4096 // resolution, 32), 1)
+    chosen = PRESETS[name] or _auto(resolution, batch)
+    return chosen if batch is None else dataclasses.replace(chosen, batch=batch)
+
+
+def _auto(resolution: int, batch: int | None) -> Preset:
+    usual_batch = max(min(4096 // resolution, 32), 1)
+    batch = batch or usual_batch
     return Preset(
         batch=batch,
-        mbstd_group=min(batch, 4),
+        mbstd_group=min(usual_batch, 4),
         channel_base=32768 if resolution >= 512 else 16384,
         lr=0.002 if resolution >= 1024 else 0.0025,
         r1_gamma=0.0002 * resolution**2 / batch,

@@ -58,21 +58,6 @@ def send(x: Tensor, device: torch.device) -> Tensor:
     return x.pin_memory().to(device, non_blocking=True)
 
 
-def _is_tf32(backend: Any, operation: str = "") -> bool:
-    try:
-        return bool(backend.allow_tf32)
-    except RuntimeError:
-        told = getattr(backend, operation) if operation else backend
-        return bool(told.fp32_precision == "tf32")
-
-
-def _own_cuda_device() -> torch.device:
-    """The current one; of several processes that torchrun started, each has a GPU of its own."""
-    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    return torch.device("cuda")
-
-
 def free_bytes(device: torch.device) -> int:
     """Memory that an allocation on `device` can count on, a fixed guess where the system does not say."""
     if device.type == "cuda":
@@ -86,3 +71,18 @@ def free_bytes(device: torch.device) -> int:
     if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return _UNKNOWN_FREE_BYTES
+
+
+def _is_tf32(backend: Any, operation: str = "") -> bool:
+    try:
+        return bool(backend.allow_tf32)
+    except RuntimeError:
+        told = getattr(backend, operation) if operation else backend
+        return bool(told.fp32_precision == "tf32")
+
+
+def _own_cuda_device() -> torch.device:
+    """The current one; of several processes that torchrun started, each has a GPU of its own."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    return torch.device("cuda")

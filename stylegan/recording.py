@@ -34,6 +34,8 @@ _MOST_KEYS = 256  # of which is known how often they came
 _SETTINGS = frozenset([bool, int, float, str, type(None), torch.dtype, np.float32, np.float64])
 
 _log = logging.getLogger("stylegan")
+_recording = threading.Lock()
+_streams: dict[tuple[int, int], torch.cuda.Stream] = {}
 
 
 def may_record(device: torch.device) -> bool:
@@ -68,18 +70,6 @@ def record(
         finally:
             torch.cuda.set_stream(before)  # where a recording cannot be ended, torch stays on its stream
     return result, graph.replay
-
-
-_recording = threading.Lock()
-_streams: dict[tuple[int, int], torch.cuda.Stream] = {}
-
-
-def _stream_beside(caller: torch.cuda.Stream) -> torch.cuda.Stream:
-    """The stream to record on for a caller's: cuBLAS has a workspace for each, which replays at once may not share."""
-    key = caller.device_index, caller.cuda_stream
-    if key not in _streams:
-        _streams[key] = torch.cuda.Stream(caller.device)
-    return _streams[key]
 
 
 def surroundings(device: torch.device) -> tuple[Hashable, ...]:
@@ -118,10 +108,6 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
                     held.append(0 if buffer.is_inference() else buffer._version)
         held += [value for value in own.values() if type(value) in _SETTINGS]
     return tuple(held)
-
-
-def _lies(x: Tensor) -> tuple[Hashable, ...]:
-    return x.data_ptr(), x.shape, x.stride(), x.dtype
 
 
 class Recordings(Generic[Kept]):
@@ -178,6 +164,18 @@ class Recordings(Generic[Kept]):
             _log.warning("not recorded, computed launch by launch: %s", str(error).partition("\n")[0])
         self._refused[key] = None
         _shorten(self._refused, _MOST_KEYS)
+
+
+def _stream_beside(caller: torch.cuda.Stream) -> torch.cuda.Stream:
+    """The stream to record on for a caller's: cuBLAS has a workspace for each, which replays at once may not share."""
+    key = caller.device_index, caller.cuda_stream
+    if key not in _streams:
+        _streams[key] = torch.cuda.Stream(caller.device)
+    return _streams[key]
+
+
+def _lies(x: Tensor) -> tuple[Hashable, ...]:
+    return x.data_ptr(), x.shape, x.stride(), x.dtype
 
 
 def _shorten(kept: OrderedDict[Hashable, Any], most: int) -> None:

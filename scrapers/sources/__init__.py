@@ -68,13 +68,6 @@ def make_source(
     return source
 
 
-def _class_of(name: str) -> Any:
-    if name not in SOURCES:
-        raise SourceError(f"{name}: no such source; choose from {', '.join(SOURCES)}")
-    module, attribute = SOURCES[name]
-    return getattr(importlib.import_module(module), attribute)
-
-
 def demand_keys(info: SourceInfo, environ: Mapping[str, str]) -> None:
     """Refuse a source whose keys are not all set.
 
@@ -87,3 +80,10 @@ def demand_keys(info: SourceInfo, environ: Mapping[str, str]) -> None:
             f"{info.name}: {' and '.join(missing)} must be set in the environment or under [keys] "
             f"in {config_path(environ)}; a key is to be had at {info.key_page}"
         )
+
+
+def _class_of(name: str) -> Any:
+    if name not in SOURCES:
+        raise SourceError(f"{name}: no such source; choose from {', '.join(SOURCES)}")
+    module, attribute = SOURCES[name]
+    return getattr(importlib.import_module(module), attribute)

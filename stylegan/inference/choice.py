@@ -6,6 +6,7 @@ pictures off by several of their 256 levels, where float16's 11 put them off by 
 one synthesis layer is timed both ways, once, and the answer is kept in the cache beside the compiled operations.
 """
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -82,11 +83,8 @@ def _read(path: Path) -> float | None:
 
 
 def _keep(path: Path, share: float) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps({"half_share": share, "torch": torch.__version__}).encode())
-    except OSError:
-        return  # a cache that cannot be written is measured anew next time
+    with contextlib.suppress(OSError):  # without a cache that can be written, it is measured anew next time
+        write_atomic(path, json.dumps({"half_share": share, "torch": torch.__version__}))
 
 
 @torch.no_grad()

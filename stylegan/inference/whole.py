@@ -69,6 +69,34 @@ def whole_picture(
     return synthesis(ws.contiguous(), x, operands.convs, noises, operands.rgbs, settings)
 
 
+def synthesis(
+    ws: Tensor,
+    x: Tensor,
+    convs: list[Tensor],
+    noises: list[Tensor],
+    rgbs: list[Tensor],
+    settings: list[float],
+) -> Tensor:
+    """A whole synthesis network of the `skip` architecture: all tensors float32 and contiguous but `x`.
+
+    Args:
+        ws: `[N, num_ws, w_dim]`.
+        x: the constant, `[N, C, 4, 4]`, channels last.
+        convs: five a convolution: weight and bias of its style, its weight `[O, I, 3, 3]`, its bias, and taps as
+            `styled_conv` takes them, empty where it does not upsample.
+        noises: two a convolution: noise `[H, W]` or `[N, 1, H, W]`, and its strength; empty for none.
+        rgbs: five a to-RGB layer: weight and bias of its style, its weight `[C, I, 1, 1]`, its bias, and the filter
+            `[h, w]` by which the image so far is upsampled.
+        settings: five a convolution: gains of its style's weight and bias, slope, gain and clamp; then four a to-RGB
+            layer: the first two, gain of its styles, and clamp. A negative clamp is none.
+
+    Returns:
+        `[N, C, H, W]`.
+    """
+    result: Tensor = torch.ops.bend.synthesis.default(ws, x, convs, noises, rgbs, settings)
+    return result
+
+
 def _is_of(kinds: Mapping[type[nn.Module], Any], kind: type[nn.Module]) -> bool:
     return kind in kinds and kind.forward is kinds[kind]
 
@@ -155,34 +183,6 @@ def _gains(affine: Any) -> list[float]:
 
 def _clamp(layer: Any) -> float:
     return -1.0 if layer.conv_clamp is None else layer.conv_clamp
-
-
-def synthesis(
-    ws: Tensor,
-    x: Tensor,
-    convs: list[Tensor],
-    noises: list[Tensor],
-    rgbs: list[Tensor],
-    settings: list[float],
-) -> Tensor:
-    """A whole synthesis network of the `skip` architecture: all tensors float32 and contiguous but `x`.
-
-    Args:
-        ws: `[N, num_ws, w_dim]`.
-        x: the constant, `[N, C, 4, 4]`, channels last.
-        convs: five a convolution: weight and bias of its style, its weight `[O, I, 3, 3]`, its bias, and taps as
-            `styled_conv` takes them, empty where it does not upsample.
-        noises: two a convolution: noise `[H, W]` or `[N, 1, H, W]`, and its strength; empty for none.
-        rgbs: five a to-RGB layer: weight and bias of its style, its weight `[C, I, 1, 1]`, its bias, and the filter
-            `[h, w]` by which the image so far is upsampled.
-        settings: five a convolution: gains of its style's weight and bias, slope, gain and clamp; then four a to-RGB
-            layer: the first two, gain of its styles, and clamp. A negative clamp is none.
-
-    Returns:
-        `[N, C, H, W]`.
-    """
-    result: Tensor = torch.ops.bend.synthesis.default(ws, x, convs, noises, rgbs, settings)
-    return result
 
 
 @torch.library.register_fake("bend::synthesis")

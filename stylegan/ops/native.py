@@ -33,6 +33,8 @@ __all__ = [
     "use",
 ]
 
+_NOT_BUILT = "not built yet; run `bend ops build`"
+
 _log = logging.getLogger("stylegan.ops")  # unconfigured logging writes warnings to stderr, bare
 _states: dict[Target, "NativeState"] = {}
 _settled: set[Target] = set()
@@ -187,9 +189,6 @@ def forget() -> None:
     with _deciding:
         _states.clear()
         _settled.clear()
-
-
-_NOT_BUILT = "not built yet; run `bend ops build`"
 
 
 def _load(target: Target, *, may_build: bool, must: bool) -> NativeState:

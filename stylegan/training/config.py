@@ -30,6 +30,14 @@ PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 DTYPES = ("fp32", "fp16")
 FORMATS = ("full", "delta")
 UNTIL = ("none", "knee", "crossing", "collapse")
+_CHOICES = {
+    "preset": tuple(PRESETS),
+    "aug": AUG_MODES,
+    "precision": PRECISIONS,
+    "snapshot_dtype": DTYPES,
+    "snapshot_format": FORMATS,
+    "until": UNTIL,
+}
 _COUNTS = (
     "batch",
     "micro_batch",
@@ -40,6 +48,9 @@ _COUNTS = (
     "mapping_layers",
     "w_dim",
 )
+_POSITIVE = ("g_lr", "d_lr", "ema_kimg", "ada_kimg")
+_NOT_NEGATIVE = ("r1_gamma", "pl_weight", "freeze_d")
+_SHARES = ("aug_p", "style_mixing")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,52 +134,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bend", tuple(self.bend))  # a list where it was read from JSON
-        _require(
-            self.kimg >= 0.001 and math.isfinite(self.kimg),
-            "--kimg must be a number from 0.001 (one picture) on",
-        )
-        _require(self.preset in PRESETS, f"--preset {self.preset}: known are {', '.join(PRESETS)}")
-        _require(self.aug in AUG_MODES, f"--aug {self.aug}: known are {', '.join(AUG_MODES)}")
-        _require(
-            self.precision in PRECISIONS, f"--precision {self.precision}: known are {', '.join(PRECISIONS)}"
-        )
-        _require(self.snapshot_dtype in DTYPES, "--snapshot-dtype is fp32 or fp16")
-        _require(self.snapshot_format in FORMATS, "--snapshot-format is full or delta")
-        _require(self.until in UNTIL, f"--until {self.until}: known are {', '.join(UNTIL)}")
-        _require(
-            self.until == "none" or not self.no_score,
-            f"--until {self.until}: goes by the score; leave out --no-score",
-        )
-        _require(
-            self.keep is None or self.keep >= 3,
-            "--keep must be at least 3: the first, the last, and one between",
-        )
-        _require(self.keep is None or not self.no_score, "--keep: goes by the score; leave out --no-score")
-        _require(self.aug_p is None or 0 <= self.aug_p <= 1, "--aug-p must lie between 0 and 1")
-        _require(-1 < self.ada_target < 1, "--ada-target must lie between -1 and 1, and be neither")
-        _require(
-            self.style_mixing is None or 0 <= self.style_mixing <= 1,
-            "--style-mixing must lie between 0 and 1",
-        )
-        _require(
-            self.aug != "noaug" or not self.aug_p, "--aug-p: --aug noaug augments nothing; leave one out"
-        )
-        for name in _COUNTS:
-            value = getattr(self, name)
-            _require(value is None or value >= 1, f"--{name.replace('_', '-')} must be at least 1")
-        for name in ("g_lr", "d_lr", "ema_kimg", "ada_kimg"):
-            value = getattr(self, name)
-            _require(value is None or 0 < value < math.inf, f"--{name.replace('_', '-')} must be positive")
-        for name in ("r1_gamma", "pl_weight"):
-            value = getattr(self, name)
-            _require(
-                value is None or 0 <= value < math.inf, f"--{name.replace('_', '-')} must not be negative"
-            )
-        _require(self.freeze_d >= 0, "--freeze-d must not be negative")
-        power_of_two = self.freeze_g & (self.freeze_g - 1) == 0
-        _require(self.freeze_g == 0 or (self.freeze_g >= 4 and power_of_two), "--freeze-g takes 4, 8, 16, …")
-        _require(0 <= self.seed < 2**31, "--seed must lie between 0 and 2**31 - 1")
-        _require(self.save_minutes >= 0, "--save-minutes must not be negative")
+        _check_choices(self)
+        _check_numbers(self)
+        _check_together(self)
         parse_snapshots(self.snapshots, self.kimg)
 
 
@@ -194,25 +162,21 @@ class Hyperparameters:
     @classmethod
     def resolve(cls, config: TrainConfig, resolution: int) -> "Hyperparameters":
         """Fill in from the preset what `config` leaves open."""
-        chosen = preset(config.preset, resolution)
+        chosen = preset(config.preset, resolution, config.batch)
         scratch = config.base == "none"
-        batch = config.batch or chosen.batch
-        gamma, ema_kimg = chosen.r1_gamma, chosen.ema_kimg
-        if config.preset == "auto":  # both are functions of the batch there
-            gamma, ema_kimg = 0.0002 * resolution**2 / batch, batch * 10 / 32
         return cls(
-            batch=batch,
+            batch=chosen.batch,
             g_lr=_default(config.g_lr, chosen.lr),
             d_lr=_default(config.d_lr, chosen.lr),
-            r1_gamma=_default(config.r1_gamma, gamma),
+            r1_gamma=_default(config.r1_gamma, chosen.r1_gamma),
             pl_weight=_default(config.pl_weight, chosen.pl_weight),
             style_mixing=_default(config.style_mixing, chosen.style_mixing),
-            ema_kimg=_default(config.ema_kimg, ema_kimg),
+            ema_kimg=_default(config.ema_kimg, chosen.ema_kimg),
             ema_rampup=0.05 if scratch else None,
             ada_kimg=_default(config.ada_kimg, 500 if scratch else 100),
             channel_base=config.channel_base or chosen.channel_base,
             mapping_layers=config.mapping_layers or chosen.mapping_layers,
-            mbstd_group=min(chosen.mbstd_group, batch),
+            mbstd_group=min(chosen.mbstd_group, chosen.batch),
             d_architecture=chosen.d_architecture,
         )
 
@@ -258,6 +222,52 @@ def read_config(run: Path) -> TrainConfig:
         ) from None
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path}: cannot be read ({error}); restore it or start a new run") from None
+
+
+def _check_choices(config: TrainConfig) -> None:
+    for name, known in _CHOICES.items():
+        value = getattr(config, name)
+        _require(value in known, f"{_option(name)} {value}: known are {', '.join(known)}")
+
+
+def _check_numbers(config: TrainConfig) -> None:
+    _require(0.001 <= config.kimg < math.inf, "--kimg must be a number from 0.001 (one picture) on")
+    for name in _COUNTS:
+        value = getattr(config, name)
+        _require(value is None or value >= 1, f"{_option(name)} must be at least 1")
+    for name in _POSITIVE:
+        value = getattr(config, name)
+        _require(value is None or 0 < value < math.inf, f"{_option(name)} must be positive")
+    for name in _NOT_NEGATIVE:
+        value = getattr(config, name)
+        _require(value is None or 0 <= value < math.inf, f"{_option(name)} must not be negative")
+    for name in _SHARES:
+        value = getattr(config, name)
+        _require(value is None or 0 <= value <= 1, f"{_option(name)} must lie between 0 and 1")
+    _require(-1 < config.ada_target < 1, "--ada-target must lie between -1 and 1, and be neither")
+    _require(
+        config.keep is None or config.keep >= 3,
+        "--keep must be at least 3: the first, the last, and one between",
+    )
+    is_resolution = config.freeze_g >= 4 and config.freeze_g & (config.freeze_g - 1) == 0
+    _require(config.freeze_g == 0 or is_resolution, "--freeze-g takes 4, 8, 16, …")
+    _require(0 <= config.seed < 2**31, "--seed must lie between 0 and 2**31 - 1")
+    _require(config.save_minutes >= 0, "--save-minutes must not be negative")
+
+
+def _check_together(config: TrainConfig) -> None:
+    _require(
+        config.until == "none" or not config.no_score,
+        f"--until {config.until}: goes by the score; leave out --no-score",
+    )
+    _require(config.keep is None or not config.no_score, "--keep: goes by the score; leave out --no-score")
+    _require(
+        config.aug != "noaug" or not config.aug_p, "--aug-p: --aug noaug augments nothing; leave one out"
+    )
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _default(value: float | None, fallback: float) -> float:

@@ -103,6 +103,12 @@ def d_r1(state: TrainState, micro: Micro) -> Tensor:
     return penalty * (micro.hyper.r1_gamma / 2)
 
 
+def moved_pl_mean(state: TrainState, sums: dict[str, Tensor]) -> Tensor:
+    """The mean of path lengths with a batch taken in; as it was where the batch's is not finite."""
+    moved = state.pl_mean.lerp(sums["lengths"][1] / sums["lengths"][0], _PL_DECAY)
+    return torch.where(moved.isfinite(), moved, state.pl_mean)
+
+
 def _generate(state: TrainState, micro: Micro) -> Tensor:
     inputs = draw_inputs(state.G, micro.fake_c, micro.hyper.style_mixing, micro.cpu, micro.device)
     images, w = state.graphs.call(Sampler(state.G), *inputs, network=state.G, slot=0, name="images")
@@ -118,9 +124,3 @@ def _discriminate(state: TrainState, images: Tensor, c: Tensor, micro: Micro, sl
 
 def _augment(state: TrainState, images: Tensor, micro: Micro) -> Tensor:
     return images if state.augment is None else state.augment(images, generator=micro.cpu)
-
-
-def moved_pl_mean(state: TrainState, sums: dict[str, Tensor]) -> Tensor:
-    """The mean of path lengths with a batch taken in; as it was where the batch's is not finite."""
-    moved = state.pl_mean.lerp(sums["lengths"][1] / sums["lengths"][0], _PL_DECAY)
-    return torch.where(moved.isfinite(), moved, state.pl_mean)

@@ -7,12 +7,15 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from stylegan.distributed import Team
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 __all__ = ["Collector", "StatsWriter", "cpu_mem_gb", "format_duration", "peak_gpu_mem_gb", "status_line"]
 
@@ -29,13 +32,12 @@ class Collector:
             value = torch.tensor(value, dtype=torch.float64)
         values = value.detach().flatten()
         values = values.to(torch.float32 if values.device.type == "mps" else torch.float64)
-        moments = torch.stack([torch.ones_like(values).sum(), values.sum(), values.square().sum()])
-        self._moments[name] = self._moments[name] + moments if name in self._moments else moments
+        self._add(name, torch.stack([torch.ones_like(values).sum(), values.sum(), values.square().sum()]))
 
     def absorb(self, other: "Collector") -> None:
         """Add what another one has collected."""
         for name, moments in other._moments.items():
-            self._moments[name] = self._moments[name] + moments if name in self._moments else moments
+            self._add(name, moments)
 
     def sum_over(self, team: Team) -> None:
         """Take in what every process has collected; all must have collected the same statistics."""
@@ -55,6 +57,9 @@ class Collector:
             result[name] = {"num": int(num), "mean": mean, "std": std}
         self._moments.clear()
         return result
+
+    def _add(self, name: str, moments: Tensor) -> None:
+        self._moments[name] = self._moments[name] + moments if name in self._moments else moments
 
 
 class StatsWriter:
@@ -143,7 +148,7 @@ def peak_gpu_mem_gb(device: torch.device) -> float:
     return torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
 
 
-def _open_board(run: Path, cur_nimg: int) -> Any:
+def _open_board(run: Path, cur_nimg: int) -> "SummaryWriter | None":
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

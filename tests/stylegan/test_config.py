@@ -59,6 +59,13 @@ def test_auto_follows_the_resolution(resolution: int, batch: int, lr: float) -> 
     assert chosen.mapping_layers == 2
 
 
+def test_a_batch_of_ones_own_moves_what_auto_computes_from_it() -> None:
+    chosen = preset("auto", 256, 8)
+    assert (chosen.batch, chosen.mbstd_group, chosen.ema_kimg) == (8, 4, 2.5)
+    assert chosen.r1_gamma == pytest.approx(0.0002 * 256**2 / 8)
+    assert preset("paper256", 256, 8) == dataclasses.replace(preset("paper256", 256), batch=8)
+
+
 def test_an_unknown_preset_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"unknown preset 'paper9'; known: auto, stylegan2, paper256"):
         preset("paper9", 64)
