@@ -6,11 +6,11 @@ one's, which has seen most of what the mix draws.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bend.dial.amount import Amount
-from bend.dial.mixing import layers_of, mix, refuse_strangers, state_of, weighted
+from bend.dial.mixing import layers_of, mix, refuse_strangers, shares_of, state_of, weighted
 from bend.errors import SettingsError
 from bend.picture import refuse_existing
 from stylegan.checkpoint import Network, NetworkMeta, load_network, save_network
@@ -73,9 +73,7 @@ def mix_networks(
         raise SettingsError(
             "an amount that varies over time is a film, not a network; give one number a layer"
         )
-    shares = tuple(shares) if shares is not None else (1 / len(bents),) * len(bents)
-    if len(shares) != len(bents):
-        raise SettingsError(f"{len(bents)} bent networks, but {len(shares)} shares; give --mix one each")
+    shares = shares_of(len(bents), shares)
     names = (base, *bents)
     networks = [load_network(name) for name in names]
     first = networks[1]
@@ -85,8 +83,10 @@ def mix_networks(
         if any(getattr(network, key) is not None for network in networks)
     }
     licence = "; ".join(dict.fromkeys(network.meta.licence for network in networks if network.meta.licence))
-    meta = replace(
-        NetworkMeta(augment_p=first.meta.augment_p, kimg=first.meta.kimg, data_name=first.meta.data_name),
+    meta = NetworkMeta(
+        augment_p=first.meta.augment_p,
+        kimg=first.meta.kimg,
+        data_name=first.meta.data_name,
         base="+".join(Path(name).name for name in names),
         licence=licence,
     )

@@ -7,7 +7,8 @@ them, and beyond, still draws. Layers are mixed one by one (layer swapping, arXi
 them, mix too. How much of each layer is `amount`'s, when is `play`'s.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -24,6 +25,8 @@ __all__ = [
     "mix",
     "put_back",
     "refuse_strangers",
+    "restored",
+    "shares_of",
     "state_of",
     "weighted",
 ]
@@ -75,6 +78,19 @@ def refuse_strangers(first: Generator, other: Generator, names: tuple[str, str])
     )
 
 
+def shares_of(num: int, shares: Sequence[float] | None) -> tuple[float, ...]:
+    """The share of each of `num` bent networks: those given, or equal ones for None.
+
+    Raises:
+        SettingsError: not one share for each network.
+    """
+    if shares is None:
+        return (1 / num,) * num
+    if len(shares) != num:
+        raise SettingsError(f"{num} bent networks, but {len(shares)} shares; give --mix one each")
+    return tuple(shares)
+
+
 def weighted(base: State, bents: Sequence[State], shares: Sequence[float]) -> State:
     """Several bents as one: `base + Σ share_i (bent_i - base)`; a single one with all the share is itself.
 
@@ -110,9 +126,9 @@ def mix(G: nn.Module, base: State, bent: State, amount: LayerAmount) -> None:
         tensor.copy_(torch.lerp(base[key], bent[key], amounts[layer]))
 
 
-def state_of(G: Generator) -> State:
-    """A copy of the weights and buffers of a generator."""
-    return {key: value.detach().clone() for key, value in G.state_dict().items()}
+def state_of(G: Generator, device: torch.device | None = None) -> State:
+    """A copy of the weights and buffers of a generator; on its own device if None."""
+    return {key: value.detach().to(device, copy=True) for key, value in G.state_dict().items()}
 
 
 @torch.no_grad()
@@ -120,6 +136,16 @@ def put_back(G: Generator, state: State) -> None:
     """Copy weights into a generator, in place."""
     for key, tensor in G.state_dict().items():
         tensor.copy_(state[key])
+
+
+@contextlib.contextmanager
+def restored(G: Generator) -> Iterator[State]:
+    """Put the weights of a generator back at the end of the block; yields a copy of them."""
+    own = state_of(G)
+    try:
+        yield own
+    finally:
+        put_back(G, own)
 
 
 def _flat(arguments: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

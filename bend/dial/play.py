@@ -8,11 +8,18 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from bend.dial.amount import Amount
-from bend.dial.mixing import State, layers_of, mix, put_back, refuse_strangers, state_of, weighted
-from bend.errors import SettingsError
+from bend.dial.mixing import (
+    State,
+    layers_of,
+    mix,
+    refuse_strangers,
+    restored,
+    shares_of,
+    state_of,
+    weighted,
+)
+from bend.latents import device_of
 from bend.play import Moment
 from stylegan.checkpoint import load_network
 from stylegan.generator import Generator
@@ -37,10 +44,7 @@ class Dial:
     shares: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        if len(self.shares) != 1 + len(self.others):
-            raise SettingsError(
-                f"{1 + len(self.others)} bent networks, but {len(self.shares)} shares; give --mix one each"
-            )
+        shares_of(1 + len(self.others), self.shares)
 
     @property
     def varies(self) -> bool:
@@ -50,12 +54,9 @@ class Dial:
     @contextlib.contextmanager
     def during(self, G: Generator, moment: Moment) -> Iterator[None]:
         """Mix the weights of `G` for as long as the context lasts."""
-        own = state_of(G)
-        try:
+        with restored(G) as own:
             self._mix(G, own, moment.seconds)
             yield
-        finally:
-            put_back(G, own)
 
     def set(self, G: Generator, seconds: float) -> None:
         """Mix the weights of `G` for good, as they are after so many seconds of a film."""
@@ -96,15 +97,10 @@ def open_dial(
     for name in (base, *others):
         other = load_network(name).generator(weights)
         refuse_strangers(G, other, (network, name))
-        states.append({key: value.to(_device(G)) for key, value in state_of(other).items()})
-    num = 1 + len(others)
+        states.append(state_of(other, device_of(G)))
     return Dial(
         base=states[0],
         others=tuple(states[1:]),
-        shares=tuple(shares) if shares is not None else (1 / num,) * num,
+        shares=shares_of(1 + len(others), shares),
         amount=amount,
     )
-
-
-def _device(G: Generator) -> torch.device:
-    return next(G.parameters()).device

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bend.automation import Automation, Constant, Keyframes
-from bend.dial.mixing import State, mix, put_back, refuse_strangers, state_of
+from bend.dial.mixing import State, mix, refuse_strangers, restored, state_of
 from bend.errors import SettingsError
+from bend.latents import device_of
 from bend.number import spelled
 from bend.play import Moment
 from stylegan.checkpoint import list_snapshots, load_network
@@ -61,12 +62,9 @@ class TrainingTime:
     @contextlib.contextmanager
     def holding(self, G: Generator, kimg: float) -> Iterator[None]:
         """Give `G` the weights of the run at `kimg` for as long as the context lasts."""
-        own = state_of(G)
-        try:
+        with restored(G):
             self.set(G, kimg)
             yield
-        finally:
-            put_back(G, own)
 
     def set(self, G: Generator, kimg: float) -> None:
         """Give `G` the weights of the run at `kimg`, for good."""
@@ -83,10 +81,9 @@ class TrainingTime:
             path = self._snapshots[index][1]
             snapshot = load_network(path).generator(self._weights)
             refuse_strangers(G, snapshot, ("the network", path.name))
-            device = next(G.parameters()).device
             while len(self._states) >= _KEPT:
                 del self._states[max(self._states, key=lambda kept: abs(kept - index))]
-            self._states[index] = {key: value.to(device) for key, value in state_of(snapshot).items()}
+            self._states[index] = state_of(snapshot, device_of(G))
         return self._states[index]
 
 

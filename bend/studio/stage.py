@@ -23,7 +23,7 @@ from bend.bends.player import BendPlay, open_bends
 from bend.clusters import ChannelClusters, find_clusters
 from bend.config import RenderConfig
 from bend.dial.amount import parse_amount
-from bend.dial.mixing import State, layers_of, put_back, refuse_strangers, state_of
+from bend.dial.mixing import State, layers_of, put_back, refuse_strangers, restored, state_of
 from bend.dial.play import Dial
 from bend.dial.training_time import TrainingTime, run_snapshots
 from bend.directions import Spread, spread_of_w
@@ -204,8 +204,7 @@ class Stage:
         if name not in self._bases:
             other = load_network(self._shelf.find(name).network).generator(self.config.weights)
             refuse_strangers(self.G, other, (self.standing.title, name))
-            device = latents.device_of(self.G)
-            self._bases = {name: {key: value.to(device) for key, value in state_of(other).items()}}
+            self._bases = {name: state_of(other, latents.device_of(self.G))}
         return self._bases[name]
 
     def _training_time(self) -> TrainingTime:
@@ -250,12 +249,9 @@ class Stage:
         if self._own is None:
             yield
             return
-        now = state_of(self.G)
-        put_back(self.G, self._own)
-        try:
+        with restored(self.G):
+            put_back(self.G, self._own)
             yield
-        finally:
-            put_back(self.G, now)
 
     def _play(self, patch: Patch) -> BendPlay:
         """The rack put in place; kept as long as it stays the same, since bends may remember."""

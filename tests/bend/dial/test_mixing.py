@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from bend.dial.mixing import layer_of, layers_of, mix, put_back, refuse_strangers, state_of, weighted
+from bend.dial.mixing import (
+    layer_of,
+    layers_of,
+    mix,
+    refuse_strangers,
+    restored,
+    shares_of,
+    state_of,
+    weighted,
+)
 from bend.errors import SettingsError
 from stylegan.generator import Generator
 from tests.bend.tiny import tiny_generator
@@ -72,11 +81,21 @@ def test_several_bents_add_up() -> None:
     assert weighted(base, [first], [1.0]) is first
 
 
+def test_shares_are_equal_unless_given() -> None:
+    assert shares_of(4, None) == (0.25,) * 4
+    assert shares_of(2, [0.7, 0.1]) == (0.7, 0.1)
+    with pytest.raises(SettingsError, match="2 bent networks, but 3 shares"):
+        shares_of(2, [1, 1, 1])
+
+
 def test_weights_are_put_back(pair: tuple[Generator, Generator]) -> None:
-    own = state_of(pair[0])
-    mix(pair[0], own, state_of(pair[1]), lambda layer: 0.5)
-    put_back(pair[0], own)
-    assert all(torch.equal(value, own[key]) for key, value in pair[0].state_dict().items())
+    G, other = pair
+    before = state_of(G)
+    with pytest.raises(RuntimeError), restored(G) as own:
+        mix(G, own, state_of(other), lambda layer: 0.5)
+        assert not torch.equal(G.mapping.fc0.weight, before["mapping.fc0.weight"])
+        raise RuntimeError
+    assert all(torch.equal(value, before[key]) for key, value in G.state_dict().items())
 
 
 def test_strangers_are_refused_by_what_differs(pair: tuple[Generator, Generator]) -> None:
