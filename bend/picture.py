@@ -4,6 +4,8 @@ Also tells what a folder already holds, so that a render taken up again draws on
 overwrites a picture of other work. What is drawn is `bend.render`'s, a sheet of many is `bend.grid`'s.
 """
 
+import base64
+import io
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ __all__ = [
     "Pixels",
     "Rendered",
     "check_picture_output",
+    "data_url",
+    "encode_webp",
     "enlarge",
     "exif_note",
     "is_picture",
@@ -100,6 +104,24 @@ def save_picture(path: Path, pixels: Pixels, provenance: Provenance, *, replace:
             raise RenderError(
                 f"{path} was made by another process meanwhile; give another -o, or --force to write over it"
             ) from None
+
+
+def encode_webp(pixels: Pixels, *, quality: int, method: int = 4) -> bytes:
+    """`[H, W, 3]` as a WebP for a page, without provenance.
+
+    Args:
+        pixels: the picture.
+        quality: 0 to 100.
+        method: 0 is the quickest, 6 the smallest.
+    """
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", quality=quality, method=method)
+    return file.getvalue()
+
+
+def data_url(picture: bytes) -> str:
+    """A WebP as text that a page can hold in itself."""
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
 
 
 def exif_note(note: str) -> bytes:

@@ -43,6 +43,7 @@ __all__ = [
     "images",
     "open_generator",
     "open_plays",
+    "pixels_of",
 ]
 
 Item = TypeVar("Item")
@@ -195,10 +196,7 @@ def _draw(G: Generator, ws: Tensor, noise_mode: str, noise_seeds: Sequence[int])
         image = torch.cat([_draw_noisy(G, ws[i : i + 1], seed) for i, seed in enumerate(noise_seeds)])
     else:
         image = G.synthesis(ws, noise_mode=noise_mode)
-    image = torch.nan_to_num(image, nan=-1.0, posinf=1.0, neginf=-1.0)
-    image = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    pixels: Pixels = image.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).contiguous().cpu().numpy()
-    return pixels
+    return pixels_of(image)
 
 
 def _draw_noisy(G: Generator, ws: Tensor, seed: int) -> Tensor:
@@ -206,6 +204,14 @@ def _draw_noisy(G: Generator, ws: Tensor, seed: int) -> Tensor:
     generator = torch.Generator(ws.device).manual_seed(seed)
     image: Tensor = G.synthesis(ws, noise_mode="random", generator=generator)
     return image
+
+
+def pixels_of(images: Tensor) -> Pixels:
+    """Images `[N, C, H, W]` in [-1, 1], C being 1 or 3, as uint8 `[N, H, W, 3]`; what is not a number is black."""
+    images = torch.nan_to_num(images, nan=-1.0, posinf=1.0, neginf=-1.0)
+    images = (images * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    pixels: Pixels = images.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).contiguous().cpu().numpy()
+    return pixels
 
 
 def open_generator(config: RenderConfig) -> Generator:

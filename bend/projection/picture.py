@@ -101,7 +101,7 @@ def project_picture(
     drawing = RenderConfig(network=config.network, weights=config.weights, class_index=config.class_index)
     note = describe("project", drawing, G, command, project=_decisive(config), perception=perception.name)
     key, rows = ("ws", found.ws) if config.space == "w+" else ("w", found.ws[:, 0])
-    seen = _enlarged(_pixels(target))
+    seen = _enlarged(render.pixels_of(target)[0])
     save_picture(comparison, _beside(seen, _draw(G, found.ws)), note)
     if film is not None:
         _write_way(film, G, way, seen, note, force)
@@ -202,17 +202,9 @@ def _draw(G: Generator, ws: Tensor) -> Pixels:
     return _enlarged(render.draw(G, ws)[0])
 
 
-def _pixels(image: Tensor) -> Pixels:
-    bytes_ = (image[0] * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    pixels: Pixels = bytes_.permute(1, 2, 0).expand(-1, -1, 3).cpu().numpy()
-    return pixels
-
-
 def _enlarged(pixels: Pixels) -> Pixels:
     side = max(pixels.shape[0], _SMALLEST_SIDE)
-    return np.asarray(
-        Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side), Image.Resampling.LANCZOS)
-    )
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS))
 
 
 def _beside(left: Pixels, right: Pixels) -> Pixels:

@@ -6,8 +6,6 @@ page fades only from frame to frame. Where the run has a score, its curves and m
 is `scrubber.html`; here its pictures are drawn.
 """
 
-import base64
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,7 +23,7 @@ from bend.config import RenderConfig
 from bend.dial.training_time import TrainingTime, run_snapshots
 from bend.errors import RenderError, SettingsError
 from bend.grid import sheet, square
-from bend.picture import Pixels, Rendered, refuse_existing
+from bend.picture import Pixels, Rendered, data_url, encode_webp, refuse_existing
 from bend.play import Moment
 from bend.ranks import leave_to_first
 from bend.renders.moving import draw_seeds
@@ -94,7 +92,7 @@ def render_scrubber(
         G = render.open_generator(look)
         sheets = list(_sheets(look, G, snapshots, moments, seeds, (columns, rows)))
         cell = (sheets[0].shape[1] // columns, sheets[0].shape[0] // rows)
-        frames[kind] = [_data_uri(one) for one in sheets]
+        frames[kind] = [data_url(encode_webp(one, quality=_QUALITY)) for one in sheets]
     drawn_with = [str(path) for _, path in snapshots]
     note = describe("scrubber", config, G, command, others=drawn_with, seeds=list(seeds), kimg=moments)
     run = snapshots[0][1].parent
@@ -148,12 +146,6 @@ def _small(picture: Pixels) -> Pixels:
         return picture
     size = (max(1, round(width * share)), max(1, round(height * share)))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
-
-
-def _data_uri(picture: Pixels) -> str:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "WEBP", quality=_QUALITY, method=4)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _page(**data: Any) -> str:

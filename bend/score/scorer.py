@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bend import play
+from bend import play, render
 from bend.bends import open_bends
 from bend.errors import ScoreError
 from bend.grid import sheet
@@ -297,7 +297,5 @@ def _pixels(images: Tensor) -> list[Pixels]:
     chosen = images[: _SHOWN[0] * _SHOWN[1]]
     while chosen.shape[-1] > _LARGEST_CELL:
         chosen = torch.nn.functional.avg_pool2d(chosen, 2)
-    pixels = (chosen * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    pixels = pixels[:, :3].permute(0, 2, 3, 1).expand(-1, -1, -1, 3)
-    scale = max(1, _SMALLEST_CELL // pixels.shape[1])
-    return [enlarge(one, scale, "nearest") for one in pixels.contiguous().cpu().numpy()]
+    scale = max(1, _SMALLEST_CELL // chosen.shape[-1])
+    return [enlarge(one, scale, "nearest") for one in render.pixels_of(chosen[:, :3])]

@@ -4,9 +4,7 @@ Throws, crossings and the judge are those of `bend roll`; here they are dealt ou
 moves something meanwhile does not wait.
 """
 
-import base64
 import dataclasses
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,14 +13,14 @@ import torch
 from PIL import Image
 
 from bend.errors import SettingsError
-from bend.picture import Pixels
+from bend.picture import Pixels, data_url, encode_webp
 from bend.roll.chances import Chance, breed, draw
 from bend.roll.judge import Judge
 from bend.studio.patch import Module, Patch
 from bend.studio.stage import Stage
 from stylegan.taps import Tap, taps
 
-__all__ = ["MOST", "data_url", "throws"]
+__all__ = ["MOST", "throws", "thumbnail"]
 
 MOST = 64
 _TRIES = 12
@@ -59,19 +57,17 @@ def throws(
             yield None
             continue
         found += 1
-        yield {"modules": _bent(patch, chance).facts()["modules"], "picture": data_url(picture)}
+        yield {"modules": _bent(patch, chance).facts()["modules"], "picture": thumbnail(picture)}
         if found >= min(num, MOST):
             return
 
 
-def data_url(picture: Pixels, side: int = _THUMBNAIL) -> str:
-    """A small picture as text: uint8 `[H, W, 3]` to a WebP of `side` pixels."""
+def thumbnail(picture: Pixels) -> str:
+    """A picture, uint8 `[H, W, 3]`, as the data URL of a small WebP."""
     image = Image.fromarray(picture)
-    if image.width != side:
-        image = image.resize((side, side), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, "WEBP", quality=80, method=0)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+    if image.width != _THUMBNAIL:
+        image = image.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
+    return data_url(encode_webp(np.asarray(image), quality=80, method=0))
 
 
 def _throw(rng: np.random.Generator, kin: Sequence[Chance], places: Sequence[Tap]) -> Chance:

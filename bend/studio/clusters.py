@@ -4,14 +4,13 @@ One strip a layer: a tile a cluster, the heat of its channels' mean map laid ove
 one draws eyes" can be seen.
 """
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from bend.latents import w_avg
+from bend.picture import data_url, encode_webp
 from bend.play import Moment
 from bend.studio.patch import Patch
 from bend.studio.stage import Stage
@@ -49,6 +48,5 @@ def _strip(maps: np.ndarray, background: np.ndarray) -> str:
         warm = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), np.float32) / 255
         dim = background * (0.35 + 0.65 * warm)
         tiles.append(np.stack([np.clip(dim + 0.5 * warm, 0, 1), dim * (0.5 + 0.5 * warm), dim * 0.7], axis=2))
-    file = io.BytesIO()
-    Image.fromarray((np.concatenate(tiles, axis=1) * 255).astype(np.uint8)).save(file, "WEBP", quality=70)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+    strip = (np.concatenate(tiles, axis=1) * 255).astype(np.uint8)
+    return data_url(encode_webp(strip, quality=70))

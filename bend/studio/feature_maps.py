@@ -5,15 +5,15 @@ have something to tell apart are colourful, dead ones grey. Styles and w, which 
 a square of bars. All maps of a moment go into one sheet, tile by tile.
 """
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+
+from bend.picture import encode_webp
 
 __all__ = ["TILE", "Watch", "sheet_of_maps"]
 
@@ -58,9 +58,7 @@ def sheet_of_maps(maps: Mapping[str, Tensor | None], order: Sequence[str], colum
             continue
         row, column = divmod(number, columns)
         sheet[row * TILE :, column * TILE :][:TILE, :TILE] = _tile(x[0])
-    file = io.BytesIO()
-    Image.fromarray(sheet).save(file, "WEBP", quality=70, method=0)
-    return file.getvalue()
+    return encode_webp(sheet, quality=70, method=0)
 
 
 def _tile(x: Tensor) -> np.ndarray:

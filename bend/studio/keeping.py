@@ -26,7 +26,7 @@ from bend.latent_file import write_latents
 from bend.play import Moment
 from bend.provenance import KEY
 from bend.recipe import VERSION, Recipe, write_recipe
-from bend.studio.chance import data_url
+from bend.studio.chance import thumbnail
 from bend.studio.patch import Patch, read_patch
 from bend.studio.recipes import LATENT, PATH, drawing_at, film_recipe, still_recipe
 from bend.studio.shelf import Shelf
@@ -81,7 +81,7 @@ class Keeping:
         """
         if name:
             _refuse_name(name)
-        picture = data_url(_drawn(stage, patch, 0.0))
+        picture = thumbnail(_drawn(stage, patch, 0.0))
         with self._lock:
             name = name or self._free_name()
             others = self._stored_presets(but=name)

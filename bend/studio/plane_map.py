@@ -1,12 +1,12 @@
 """The map's ground: small pictures of the plane on which the point is moved, row after row."""
 
 import dataclasses
-import io
 from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
+from bend.picture import encode_webp
 from bend.play import Moment
 from bend.studio.message import Message
 from bend.studio.patch import Patch
@@ -43,6 +43,4 @@ def ground(stage: Stage, patch: Patch, key: str) -> Iterator[Message | None]:
             small = Image.fromarray(picture).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
             sheet[row * _SIDE :, column * _SIDE :][:_SIDE, :_SIDE] = np.asarray(small)
         yield None
-    file = io.BytesIO()
-    Image.fromarray(sheet).save(file, "WEBP", quality=75, method=0)
-    yield Message("ground", {"key": key, "low": low, "high": high}, file.getvalue())
+    yield Message("ground", {"key": key, "low": low, "high": high}, encode_webp(sheet, quality=75, method=0))

@@ -167,7 +167,7 @@ class Stage:
             try:
                 return render.draw(self.G, ws, noise_mode=patch.noise_mode, moments=[moment])[0]
             except _Enough as enough:
-                return _pixels(enough.image)
+                return render.pixels_of(enough.image.float())[0]
 
     def pictures(self, patch: Patch, seeds: Sequence[int]) -> Pixels:
         """Stills of several seeds with the bends and truncation of a patch, uint8 `[N, H, W, 3]`."""
@@ -295,9 +295,3 @@ def _stopping(G: Generator, most: int | None) -> Iterator[None]:
 
     with hang(G, tap, stop):
         yield
-
-
-def _pixels(image: Tensor) -> Pixels:
-    """uint8 `[H, W, 3]` of an image `[1, C, H, W]` in [-1, 1]."""
-    image = (torch.nan_to_num(image[0].float()) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(image.permute(1, 2, 0).expand(-1, -1, 3).cpu().numpy())

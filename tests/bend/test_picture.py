@@ -1,5 +1,7 @@
 """Stills: pixels and note come back, formats know their limits, and what is there is not lost."""
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,15 @@ import pytest
 from PIL import Image
 
 from bend.errors import RenderError
-from bend.picture import check_picture_output, enlarge, is_picture, missing, save_picture
+from bend.picture import (
+    check_picture_output,
+    data_url,
+    encode_webp,
+    enlarge,
+    is_picture,
+    missing,
+    save_picture,
+)
 from bend.provenance import Provenance, png_is_whole, read_provenance
 
 NOTE = Provenance(
@@ -94,6 +104,13 @@ def test_other_work_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     save_picture(path, picture(), NOTE.about(seed=1))
     assert path.read_bytes() != before
+
+
+def test_a_page_holds_a_picture_as_text() -> None:
+    head, data = data_url(encode_webp(picture(), quality=80)).split(",")
+    assert head == "data:image/webp;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        assert (image.format, image.size) == ("WEBP", (20, 12))
 
 
 def test_enlarge() -> None:
