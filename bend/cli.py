@@ -78,7 +78,9 @@ def main() -> None:
     try:
         ranks.begin(sys.argv[1:])
         if failpoint := os.environ.get("BEND_FAILPOINT"):
-            _arm(failpoint)
+            from bend.failpoint import arm
+
+            arm(failpoint)
         status = bend.main(prog_name="bend", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Abort as aborted:  # what Click makes of a KeyboardInterrupt
@@ -100,12 +102,6 @@ def main() -> None:
             raise
         _leave_word(line)
         sys.exit(_say(line, 1))
-
-
-def _arm(failpoint: str) -> None:
-    from bend.failpoint import arm
-
-    arm(failpoint)
 
 
 def _one_line(error: Exception) -> str | None:

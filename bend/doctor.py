@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bend.prepare.parallel import num_cores
 from stylegan.cache import cache_folder
 from stylegan.errors import StyleganError
 
@@ -120,7 +121,7 @@ def _cpu() -> Iterator[Finding]:
     features = [name for name in _CPU_FEATURES if has.get(name)]
     told = ", ".join(features) or torch.backends.cpu.get_cpu_capability().lower()
     yield Finding(name="cpu", value=f"{platform.machine()}, {told}")
-    threads, cores = torch.get_num_threads(), _num_cores()
+    threads, cores = torch.get_num_threads(), num_cores()
     is_bound = "OMP_NUM_THREADS" in os.environ and threads < cores
     yield Finding(
         name="threads",
@@ -128,10 +129,6 @@ def _cpu() -> Iterator[Finding]:
         verdict="note" if is_bound else "good",
         mend="unset OMP_NUM_THREADS to use them all" if is_bound else None,
     )
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _UnmeasuredError(Exception):

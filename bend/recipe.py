@@ -41,7 +41,16 @@ from stylegan.atomic import write_atomic
 from stylegan.errors import StyleganError
 from stylegan.training.config import TrainConfig
 
-__all__ = ["COMMANDS", "VERSION", "Recipe", "Stage", "options_of", "read_recipe", "write_recipe"]
+__all__ = [
+    "COMMANDS",
+    "VERSION",
+    "Recipe",
+    "Stage",
+    "options_of",
+    "read_recipe",
+    "recipe_text",
+    "write_recipe",
+]
 
 VERSION = 1
 COMMANDS = {
@@ -164,11 +173,15 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    write_atomic(path, recipe_text(recipe))
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """A recipe as TOML."""
     import tomli_w
 
     stages = [{"do": stage.do, **stage.options} for stage in recipe.stages]
-    table = {"bend": VERSION, "title": recipe.title, "stage": stages}
-    write_atomic(path, tomli_w.dumps(table))
+    return tomli_w.dumps({"bend": VERSION, "title": recipe.title, "stage": stages})
 
 
 def options_of(config: RenderConfig) -> dict[str, Any]:

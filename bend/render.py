@@ -241,7 +241,7 @@ def open_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
         *open_weight_plays(config, G),
         *open_size(config, G, in_tiles=not config.bend),
         *open_blends(config, G),
-        *open_truncation(config, G),
+        *open_truncation(config),
         *open_directions(config, G),
         *open_bends_of(config, G),
     )

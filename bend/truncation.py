@@ -48,9 +48,8 @@ class Truncating:
             yield
 
 
-def open_truncation(config: RenderConfig, G: Generator) -> tuple[Truncating, ...]:
+def open_truncation(config: RenderConfig) -> tuple[Truncating, ...]:
     """The play of a `config.trunc` that is an automation; none where it is a number."""
-    del G
     if not isinstance(config.trunc, str):
         return ()
     return (Truncating(psi=parse(config.trunc), cutoff=config.trunc_cutoff),)

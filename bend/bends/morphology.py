@@ -46,11 +46,8 @@ def _under_ellipse(x: Tensor, radius: int, extreme: _Extreme) -> Tensor:
     if radius == 0:
         return x
     widths = ellipse_widths(radius)
-    along, result = (
-        x.clone(),
-        x.clone(),
-    )  # along: the extremes of each pixel's neighbours within `reach` in its row
-    reach = 0
+    along, reach = x.clone(), 0  # the extremes of each pixel's neighbours within `reach` in its row
+    result = x.clone()
     for dy in range(radius, -1, -1):  # from the narrowest rows to the widest
         while reach < widths[dy]:
             reach += 1

@@ -53,9 +53,8 @@ class BentParameter:
         """What the bends make of `weight`; what they made of the same weight before, where they do not vary."""
         if self.varies:
             return self.through(weight, moment)
-        if self._known is None or not torch.equal(
-            self._known[0], weight
-        ):  # another play, a dial say, moves it too
+        # Another play, such as a dial, may have moved the weight since.
+        if self._known is None or not torch.equal(self._known[0], weight):
             self._known = weight, self.through(weight, moment)
         return self._known[1]
 

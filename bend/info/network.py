@@ -91,9 +91,8 @@ def _name_of(network: Network, module: Generator | Discriminator) -> str:
 
 def _title(network: Network) -> str:
     path, kimg = network.path, network.meta.kimg
-    name = (
-        path.resolve().parent.name if path.name == snapshot_name(kimg) else path.stem
-    )  # a run's, by its folder
+    is_snapshot = path.name == snapshot_name(kimg)  # called as its run is
+    name = path.resolve().parent.name if is_snapshot else path.stem
     return f"{name} at {kimg:g} kimg" if kimg else name
 
 

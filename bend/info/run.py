@@ -17,12 +17,8 @@ from stylegan.checkpoint import list_snapshots
 
 __all__ = ["describe_run", "describe_runs", "holds_runs", "is_run"]
 
-_OPTIONS, _STATS, _SCORE, _STATES = (
-    "training_options.json",
-    "stats.jsonl",
-    "score.json",
-    ("state-latest.pt", "state-previous.pt"),
-)
+_OPTIONS, _STATS, _SCORE = "training_options.json", "stats.jsonl", "score.json"
+_STATES = ("state-latest.pt", "state-previous.pt")
 _CURVES = {
     "D loss": "Loss/D/loss",
     "G loss": "Loss/G/loss",
@@ -64,16 +60,12 @@ def describe_run(run: Path) -> Information:
     Raises:
         OSError: it cannot be read.
     """
-    options, ticks, score = (
-        _read_object(run / _OPTIONS),
-        _read_ticks(run / _STATS),
-        _read_object(run / _SCORE),
-    )
+    options, ticks = _read_object(run / _OPTIONS), _read_ticks(run / _STATS)
     config = _table(options, "config")
     snapshots = [kimg for kimg, _ in list_snapshots(run)]
     wanted, reached = _number(config.get("kimg")), _reached(ticks, snapshots)
     can_resume = any((run / name).is_file() for name in _STATES)
-    moments = _moments(score)
+    moments = _moments(_read_object(run / _SCORE))
     record: dict[str, Any] = {
         "kind": "run",
         "path": str(run),

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+from bend.info import figures
 from stylegan.checkpoint import outline_network
 from stylegan.checkpoint.cache import networks_folder, read_record
 from stylegan.checkpoint.known import KNOWN
@@ -74,14 +75,9 @@ def rows() -> Iterator[Row]:
 
 def table(found: list[Row]) -> list[str]:
     """The rows as aligned lines; a size with ~ is what to expect."""
-    head = ("NAME", "PIXELS", "SIZE", "STATE", "DRAWS", "LICENCE")
-    cells = [head]
+    cells = []
     for row in found:
         about = "~" if row.num_bytes is None else ""
         size = f"{about}{row.approximate_mb} MB"
         cells.append((row.name, str(row.resolution), size, row.state, row.about, row.licence))
-    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    ]
+    return figures.table(("NAME", "PIXELS", "SIZE", "STATE", "DRAWS", "LICENCE"), cells)

@@ -16,6 +16,11 @@ Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 _RECORDS = "records"
 
 
+def option_group(*options: Decorator) -> Decorator:
+    """Several options as one decorator, shown in the order given."""
+    return lambda function: functools.reduce(lambda done, option: option(done), reversed(options), function)
+
+
 def record_options(config_type: type, keyword: str, *options: Decorator) -> Decorator:
     """Decorate a command with options, and hand their values over as one record called `keyword`."""
     names = [field.name for field in dataclasses.fields(config_type)]
@@ -28,10 +33,7 @@ def record_options(config_type: type, keyword: str, *options: Decorator) -> Deco
             return function(*args, **{keyword: record}, **values)
 
         setattr(gathered, _RECORDS, [*getattr(function, _RECORDS, []), config_type])
-        decorated: Callable[..., Any] = gathered
-        for option in reversed(options):
-            decorated = option(decorated)
-        return decorated
+        return option_group(*options)(gathered)
 
     return decorate
 

@@ -1,24 +1,15 @@
 """The options of `bend scrape`, a group for each thing they are about; defaults are those of `scrapers.config`."""
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import click
 
-from bend.options.records import default_of
+from bend.options.records import Decorator, default_of, option_group
 from bend.options.shared import output_option
 from scrapers.config import FILTERS, ScrapeConfig
 
 __all__ = ["network_options", "output_options", "picture_options", "run_options"]
-
-Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _group(*options: Decorator) -> Decorator:
-    """Several options as one decorator, shown in the order given."""
-    return lambda function: functools.reduce(lambda done, option: option(done), reversed(options), function)
 
 
 def _setting(flag: str, field: str, help_text: str, **settings: Any) -> Decorator:
@@ -32,7 +23,7 @@ def _flag(flag: str, help_text: str) -> Decorator:
     return click.option(flag, is_flag=True, help=help_text)
 
 
-output_options = _group(
+output_options = option_group(
     output_option(
         "The folder to fill.",
         "--out",
@@ -50,7 +41,7 @@ output_options = _group(
     _flag("--force", "Replace the zip if it is there."),
 )
 
-picture_options = _group(
+picture_options = option_group(
     _setting("--source", "sources", "Where to search, by commas; --list-sources shows all.", metavar="NAMES"),
     _setting("--count", "count", "Pictures to have in the folder.", type=click.IntRange(min=1)),
     _setting("--license", "licenses", "Licences to take, by commas, or any.", metavar="NAMES"),
@@ -71,7 +62,7 @@ picture_options = _group(
     click.option("--max-aspect", type=float, metavar="RATIO", help="Longer side over shorter side, at most."),
 )
 
-network_options = _group(
+network_options = option_group(
     click.option(
         "--contact",
         envvar="BEND_CONTACT",
@@ -84,7 +75,7 @@ network_options = _group(
     _flag("--allow-private-hosts", "Let addresses on your own network through."),
 )
 
-run_options = _group(
+run_options = option_group(
     _flag("--retry", "Look again at what earlier runs refused."),
     _flag("--review", "Write review.html: what was kept, what was refused and why."),
     _flag("--dry-run", "Search, and show what would be fetched."),

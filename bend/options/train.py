@@ -1,11 +1,11 @@
 """The options of `bend finetune` that are fields of `TrainConfig`, named, defaulted and bounded as those are."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import click
 
+from bend.options.records import Decorator, option_group
 from stylegan.config import PRESETS
 from stylegan.training.config import AUG_MODES, DTYPES, FORMATS, PRECISIONS, UNTIL, TrainConfig
 
@@ -73,14 +73,7 @@ _OPTIONS: tuple[tuple[str, type, str], ...] = (
 )
 
 
-def train_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Every option of the table; what nobody gives is None."""
-    for name, kind, text in reversed(_OPTIONS):
-        function = _option(name, kind, text)(function)
-    return function
-
-
-def _option(name: str, kind: Any, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _option(name: str, kind: Any, text: str) -> Decorator:
     flag = f"--{name.replace('_', '-')}"
     if kind is tuple:
         return click.option(flag, multiple=True, callback=_none_for_none, metavar="NAME:ARG@LAYER", help=text)
@@ -98,3 +91,7 @@ def _none_for_none(
     ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...] | None:
     return value or None
+
+
+train_options = option_group(*(_option(name, kind, text) for name, kind, text in _OPTIONS))
+"""Every option of the table; what nobody gives is None."""

@@ -81,9 +81,8 @@ def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _plain_rgb(image: Image.Image) -> Image.Image:
-    return (
-        image if image.mode == "RGB" else image.convert("RGB")
-    )  # a copy of 12 megapixels costs as much as a crop
+    # Not `convert` alone: it copies what is RGB already, and 12 megapixels cost as much as a crop.
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @functools.lru_cache(maxsize=32)  # photos of one camera share a profile

@@ -1,7 +1,6 @@
 """What `bend package` is asked to do: one frozen dataclass, which refuses what cannot be meant."""
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from PIL import ImageColor
 
 from bend.errors import SettingsError
+from bend.prepare.parallel import num_cores
 
 __all__ = ["PackageConfig"]
 
@@ -19,9 +19,7 @@ MAX_RESOLUTION = 8192
 MAX_TILES = 10_000
 MAX_FRAMES = 1_000_000
 
-_OVERSAMPLING = (
-    2.5  # pixels decoded for a pixel kept, at least, so that the Lanczos filter sees what it needs
-)
+_OVERSAMPLING = 2.5  # least pixels decoded for each pixel kept: what the Lanczos filter needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +145,7 @@ class PackageConfig:
         """Processes to use."""
         if self.workers is not None:
             return self.workers
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return num_cores()
 
     @property
     def smallest_side(self) -> int:
@@ -197,11 +195,8 @@ class PackageConfig:
 
 def _parse_split(text: str) -> Split:
     name, _, share = text.partition(":")
-    if (
-        re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name)
-        and re.fullmatch(r"0?\.[0-9]{1,9}", share)
-        and float(share) > 0
-    ):
+    is_name, is_share = re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name), re.fullmatch(r"0?\.[0-9]{1,9}", share)
+    if is_name and is_share and float(share) > 0:
         return Split(name=name, share=float(share))
     raise SettingsError(f"--split {text}: must be NAME:SHARE, a word and a part of 1, such as test:0.1")
 

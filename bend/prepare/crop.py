@@ -21,9 +21,7 @@ WIDE_ASPECT = 4 / 3
 """Width over height of `center-wide`: the format of cars and rooms, with bars above and below."""
 
 _NUM_ENTROPY_STEPS = 24
-_REDUCING_GAP = (
-    3.0  # Pillow: shrink by whole factors first as long as Lanczos still has 3× to do; looks the same
-)
+_REDUCING_GAP = 3.0  # Pillow may shrink by whole factors first while Lanczos still has 3× to do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 MAX_PIXELS = 128_000_000
 
 _PICTURE_KINDS = {"jpeg", "png", "media", "unknown"}  # of `identify`: the rest is surely no picture
-_ANIMATED_FORMATS = {"GIF", "WEBP", "PNG", "AVIF"}  # an MPO's or TIFF's further images are no later moments
+# An MPO's or TIFF's further images are no later moments.
+_ANIMATED_FORMATS = {"GIF", "WEBP", "PNG", "AVIF"}
 _NEW_SUBFILE_TYPE, _IS_REDUCED = 254, 1  # a TIFF's tag, and its bit for a smaller copy of another image
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -76,17 +77,14 @@ def take_in(
         raise IntakeError("heic", f"HEIC cannot be read; {found.mend}")
     if found.kind not in _PICTURE_KINDS:
         raise IntakeError("not-an-image", f"{found.what}, not a picture")
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Pillow's remarks on sloppy metadata; its errors still come as errors
-        with _open(file) as opened:
-            _refuse_unwanted(opened, animated=animated)
-            size = opened.size
-            if scale_for is not None:
-                _draft(opened, scale_for(size))
-            _load(opened)
-            return _finish(opened, size, background)
+    # Pillow warns of sloppy metadata; what it cannot read is still an error.
+    with warnings.catch_warnings(action="ignore"), _open(file) as opened:
+        _refuse_unwanted(opened, animated=animated)
+        size = opened.size
+        if scale_for is not None:
+            _draft(opened, scale_for(size))
+        _load(opened)
+        return _finish(opened, size, background)
 
 
 def _open(file: BinaryIO) -> Image.Image:

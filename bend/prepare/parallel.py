@@ -21,12 +21,17 @@ from typing import Any, TypeVar
 
 from bend.errors import PackageError
 
-__all__ = ["map_in_order"]
+__all__ = ["map_in_order", "num_cores"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _IN_FLIGHT = 4  # items a worker
+
+
+def num_cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_in_order(

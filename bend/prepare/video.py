@@ -38,9 +38,8 @@ _UNSPECIFIED_MATRIX = 2
 _HDR_TRANSFERS = (16, 18)  # PQ and HLG
 _HD_HEIGHT = 720  # from here on players take untagged colours for BT.709's, below for BT.601's
 
-_TURNS: dict[
-    tuple[int, ...], Image.Transpose
-] = {  # signs of the display matrix's a, b, c and d: x' = ax + cy, y' = bx + dy, with y downwards
+# By the signs of the display matrix's a, b, c and d: x' = ax + cy, y' = bx + dy, with y downwards.
+_TURNS: dict[tuple[int, ...], Image.Transpose] = {
     (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
     (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
     (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,

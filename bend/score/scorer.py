@@ -39,9 +39,7 @@ from stylegan.training.plan import recorded_data
 __all__ = ["RunScorer", "score_run", "seeds_for"]
 
 _FEWEST_SEEDS, _MOST_SEEDS = 32, 64
-_NIMG_A_SEED = (
-    16  # images trained on between snapshots for each seed scored: keeps the cost under 5 % of a run
-)
+_NIMG_A_SEED = 16  # images trained on between snapshots for each seed: scoring takes under 5 % of a run
 _NUM_PICTURES = 256
 _BATCH = 16  # fixed, since the batch may change the last bits
 _SHOWN = (4, 2)  # columns and rows of a moment's picture

@@ -13,35 +13,39 @@ from bend.stores.address import Address
 
 __all__ = ["told"]
 
+_NO_CREDENTIALS = {
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "TokenRetrievalError",
+    "DefaultCredentialsError",
+    "RefreshError",
+    "ProfileNotFound",
+    "SSOTokenLoadError",
+}
+_NO_CONNECTION = {
+    "HTTPClientError",
+    "ClientConnectionError",
+    "ClientPayloadError",
+    "ConnectionError",
+    "TimeoutError",
+    "FSTimeoutError",
+    "IncompleteRead",
+    "ResponseStreamingError",
+    "TransportError",
+}
 _LINES: tuple[tuple[set[str], str], ...] = (
     (
         {"ImportError"},
         "the library that speaks {scheme}:// is not installed; run pip install 'bend-gan[remote]' (gcsfs for gs://)",
     ),
     (
-        {
-            *(
-                "NoCredentialsError",
-                "PartialCredentialsError",
-                "CredentialRetrievalError",
-                "TokenRetrievalError",
-            ),
-            *("DefaultCredentialsError", "RefreshError", "ProfileNotFound", "SSOTokenLoadError"),
-        },
+        _NO_CREDENTIALS,
         "no credentials; set them where the store's own tools look for them, such as AWS_ACCESS_KEY_ID and "
         "AWS_SECRET_ACCESS_KEY, or ~/.aws",
     ),
     (
-        {
-            *(
-                "HTTPClientError",
-                "ClientConnectionError",
-                "ClientPayloadError",
-                "ConnectionError",
-                "TimeoutError",
-            ),
-            *("FSTimeoutError", "IncompleteRead", "ResponseStreamingError", "TransportError"),
-        },
+        _NO_CONNECTION,
         "no connection to the store, or it broke off; run the same command again once it is back",
     ),
     ({"FileNotFoundError"}, "no such object, folder or bucket; check the address"),

@@ -118,14 +118,10 @@ class RunMirror:
     def _entry(self, path: Path, data: bytes | None) -> Entry:
         stat = path.stat()
         if data is not None:
-            return Entry(
-                num_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), mtime_ns=stat.st_mtime_ns
-            )
-        key = (
-            stat.st_ino,
-            stat.st_size,
-            stat.st_mtime_ns,
-        )  # a state that becomes the previous one keeps all three
+            digest = hashlib.sha256(data).hexdigest()
+            return Entry(num_bytes=len(data), sha256=digest, mtime_ns=stat.st_mtime_ns)
+        # A state that is renamed to the previous one keeps all three, and is not hashed again.
+        key = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if key not in self._hashes:
             self._hashes[key] = file_sha256(path)
         return Entry(num_bytes=stat.st_size, sha256=self._hashes[key], mtime_ns=stat.st_mtime_ns)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 from PIL import Image, PngImagePlugin
 
 from bend.bends.grammar import BendSpec
@@ -25,7 +24,7 @@ from bend.errors import SettingsError
 from bend.latent_file import write_latents
 from bend.play import Moment
 from bend.provenance import KEY
-from bend.recipe import VERSION, Recipe, write_recipe
+from bend.recipe import recipe_text, write_recipe
 from bend.studio.chance import thumbnail
 from bend.studio.patch import Patch, read_patch
 from bend.studio.recipes import LATENT, PATH, drawing_at, film_recipe, still_recipe
@@ -111,7 +110,7 @@ class Keeping:
         recipe = still_recipe(patch, config, "studio", "studio.png")
         picture = _drawn(stage, patch, seconds)
         text = PngImagePlugin.PngInfo()
-        text.add_text(_RECIPE_KEY, _toml(recipe))
+        text.add_text(_RECIPE_KEY, recipe_text(recipe))
         if patch.place.is_plain:
             options = recipe.stages[0].options
             words = ["bend", "render", "plane", *recipe.stages[0].arguments({})]
@@ -126,7 +125,7 @@ class Keeping:
     def recipe(self, stage: Stage, patch: Patch, seconds: float) -> tuple[str, bytes]:
         """The recipe of a moment: a name and the bytes of a `.toml`, or of a zip with its point beside it."""
         recipe = still_recipe(patch, drawing_at(patch, self._shelf, seconds), "studio", "studio.png")
-        text = _toml(recipe).encode()
+        text = recipe_text(recipe).encode()
         if patch.place.is_plain:
             return "studio.toml", text
         stage.prepare(patch, seconds)
@@ -261,11 +260,6 @@ def _drawn(stage: Stage, patch: Patch, seconds: float) -> np.ndarray:
     stage.forget()
     moment = Moment(seconds=seconds, seed=patch.place.seeds[0])
     return stage.draw(still, stage.w(patch.place, patch.class_index), moment)
-
-
-def _toml(recipe: Recipe) -> str:
-    stages = [{"do": stage.do, **stage.options} for stage in recipe.stages]
-    return tomli_w.dumps({"bend": VERSION, "title": recipe.title, "stage": stages})
 
 
 def _refuse_name(name: str) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from bend.automation import Automation
-from bend.bundled import sample_folder
 from bend.errors import SettingsError
 from bend.score.card import read_card
 from bend.studio.config import StudioConfig
@@ -119,10 +118,6 @@ class Shelf:
     def runs(self) -> list[dict[str, Any]]:
         """What a page shows of every run."""
         return [_run_facts(folder) for folder in self._run_folders()]
-
-    def photos(self) -> Path:
-        """The folder of the bundled photos."""
-        return sample_folder()
 
     def _plain(self) -> Iterator[Standing]:
         runs = {str(path.resolve()) for path in self._run_folders()}

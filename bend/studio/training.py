@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bend.bundled import sample_folder
 from bend.errors import SettingsError
 from bend.studio.config import StudioConfig
 from bend.studio.jobs import Job, Jobs
@@ -46,7 +47,7 @@ def start(answers: Mapping[str, Any], config: StudioConfig, shelf: Shelf, jobs: 
         )
     data = sets[name]
     if data is None:
-        data, packing = _bundled(base.network, config, shelf)
+        data, packing = _bundled(base.network, config)
         commands += packing
     kimg = _number(answers, "kimg", _MOST_KIMG)
     words = ["finetune", "--data", str(data), "--base", base.network, "--kimg", f"{kimg:g}"]
@@ -81,14 +82,14 @@ def _refuse_unless_allowed(config: StudioConfig) -> None:
         raise SettingsError("this studio was started with --no-train")
 
 
-def _bundled(network: str, config: StudioConfig, shelf: Shelf) -> tuple[Path, list[list[str]]]:
+def _bundled(network: str, config: StudioConfig) -> tuple[Path, list[list[str]]]:
     """The zip of the bundled photos, and the command that packs it where it is not there yet."""
     G = outline_network(network).generator()
     data = config.out / "data" / f"photos-{G.img_resolution}x{G.img_channels}.zip"
     if data.is_file():
         return data, []
     data.parent.mkdir(parents=True, exist_ok=True)
-    words = ["package", str(shelf.photos()), "-o", str(data), "--resolution", str(G.img_resolution)]
+    words = ["package", str(sample_folder()), "-o", str(data), "--resolution", str(G.img_resolution)]
     words += ["--crop", f"tiles:{_TILES}", "--colour", "grey" if G.img_channels == 1 else "rgb"]
     return data, [words]
 

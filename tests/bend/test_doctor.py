@@ -182,7 +182,7 @@ def test_without_torch_the_rest_is_told_all_the_same(monkeypatch: pytest.MonkeyP
 def test_threads_held_back_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    monkeypatch.setattr(doctor, "_num_cores", lambda: 8)
+    monkeypatch.setattr(doctor, "num_cores", lambda: 8)
     assert findings()["threads"] == Finding(
         name="threads", value="1 of 8 cores", verdict="note", mend="unset OMP_NUM_THREADS to use them all"
     )
