@@ -1,16 +1,17 @@
 """A parameter over time, as a mixing desk automates a fader: a number, keyframes, an oscillator, or what is heard.
 
     1.5                              a constant
-    0s:0, 2s:1, 5s:.5                keyframes, straight lines between them, held before the first and after the last
-    ease(0s:0, 2s:1, 5s:.5)          the same, with a rest at every keyframe
-    lfo(sine, 0..360, 4s)            from 0 to 360 and back every 4 seconds; `lfo(square, 0..1, 2hz, 0.25)`: phase
-    audio(bass, 0..1)                the energy of the film's track between 20 and 150 Hz; mid and treble lie above
-    audio(200-800hz, 0..1)           of any band
-    audio(loudness, 1..0, 0.2s)      of everything, smoothed over 0.2 seconds (0.05 if left out)
+    0s:0, 2s:1, 5s:.5                keyframes joined by straight lines; constant before the first and after the last
+    ease(0s:0, 2s:1, 5s:.5)          the same, slowing down at every keyframe
+    lfo(sine, 0..360, 4s)            from 0 to 360 and back every 4 seconds
+    lfo(square, 0..1, 2hz, 0.25)     twice a second, beginning a quarter of a period in
+    audio(bass, 0..1)                the energy of the film's track between 20 and 150 Hz; also mid and treble
+    audio(200-800hz, 0..1)           the energy of any band
+    audio(loudness, 1..0, 0.2s)      the energy of the whole spectrum, averaged over 0.2 seconds (0.05 if left out)
     audio(onset, 0..30, 0.3s)        strikes, each fading to a third in 0.3 seconds
 
-Whatever takes a number over time (a bend, the dial, truncation, a direction) takes one of these, in the same words on
-a command line and in a recipe. Functions are rows of a table, `FUNCTIONS`, where others may add theirs.
+Every option that may vary over time (a bend's parameter, the dial, truncation, a direction) takes one of these, spelled
+the same on a command line and in a recipe. A new function is a row of `FUNCTIONS`.
 """
 
 import math
@@ -18,7 +19,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Automation(ABC):
     @property
     @abstractmethod
     def varies(self) -> bool:
-        """Whether it differs from moment to moment."""
+        """Whether it changes over time."""
 
     @abstractmethod
     def at(self, t: float) -> float:
@@ -53,11 +54,11 @@ class Automation(ABC):
 
     @abstractmethod
     def bounds(self) -> tuple[float, float]:
-        """Least and greatest value it can take."""
+        """The least and the greatest value that it can take."""
 
     @abstractmethod
     def within(self, low: float, high: float) -> "Automation":
-        """The same between two ends, at which the numbers that it goes between are held."""
+        """The same automation, with each of its own values limited to `low` to `high`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Constant(Automation):
 
 @dataclass(frozen=True, slots=True)
 class Keyframes(Automation):
-    """Values at given seconds, with straight lines or eased curves (`3u² - 2u³`) between them."""
+    """Values at given seconds, joined by straight lines, or by eased curves (`3u² - 2u³`)."""
 
     seconds: tuple[float, ...]
     values: tuple[float, ...]
@@ -121,88 +122,84 @@ class Keyframes(Automation):
         return f"ease({frames})" if self.eased else frames
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ranging(Automation):
+    """A number that goes from `low` to `high`, which may be the lesser one."""
+
+    low: float
+    high: float
+
+    @property
+    def varies(self) -> bool:
+        return self.low != self.high
+
+    def bounds(self) -> tuple[float, float]:
+        return min(self.low, self.high), max(self.low, self.high)
+
+    def within(self, low: float, high: float) -> Self:
+        return replace(self, low=_held(self.low, low, high), high=_held(self.high, low, high))
+
+    def _between(self, share: float) -> float:
+        """The value at a share of the way from `low` to `high`."""
+        return self.low + (self.high - self.low) * share
+
+
 _SHAPES: dict[str, Callable[[float], float]] = {
     "sine": lambda u: (1 - math.cos(2 * math.pi * u)) / 2,
     "triangle": lambda u: 1 - abs(2 * u - 1),
     "saw": lambda u: u,
     "square": lambda u: float(u >= 0.5),
 }
-"""Waves over one period, u in [0, 1) to [0, 1]; each begins at 0."""
+"""Waves over one period: u in [0, 1) to [0, 1], each beginning at 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Oscillator(Automation):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oscillator(_Ranging):
     """A wave between two values."""
 
     shape: str
-    low: float
-    high: float
     period: float
     """Seconds."""
     phase: float = 0.0
-    """Share of a period that has passed at the film's start."""
+    """The share of a period that has passed when the film starts."""
 
     def __post_init__(self) -> None:
         if self.shape not in _SHAPES:
             raise SettingsError(f"lfo: shape {self.shape!r} is unknown; known are {', '.join(_SHAPES)}")
         if self.period <= 0:
-            raise SettingsError(
-                f"lfo: a period of {self.period:g} s is none; give seconds above 0, such as 4s"
-            )
-
-    @property
-    def varies(self) -> bool:
-        return self.low != self.high
+            raise SettingsError(f"lfo: a period of {self.period:g} s is too short; give seconds above 0")
 
     def at(self, t: float) -> float:
-        return self.low + (self.high - self.low) * _SHAPES[self.shape]((t / self.period + self.phase) % 1.0)
-
-    def bounds(self) -> tuple[float, float]:
-        return min(self.low, self.high), max(self.low, self.high)
-
-    def within(self, low: float, high: float) -> "Oscillator":
-        return replace(self, low=_held(self.low, low, high), high=_held(self.high, low, high))
+        return self._between(_SHAPES[self.shape]((t / self.period + self.phase) % 1.0))
 
     def __str__(self) -> str:
         phase = f",{spelled(self.phase)}" if self.phase else ""
         return f"lfo({self.shape},{_range(self.low, self.high)},{spelled(self.period)}s{phase})"
 
 
-@dataclass(frozen=True, slots=True)
-class Heard(Automation):
-    """A parameter that follows the track of the film; it has a value inside `bend.sound.hearing` only."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard(_Ranging):
+    """A parameter that follows the film's track; it has a value only inside `bend.sound.hearing`."""
 
     feature: str
-    low: float
-    high: float
     smooth: float = 0.05
-    """Seconds to average over; of onsets, in which a strike fades to a third."""
+    """Seconds to average over; for onsets, the time in which a strike fades to a third."""
 
     def __post_init__(self) -> None:
         sound.check_feature(self.feature)
         if not 0 <= self.smooth <= 60:
             raise SettingsError(f"audio: {self.smooth:g} s is out of range; smooth over 0 to 60 s")
 
-    @property
-    def varies(self) -> bool:
-        return self.low != self.high
-
     def at(self, t: float) -> float:
         """The value at `t` seconds.
 
         Raises:
-            SettingsError: nothing is heard.
+            SettingsError: no track is playing.
         """
         track = sound.heard_track()
         if track is None:
             raise SettingsError(f"{self}: there is nothing to hear; give the film a track with --audio FILE")
-        return self.low + (self.high - self.low) * sound.level(track, self.feature, self.smooth, t)
-
-    def bounds(self) -> tuple[float, float]:
-        return min(self.low, self.high), max(self.low, self.high)
-
-    def within(self, low: float, high: float) -> "Heard":
-        return replace(self, low=_held(self.low, low, high), high=_held(self.high, low, high))
+        return self._between(sound.level(track, self.feature, self.smooth, t))
 
     def __str__(self) -> str:
         return f"audio({self.feature},{_range(self.low, self.high)},{spelled(self.smooth)}s)"
@@ -215,13 +212,10 @@ _SECONDS = re.compile(r"(.+?)(s|hz)", re.IGNORECASE)
 
 
 def parse(text: str | float) -> Automation:
-    """Read a parameter over time.
-
-    Args:
-        text: see the module.
+    """Read a parameter over time, in the grammar of this module.
 
     Raises:
-        SettingsError: it is none; says which part and what would be one.
+        SettingsError: it cannot be read; says which part is wrong, and what to write.
     """
     if isinstance(text, int | float):
         return Constant(_finite(text, str(text)))
@@ -236,12 +230,12 @@ def parse(text: str | float) -> Automation:
     return Constant(_number(text))
 
 
-def split(text: str, separator: str = ",") -> list[str]:
-    """Cut at separators outside of brackets, and strip the parts."""
+def split(text: str) -> list[str]:
+    """Cut at the commas outside of brackets, and strip the parts."""
     parts, depth = [""], 0
     for character in text:
         depth += (character == "(") - (character == ")")
-        if character == separator and depth == 0:
+        if character == "," and depth == 0:
             parts.append("")
         else:
             parts[-1] += character
@@ -249,7 +243,7 @@ def split(text: str, separator: str = ",") -> list[str]:
 
 
 def parse_range(text: str) -> tuple[float, float]:
-    """Read `LOW..HIGH`, which may fall.
+    """Read `LOW..HIGH`; HIGH may be the lesser one.
 
     Raises:
         SettingsError: it is no range.
@@ -289,7 +283,8 @@ def _oscillator(arguments: Sequence[str]) -> Oscillator:
     length = _number(period[1] if period else arguments[2])
     if period and period[2].lower() == "hz":
         length = 1 / length if length else 0.0
-    return Oscillator(arguments[0], low, high, length, _number(arguments[3]) if len(arguments) == 4 else 0.0)
+    phase = _number(arguments[3]) if len(arguments) == 4 else 0.0
+    return Oscillator(shape=arguments[0], low=low, high=high, period=length, phase=phase)
 
 
 def _heard(arguments: Sequence[str]) -> Heard:
@@ -299,7 +294,7 @@ def _heard(arguments: Sequence[str]) -> Heard:
         )
     low, high = parse_range(arguments[1])
     smooth = _number(arguments[2].removesuffix("s")) if len(arguments) == 3 else 0.05
-    return Heard(arguments[0], low, high, smooth)
+    return Heard(feature=arguments[0], low=low, high=high, smooth=smooth)
 
 
 def _number(text: str) -> float:
@@ -323,4 +318,4 @@ FUNCTIONS: dict[str, Maker] = {
     "audio": _heard,
     "ease": lambda arguments: _keyframes(arguments, eased=True),
 }
-"""Name of a function in the grammar to what makes it of its arguments."""
+"""Functions of the grammar by name: each makes an automation of its arguments."""

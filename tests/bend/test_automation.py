@@ -38,7 +38,7 @@ def test_values(text: str, values: dict[float, float]) -> None:
         Constant(-0.25),
         Keyframes((0.0, 2.5), (1.0, -1.0)),
         Keyframes((0.0, 2.5), (1.0, -1.0), eased=True),
-        Oscillator("saw", -1.0, 2.0, 0.5, 0.25),
+        Oscillator(shape="saw", low=-1.0, high=2.0, period=0.5, phase=0.25),
     ],
 )
 def test_spelling_is_read_back(automation: Constant | Keyframes | Oscillator) -> None:
@@ -69,8 +69,8 @@ def test_every_digit_is_read_back() -> None:
             Constant(a),
             Constant(float(rng.integers(2**31))),
             Keyframes((abs(c), abs(c) + abs(d)), (a, b)),
-            Oscillator("sine", a, b, abs(c), d),
-            Heard("bass", a, b, float(rng.uniform(0, 60))),
+            Oscillator(shape="sine", low=a, high=b, period=abs(c), phase=d),
+            Heard(feature="bass", low=a, high=b, smooth=float(rng.uniform(0, 60))),
         ]
         for automation in made:
             assert parse(str(automation)) == automation

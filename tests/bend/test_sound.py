@@ -87,7 +87,7 @@ def test_nothing_in_it_is_nothing_heard() -> None:
 def test_a_parameter_hears_the_track_of_its_film_only() -> None:
     heard = track(silence(1), tone(1, 60), silence(1))
     automation = parse("audio(bass, 10..20)")
-    assert automation == Heard("bass", 10, 20)
+    assert automation == Heard(feature="bass", low=10, high=20)
     assert parse(str(automation)) == automation
     assert automation.varies and automation.bounds() == (10, 20)
     with hearing(heard):

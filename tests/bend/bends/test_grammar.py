@@ -59,7 +59,7 @@ def test_parts_mean_what_they_say() -> None:
     spec = parse_bend(
         " translate:dy=lfo(saw,0..1,2s),dx=.5 @ b8.conv0 /channels=random:.3:7/mix=.5/edge=reflect"
     )
-    assert spec.values == (Constant(0.5), Oscillator("saw", 0.0, 1.0, 2.0))
+    assert spec.values == (Constant(0.5), Oscillator(shape="saw", low=0.0, high=1.0, period=2.0))
     assert (spec.tap, spec.channels, spec.mix, spec.edge) == (
         "b8.conv0",
         Random(0.3, 7),
