@@ -1,8 +1,7 @@
-"""What a render is asked for, as frozen records: how pictures are drawn, how a path runs, how a film is
-timed.
+"""The settings of a render, as frozen records: how pictures are drawn, how a path runs, how a film is timed.
 
-Defaults live here and nowhere else; the command line reads them through `bend.options.shared`, Python builds the
-records itself. Nothing here knows torch, so that `bend render --help` stays quick.
+Defaults live here and nowhere else: the command line reads them through `bend.options.records`, Python code builds the
+records itself. Nothing here imports torch, so that `bend render --help` stays quick.
 """
 
 from dataclasses import dataclass
@@ -42,35 +41,35 @@ SCALE_FILTERS = ("nearest", "lanczos")
 SPACES = ("z", "w")
 WEIGHTS = ("ema", "raw")
 INDECISIVE = ("device", "batch")
-"""Fields of `RenderConfig` that say where and how fast a picture is drawn, not what it shows."""
+"""Fields of `RenderConfig` that decide where and how fast a picture is drawn, not what it shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderConfig:
-    """How pictures are asked of a network.
+    """How a network draws its pictures.
 
     Attributes:
         network: a network file, a run folder, `RUN@KIMG`, or the name of an embedded network.
         weights: `ema` (the averaged generator) or `raw` (the one that is being trained).
         trunc: truncation psi; 1 leaves w as it is, 0 gives the average picture, beyond 1 overshoots. A number, or
             a parameter over time (`bend.automation`) such as `lfo(sine,0..1,4s)`.
-        trunc_cutoff: number of leading layers that are truncated; None means all.
+        trunc_cutoff: number of leading layers that are truncated; None for all.
         noise_mode: `const` (the network's own noise), `random` (seeded by the picture) or `none`.
         class_index: class of a conditional network; None for an unconditional one.
         scale: whole factor by which every picture is enlarged, for tiny networks.
         scale_filter: `nearest` keeps pixels square, `lanczos` smooths them.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        precision: of the highest resolutions; `auto` takes what is fast on the device without being seen.
-        batch: pictures drawn at once; None fits memory.
-        latents: `.npz` files of latents (`bend.latent_file`); a seed is then a row of theirs, counted through them all.
+        precision: of the highest resolutions; `auto` takes the fastest on the device that makes no visible difference.
+        batch: pictures drawn at once; None for as many as fit memory.
+        latents: `.npz` files of latents (`bend.latent_file`); seeds then number the rows of all of them, in order.
         direction: shifts of w, `sefa:3*2.5`, `pca:0*-2@4-8`, `smile.npz*1.5`; see `bend.directions`.
         size: width and height in pixels, multiples of what one pixel of the network's constant becomes; None for
             the network's own.
         extend: how the constant is made wider for `size`: `reflect`, `tile` or `stretch`.
         bend: what is bent, `rotate:30@b32.conv1`, in the order in which it acts; see `bend.bends.grammar`.
         blend: other pictures in parts of the picture, `7@left`, `face.npz@ellipse:.5,.4,.2,.3`; see `bend.blend`.
-        kimg: of a run folder, the moment of its training, also between snapshots; a parameter over time, too.
-        dial_from: what the network was bent from, where the dial is at 0; None for no dial.
+        kimg: the moment of a run's training, also between snapshots; may vary over time.
+        dial_from: the network that this one was bent from: where the dial is at 0; None for no dial.
         dial: how far the dial is turned, over time or by layer; see `bend.dial.amount`.
     """
 
@@ -118,13 +117,13 @@ class RenderConfig:
         _at_least("batch", self.batch, 1)
         _refuse(
             self.dial != "1" and self.dial_from is None,
-            f"--dial {self.dial}: from what? name the base with --dial-from",
+            f"--dial {self.dial}: has no base to turn from; name it with --dial-from",
         )
-        _refuse(self.size is not None and min(self.size) < 1, f"size {self.size} is none; give 1024x512, say")
+        _refuse(self.size is not None and min(self.size) < 1, f"size {self.size} is too small; try 1024x512")
 
     @property
     def fixed_trunc(self) -> float:
-        """The truncation psi that holds for the whole work; 1 where it varies, see `bend.truncation`."""
+        """The truncation psi of the whole work; 1 where it varies over time, which `bend.truncation` sees to."""
         return 1.0 if isinstance(self.trunc, str) else self.trunc
 
 
@@ -135,13 +134,13 @@ class WalkConfig:
     Attributes:
         path: a name of `bend.walks.WALKS`.
         space: `z` or `w`; None takes the path's own.
-        loop: close the path, so that after the last frame comes the first. Circle and noise always close.
+        loop: close the path, so that the first frame follows the last. Circle and noise always close.
         grid: columns and rows of walks shown side by side; the seeds are dealt to them in equal shares.
         radius: of a circle about a seed, as a share of that seed's distance from the origin.
-        diameter: of the circle in the noise field, in lattice cells; a bigger one changes more in a turn.
+        diameter: of the circle in the noise field, in lattice cells; a larger one changes more in each turn.
         amount: how far noise strays, as a share of the seeds' distance from the origin.
-        even: space the frames evenly in what is seen, not in latent space.
-        path_file: an `.npz` of keyframes in w or w+, with their times if it says any, instead of seeds.
+        even: space the frames evenly by how different they look, not by their distance in latent space.
+        path_file: an `.npz` of keyframes in w or w+, and of their times if it has any, instead of seeds.
     """
 
     path: str = "slerp"
@@ -159,8 +158,7 @@ class WalkConfig:
         _one_of("space", self.space or "z", SPACES)
         _whole_grid(self.grid)
         for name in ("radius", "diameter", "amount"):
-            value = getattr(self, name)
-            _refuse(not 0 < value <= 100, f"{name} {value} is out of range; between 0 and 100 it may be")
+            _positive(name, getattr(self, name), most=100)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -176,7 +174,7 @@ class FilmConfig:
         seconds: length.
         fps: frames a second.
         crf: H.264 quality, 0 (lossless) to 51 (worst).
-        audio: a track that plays along, and that parameters may hear: `audio(bass,0..1)`; None for none.
+        audio: a track that plays along, and that parameters may follow: `audio(bass,0..1)`; None for none.
     """
 
     seconds: float = 10.0
@@ -185,15 +183,12 @@ class FilmConfig:
     audio: str | None = None
 
     def __post_init__(self) -> None:
-        _refuse(not 0.01 <= self.fps <= 240, f"fps {self.fps} is out of range; 0.01 to 240 it may be")
-        _refuse(
-            not 0 < self.seconds <= 86_400,
-            f"seconds {self.seconds} is out of range; above 0 and up to a day it may be",
-        )
-        _refuse(not 0 <= self.crf <= 51, f"crf {self.crf} is out of range; 0 (lossless) to 51 it may be")
+        _within("fps", self.fps, 0.01, 240)
+        _positive("seconds", self.seconds, most=86_400)
+        _within("crf", self.crf, 0, 51)
         _refuse(
             self.num_frames < 1,
-            f"{self.seconds} seconds at {self.fps} fps are no frame; ask for more seconds or more fps",
+            f"{self.seconds} seconds at {self.fps} fps make no frame; ask for more seconds or more fps",
         )
 
     @property
@@ -213,7 +208,7 @@ class PlaneConfig:
 
     Attributes:
         grid: columns and rows of the sheet.
-        extent: how far an axis of seeds reaches beyond them on each side, as a share of their distance.
+        extent: how far an axis of seeds reaches beyond its seeds on each side, as a share of their distance.
         x: what changes from left to right: `seeds`, `kimg=0..4`, `dial=-0.5..1.5`, `trunc=0..1`, `sefa:3=-3..3`.
         y: what changes from top to bottom, likewise; see `bend.renders.plane`.
     """
@@ -225,18 +220,16 @@ class PlaneConfig:
 
     def __post_init__(self) -> None:
         _whole_grid(self.grid)
-        _refuse(
-            not 0 <= self.extent <= 100, f"extent {self.extent} is out of range; between 0 and 100 it may be"
-        )
+        _within("extent", self.extent, 0, 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleMixConfig:
-    """Whose styles go into whose layers.
+    """Which seeds' styles go into which layers.
 
     Attributes:
-        rows: seeds that give all layers but `layers`.
-        columns: seeds that give `layers`.
+        rows: seeds that style all layers but `layers`.
+        columns: seeds that style `layers`.
         layers: `coarse`, `middle`, `fine`, or a range of layers such as `0-3`.
     """
 
@@ -246,19 +239,20 @@ class StyleMixConfig:
 
     def __post_init__(self) -> None:
         _refuse(
-            not self.rows or not self.columns, "a mix of no seeds; give --rows and --columns at least one"
+            not self.rows or not self.columns,
+            "a style mix needs seeds for both sides; give --rows and --columns at least one each",
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruncationConfig:
-    """Which way truncation is swept.
+    """The range over which truncation is swept.
 
     Attributes:
         psi_from: psi of the first column, or at the film's start.
         psi_to: psi of the last column, or at the film's end.
         steps: columns of the sheet.
-        loop: a film goes there and back.
+        loop: whether a film goes there and back.
     """
 
     psi_from: float = -1.0
@@ -270,19 +264,19 @@ class TruncationConfig:
         for psi in (self.psi_from, self.psi_to):
             fault = fault_of(psi)
             _refuse(fault is not None, f"psi {psi} {fault}; 1 leaves w as it is")
-        _refuse(not 1 <= self.steps <= 1000, f"steps {self.steps} is out of range; 1 to 1000 it may be")
+        _within("steps", self.steps, 1, 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectConfig:
-    """How the latent of a picture is searched.
+    """How the latent of a picture is found.
 
     Attributes:
         network: a network file, a run folder, `RUN@KIMG`, or the name of an embedded network.
         weights: `ema` (the averaged generator) or `raw` (the one that is being trained).
         class_index: class of a conditional network; None for an unconditional one.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        space: `w` (one for all layers: nearer to what the network knows) or `w+` (one a layer: nearer to the picture).
+        space: `w` (one for all layers: closer to what the network draws) or `w+` (one a layer: closer to the picture).
         steps: of the optimiser.
         crop: which square of the picture, as `bend package` names it.
         seed: of the noise.
@@ -303,8 +297,8 @@ class ProjectConfig:
         _one_of("space", self.space, PROJECT_SPACES)
         _one_of("crop", self.crop, PROJECT_CROPS)
         _at_least("class_index", self.class_index, 0)
-        _refuse(not 1 <= self.steps <= 100_000, f"steps {self.steps} is out of range; 1 to 100000 it may be")
-        _refuse(not 0 <= self.seed < 2**32, f"seed {self.seed} is out of range; 0 to {2**32 - 1} it may be")
+        _within("steps", self.steps, 1, 100_000)
+        _within("seed", self.seed, 0, 2**32 - 1)
 
 
 def _refuse(condition: bool, message: str) -> None:
@@ -317,9 +311,17 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _at_least(name: str, value: int | None, least: int) -> None:
-    _refuse(value is not None and value < least, f"{name} {value} is too small; at least {least} it must be")
+    _refuse(value is not None and value < least, f"{name} {value} is too small; give {least} or more")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    _refuse(not low <= value <= high, f"{name} {value} is out of range; give {low} to {high}")
+
+
+def _positive(name: str, value: float, *, most: float) -> None:
+    _refuse(not 0 < value <= most, f"{name} {value} is out of range; give more than 0, at most {most}")
 
 
 def _whole_grid(grid: tuple[int, int]) -> None:
     columns, rows = grid
-    _refuse(columns < 1 or rows < 1, f"a grid of {columns}x{rows} holds nothing; at least 1x1 it must be")
+    _refuse(columns < 1 or rows < 1, f"a grid of {columns}x{rows} holds nothing; give 1x1 or more")

@@ -59,7 +59,7 @@ class DialConfig:
                 f"--mix names {len(self.shares)} shares for {num} networks; give one for each --to"
             )
         if not 2 <= self.steps <= _MOST_STEPS:
-            raise SettingsError(f"--steps {self.steps} is out of range; 2 to {_MOST_STEPS} it may be")
+            raise SettingsError(f"--steps {self.steps} is out of range; give 2 to {_MOST_STEPS}")
         self.turned(Constant(0.0))
 
     @property

@@ -58,7 +58,7 @@ class RollConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= _MOST:
-            raise SettingsError(f"--n {self.n} is out of range; 1 to {_MOST} it may be")
+            raise SettingsError(f"--n {self.n} is out of range; give 1 to {_MOST}")
         if len(self.breed) == 1:
             raise SettingsError(
                 f"--breed {self.breed[0]}: one alone has no children; name two recipes or more"

@@ -36,7 +36,7 @@ class StudioConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise SettingsError(f"--port {self.port} is none; 1 to 65535 it may be, or 0 for a free one")
+            raise SettingsError(f"--port {self.port} is out of range; give 1 to 65535, or 0 for a free one")
         for path in self.data:
             if not path.is_file():
                 raise SettingsError(f"--data {path}: no such file; name a zip of `bend package`")

@@ -303,7 +303,7 @@ def _number(name: str, value: Any, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SettingsError(f"{name}: {value!r:.60} is no number")
     if not low <= value <= high:
-        raise SettingsError(f"{name} {value!r:.60} is out of range; {low:g} to {high:g} it may be")
+        raise SettingsError(f"{name} {value!r:.60} is out of range; give {low:g} to {high:g}")
     return float(value)
 
 
