@@ -1,16 +1,16 @@
-"""Which channels of a layer draw the same thing: clusters by where in the plane they are awake.
+"""Which channels of a layer draw the same thing: clusters by where in the plane the channels are active.
 
-Broad, Leymarie & Grierson (Entropy 24(1):28, 2022) train an autoencoder for each layer; here each channel's map is
-averaged over many seeds, shrunk to 8×8 and normalised, and the maps are grouped by k-means under the cosine
-(spherical k-means, Dhillon & Modha 2001). That needs no training and takes seconds on a CPU. Labels are kept under a
-hash of the weights, so that the same network has the same clusters ever after.
+Broad, Leymarie & Grierson (Entropy 24(1):28, 2022) train an autoencoder for each layer. Here each channel's map is
+averaged over many seeds, shrunk to 8×8 and normalised, and the maps are grouped by k-means under the cosine distance
+(spherical k-means, Dhillon & Modha 2001), which needs no training and takes seconds on a CPU. The result is cached
+under a hash of the weights, so that a network always has the same clusters.
 """
 
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -26,9 +26,20 @@ from stylegan.cache import cache_folder
 from stylegan.generator import Generator
 from stylegan.taps import Tap, hang, taps
 
-__all__ = ["ChannelClusters", "average_maps", "cluster_layer", "find_clusters", "labels_of", "num_clusters"]
+__all__ = [
+    "ChannelClusters",
+    "Labels",
+    "LabelsOf",
+    "average_maps",
+    "cluster_layer",
+    "find_clusters",
+    "labels_of",
+    "num_clusters",
+]
 
-Labels = NDArray[np.int64]
+Labels: TypeAlias = NDArray[np.int64]
+LabelsOf: TypeAlias = Callable[[str], Labels | None]
+"""From the name of a layer to the cluster `[C]` of each of its channels; None for a layer without clusters."""
 
 _NUM_SEEDS = 256
 _BATCH = 16
@@ -44,15 +55,15 @@ class ChannelClusters:
 
     Attributes:
         labels: by name of the convolution, the cluster `[C]` of each channel; cluster 0 is the loudest.
-        maps: by the same name, where each cluster is awake, `[K, 8, 8]`, 0 to 1.
+        maps: by the same name, where each cluster is active, `[K, 8, 8]`, 0 to 1.
     """
 
     labels: Mapping[str, Labels]
     maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def labels_of(G: Generator) -> Callable[[str], Labels | None]:
-    """Gives the cluster of each channel of a layer by name, None where it has none; found when first asked for."""
+def labels_of(G: Generator) -> LabelsOf:
+    """The labels of a network's layers; its clusters are found when a layer is first asked for."""
     found: ChannelClusters | None = None
 
     def labels(name: str) -> Labels | None:
@@ -70,7 +81,7 @@ def find_clusters(G: Generator, *, num_seeds: int = _NUM_SEEDS, cache: Path | No
     Args:
         G: the generator, with nothing hung on it.
         num_seeds: pictures to average over.
-        cache: folder of kept clusters; None for that of `stylegan.cache`.
+        cache: folder to keep clusters in; None for one below that of `stylegan.cache`.
     """
     folder = cache_folder() / "clusters" if cache is None else cache
     path = folder / f"v{_VERSION}-{num_seeds}-{weights_sha256(G)[:32]}.npz"
@@ -97,7 +108,7 @@ def average_maps(G: Generator, places: list[Tap], num_seeds: int) -> dict[str, T
     with tqdm(total=num_seeds, desc="finding clusters", unit="picture", disable=None) as bar:
         for start in range(0, num_seeds, _BATCH):
             seeds = range(start, min(start + _BATCH, num_seeds))
-            # Of a conditional network, all classes in turn.
+            # A conditional network draws all its classes in turn.
             rows = [
                 latents.ws_from_z(
                     G, latents.z_from_seeds([seed], G.z_dim), class_index=seed % c_dim if c_dim else None
@@ -125,13 +136,13 @@ def cluster_layer(maps: Tensor, k: int, seed: int = 0) -> tuple[Labels, NDArray[
     Args:
         maps: `[C, H, W]`.
         k: number of clusters.
-        seed: of the first guesses; the best of eight is kept.
+        seed: of the eight random starts, of which the best result is kept.
 
     Returns:
-        The cluster `[C]` of each channel, numbered from the loudest, and where each is awake, `[k, H, W]`, 0 to 1.
+        The cluster `[C]` of each channel, numbered from the loudest, and where each is active, `[k, H, W]`, 0 to 1.
     """
-    awake = (maps - maps.flatten(1).mean(dim=1)[:, None, None]).flatten(1)
-    unit = F.normalize(awake.double(), dim=1).numpy()
+    centred = (maps - maps.flatten(1).mean(dim=1)[:, None, None]).flatten(1)
+    unit = F.normalize(centred.double(), dim=1).numpy()
     generator = np.random.default_rng(seed)
     tries = [_spherical_k_means(unit, k, generator) for _ in range(_RESTARTS)]
     labels = max(tries, key=lambda one: one[1])[0]
@@ -206,11 +217,11 @@ def _read(path: Path, G: Generator) -> ChannelClusters | None:
 
 
 def _write(path: Path, found: ChannelClusters) -> None:
-    """Keep clusters for the next time; where nothing can be written, they will be found again."""
+    """Keep clusters for the next time; if the cache cannot be written, they are found again then."""
     arrays: dict[str, Any] = {f"labels/{name}": labels for name, labels in found.labels.items()}
     arrays |= {f"maps/{name}": maps for name, maps in found.maps.items()}
     try:
-        with atomic_path(path) as temporary, Path(temporary).open("wb") as file:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
     except OSError:
         return

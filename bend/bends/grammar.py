@@ -1,4 +1,4 @@
-"""The grammar of `--bend`: what, where, and on how much of it.
+"""The grammar of `--bend`: which bend, at which tap, on which channels and which part of the picture.
 
     NAME[:PARAMETER,…]@TAP[/channels=…][/cluster=K][/mask=…][/soft=S][/mix=M][/edge=…]
 
@@ -8,9 +8,9 @@
     rotate:lfo(sine,0..360,4s)@b8.conv1
     translate:(0s:0,2s:.5),0@b32.conv0/edge=wrap
 
-A parameter may be named (`feedback:gain=.6,frames=3`), and like `mix` and the numbers of a mask it may vary over time
-(`bend.automation`). `str()` of a `BendSpec` is canonical and is read back as the same. Whether the network has such a
-place is not known here.
+A parameter may be named (`feedback:gain=.6,frames=3`). Parameters, `mix` and the numbers of a mask may vary over time
+(`bend.automation`). `str()` of a `BendSpec` is canonical and reads back as the same. Whether a network has such a tap
+is found out when bends are opened.
 """
 
 import math
@@ -32,7 +32,6 @@ __all__ = ["BendSpec", "parse_bend", "parse_bends"]
 
 _SETTING = re.compile(r"/(?=\w+=)")
 _KEYFRAME = re.compile(r"([-+.\de]+)s?:.*")
-_SETTINGS = ("channels", "cluster", "mask", "soft", "mix", "edge")
 _ALWAYS = Constant(1.0)
 _EVERY_CHANNEL = All()
 
@@ -42,14 +41,14 @@ class BendSpec:
     """One bend as it was asked for.
 
     Attributes:
-        name: in the table.
-        values: of all its parameters.
+        name: its key in the table.
+        values: of all its parameters, in their order.
         tap: pattern of taps, see `stylegan.taps.find_taps`.
         channels: which it acts on.
-        mask: where in the plane, None for everywhere.
+        mask: where in the plane it acts; None for everywhere.
         soft: width of the mask's edge as a share of the sides.
         mix: 0 leaves the signal as it is, 1 replaces it.
-        edge: what lies beyond the edge, for bends that move things.
+        edge: what lies beyond the edge, for bends that move the signal.
     """
 
     name: str
@@ -67,11 +66,11 @@ class BendSpec:
             low, high = value.bounds()
             if low < parameter.low or high > parameter.high:
                 raise SettingsError(
-                    f"{parameter.name} {value} is out of range; {parameter.low:g} to {parameter.high:g} it may be"
+                    f"{parameter.name} {value} is out of range; give {parameter.low:g} to {parameter.high:g}"
                 )
         low, high = self.mix.bounds()
         if low < 0 or high > 1:
-            raise SettingsError(f"mix {self.mix} is out of range; 0 to 1 it may be")
+            raise SettingsError(f"mix {self.mix} is out of range; give 0 to 1")
         if self.mask is not None and isinstance(row, WeightBend):
             raise SettingsError(
                 f"mask={self.mask}: {self.name} bends weights, which have no place in the picture"
@@ -81,7 +80,7 @@ class BendSpec:
                 f"edge={self.edge}: {self.name} looks at nothing beyond the edge; leave it out"
             )
         if not 0 <= self.soft <= 10:
-            raise SettingsError(f"soft={self.soft:g}: out of range; 0 to 10 it may be")
+            raise SettingsError(f"soft={self.soft:g}: out of range; give 0 to 10")
 
     @property
     def row(self) -> Bend:
@@ -90,7 +89,7 @@ class BendSpec:
 
     @property
     def varies(self) -> bool:
-        """Whether it differs from moment to moment by its parameters, mix or mask."""
+        """Whether its parameters, mix or mask change over time."""
         return (
             any(value.varies for value in self.values)
             or self.mix.varies
@@ -103,7 +102,7 @@ class BendSpec:
         return () if self.mask is None else self.mask.files
 
     def values_at(self, t: float) -> tuple[float, ...]:
-        """Its parameters `t` seconds from the start; whole ones rounded, as int."""
+        """Its parameters at `t` seconds; those that are whole as rounded ints."""
         parameters = self.row.parameters
         values = [value.at(t) for value in self.values]
         return tuple(round(v) if p.is_whole else v for p, v in zip(parameters, values, strict=True))
@@ -126,7 +125,7 @@ class BendSpec:
 
 
 def parse_bends(texts: Iterable[str]) -> tuple[BendSpec, ...]:
-    """Read several bends; errors as `parse_bend`."""
+    """Read several bends; raises as `parse_bend`."""
     return tuple(parse_bend(text) for text in texts)
 
 
@@ -134,7 +133,7 @@ def parse_bend(text: str) -> BendSpec:
     """Read one bend.
 
     Raises:
-        SettingsError: one line that names the part that is wrong, and the nearest name that is known.
+        SettingsError: names the part that is wrong, and the nearest known name.
     """
     with about(f"--bend {text}"):
         head, *settings = _SETTING.split(text.strip())
@@ -176,13 +175,14 @@ def _parse_values(row: Bend, text: str) -> tuple[Automation, ...]:
 def _value_of(parameter: Parameter, given: dict[str, Automation]) -> Automation:
     if parameter.name in given:
         return given[parameter.name]
-    if parameter.default is None:
+    default = _default_of(parameter)
+    if default is None:
         raise SettingsError(f"lacks its parameter {parameter.name}; write it behind a colon")
-    return Constant(float(parameter.default))
+    return default
 
 
 def _parts(text: str, alone: bool) -> list[str]:
-    """One text a parameter: keyframes belong together as long as their times rise."""
+    """The text of each parameter: commas between keyframes whose times rise do not separate parameters."""
     if alone:
         return [text]
     joined: list[str] = []
@@ -219,8 +219,8 @@ def _parse_settings(settings: Iterable[str]) -> dict[str, object]:
     fields: dict[str, object] = {}
     for setting in settings:
         key, _, value = setting.partition("=")
-        if key not in _SETTINGS:
-            raise SettingsError(f"{key!r} is no setting; the nearest is {_nearest(key, _SETTINGS)}")
+        if key not in _READERS:
+            raise SettingsError(f"{key!r} is no setting; the nearest is {_nearest(key, _READERS)}")
         field, parsed = _READERS[key](value.strip())
         if field in fields:
             raise SettingsError(f"{key} is given twice")
@@ -232,10 +232,6 @@ def _edge(value: str) -> tuple[str, str]:
     if value not in EDGES:
         raise SettingsError(f"edge={value}: unknown; known are {', '.join(EDGES)}")
     return "edge", value
-
-
-def _mix(value: str) -> tuple[str, Automation]:
-    return "mix", parse(value)
 
 
 def _soft(value: str) -> tuple[str, float]:
@@ -250,13 +246,14 @@ _READERS: dict[str, Callable[[str], tuple[str, object]]] = {
     "cluster": lambda value: ("channels", parse_selection(f"cluster={value}")),
     "mask": lambda value: ("mask", parse_mask(value)),
     "soft": _soft,
-    "mix": _mix,
+    "mix": lambda value: ("mix", parse(value)),
     "edge": _edge,
 }
+"""Settings by name: each reads its text, and gives the field of `BendSpec` that it sets and the value."""
 
 
 def _print_values(row: Bend, values: tuple[Automation, ...]) -> str:
-    """Behind the name: values up to the last that is no default, keyframes in brackets among others."""
+    """What follows the name: values up to the last that is no default; keyframes among others are in brackets."""
     num = len(values)
     while num and values[num - 1] == _default_of(row.parameters[num - 1]):
         num -= 1

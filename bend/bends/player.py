@@ -1,23 +1,20 @@
 """Bends put in place: hung on a generator's taps, or written into its weights, while pictures are drawn.
 
-`open_bends` resolves what was asked for against a network: places, channels, clusters, maps of other seeds. What
-comes of it is a `bend.play.Play` and so works in every render. The table says what a bend does, `on_signals` and
-`on_weights` do it; here is only what goes where, and that it ends.
+`open_bends` resolves bends against a network: places, channels, clusters, maps of other seeds. The result is a
+`bend.play.Play`, and so works in every render. The table says what a bend does, `on_signals` and `on_weights` do it;
+this module only decides what goes where, and undoes it afterwards.
 """
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bend import clusters, latents
 from bend.bends.grammar import BendSpec, parse_bends
-from bend.bends.memory import FIRST_FRAME
 from bend.bends.on_signals import SignalAtTap
-from bend.bends.on_weights import BentParameter, WeightStep, bend_of_filters, bend_of_parameter, stay_bent
+from bend.bends.on_weights import BentParameter, bend_of_filters, bend_of_parameter, stay_bent
 from bend.bends.row import MemoryBend, SignalBend, WeightBend
 from bend.bends.selection import Clusters, Top
 from bend.errors import SettingsError
@@ -52,7 +49,7 @@ class BendPlay:
 
     @property
     def varies(self) -> bool:
-        """Whether it differs from moment to moment."""
+        """Whether it changes over time."""
         return self.remembers or any(spec.varies for spec in self.specs)
 
     @property
@@ -70,7 +67,7 @@ class BendPlay:
             yield
 
     def stay(self, G: Generator) -> None:
-        """Bend `G` for good, for a training: gradients flow through the bends, and weights go on learning under them.
+        """Bend `G` for good, for a training: gradients flow through the bends, and the weights below them learn.
 
         Raises:
             SettingsError: a bend varies over time, or remembers frames.
@@ -78,7 +75,7 @@ class BendPlay:
         for spec in self.specs:
             if spec.varies or isinstance(spec.row, MemoryBend):
                 raise SettingsError(f"--bend {spec}: a training has no time; take a bend that does not vary")
-        self._hang(G, Moment(), contextlib.ExitStack())
+        self._hang(G, Moment(), contextlib.ExitStack())  # never closed: the bends stay
         for name, bent in self._parameters.items():
             path, _, own_name = name.rpartition(".")
             stay_bent(G.get_submodule(path), own_name, bent)
@@ -86,7 +83,7 @@ class BendPlay:
     def _hang(self, G: Generator, moment: Moment, undo: contextlib.ExitStack) -> None:
         for signal in self._signals:
             if (function := signal.at(moment)) is not None:
-                undo.callback(hang(G, signal.tap, function).remove)
+                undo.enter_context(hang(G, signal.tap, function))
 
 
 def open_bends(
@@ -94,7 +91,7 @@ def open_bends(
     G: Generator,
     *,
     ws_of_seed: Callable[[int], Tensor] | None = None,
-    labels: Callable[[str], NDArray[np.int64] | None] | None = None,
+    labels: clusters.LabelsOf | None = None,
     only: Callable[[Tap], bool] = lambda tap: True,
 ) -> BendPlay:
     """Resolve bends against a network.
@@ -102,46 +99,55 @@ def open_bends(
     Args:
         bends: in the grammar of `bend.bends.grammar`, or read already.
         G: the generator that they will bend, on its device.
-        ws_of_seed: the latent `[1, num_ws, w_dim]` that `freeze` takes a seed for; None for the seed's own.
-        labels: the cluster of each channel `[C]` of the layer of that name, None where it has none; None for
-            those of `bend.clusters`, found when they are needed and kept.
-        only: taps to bend, of those that are named; the others are checked all the same.
+        ws_of_seed: the latent `[1, num_ws, w_dim]` that `freeze` draws for a seed; None for the seed's own.
+        labels: the clusters of each layer; None for those of `bend.clusters`.
+        only: which of the named taps to bend; all of them are checked.
 
     Raises:
-        SettingsError: no such bend, place, channel or cluster, or a bend that does not suit the place; one line that
-            names the part that is wrong.
+        SettingsError: no such bend, place, channel or cluster, or a bend that does not suit the place.
     """
     specs = tuple(bend if isinstance(bend, BendSpec) else parse_bends([bend])[0] for bend in bends)
-    known_labels = labels or clusters.labels_of(G)
+    labels = labels or clusters.labels_of(G)
     signals: list[SignalAtTap] = []
     parameters: dict[str, BentParameter] = {}
-
-    def into_weight(name: str, step: WeightStep, varies: bool) -> None:
-        bent = parameters.setdefault(name, BentParameter())
-        bent.steps.append(step)
-        bent.varies |= varies
-
     for spec in specs:
         try:
             for tap in find_taps(G, spec.tap):
                 _check_fit(spec, tap)
-                if not only(tap):
-                    continue
-                indices = _indices(spec, tap, known_labels, latents.device_of(G))
-                placed = SignalAtTap(spec=spec, tap=tap, indices=indices, clamp=_clamp(G, spec, tap))
-                if tap.is_parameter:
-                    into_weight(_name_of(G, tap), bend_of_parameter(placed), spec.varies)
-                elif isinstance(spec.row, WeightBend) and not _is_activation_gain(spec, tap):
-                    for name in _weights_of(spec, tap):
-                        into_weight(name, bend_of_filters(spec, indices), spec.varies)
-                else:
-                    signals.append(placed)
+                if only(tap):
+                    _place(G, spec, tap, labels, signals, parameters)
         except (SettingsError, ConfigError) as error:
             raise SettingsError(f"--bend {spec}: {error}") from None
     _fix_maps(
         G, signals, ws_of_seed or (lambda seed: latents.ws_from_z(G, latents.z_from_seeds([seed], G.z_dim)))
     )
     return BendPlay(specs, signals, parameters)
+
+
+def _place(
+    G: Generator,
+    spec: BendSpec,
+    tap: Tap,
+    labels: clusters.LabelsOf,
+    signals: list[SignalAtTap],
+    parameters: dict[str, BentParameter],
+) -> None:
+    """Add a bend to the signals at its tap, or to the parameters that it bends there."""
+    found = labels(tap.name) if isinstance(spec.channels, Clusters) else None
+    indices = spec.channels.indices(tap.name, tap.channels, found)
+    indices = None if indices is None else indices.to(latents.device_of(G))
+    placed = SignalAtTap(spec=spec, tap=tap, indices=indices, clamp=_clamp(G, spec, tap))
+    if tap.is_parameter:
+        steps = {_name_of(G, tap): bend_of_parameter(placed)}
+    elif isinstance(spec.row, WeightBend) and not _is_activation_gain(spec, tap):
+        steps = dict.fromkeys(_weights_of(spec, tap), bend_of_filters(spec, indices))
+    else:
+        signals.append(placed)
+        return
+    for name, step in steps.items():
+        bent = parameters.setdefault(name, BentParameter())
+        bent.steps.append(step)
+        bent.varies |= spec.varies
 
 
 def _check_fit(spec: BendSpec, tap: Tap) -> None:
@@ -181,17 +187,8 @@ def _places(row: WeightBend) -> str:
     return ", ".join(examples[kind] for kind in row.kinds)
 
 
-def _indices(
-    spec: BendSpec, tap: Tap, labels: Callable[[str], NDArray[np.int64] | None], device: torch.device
-) -> Tensor | None:
-    found = labels(tap.name) if isinstance(spec.channels, Clusters) else None
-    num_channels = tap.channels
-    indices = spec.channels.indices(tap.name, num_channels, found)
-    return None if indices is None else indices.to(device)
-
-
 def _is_activation_gain(spec: BendSpec, tap: Tap) -> bool:
-    """A gain on a demodulated weight would be cancelled; behind the activation it is heard."""
+    """Whether a gain acts after the activation: demodulation would cancel a gain on the weight itself."""
     return spec.name == "gain" and tap.kind == "conv"
 
 
@@ -200,12 +197,12 @@ def _clamp(G: Generator, spec: BendSpec, tap: Tap) -> float | None:
 
 
 def _weights_of(spec: BendSpec, tap: Tap) -> list[str]:
-    """Names of the parameters that a weight bend bends at a tap that is a layer, or the constant."""
+    """Names of the parameters that a weight bend changes at a tap, which is a layer or the constant."""
     row = spec.row
     assert isinstance(row, WeightBend)
     if tap.kind == "const":
         return [f"{tap.path.rpartition('.')[0]}.const"]
-    # torgb adds its bias behind the convolution: its gain is on what the picture says, not on the average colour.
+    # torgb adds its bias after the convolution: a gain there is for the picture, not for its average colour.
     names = ("weight",) if tap.kind == "torgb" else row.names
     return [f"{tap.path}.{name}" for name in names]
 
@@ -217,16 +214,16 @@ def _name_of(G: Generator, tap: Tap) -> str:
 
 @torch.inference_mode()
 def _fix_maps(G: Generator, signals: list[SignalAtTap], ws_of_seed: Callable[[int], Tensor]) -> None:
-    """Draw the seeds whose maps are frozen, without bends, and keep what passes the taps."""
-    frozen = [signal for signal in signals if signal.spec.name == "freeze" and not signal.remembers]
-    for seed in sorted({int(signal.spec.values_at(0.0)[0]) for signal in frozen}):
-        assert seed != FIRST_FRAME
+    """Draw the seeds that `freeze` names, without bends, and keep the maps that pass their taps."""
+    by_seed: dict[int, list[SignalAtTap]] = {}
+    for signal in signals:
+        if signal.spec.name == "freeze" and not signal.remembers:
+            by_seed.setdefault(int(signal.spec.values_at(0.0)[0]), []).append(signal)
+    for seed, frozen in by_seed.items():
         with contextlib.ExitStack() as undo:
             for signal in frozen:
-                if signal.spec.values_at(0.0)[0] == seed:
-                    undo.callback(hang(G, signal.tap, _keeping(signal)).remove)
-            ws = ws_of_seed(seed)
-            G.synthesis(ws.to(latents.device_of(G)), noise_mode="const")
+                undo.enter_context(hang(G, signal.tap, _keeping(signal)))
+            G.synthesis(ws_of_seed(seed).to(latents.device_of(G)), noise_mode="const")
 
 
 def _keeping(signal: SignalAtTap) -> Callable[[Tensor], Tensor]:

@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bend import latents, render
 from bend.automation import Constant
 from bend.bends.player import BendPlay, open_bends
-from bend.clusters import ChannelClusters, find_clusters
+from bend.clusters import ChannelClusters, Labels, find_clusters
 from bend.config import RenderConfig
 from bend.dial.amount import parse_amount
 from bend.dial.mixing import State, layers_of, put_back, refuse_strangers, restored, state_of
@@ -260,7 +258,7 @@ class Stage:
             self._bends = (key, open_bends(patch.bends, self.G, labels=self._labels))
         return self._bends[1]
 
-    def _labels(self, name: str) -> NDArray[np.int64] | None:
+    def _labels(self, name: str) -> Labels | None:
         return self.clusters().labels.get(name)
 
     @contextlib.contextmanager
