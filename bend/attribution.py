@@ -1,9 +1,9 @@
-"""Who made the pictures: a ready attribution list from whatever a person has at hand.
+"""Who made the pictures: an attribution list of a scrape, a data set, a run, or a rendered picture or film.
 
 A scrape's folder has a manifest, a data-set zip has the same facts in its `dataset.json`, a run folder names the zip
-that it was trained on, and a rendered picture or film names the network that it came from. Whichever of them is
-given, the way back to the pictures is walked. Licences that forbid commercial use or adaptations, and pictures of
-unknown licence, are flagged; what follows from that is for a person to judge.
+that it was trained on, and a rendered picture or film names the network that drew it. `collect` follows these from any
+of them back to the original pictures. Licences that forbid commercial use or adaptations, and pictures of unknown
+licence, are flagged; what follows from that is for a person to judge.
 """
 
 import csv
@@ -37,9 +37,9 @@ class Credit:
     Attributes:
         line: the attribution as plain text.
         title, creator, creator_url, license, license_url, page_url: its parts, empty where unknown.
-        source: the service that it was found at.
-        num_images: images made of it, or files of it.
-        flags: `NC`, `ND`, `unknown`, joined by blanks; empty where nothing needs care.
+        source: the service where it was found.
+        num_images: how many images or files were made of it.
+        flags: `NC`, `ND`, `unknown`, separated by spaces; empty where nothing needs care.
     """
 
     line: str
@@ -55,7 +55,7 @@ class Credit:
 
 
 def collect(path: Path) -> list[Credit]:
-    """The credits behind a folder, zip, run, picture or film, in a lasting order.
+    """The credits behind a folder, zip, run, picture or film, always in the same order.
 
     Raises:
         BendError: nothing there leads to pictures with credits.
@@ -132,21 +132,23 @@ FORMATS = {"text": _text, "markdown": _markdown, "csv": _csv, "json": _json}
 
 
 def _credits(origins: Iterable[Mapping[str, str]]) -> list[Credit]:
-    """One credit an original, however many images were made of it."""
-    counts: dict[tuple[str, ...], int] = {}
-    parts: dict[tuple[str, ...], Mapping[str, str]] = {}
+    """One credit for each original, however many images were made of it."""
+    alike: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
     for origin in origins:
-        named = ("source", "id") if origin.get("id") else ("image_url", "page_url", "title", "creator")
-        key = tuple(origin.get(name, "") for name in named)
-        if not any(key):  # nothing known but the file it was cut from
-            key = (origin.get("parent", ""),)
-        counts[key] = counts.get(key, 0) + 1
-        parts.setdefault(key, origin)
-    return [_credit(parts[key], counts[key]) for key in sorted(parts)]
+        alike.setdefault(_identity(origin), []).append(origin)
+    return [_credit(found[0], len(found)) for _, found in sorted(alike.items())]
+
+
+def _identity(origin: Mapping[str, str]) -> tuple[str, ...]:
+    """The same for all images that were made of one original."""
+    named = ("source", "id") if origin.get("id") else ("image_url", "page_url", "title", "creator")
+    key = tuple(origin.get(name, "") for name in named)
+    return key if any(key) else (origin.get("parent", ""),)  # nothing known but the file it was cut from
 
 
 def _credit(stated_origin: Mapping[str, str], num_images: int) -> Credit:
-    origin = {name: printable(value) for name, value in stated_origin.items()}  # of strangers
+    # Strangers wrote this text: no control characters of theirs may reach a terminal.
+    origin = {name: printable(value) for name, value in stated_origin.items()}
     stated = origin.get("license", "")
     # Manifests of other programs name licences in their own way.
     identifier = stated if family_of(stated) != "unknown" else normalise(origin.get("license_url"), stated).id
@@ -216,7 +218,7 @@ def _behind(path: Path) -> list[Credit]:
 
 
 def _credit_of_embedded(name: str) -> Credit:
-    """What stands for the pictures behind a network that comes with bend: its licence, and the card that names them."""
+    """The credit of a network that comes with bend: its licence, and the model card that names its pictures."""
     from stylegan.checkpoint import outline_network
     from stylegan.checkpoint.load import EMBEDDED
 
@@ -237,7 +239,7 @@ def _credit_of_embedded(name: str) -> Credit:
 
 
 def _sources_of(path: Path) -> Iterator[dict[str, Any]]:
-    """What a data set says of each of its pictures; empty where it says nothing."""
+    """What a data set says of each of its pictures; an empty dict where it says nothing."""
     from stylegan.archive import open_dataset
 
     data = open_dataset(path)
@@ -255,5 +257,5 @@ def _linked(text: str, address: str) -> str:
 
 
 def _inert(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula; titles come from strangers."""
+    """A cell that no spreadsheet takes for a formula: strangers chose the titles."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
