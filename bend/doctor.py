@@ -1,7 +1,7 @@
 """What this machine can do for bend, what is missing, and the one line that mends it.
 
-`examine` yields findings in the order in which they are printed. Looking changes nothing: nothing is compiled, pulled
-or sent, and of keys only the names are told. A question that cannot be answered is a finding itself, never an error.
+`examine` yields findings in the order in which they are printed. It changes nothing: it neither compiles, downloads
+nor sends anything, and of keys it tells only the names. What it cannot find out is a finding too, never an error.
 """
 
 import importlib
@@ -14,11 +14,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bend.prepare.parallel import num_cores
 from stylegan.cache import cache_folder
 from stylegan.errors import StyleganError
+
+if TYPE_CHECKING:
+    from stylegan.ops.toolchain import Target
 
 __all__ = ["MODULES_OF_EXTRAS", "Finding", "Verdict", "examine", "lines"]
 
@@ -34,8 +37,8 @@ MODULES_OF_EXTRAS = {
     "ray": ("ray",),
     "remote": ("fsspec", "s3fs"),
 }
-"""What is imported of the packages that an extra brings."""
-# As torch names them: vectors, and what makes float32 and half precision pay.
+"""The modules that each extra installs."""
+# By torch's names: vector instructions, and those that speed up float32 and half precision.
 _CPU_FEATURES = (
     "avx2",
     "avx512_f",
@@ -57,7 +60,7 @@ class Finding:
     value: str
     """What was found."""
     verdict: Verdict = "good"
-    """`lack` is in somebody's way, `note` is worth knowing."""
+    """`lack` prevents something, `note` is worth knowing."""
     mend: str | None = None
     """What to do about it, in one line."""
 
@@ -132,7 +135,7 @@ def _cpu() -> Iterator[Finding]:
 
 
 class _UnmeasuredError(Exception):
-    """Nobody has measured yet which precision is the faster."""
+    """Which precision is faster has not been measured yet."""
 
 
 def _precision() -> Finding:
@@ -155,7 +158,6 @@ def _precision() -> Finding:
 
 
 def _native() -> Iterator[Finding]:
-    from stylegan.ops import native
     from stylegan.ops.toolchain import find_compiler, find_ninja, find_nvcc, present_targets
 
     try:
@@ -163,34 +165,32 @@ def _native() -> Iterator[Finding]:
     except StyleganError as error:
         what, _, mend = str(error).partition("; ")
         yield Finding(name="C++ compiler", value=what, verdict="note", mend=mend or None)
-    ninja = find_ninja()
-    yield Finding(
-        name="ninja",
-        value=ninja or "not found",
-        verdict="good" if ninja else "note",
-        mend=None if ninja else "pip install ninja",
-    )
+    yield _tool("ninja", find_ninja(), absent="not found", mend="pip install ninja")
     targets = present_targets()
     if "cuda" in targets:
-        nvcc = find_nvcc()
-        yield Finding(
-            name="nvcc",
-            value=nvcc or "not found; CUDA operations run as torch's own",
-            verdict="good" if nvcc else "note",
-            mend=None if nvcc else "install the CUDA toolkit, or set CUDA_HOME",
-        )
-    for target in targets:
-        name = f"native ops, {target}"
-        try:
-            state = native.state(target)
-        except StyleganError as error:
-            yield Finding(name=name, value=str(error), verdict="lack", mend="unset BEND_NATIVE")
-            continue
-        if state.is_loaded:
-            yield Finding(name=name, value=f"in use, {state.path}")
-        else:
-            what, _, mend = state.why.partition("; ")
-            yield Finding(name=name, value=f"not in use: {what}", verdict="note", mend=mend or None)
+        absent = "not found; CUDA operations run as torch's own"
+        yield _tool("nvcc", find_nvcc(), absent=absent, mend="install the CUDA toolkit, or set CUDA_HOME")
+    yield from map(_native_target, targets)
+
+
+def _tool(name: str, path: str | None, *, absent: str, mend: str) -> Finding:
+    if path is None:
+        return Finding(name=name, value=absent, verdict="note", mend=mend)
+    return Finding(name=name, value=path)
+
+
+def _native_target(target: "Target") -> Finding:
+    from stylegan.ops import native
+
+    name = f"native ops, {target}"
+    try:
+        state = native.state(target)
+    except StyleganError as error:
+        return Finding(name=name, value=str(error), verdict="lack", mend="unset BEND_NATIVE")
+    if state.is_loaded:
+        return Finding(name=name, value=f"in use, {state.path}")
+    what, _, mend = state.why.partition("; ")
+    return Finding(name=name, value=f"not in use: {what}", verdict="note", mend=mend or None)
 
 
 def _video() -> Iterator[Finding]:
@@ -202,14 +202,12 @@ def _video() -> Iterator[Finding]:
         )
         return
     known = [name for name in ("libx264", "h264_nvenc", "apng", "aac") if name in av.codecs_available]
-    yield Finding(
-        name="PyAV",
-        value=f"{av.__version__}, encodes {', '.join(known)}",
-        verdict="good" if "libx264" in known else "lack",
-        mend=None
-        if "libx264" in known
-        else "pip install --force-reinstall --only-binary :all: av, for H.264",
-    )
+    value = f"{av.__version__}, encodes {', '.join(known)}"
+    if "libx264" in known:
+        yield Finding(name="PyAV", value=value)
+    else:
+        mend = "pip install --force-reinstall --only-binary :all: av, for H.264"
+        yield Finding(name="PyAV", value=value, verdict="lack", mend=mend)
 
 
 def _extras() -> Iterator[Finding]:
@@ -240,7 +238,7 @@ def _folders() -> Iterator[Finding]:
 
 
 def _keys() -> Iterator[Finding]:
-    """Of the sources that take keys, which names are set; never what to."""
+    """Which keys of the sources are set; never their values."""
     from scrapers.errors import ScraperError
     from scrapers.keys import config_path, with_config
     from scrapers.sources import SOURCES, info_of
