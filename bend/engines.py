@@ -6,9 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from bend.errors import SettingsError
+from bend.progress import tell
 
 if TYPE_CHECKING:
     from bend.cluster.connection import Cluster
@@ -37,7 +36,7 @@ def fetching(engine: str, address: str | None, *, num_cpus: int | None = None) -
         return
     from bend.cluster.fetching import Fetching
 
-    with _joined(address, num_cpus) as cluster, contextlib.closing(Fetching(cluster, _warn)) as fetcher:
+    with _joined(address, num_cpus) as cluster, contextlib.closing(Fetching(cluster, tell)) as fetcher:
         yield fetcher
 
 
@@ -56,7 +55,7 @@ def package_on_engine(engine: str, address: str | None, config: "PackageConfig")
     from bend.cluster.preparing import package_on
 
     with _joined(address, config.num_workers) as cluster:
-        return package_on(cluster, config, _warn)
+        return package_on(cluster, config, tell)
 
 
 @contextlib.contextmanager
@@ -74,7 +73,3 @@ def _joined(address: str | None, num_cpus: int | None) -> "Iterator[Cluster]":
 def _check(engine: str, address: str | None) -> None:
     if engine == "local" and address is not None:
         raise SettingsError(f"--address {address}: only --engine ray has one; add it, or leave --address out")
-
-
-def _warn(message: str) -> None:
-    tqdm.write(message, file=sys.stderr)

@@ -4,7 +4,6 @@ Searching, fetching and judging are `scrapers`'; this module joins them to a ter
 """
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from bend import __version__
 from bend.engines import fetching, package_on_engine
 from bend.errors import PackageError
 from bend.prepare import PackageConfig
+from bend.progress import tell
 from scrapers.config import ClientConfig, DownloadRules, ScrapeConfig
 from scrapers.errors import ScraperError
 from scrapers.gather import gather, preview
@@ -62,7 +62,7 @@ def run_scrape(
     """
     with fetching(engine, address) as fetcher:
         with tqdm(total=config.count, unit="picture", disable=None) as bar:
-            summary = gather(config, watch=_progress(bar), warn=_warn, engine=fetcher)
+            summary = gather(config, watch=_progress(bar), warn=tell, engine=fetcher)
         lines, record = summary.lines(), summary.to_json()
         if not summary.num_kept:
             raise ScraperError(f"no picture was kept; {'; '.join(line.strip() for line in lines)}")
@@ -150,7 +150,7 @@ def run_dry(config: ScrapeConfig) -> Iterator[str]:
     """
     num_refs = 0
     refused: Counter[str] = Counter()
-    for found in preview(config, warn=_warn):
+    for found in preview(config, warn=tell):
         if isinstance(found, ImageRef):
             num_refs += 1
             size = f"{found.width}x{found.height}" if found.width and found.height else "?"
@@ -169,7 +169,7 @@ def dry_record(config: ScrapeConfig) -> dict[str, Any]:
     Raises:
         SourceError: no source answers.
     """
-    found = list(preview(config, warn=_warn))
+    found = list(preview(config, warn=tell))
     return {
         "out": str(config.out),
         "pictures": [asdict(one) for one in found if isinstance(one, ImageRef)],
@@ -185,7 +185,7 @@ def describe_sources(as_json: bool, environ: Mapping[str, str] | None = None) ->
     Raises:
         ConfigError: the config file is broken.
     """
-    environ = with_config(os.environ, _warn) if environ is None else environ
+    environ = with_config(os.environ, tell) if environ is None else environ
     infos = [info_of(name) for name in SOURCES]
     return [_record(info, environ) if as_json else _block(info, environ) for info in infos]
 
@@ -233,7 +233,3 @@ def _progress(bar: Any) -> Callable[[Entry], None]:
             bar.set_postfix_str(f"{num_refused:,} refused, last: {entry.reason}", refresh=False)
 
     return watch
-
-
-def _warn(message: str) -> None:
-    tqdm.write(message, file=sys.stderr)

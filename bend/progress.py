@@ -1,11 +1,12 @@
-"""The progress bar of pictures being drawn: on stderr, silent where that is no terminal."""
+"""What is shown on stderr while pictures are made: a progress bar where that is a terminal, and lines above it."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import NoReturn, TypeVar
 
 from tqdm import tqdm
 
-__all__ = ["counted", "picture_bar"]
+__all__ = ["counted", "picture_bar", "tell"]
 
 Item = TypeVar("Item")
 
@@ -18,6 +19,11 @@ def counted(pictures: Iterable[Item], total: int) -> Iterator[Item]:
             bar.update()
 
 
-def picture_bar(total: int, done: int = 0) -> "tqdm[NoReturn]":
+def picture_bar(total: int, done: int = 0, *, unit: str = "picture") -> "tqdm[NoReturn]":
     """A bar over `total` pictures of which `done` are there already."""
-    return tqdm(total=total, initial=done, desc="rendering", unit="picture", disable=None)
+    return tqdm(total=total, initial=done, desc="rendering", unit=unit, disable=None)
+
+
+def tell(line: str) -> None:
+    """Print a line on stderr without breaking a progress bar."""
+    tqdm.write(line, file=sys.stderr)

@@ -7,13 +7,11 @@ work are drawn alike; only a live session, whose pictures nobody compares, does 
 Where nobody says here how many pictures there will be, `stylegan.inference.readiness` decides at the first heavy one.
 """
 
-import sys
 import threading
 from collections.abc import Callable
 
-from tqdm import tqdm
-
 from bend.latents import device_of
+from bend.progress import tell
 from stylegan.generator import Generator
 from stylegan.inference.readiness import plain_seconds
 from stylegan.ops import native
@@ -23,13 +21,13 @@ __all__ = ["prepare_drawing", "prepare_meanwhile"]
 _LONG_S = 20
 
 
-def prepare_drawing(G: Generator, num_pictures: int, say: Callable[[str], None] | None = None) -> None:
-    """Compile native operations if that pays; nothing here changes what is drawn but by rounding.
+def prepare_drawing(G: Generator, num_pictures: int, say: Callable[[str], None] = tell) -> None:
+    """Compile native operations if that pays; pictures stay the same but for rounding.
 
     Args:
         G: what will draw.
         num_pictures: how many.
-        say: told in one line before a compilation starts; stderr if None.
+        say: told in one line before a compilation starts.
 
     Raises:
         BuildError: `BEND_NATIVE=1`, and they cannot be built.
@@ -39,7 +37,7 @@ def prepare_drawing(G: Generator, num_pictures: int, say: Callable[[str], None] 
     if device != "cpu":
         return
     if num_pictures * plain_seconds(G.synthesis.blocks()) > _LONG_S:
-        native.prepare(device, say=say or _say)
+        native.prepare(device, say=say)
     else:
         native.settle(device)
 
@@ -54,8 +52,4 @@ def prepare_meanwhile(G: Generator) -> None:
     device = device_of(G).type
     if device == "cpu" and native.may_build(device):
         native.settle(device)
-        threading.Thread(target=native.prepare, args=(device,), kwargs={"say": _say}, daemon=True).start()
-
-
-def _say(line: str) -> None:
-    tqdm.write(line, file=sys.stderr)
+        threading.Thread(target=native.prepare, args=(device,), kwargs={"say": tell}, daemon=True).start()

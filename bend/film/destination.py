@@ -9,15 +9,13 @@ drawing (`bend.film.background`). Several processes share the frames (`bend.shar
 import functools
 import re
 from pathlib import Path
-from typing import NoReturn
-
-from tqdm import tqdm
 
 from bend.config import FilmConfig
 from bend.errors import RenderError
 from bend.film.background import in_background
 from bend.film.video import FILM_SUFFIXES, open_film
 from bend.picture import Rendered, missing, refuse_existing, save_picture
+from bend.progress import picture_bar
 from bend.provenance import Provenance, read_provenance
 from bend.ranks import is_first
 from bend.shares import Frames, drawn_together, own_share, refuse_other_work, refuse_unshared
@@ -99,7 +97,7 @@ def _write_file(
         with (
             open_film(output, config, provenance, replace=force) as encode,
             in_background(encode) as write,
-            _progress(len(wanted), 0) as bar,
+            picture_bar(len(wanted), unit="frame") as bar,
         ):
             for _, frame in frames(wanted):
                 size = (frame.shape[1], frame.shape[0])
@@ -128,7 +126,8 @@ def _write_folder(
     own = frozenset(own_share(todo, team))
     size = None
     save_frame = functools.partial(save_picture, replace=force)
-    with in_background(save_frame) as save, _progress(len(paths), len(paths) - len(todo)) as bar:
+    num_there = len(paths) - len(todo)
+    with in_background(save_frame) as save, picture_bar(len(paths), num_there, unit="frame") as bar:
         for index, frame in frames(own) if own else ():
             if index in own:
                 size = (frame.shape[1], frame.shape[0])
@@ -158,7 +157,3 @@ def _clear_others(folder: Path, wanted: set[Path], force: bool) -> None:
     for path in others:
         if read_provenance(path) is not None:
             path.unlink()
-
-
-def _progress(total: int, done: int) -> "tqdm[NoReturn]":
-    return tqdm(total=total, initial=done, desc="rendering", unit="frame", disable=None)
