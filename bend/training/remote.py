@@ -1,8 +1,8 @@
 """A training whose data, base or run folder lies on an object store.
 
 Data and base are fetched; the run is trained in a working folder of the cache and mirrored (`bend.stores.runs`). A
-connection that is lost in the middle of a training stops nothing: the next saved state is mirrored with all that is
-missing. Only the beginning and the end must succeed.
+connection lost in the middle of a training stops nothing: the next saved state is mirrored with all that is missing.
+Only the first and the last mirroring must succeed.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Place:
 def fetched(
     options: dict[str, Any], out: str | Path, resume: str | None
 ) -> tuple[dict[str, Any], Path, str | None, Place | None]:
-    """What to train with, all of it here.
+    """What to train with, fetched to this machine.
 
     Args:
         options: fields of `TrainConfig` that were given; `data` and `base` may be addresses.
@@ -43,23 +43,15 @@ def fetched(
         resume: a run, its address, or `latest`.
 
     Returns:
-        The same three with local paths, and where the run is mirrored to; None for a local run.
+        The same three with local paths, and where the run is mirrored to: None for a local run.
 
     Raises:
         StoreError: a store refuses, or has no such thing.
         SettingsError: a local run is to be resumed into a store.
     """
-    options = dict(options)
     data = options["data"] if is_address(options.get("data")) else None
-    parent = parse_address(out) if isinstance(out, str) and is_address(out) else None
-    if resume is not None and is_address(resume):
-        run: Address | None = parse_address(resume)
-    elif resume is not None and parent is not None:
-        if Path(resume).is_dir():
-            raise SettingsError(f"--resume {resume}: a local run goes on where it is; leave out -o {parent}")
-        run = find_remote_run(resume, parent)
-    else:
-        run = None
+    parent = parse_address(str(out)) if is_address(out) else None
+    run = _remote_run(resume, parent)
     if run is not None:
         folder, recorded = take_up(run)
         parent, resume, local_out = run.parent, str(folder), folder.parent
@@ -68,9 +60,22 @@ def fetched(
     else:
         local_out = Path(out) if parent is None else prepare_runs(parent)
     if data is not None:
-        options["data"] = data
+        options = {**options, "data": data}
     place = None if parent is None else Place(parent=parent, data=data)
     return fetched_inputs(options), local_out, resume, place
+
+
+def _remote_run(resume: str | None, parent: Address | None) -> Address | None:
+    """The run on a store that is to be resumed; None for a local run, and for a new one."""
+    if resume is None:
+        return None
+    if is_address(resume):
+        return parse_address(resume)
+    if parent is None:
+        return None
+    if Path(resume).is_dir():
+        raise SettingsError(f"--resume {resume}: a local run goes on where it is; leave out -o {parent}")
+    return find_remote_run(resume, parent)
 
 
 def fetched_inputs(options: dict[str, Any]) -> dict[str, Any]:
@@ -89,10 +94,10 @@ def fetched_inputs(options: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def mirrored(session: Session, place: Place | None) -> Iterator[Callable[[], str | None] | None]:
-    """Mirror what is trained inside; yields what to call when a state was saved.
+    """Mirror the run that is trained in this block; yields what to call when a state was saved.
 
     Raises:
-        StoreError: the store refuses at the beginning or the end, or somebody else goes on with the run.
+        StoreError: the store refuses at the beginning or the end, or another process has gone on with the run.
     """
     if place is None or not session.plan.team.is_first:
         yield None
@@ -122,7 +127,7 @@ def mirrored(session: Session, place: Place | None) -> Iterator[Callable[[], str
     except TakenOverError:
         raise
     except Exception:
-        with contextlib.suppress(StoreError):  # what ended the training is what to tell of
+        with contextlib.suppress(StoreError):  # the error that ended the training is the one to report
             mirror.push()
         raise
     try:

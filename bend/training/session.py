@@ -88,7 +88,7 @@ def run_finetune(request: Request) -> Report:
         options, out, resume, place = fetched(request.options, request.out, request.resume)
         request = dataclasses.replace(request, options=options, out=out, resume=resume)
         given = _config(request)
-    else:  # the files that the settings may come from need no other host
+    else:  # the first process reads what a resumed run recorded, and says it below
         request = dataclasses.replace(request, options=fetched_inputs(request.options))
         given = None
     with join(None if given is None else given.device) as team:
@@ -96,17 +96,15 @@ def run_finetune(request: Request) -> Report:
         assert config is not None
         request = dataclasses.replace(request, out=Path(team.first_says(request.out)))
         data = team.first_says(None if place is None else place.data)
-        if not team.is_first:  # which has it; to every other host
+        if not team.is_first:  # every other host needs a copy of its own
             fetched_inputs({"data": data})
         run = team.first_says(_run_to_resume(request, config, team) if team.is_first else None)
         if run is None:
             _refuse_elsewhere(request, team)
             plan = _bent(make_plan(config, team))
-            return (
-                _estimate(plan)
-                if request.dry_run
-                else _train(open_run(plan, Path(request.out)), request, place)
-            )
+            if request.dry_run:
+                return _estimate(plan)
+            return _train(open_run(plan, Path(request.out)), request, place)
         if request.dry_run:
             return _estimate(_bent(plan_resume(run, request.options, team)[0]))
         session = resume_run(run, {} if request.resume is None else request.options, team)
@@ -122,26 +120,25 @@ def _config(request: Request) -> TrainConfig:
 
 
 def _run_to_resume(request: Request, config: TrainConfig, team: Team) -> Path | None:
-    """The run asked for; or the one that these processes had begun before torchrun started them anew."""
+    """The run asked for, or the one that these processes began before torchrun restarted them; None for a new run."""
     begun = None if request.dry_run else find_launched(Path(request.out), team.launch)
+    if request.resume == "latest" and begun is not None:
+        return begun
     if request.resume is not None:
-        return (
-            find_run(request.resume, Path(request.out))
-            if request.resume != "latest" or begun is None
-            else begun
-        )
+        return find_run(request.resume, Path(request.out))
     if begun is None or read_config(begun) != config:
         return None
     assert team.launch is not None
     is_done = (begun / snapshot_name(round(config.kimg, 3))).exists()
-    return begun if team.launch.num_restarts or not is_done else None  # a name may have been used before
+    # A launch that is no restart may only share its id with the one that finished this run.
+    return begun if team.launch.num_restarts or not is_done else None
 
 
 def _refuse_elsewhere(request: Request, team: Team) -> None:
-    """See to it that this launch has begun no training on a host which is not, or no longer, the first.
+    """Refuse to begin anew where this launch has a training on a host that is no longer the first.
 
     Raises:
-        TrainingError: it has.
+        TrainingError: there is such a host.
     """
     has_own = find_launched(Path(request.out), team.launch) is not None  # of other options, or done
     if request.dry_run or team.first_says(has_own):
@@ -161,7 +158,7 @@ def _refuse_foreign(options: dict[str, Any]) -> None:
 
 
 def _bent(plan: Plan) -> Plan:
-    """The plan with its bends in place, in the generator that trains and in its average."""
+    """The plan, its generator and the average of that bent for good."""
     if not plan.config.bend:
         return plan
     from bend.bends import open_bends
@@ -174,11 +171,11 @@ def _bent(plan: Plan) -> Plan:
 
 
 def _estimate(plan: Plan) -> Report:
-    """Time a few steps on random pictures, and say what the training would take from here on."""
+    """Time a few steps on random pictures, and say how long the rest of the training would take."""
     state, hyper, num_images = plan.state, plan.hyper, len(plan.data)
     num_left = max(plan.total_nimg - state.cur_nimg, 0)
     memory, moments = step_bytes(state, plan.micro_batch), plan.moments_left()
-    sec_per_kimg = _seconds_per_image(plan) * 1000 / plan.team.size  # short of what they say to each other
+    sec_per_kimg = _seconds_per_image(plan) * 1000 / plan.team.size  # without the time to exchange gradients
     facts: dict[str, Any] = {
         "device": str(plan.device),
         "num_images": num_images,
@@ -210,7 +207,7 @@ def _estimate(plan: Plan) -> Report:
 
 
 def _seconds_per_image(plan: Plan) -> float:
-    """Time steps with and without each regularisation, and weight them as a training would. Spoils the state."""
+    """Time steps with and without each regularisation, weighted as in a training. Changes the state for good."""
     num = plan.micro_batch
     reals = torch.rand([num, *plan.data.image_shape], device=plan.device) * 2 - 1
     labels = torch.zeros([num, plan.label_dim], device=plan.device)
@@ -232,7 +229,7 @@ def _seconds_per_image(plan: Plan) -> float:
 
 
 def _train(session: Session, request: Request, place: Place | None) -> Report:
-    """Train, with somebody looking on."""
+    """Train: the first process scores and draws the snapshots, and mirrors the run where it lies on a store."""
     team, out = session.plan.team, Path(request.out)
     with mirrored(session, place) as on_save:
         watch = RunWatch(session) if team.is_first else None
@@ -245,7 +242,7 @@ def _train(session: Session, request: Request, place: Place | None) -> Report:
 
 
 def _note_elsewhere(run: Path, out: Path, team: Team) -> bool:
-    """On a host without the run folder, note where it is for as long as there is something to go on with."""
+    """On a host without the run folder, note which host has it; gives whether that was noted."""
     host = team.first_says(socket.gethostname())
     launch = team.launch
     if launch is None or team.is_first or not team.is_first_here or find_launched(out, launch) is not None:

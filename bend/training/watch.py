@@ -1,8 +1,8 @@
-"""What looks on while a run trains: draws its timeline, scores it, says when to stop, and which snapshots to keep.
+"""What happens at every snapshot of a training: its timeline is drawn, it is scored, perhaps stopped, and pruned.
 
 `RunWatch` is handed to `stylegan.training.loop.train` and called with every snapshot. Knee and crossing are read from
-the averaged generator, which renders draw unless told otherwise, and whose curves are smooth; a collapse counts in
-either. What a moment is stands in `bend.score.moments`.
+the averaged generator, which renders draw by default and whose curves are smoother; a collapse of either generator
+counts. The moments are defined in `bend.score.moments`.
 """
 
 import time
@@ -24,7 +24,7 @@ _WORDS = {"raw": "raw generator", "ema": "averaged generator"}
 
 
 class RunWatch:
-    """Looks at each snapshot of one session.
+    """Draws, scores and prunes the snapshots of one session.
 
     Args:
         session: opened or resumed; its configuration says whether to score, when to stop, and what to keep.
@@ -51,7 +51,7 @@ class RunWatch:
             )
 
     def catch_up(self) -> Reply:
-        """What is still to be said about the last snapshot of a resumed run: a kill may have ended the look at it."""
+        """Finish the look at the last snapshot of a resumed run, which a kill may have ended, and reply to it again."""
         seen = [(kimg, path) for kimg, path in list_snapshots(self._run) if kimg <= self._kimg]
         if not seen:
             return Reply()
@@ -97,7 +97,7 @@ class RunWatch:
         return f"score {'; '.join(parts)}; scoring took {share:.1%} of the run so far"
 
     def _alarm(self, card: ScoreCard) -> list[str]:
-        """The line that says, once, that a network has collapsed."""
+        """The line that a network has collapsed; it is said once."""
         if self._alarmed or (collapsed := _collapsed(card)) is None:
             return []
         self._alarmed = True
@@ -109,15 +109,13 @@ class RunWatch:
         ]
 
     def _reason(self, card: ScoreCard) -> str | None:
-        """Why to stop now, None if the moment waited for has not come."""
+        """Why to stop now; None while the moment of `--until` has not come."""
         until = self._config.until
         if until == "collapse":
-            collapsed = _collapsed(card)
-            return (
-                None
-                if collapsed is None
-                else f"collapse of the {_WORDS[collapsed[0]]} at {collapsed[1]:g} kimg"
-            )
+            if (collapsed := _collapsed(card)) is None:
+                return None
+            kind, kimg = collapsed
+            return f"collapse of the {_WORDS[kind]} at {kimg:g} kimg"
         moment = card.moments(_SHOWN).get(until)
         if moment is None:
             return None
