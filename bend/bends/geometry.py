@@ -127,12 +127,12 @@ def _resample(x: Tensor, warp: str, numbers: tuple[float, ...], edge: str) -> Te
 
 def _summed(x: Tensor, dim: int, gather: _Gather) -> Tensor:
     """The weighted sum of each pixel's neighbours, pixels being along `dim`."""
-    total = torch.zeros_like(x)
-    for neighbour in range(gather.places.shape[1]):
-        share = gather.shares[:, neighbour : neighbour + 1].to(x.dtype)
-        part = x.index_select(dim, gather.places[:, neighbour]) * (share if dim == 1 else share.T)
-        total = part if neighbour == 0 else total + part
-    return total
+    shares = gather.shares.to(x.dtype)
+    parts = (
+        x.index_select(dim, places) * (share[:, None] if dim == 1 else share)
+        for places, share in zip(gather.places.unbind(1), shares.unbind(1), strict=True)
+    )
+    return functools.reduce(torch.add, parts) if gather.places.shape[1] else torch.zeros_like(x)
 
 
 def _summed_bags(rows: Tensor, gather: _Gather) -> Tensor:

@@ -21,7 +21,7 @@ _CELL = 96  # pixels of a picture on the sheet
 
 
 def describe_archive(path: str) -> Information:
-    """Everything about a data set that can be had without looking at its pictures.
+    """Everything about a data set that is known without decoding its pictures.
 
     Raises:
         ArchiveError: no data set that can be trained on.
@@ -31,13 +31,12 @@ def describe_archive(path: str) -> Information:
     parents = set()
     for source in data.iterate_sources():
         parents.add(source.get("parent"))
-        for counter, key in zip(
-            (licences, creators, services), ("license", "creator", "source"), strict=True
-        ):
-            counter[str(source.get(key) or "unknown")] += 1
-    for counter in (licences, creators, services):
-        if (rest := len(data) - counter.total()) > 0:
-            counter["unknown"] += rest
+        licences[str(source.get("license") or "unknown")] += 1
+        creators[str(source.get("creator") or "unknown")] += 1
+        services[str(source.get("source") or "unknown")] += 1
+    if (num_unsaid := len(data) - licences.total()) > 0:
+        for counter in (licences, creators, services):
+            counter["unknown"] += num_unsaid
     labels = _label_counts(data)
     channels = {1: "grey", 3: "RGB"}.get(data.num_channels, f"{data.num_channels} channels")
     num_bytes, num_parents = data.num_bytes, len(parents - {None, ""})
@@ -91,7 +90,7 @@ def _cell(data: PictureSet, index: int) -> Pixels:
 
 
 def _label_counts(data: PictureSet) -> dict[str, int] | None:
-    """Pictures a class; None for none, and for labels that are no classes."""
+    """How many pictures each class has; None where there are no labels, or where they are no classes."""
     if not data.has_labels:
         return None
     counts = data.label_counts()

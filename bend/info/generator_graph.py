@@ -51,7 +51,7 @@ def draw_generator(G: Generator, name: str) -> Drawing:
     entry: Point | None = None
     image_above: Card | None = None
     for top, block in zip(tops, G.synthesis.blocks(), strict=True):
-        row = _Row(pen, layers, block, top)
+        row = _Row(pen, layers, block, top, is_last=block.resolution == G.img_resolution)
         entry = row.draw_layers(entry, top + row_height + _ROW_GAP / 2)
         image_above = row.draw_image(image_above)
     if image_above is not None:
@@ -94,11 +94,14 @@ def _draw_mapping(
 class _Row:
     """One resolution."""
 
-    def __init__(self, pen: Pen, layers: dict[str, Layer], block: SynthesisBlock, top: float) -> None:
+    def __init__(
+        self, pen: Pen, layers: dict[str, Layer], block: SynthesisBlock, top: float, *, is_last: bool
+    ) -> None:
         self.pen = pen
         self.layers = layers
         self.block = block
         self.top = top
+        self.is_last = is_last
         self.name = f"b{block.resolution}"
         self.out: Point = (0.0, 0.0)
 
@@ -126,13 +129,12 @@ class _Row:
         self.pen.wire(second.right, self.out, kind="conv", has_head=False)
         if has_skip:
             self._draw_skip((_COLUMNS[0] - 22, middle))
-        is_last = self.block.resolution == self._last_resolution()
-        if not is_last:
-            waiting = (self.out[0], gap_below)
-            self.pen.joint(self.out, "conv")
-            self.pen.wire(self.out, waiting, kind="conv", has_head=False)
-            return waiting
-        return self.out
+        if self.is_last:
+            return self.out
+        waiting = (self.out[0], gap_below)
+        self.pen.joint(self.out, "conv")
+        self.pen.wire(self.out, waiting, kind="conv", has_head=False)
+        return waiting
 
     def draw_image(self, above: Card | None) -> Card | None:
         """What the row adds to the image, and the image so far."""
@@ -176,6 +178,3 @@ class _Row:
         x = self.out[0] - 24
         plus = self.pen.plus(x, self.out[1], "skip")
         self.pen.wire(skip.right, (x, skip.right[1]), plus.bottom, kind="skip")
-
-    def _last_resolution(self) -> int:
-        return max(int(tap[1:].partition(".")[0]) for tap in self.layers if tap.startswith("b"))

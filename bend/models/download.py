@@ -1,8 +1,8 @@
-"""A file over HTTP, whole or not at all, taken up where it broke off.
+"""Downloads over HTTPS that can be resumed, and appear whole or not at all.
 
 What has arrived lies beside the final name as `NAME.part`, with a note of the server's validator (its strong ETag, or
-its date of change), so that a later request asks for the rest only if the file is still the same (RFC 9110: Range and
-If-Range). Lengths are believed only as far as they agree with what arrives. Only HTTPS is spoken, but for loopback.
+the date of the last change), so that a later request asks for the rest only if the file is still the same (RFC 9110:
+Range and If-Range). A stated length must agree with what arrives. Plain HTTP is allowed from loopback alone.
 """
 
 import contextlib
@@ -36,22 +36,22 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """What is to be fetched, and within which bounds."""
+    """What to fetch, and its limits."""
 
     url: str
     """Where from; HTTPS."""
     path: Path
-    """Where `path` with `.part` appended will hold it."""
+    """Its final name; `fetch` leaves it there with `.part` appended."""
     max_bytes: int
     """More than this is refused."""
     on_bytes: Callable[[int, int | None], None] = lambda done, total: None
-    """Told of every block: bytes there so far, and bytes in all if that is known."""
+    """Called after every block with the bytes so far, and the size of the file or None where that is unknown."""
     pause: Callable[[float], None] = time.sleep
-    """Waits so many seconds before another attempt."""
+    """Waits that many seconds before another attempt."""
 
 
 class _BrokenError(Exception):
-    """The connection broke; another attempt may go on from there."""
+    """The connection broke; another attempt may go on from what has arrived."""
 
 
 def part_path(path: Path) -> Path:
@@ -63,7 +63,7 @@ def fetch(download: Download) -> Path:
     """Fetch a file, going on with what an earlier attempt left.
 
     Returns:
-        The complete part file; whoever asked looks at it, and renames it.
+        The complete part file, for the caller to check and rename.
 
     Raises:
         ModelError: refused by the server, too large, no room on the disk, or broken off too often; what has arrived
@@ -92,7 +92,7 @@ def fetch(download: Download) -> Path:
 
 
 def _attempt(session: requests.Session, download: Download, part: Path) -> None:
-    """One request, or a few with redirects, and all that it brings."""
+    """Make one request, following redirects, and store what it brings."""
     start, validator, known_total = _resumable(part, download.url)
     headers = {"Range": f"bytes={start}-", "If-Range": validator} if start else {}
     with contextlib.closing(_get(session, download.url, headers)) as answer:
@@ -119,7 +119,7 @@ def _attempt(session: requests.Session, download: Download, part: Path) -> None:
 
 
 def _get(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
-    """A GET whose every step is over HTTPS."""
+    """A GET of which every redirect, too, is over HTTPS."""
     for _ in range(_MOST_REDIRECTS + 1):
         _check_scheme(url)
         try:
@@ -142,7 +142,7 @@ def _check_scheme(url: str) -> None:
 
 
 def _total(answer: requests.Response, start: int) -> int | None:
-    """How many bytes the whole file has, as the answer says; None if it does not, or contradicts the request."""
+    """The size of the whole file as the answer states it; None if it states none, or contradicts the request."""
     if answer.status_code == 206:
         match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         fits = match is not None and int(match[1]) == start and match[3] != "*"
@@ -208,22 +208,18 @@ def _write_note(part: Path, url: str, answer: requests.Response, total: int | No
 
 
 def _resumable(part: Path, url: str) -> tuple[int, str, int | None]:
-    """Bytes that are there, the validator to go on with, and the size in all; (0, "", None) to start anew."""
+    """How many bytes are there, their validator, and the size of the whole file; (0, "", None) to start anew."""
     size = _size(part)
     try:
         note = json.loads(_note_path(part).read_text())
-        same = note["url"] == url and isinstance(note["validator"], str) and note["validator"].isascii()
-        total = note["total"]
+        noted_url, validator, total = note["url"], note["validator"], note["total"]
     except (OSError, KeyError, TypeError, ValueError):
         return 0, "", None
-    if (
-        not size
-        or not same
-        or not note["validator"]
-        or not (total is None or (type(total) is int and size < total))
-    ):
-        return 0, "", None
-    return size, note["validator"], total
+    is_valid = isinstance(validator, str) and validator != "" and validator.isascii()
+    is_short = total is None or (type(total) is int and size < total)
+    if size and noted_url == url and is_valid and is_short:
+        return size, validator, total
+    return 0, "", None
 
 
 def _discard(part: Path) -> None:
