@@ -1,4 +1,4 @@
-"""The plane: a sheet whose two axes are any two things that a network can be moved along.
+"""The plane: a sheet along whose two axes any two settings of a network change.
 
     seeds             from the first seed to the next; with both axes, through three seeds
     sefa:3=-3..3      a direction of w, see `bend.directions`
@@ -6,12 +6,12 @@
     dial=-0.5..1.5    from the base of `--dial-from` to the network and beyond
     trunc=0..1.5      truncation
 
-Through three seeds it is the map of a latent space; kimg against seeds is latent space while it breaks. Cells that want
-the same weights are drawn together, so that weights are set once for each of them.
+Through three seeds it is a map of latent space; with kimg on one axis, it shows latent space while it breaks. Cells of
+the same weights are drawn together, so that weights are set only once for all of them.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from bend.errors import SettingsError, about
 from bend.nearest import nearest
 from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.play import Moment
-from bend.progress import picture_bar
+from bend.progress import counted
 from bend.work import describe
 from stylegan.generator import Generator
 
@@ -46,7 +46,7 @@ class Axis:
 
     Attributes:
         name: `seeds`, `kimg`, `dial`, `trunc`, or a direction such as `sefa:3`.
-        ends: at the first and last cell; None for what is usual, of kimg the whole run.
+        ends: at the first and last cell; None for the usual range, which of kimg is the whole run.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Axis:
         Args:
             num: cells.
             extent: how far seeds reach beyond their ends.
-            moments: of the run's snapshots; kimg is spaced as they are.
+            moments: of the run's snapshots, which cells of kimg are spaced like.
         """
         if self.name == "kimg":
             places = np.arange(len(moments))
@@ -77,7 +77,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
-    """Where on the sheet, and what is drawn there; None for what no axis moves."""
+    """A place on the sheet, and what is drawn there; None for what no axis moves."""
 
     row: int
     column: int
@@ -90,7 +90,7 @@ class _Cell:
 
     @property
     def weights(self) -> tuple[float, float, tuple[str, ...]]:
-        """Cells of the same are drawn together."""
+        """What it asks of the weights; cells that ask the same are drawn together."""
         return (self.kimg or 0.0, self.dial or 0.0, self.directions)
 
 
@@ -150,16 +150,7 @@ def render_plane(
     ]
     drawn_with = [str(path) for _, path in stage.snapshots]
     note = describe("plane", config, stage.G, command, others=drawn_with, seeds=list(seeds), plane=plane)
-    surface: Pixels | None = None
-    with picture_bar(len(cells)) as bar:
-        for cell, picture in stage.drawn(cells, seeds):
-            height, width = picture.shape[:2]
-            if surface is None:
-                surface = np.zeros([rows * height, columns * width, 3], np.uint8)
-            top, left = cell.row * height, cell.column * width
-            surface[top : top + height, left : left + width] = picture
-            bar.update()
-    assert surface is not None
+    surface = _laid_out(counted(stage.drawn(cells, seeds), len(cells)), columns, rows)
     save_picture(output, surface, note)
     return one_picture(output, surface)
 
@@ -174,37 +165,38 @@ class _Stage:
     snapshots: Sequence[tuple[float, Path]]
     training: TrainingTime | None
     dial: Dial | None
-    amount: Amount | None
-    """How far the dial is turned where no axis says so."""
+    """Turned as far as `--dial` says, where no axis turns it."""
 
     @classmethod
     def of(cls, config: RenderConfig, axes: tuple[Axis, Axis]) -> "_Stage":
+        """Open the network for two axes.
+
+        Raises:
+            SettingsError, StyleganError: as `render_plane`.
+        """
         names = [axis.name for axis in axes]
-        if "dial" in names and config.dial_from is None:
-            raise SettingsError("an axis of the dial: from what? name the base with --dial-from")
-        if "kimg" in names and config.kimg is not None:
-            raise SettingsError(f"--kimg {config.kimg}: an axis says the moment; leave it out")
-        moves_weights = "kimg" in names or "dial" in names
+        _refuse_unsuited(config, names)
         snapshots = run_snapshots(config.network) if "kimg" in names else []
         for axis in axes:
             if axis.name == "kimg" and axis.ends is not None:
                 check_moments(config.network, snapshots, axis.ends)
+        moves_weights = "kimg" in names or "dial" in names
         look = replace(config, dial_from=None, dial="1") if moves_weights else config
         G = render.open_generator(look)
-        for name in (axis.name for axis in axes if axis.is_direction):
-            with about(name):
-                vector_of(G, parse_direction(name), config.class_index)
-        amount = dial = None
-        if moves_weights and config.dial_from is not None:
-            with about(f"--dial {config.dial}"):
-                amount = parse_amount(config.dial)
-            dial = open_dial(G, config.dial_from, amount, network=config.network, weights=config.weights)
-        training = TrainingTime(snapshots, Constant(0.0), config.weights) if snapshots else None
-        look = replace(look, trunc=1.0) if "trunc" in names else look
-        return cls(G=G, config=look, snapshots=snapshots, training=training, dial=dial, amount=amount)
+        for axis in axes:
+            if axis.is_direction:
+                with about(axis.name):
+                    vector_of(G, parse_direction(axis.name), config.class_index)
+        return cls(
+            G=G,
+            config=replace(look, trunc=1.0) if "trunc" in names else look,
+            snapshots=snapshots,
+            training=TrainingTime(snapshots, Constant(0.0), config.weights) if snapshots else None,
+            dial=_open_dial(config, G) if moves_weights else None,
+        )
 
     def drawn(self, cells: Sequence[_Cell], seeds: Sequence[int]) -> Iterator[tuple[_Cell, Pixels]]:
-        """Every cell with its picture, in the order in which the weights allow it."""
+        """Every cell with its picture, those that ask for the same weights one after another."""
         groups: dict[tuple[float, float, tuple[str, ...]], list[_Cell]] = {}
         for cell in cells:
             groups.setdefault(cell.weights, []).append(cell)
@@ -218,8 +210,7 @@ class _Stage:
             if self.training is not None and cell.kimg is not None:
                 stack.enter_context(self.training.holding(self.G, cell.kimg))
             if self.dial is not None:
-                amount = self.amount if cell.dial is None else Amount(overall=Constant(cell.dial))
-                assert amount is not None
+                amount = self.dial.amount if cell.dial is None else Amount(overall=Constant(cell.dial))
                 stack.enter_context(replace(self.dial, amount=amount).during(self.G, Moment()))
             yield
 
@@ -249,6 +240,34 @@ class _Stage:
         return torch.cat(parts)
 
 
+def _laid_out(drawn: Iterable[tuple[_Cell, Pixels]], columns: int, rows: int) -> Pixels:
+    """The sheet of cells that come in any order, uint8 `[rows * H, columns * W, 3]`."""
+    surface: Pixels | None = None
+    for cell, picture in drawn:
+        height, width = picture.shape[:2]
+        if surface is None:
+            surface = np.zeros([rows * height, columns * width, 3], np.uint8)
+        top, left = cell.row * height, cell.column * width
+        surface[top : top + height, left : left + width] = picture
+    assert surface is not None
+    return surface
+
+
+def _refuse_unsuited(config: RenderConfig, names: Sequence[str]) -> None:
+    if "dial" in names and config.dial_from is None:
+        raise SettingsError("an axis of the dial has no base to turn from; name it with --dial-from")
+    if "kimg" in names and config.kimg is not None:
+        raise SettingsError(f"--kimg {config.kimg}: an axis says the moment; leave it out")
+
+
+def _open_dial(config: RenderConfig, G: Generator) -> Dial | None:
+    if config.dial_from is None:
+        return None
+    with about(f"--dial {config.dial}"):
+        amount = parse_amount(config.dial)
+    return open_dial(G, config.dial_from, amount, network=config.network, weights=config.weights)
+
+
 def _is_direction(name: str) -> bool:
     if not name:
         return False
@@ -263,9 +282,10 @@ def _checked_seeds(x: Axis, y: Axis, seeds: Sequence[int] | None) -> Sequence[in
     if seeds is None:
         return tuple(range(wanted))
     if len(seeds) != wanted:
-        through = {1: "one latent", 2: "two latents", 3: "three latents"}[wanted]
-        number = {1: "one", 2: "two", 3: "three"}[wanted]
-        raise SettingsError(f"this plane goes through {through}; --seeds names {len(seeds)}, give {number}")
+        number, noun = ("one", "two", "three")[wanted - 1], "latent" if wanted == 1 else "latents"
+        raise SettingsError(
+            f"this plane goes through {number} {noun}; --seeds names {len(seeds)}, give {number}"
+        )
     return seeds
 
 

@@ -1,9 +1,9 @@
-"""The scrubber: a page on which one drags a run through its training, by mouse, finger or keyboard.
+"""The scrubber: a page on which one drags through a run's training, by mouse, finger or keyboard.
 
-One HTML file that holds its pictures and needs nothing else: no server, no network. Between two snapshots lie frames
-whose weights were interpolated, so that what one sees there is a network and not a cross-fade of two pictures; the
-page fades only from frame to frame. Where the run has a score, its curves and moments are on the page. The page itself
-is `scrubber.html`; here its pictures are drawn.
+One HTML file holds the page with all its pictures, and needs neither server nor network. Frames between two snapshots
+are drawn with interpolated weights: they show a network, not a cross-fade of two pictures. Only neighbouring frames
+are cross-faded. If the run has a score, its curves and moments are on the page. The template is `scrubber.html`; this
+module draws the pictures.
 """
 
 import json
@@ -31,12 +31,13 @@ from bend.renders.timeline import pick_columns
 from bend.score import read_card
 from bend.work import describe
 from stylegan.atomic import write_atomic
+from stylegan.generator import Generator
 
 __all__ = ["render_scrubber"]
 
 _USUAL_SEEDS = tuple(range(8))
 _BETWEEN = 4  # steps from one snapshot to the next
-_LARGEST_CELL = 256  # pixels; larger pictures are shrunk, so that the page stays one that opens
+_LARGEST_CELL = 256  # pixels; larger pictures are shrunk, so that a browser can open the page
 _QUALITY = 82
 _SECONDS_A_STOP = 1.0
 
@@ -54,8 +55,8 @@ def render_scrubber(
     """Write the page.
 
     Args:
-        config: how pictures are drawn; `network` is a run folder. Raw and averaged weights are both on the page,
-            those of `config.weights` first.
+        config: how pictures are drawn; `network` is a run folder. The page has raw and averaged weights, those of
+            `config.weights` first.
         seeds: the pictures; None for 0 to 7.
         output: an `.html` file.
         grid: columns and rows of the seeds; None for the squarest.
@@ -68,31 +69,21 @@ def render_scrubber(
         RenderError: the output cannot be written.
         StyleganError: a snapshot cannot be read.
     """
-    if output.suffix.lower() != ".html":
-        raise RenderError(f"{output}: a scrubber is an .html file")
     leave_to_first()
-    refuse_existing(output, force)
+    _refuse_output(output, force)
     seeds = _USUAL_SEEDS if seeds is None else seeds
     columns, rows = grid or square(len(seeds))
-    if not seeds or columns * rows < len(seeds):
-        raise SettingsError(
-            f"a page of {columns}x{rows} pictures for {len(seeds)} seeds; make --grid and --seeds agree"
-        )
-    if config.kimg is not None:
-        raise SettingsError("--kimg: on the page one chooses the moment oneself; leave it out")
-    if config.dial_from is not None:
-        raise SettingsError("--dial-from: a page has no dial; write a sheet or a film, or leave it out")
+    _refuse_settings(config, seeds, (columns, rows))
     snapshots = pick_columns(run_snapshots(config.network))
     moments = _moments([at for at, _ in snapshots], between)
     kinds = [config.weights, *(kind for kind in ("raw", "ema") if kind != config.weights)]
     frames: dict[str, list[str]] = {}
-    cell = (0, 0)
     for kind in kinds:
         look = replace(config, weights=kind, network=str(snapshots[-1][1]))
         G = render.open_generator(look)
         sheets = list(_sheets(look, G, snapshots, moments, seeds, (columns, rows)))
-        cell = (sheets[0].shape[1] // columns, sheets[0].shape[0] // rows)
         frames[kind] = [data_url(encode_webp(one, quality=_QUALITY)) for one in sheets]
+    height, width = sheets[0].shape[:2]
     drawn_with = [str(path) for _, path in snapshots]
     note = describe("scrubber", config, G, command, others=drawn_with, seeds=list(seeds), kimg=moments)
     run = snapshots[0][1].parent
@@ -104,8 +95,8 @@ def render_scrubber(
         seeds=list(seeds),
         columns=columns,
         rows=rows,
-        width=cell[0],
-        height=cell[1],
+        width=width // columns,
+        height=height // rows,
         kinds=kinds,
         frames=frames,
         seconds=_SECONDS_A_STOP * max(len(snapshots) - 1, 1),
@@ -114,7 +105,25 @@ def render_scrubber(
     )
     write_atomic(output, page)
     num = len(moments) * len(kinds)
-    return Rendered(output=output, num_pictures=num, num_drawn=num, size=(cell[0] * columns, cell[1] * rows))
+    return Rendered(output=output, num_pictures=num, num_drawn=num, size=(width, height))
+
+
+def _refuse_output(output: Path, force: bool) -> None:
+    if output.suffix.lower() != ".html":
+        raise RenderError(f"{output}: a scrubber is an .html file")
+    refuse_existing(output, force)
+
+
+def _refuse_settings(config: RenderConfig, seeds: Sequence[int], grid: tuple[int, int]) -> None:
+    columns, rows = grid
+    if not seeds or columns * rows < len(seeds):
+        raise SettingsError(
+            f"a page of {columns}x{rows} pictures for {len(seeds)} seeds; make --grid and --seeds agree"
+        )
+    if config.kimg is not None:
+        raise SettingsError("--kimg: the moment is chosen on the page; leave it out")
+    if config.dial_from is not None:
+        raise SettingsError("--dial-from: a page has no dial; write a sheet or a film, or leave it out")
 
 
 def _moments(stops: Sequence[float], between: int) -> list[float]:
@@ -125,7 +134,7 @@ def _moments(stops: Sequence[float], between: int) -> list[float]:
 
 def _sheets(
     config: RenderConfig,
-    G: Any,
+    G: Generator,
     snapshots: Sequence[tuple[float, Path]],
     moments: Sequence[float],
     seeds: Sequence[int],
