@@ -81,21 +81,23 @@ BEND_HD Few<T, count> read_shared(const T* from) {
   using F = Few<T, count>;
   F few;
 #if defined(__CUDA_ARCH__)
+  static_assert(F::kBytes <= kPackBytes);
   if constexpr (F::kBytes == kPackBytes) {
     const uint4 four = *reinterpret_cast<const uint4*>(from);
     few.words[0] = four.x;
     few.words[1] = four.y;
     few.words[2] = four.z;
     few.words[3] = four.w;
-    return few;
   } else if constexpr (F::kBytes == 8) {
     const uint2 two = *reinterpret_cast<const uint2*>(from);
     few.words[0] = two.x;
     few.words[1] = two.y;
-    return few;
+  } else {
+    few.words[0] = *reinterpret_cast<const typename F::Word*>(from);
   }
-#endif
+#else
   std::memcpy(few.words, from, sizeof(few.words));
+#endif
   return few;
 }
 
