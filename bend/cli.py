@@ -17,6 +17,7 @@ import click
 from bend import __version__, ranks
 from bend.errors import BendError
 from bend.lazy import LazyGroup
+from stylegan.errors import is_out_of_memory
 from stylegan.printable import printable
 
 __all__ = ["bend", "main"]
@@ -113,7 +114,7 @@ def _one_line(error: Exception) -> str | None:
         return printable(f"{error.filename or 'a file'}: {os.strerror(error.errno)}{mend}")
     if isinstance(error, ImportError) and (error.name or "bend").partition(".")[0] not in _OURS:
         return printable(f"{' '.join(str(error).split())}; run `bend doctor` to see what is missing")
-    if type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
+    if is_out_of_memory(error):
         return "out of memory; use a smaller --batch, --scale or size, fewer pictures, or another --device"
     return None
 

@@ -54,3 +54,10 @@ class TeamError(StyleganError):
 
 class TrainingError(StyleganError):
     """A training run that cannot start, go on, or be resumed."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, in Python's way or in torch's, which for a CPU's has no class."""
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    told = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    return told or isinstance(error, MemoryError)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from stylegan.device import send
 from stylegan.distributed import ALONE, Team
-from stylegan.errors import TrainingError
+from stylegan.errors import TrainingError, is_out_of_memory
 from stylegan.training.config import Hyperparameters
 from stylegan.training.deal import Share, deal, parts, sample_draws, whole_groups
 from stylegan.training.ema import ema_beta, update_ema
@@ -227,8 +227,8 @@ def _fits(team: Team, compute: Callable[[], None]) -> bool:
     fits = True
     try:
         compute()
-    except RuntimeError as error:  # CUDA's is a class of its own, those of the CPU and MPS are not
-        if not _is_out_of_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
             raise
         fits = False
     return bool(team.smallest(int(fits)))
@@ -309,11 +309,6 @@ def _move_running_means(state: TrainState, sums: dict[str, Tensor]) -> None:
         state.pl_mean.copy_(moved_pl_mean(state, sums))
     if "signs" in sums and state.ada is not None:
         state.ada.observe(sums["signs"][1], sums["signs"][0])
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 def _require_grad(parameters: list[nn.Parameter], value: bool) -> None:

@@ -192,8 +192,19 @@ def test_a_full_disk_is_one_line_with_its_mend(status_of: Status, capsys: pytest
     )
 
 
-def test_out_of_memory_says_what_to_lower(status_of: Status, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(raising(MemoryError())) == 1
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("a native operation ran out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 16 bytes"),
+    ],
+    ids=["Python", "native", "torch"],
+)
+def test_out_of_memory_says_what_to_lower(
+    error: Exception, status_of: Status, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(raising(error)) == 1
     assert "--batch, --scale or size" in capsys.readouterr().err
 
 

@@ -53,7 +53,7 @@ void launch(const Tensor& x, const Tensor* reference, const std::optional<Tensor
 Tensor bias_act(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, int64_t act, double alpha, double gain,
                 double clamp) {
   check_bias_act(x, b, dim, act);
-  Tensor y = torch::stable::empty_like(x);
+  Tensor y = fresh_like(x);
   dispatch(x.scalar_type(), "bias_act", [&](auto zero) {
     using T = decltype(zero);
     launch<T>(x, nullptr, b, dim, y, parameters<T>(act, 0, alpha, gain, clamp));
@@ -64,7 +64,7 @@ Tensor bias_act(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, in
 Tensor bias_act_grad(const Tensor& g, const Tensor& reference, const std::optional<Tensor>& b, int64_t dim, int64_t act,
                      int64_t order, double alpha, double gain, double clamp) {
   check_bias_act_grad(g, reference, b, dim, act, order);
-  Tensor out = torch::stable::empty_like(g);
+  Tensor out = fresh_like(g);
   dispatch(g.scalar_type(), "bias_act_grad", [&](auto zero) {
     using T = decltype(zero);
     launch<T>(g, &reference, b, dim, out, parameters<T>(act, order, alpha, gain, clamp));

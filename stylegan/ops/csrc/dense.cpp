@@ -69,7 +69,7 @@ Linear linear_of(const Tensor& x, int64_t step, const Tensor& weight, const Tens
     STD_TORCH_CHECK(t->scalar_type() == ScalarType::Float, "dense takes float32");
   }
   STD_TORCH_CHECK(weight.is_contiguous() && bias.is_contiguous(), "dense takes contiguous weights");
-  outs->push_back(torch::stable::new_empty(x, {x.size(0), bias.size(0)}));
+  outs->push_back(fresh(x, {x.size(0), bias.size(0)}));
   return {x.const_data_ptr<float>(),
           step,
           x.size(0),

@@ -15,7 +15,7 @@ Tensor finish_layer(const Tensor& x, const Tensor& demodulation, const std::opti
   const int64_t height = x.size(2) - crop, width = x.size(3) - crop, step = x.size(3) * outputs;
   const Epilogue e = epilogue_of(noise, bias, samples, height, width, slope, gain, clamp);
   check_epilogue(demodulation, bias, samples, outputs);
-  Tensor out = torch::stable::new_empty(x, {samples, height, width, outputs});
+  Tensor out = fresh(x, {samples, height, width, outputs});
   const float* factors = demodulation.const_data_ptr<float>();
   const float* along = taps ? taps->const_data_ptr<float>() : nullptr;
   dispatch_to_float(x.scalar_type(), "finish_layer", [&](auto zero) {

@@ -55,8 +55,7 @@ Tensor finish_layer(const Tensor& x, const Tensor& demodulation, const std::opti
   check_beside(x, bias, "bias");
   check_beside(x, taps, "taps");
   const OnDevice device(x);
-  Tensor out = is_last ? torch::stable::new_empty(x, {samples, height, width, outputs})
-                       : torch::stable::new_empty(x, {samples, outputs, height, width});
+  Tensor out = is_last ? fresh(x, {samples, height, width, outputs}) : fresh(x, {samples, outputs, height, width});
   if (out.numel() == 0) return out;
   dispatch_to_float(x.scalar_type(), "finish_layer", [&](auto zero) {
     using T = decltype(zero);

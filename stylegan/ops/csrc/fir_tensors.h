@@ -31,8 +31,10 @@ inline Fir make_fir(const Tensor& x, const Tensor& f, std::array<int64_t, 4> fac
 inline Tensor empty_picture(const Tensor& x, const Fir& p, bool is_last) {
   const std::array<int64_t, 4> sizes = {p.batch, p.channels, p.out_h, p.out_w};
   const auto format = is_last ? torch::headeronly::MemoryFormat::ChannelsLast : torch::headeronly::MemoryFormat::Contiguous;
-  return torch::stable::empty({sizes.data(), sizes.size()}, x.scalar_type(), std::nullopt, x.device(), std::nullopt,
-                              format);
+  return allocated([&] {
+    return torch::stable::empty({sizes.data(), sizes.size()}, x.scalar_type(), std::nullopt, x.device(), std::nullopt,
+                                format);
+  });
 }
 
 }  // namespace bend

@@ -68,7 +68,7 @@ Tensor demodulate(const Tensor& weight, const Tensor& styles, bool is_bounded) {
   const int64_t across = blocks_for(samples, DemodulationBlock::kSamples);
   STD_TORCH_CHECK(across <= kMostAcross, "demodulate takes no batch as large as this");
   const OnDevice device(weight);
-  Tensor found = torch::stable::new_empty(weight, {samples * outputs + samples * inputs + outputs});
+  Tensor found = fresh(weight, {samples * outputs + samples * inputs + outputs});
   if (samples == 0 || outputs == 0) return found;
   float* const to = found.mutable_data_ptr<float>();
   const Modulation call{weight.const_data_ptr<float>(),
@@ -97,8 +97,7 @@ Tensor lay_out(const Tensor& x, const Tensor& weight, const Tensor& gains, const
   check_beside(x, gains, "gains");
   check_beside(x, scales, "scales");
   const OnDevice device(x);
-  Tensor out = is_transposed ? torch::stable::new_empty(x, {inputs, 3, 3, outputs})
-                             : torch::stable::new_empty(x, {outputs, 3, 3, inputs});
+  Tensor out = is_transposed ? fresh(x, {inputs, 3, 3, outputs}) : fresh(x, {outputs, 3, 3, inputs});
   if (out.numel() == 0) return out;
   dispatch_to_float(x.scalar_type(), "lay_out", [&](auto zero) {
     using T = decltype(zero);
@@ -143,8 +142,8 @@ Tensor scale_channels(const Tensor& x, const Tensor& scales) {
   check_beside(x, scales, "scales");
   STD_TORCH_CHECK(pixels <= INT32_MAX && channels <= INT32_MAX, "scale_channels takes no picture as large as this");
   const OnDevice device(x);
-  Tensor out = is_last ? torch::stable::new_empty(x, {samples, x.size(2), x.size(3), channels})
-                       : torch::stable::new_empty(x, {samples, channels, x.size(2), x.size(3)});
+  Tensor out = is_last ? fresh(x, {samples, x.size(2), x.size(3), channels})
+                       : fresh(x, {samples, channels, x.size(2), x.size(3)});
   if (out.numel() == 0) return out;
   dispatch_to_float(x.scalar_type(), "scale_channels", [&](auto zero) {
     using T = decltype(zero);

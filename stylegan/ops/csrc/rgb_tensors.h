@@ -15,7 +15,7 @@ inline Tensor modulated(const Tensor& weight, const Tensor& styles, float gain) 
   STD_TORCH_CHECK(weight.is_contiguous() && weight.scalar_type() == ScalarType::Float &&
                       weight.numel() == colours * channels,
                   "to RGB takes weights [colours, C, 1, 1], float32 and contiguous");
-  Tensor result = torch::stable::new_empty(styles, {samples, colours, channels});
+  Tensor result = fresh(styles, {samples, colours, channels});
   const float *const from = weight.const_data_ptr<float>(), *const by = styles.const_data_ptr<float>();
   float* to = result.mutable_data_ptr<float>();
   for (int64_t n = 0; n < samples; ++n) {

@@ -273,7 +273,7 @@ Tensor convolve3x3(const Tensor& x, const Tensor& weight) {
   float *const ones = constants.take(samples * inputs + outputs), *const zeros = ones + samples * inputs;
   std::fill(ones, zeros, 1.0f);
   std::fill(zeros, zeros + outputs, 0.0f);
-  Tensor out = torch::stable::new_empty(x, {samples, x.size(2), x.size(3), outputs});
+  Tensor out = fresh(x, {samples, x.size(2), x.size(3), outputs});
   const Epilogue e{zeros, nullptr, 0, outputs, 1.0f, 1.0f, std::numeric_limits<float>::infinity()};
   Layer layer = layer_of(x, weight, ones, e, out.mutable_data_ptr<float>());
   layer.weights.are_demodulated = false;
@@ -291,7 +291,7 @@ Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, 
   const int64_t factor = taps ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
   check_taps(taps);
   // [N, H, W, O] in memory, which is channels last once permuted.
-  Tensor out = torch::stable::new_empty(x, {x.size(0), height, width, weight.size(0)});
+  Tensor out = fresh(x, {x.size(0), height, width, weight.size(0)});
   float* const to = out.mutable_data_ptr<float>();
   prefer_huge_pages(to, out.numel() * sizeof(float));
   const Epilogue e = epilogue_of(noise, bias, x.size(0), height, width, slope, gain, clamp);
@@ -309,7 +309,7 @@ Tensor styled_image(const Tensor& x, const Tensor& weight, const Tensor& styles,
                     const Tensor& bias, double slope, double gain, double clamp, const ToRgb& rgb) {
   check(x, weight);
   check_style(x, weight, styles, bias);
-  Tensor image = torch::stable::new_empty(x, {x.size(0), rgb.bias.numel(), x.size(2), x.size(3)});
+  Tensor image = fresh(x, {x.size(0), rgb.bias.numel(), x.size(2), x.size(3)});
   const Colours colours = rgb.colours(image, weight.size(0));
   const Epilogue e = epilogue_of(noise, bias, x.size(0), x.size(2), x.size(3), slope, gain, clamp);
   Layer layer = layer_of(x, weight, styles.const_data_ptr<float>(), e, nullptr);

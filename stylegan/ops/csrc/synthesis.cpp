@@ -27,7 +27,7 @@ std::optional<Tensor> scaled(const Tensor& noise, const Tensor& strength) {
   STD_TORCH_CHECK(strength.numel() == 1 && strength.scalar_type() == ScalarType::Float,
                   "a noise's strength is one float32");
   const int64_t height = noise.size(noise.dim() - 2), width = noise.size(noise.dim() - 1);
-  Tensor result = torch::stable::new_empty(noise, {noise.numel() / (height * width), 1, height, width});
+  Tensor result = fresh(noise, {noise.numel() / (height * width), 1, height, width});
   const float *const from = noise.const_data_ptr<float>(), factor = *strength.const_data_ptr<float>();
   float* const to = result.mutable_data_ptr<float>();
   torch::stable::parallel_for(0, noise.numel(), kNoiseGrain, [=](int64_t begin, int64_t end) {

@@ -5,12 +5,35 @@
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 
+#include <optional>
+#include <stdexcept>
+
 #include "portable.h"
 
 namespace bend {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
+
+// What `allocate` makes. The stable ABI does not say why it fails, and whoever can do with less memory must hear that.
+template <typename F>
+inline Tensor allocated(const F& allocate) {
+  try {
+    return allocate();
+  } catch (const std::runtime_error&) {
+    throw std::runtime_error("a native operation ran out of memory");
+  }
+}
+
+// Memory on `x`'s device, in its dtype or another.
+inline Tensor fresh(const Tensor& x, torch::headeronly::IntHeaderOnlyArrayRef sizes,
+                    std::optional<ScalarType> dtype = std::nullopt) {
+  return allocated([&] { return torch::stable::new_empty(x, sizes, dtype); });
+}
+
+inline Tensor fresh_like(const Tensor& x) {
+  return allocated([&] { return torch::stable::empty_like(x); });
+}
 
 // Dense in memory in the order of its dimensions. Strides of dimensions of size one mean nothing.
 inline bool is_planar(const Tensor& x) { return x.is_contiguous(); }

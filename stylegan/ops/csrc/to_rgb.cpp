@@ -34,7 +34,7 @@ Tensor to_rgb_alone(const Tensor& x, const Tensor& weights, const Tensor& bias, 
 Tensor to_rgb(const Tensor& x, const ToRgb& rgb) {
   const int64_t samples = x.size(0), channels = x.size(1), pixels = x.size(2) * x.size(3);
   STD_TORCH_CHECK(is_channels_last(x) && channels % kLane == 0, "x must have channels last, a multiple of 16");
-  Tensor out = torch::stable::new_empty(x, {samples, rgb.bias.numel(), x.size(2), x.size(3)}, ScalarType::Float);
+  Tensor out = fresh(x, {samples, rgb.bias.numel(), x.size(2), x.size(3)}, ScalarType::Float);
   const Colours c = rgb.colours(out, channels);
   dispatch_to_float(x.scalar_type(), "to_rgb", [&](auto zero) {
     using T = decltype(zero);

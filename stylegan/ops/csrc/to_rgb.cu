@@ -67,7 +67,7 @@ Tensor to_rgb(const Tensor& x, const Tensor& weights, const Tensor& bias, double
                   "to_rgb takes no picture as large as this");
   const OnDevice device(x);
   const auto size = {samples, colours, x.size(2), x.size(3)};
-  Tensor out = torch::stable::new_empty(x, size, ScalarType::Float);
+  Tensor out = fresh(x, size, ScalarType::Float);
   if (out.numel() == 0) return out;
   const float bound = clamp < 0 ? std::numeric_limits<float>::infinity() : static_cast<float>(clamp);
   dispatch_to_float(x.scalar_type(), "to_rgb", [&](auto zero) {

@@ -293,11 +293,20 @@ class TestMemory:
         assert "\n" not in str(refusal.value)
         assert not any(p.requires_grad for p in plan.state.D.parameters())
 
-    def test_the_cpus_own_words_are_understood(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+            RuntimeError("a native operation ran out of memory"),
+            MemoryError("std::bad_alloc"),
+        ],
+        ids=["torch", "native", "C++"],
+    )
+    def test_whoever_says_it_is_understood(
+        self, data: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
         def g_main(state: step_module.TrainState, micro: phases_module.Micro) -> Tensor:
-            raise RuntimeError(
-                "[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"
-            )
+            raise error
 
         monkeypatch.setattr(step_module, "g_main", g_main)
         with pytest.raises(TrainingError, match="out of memory"):

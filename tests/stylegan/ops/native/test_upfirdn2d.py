@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
+from stylegan.errors import is_out_of_memory
 from stylegan.ops import native
 from stylegan.ops.native_upfirdn2d import native_upfirdn2d, output_size, transposed_padding
 from stylegan.ops.upfirdn2d import plain_upfirdn2d, setup_filter, upfirdn2d
@@ -177,6 +178,15 @@ def test_compiles_with_its_derivative() -> None:
 def test_operator_refuses_what_it_cannot_do(x: Tensor, f: Tensor, message: str) -> None:
     with pytest.raises(RuntimeError, match=message):
         native_upfirdn2d(x, f, (1, 1), (1, 1), (0, 0, 0, 0), False, 1.0)
+
+
+def test_too_little_memory_for_the_result_is_told_as_that() -> None:
+    side = 2**24  # a petabyte in all, more than addresses reach
+    with pytest.raises(RuntimeError) as refusal:
+        native_upfirdn2d(
+            torch.zeros(1, 1, 1, 1), torch.ones(1, 1), (1, 1), (1, 1), (side, 0, side, 0), False, 1.0
+        )
+    assert is_out_of_memory(refusal.value)
 
 
 def test_public_function_takes_the_native_path_but_for_gradients_of_the_filter(
