@@ -220,7 +220,7 @@ def _onsets(track: Track) -> Floats:
     rises = np.concatenate([np.zeros(_EARLY, np.float32), *flux])[:-_EARLY]
     # What merely swells is no strike: the usual rise of a second around is taken off.
     usual = _smoothed(rises, 1.0)
-    strikes = np.maximum(rises - usual, 0)
+    strikes: Floats = np.maximum(rises - usual, 0)
     return strikes / max(float(strikes.max()), _FLOOR)
 
 
