@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from bend.anchor import anchored
 from bend.config import RenderConfig
 from bend.errors import RecipeError
 from bend.options.typed import given_options
@@ -99,7 +100,9 @@ def recipe_of(path: Path) -> Recipe:
     note = _note(path)
     stage = _stage(note)
     options = {**stage.options, "output": path.parent.name if "seed" in note.work else path.name}
-    return Recipe(title=path.stem, stages=(Stage(do=stage.do, options=options),))
+    recipe = Recipe(title=path.stem, stages=(Stage(do=stage.do, options=options),))
+    with contextlib.chdir(_workplace(path, note.network)):
+        return anchored(recipe)
 
 
 def save_recipe(path: Path, output: Path, *, force: bool = False) -> None:

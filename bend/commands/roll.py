@@ -60,3 +60,6 @@ def roll(
     click.echo(
         f"{done.folder}: {done.num_alive} of {done.num_thrown} throws live{f' ({dead})' if dead else ''}"
     )
+
+
+roll.params = [option for option in roll.params if option.name not in ("bend", "trunc")]  # the dice say them

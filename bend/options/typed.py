@@ -12,6 +12,8 @@ COMMAND_LINE = "bend.typed_command"
 
 # Where the output goes is not part of the work, see `bend.provenance`.
 _NOT_RECORDED = ("output", "force", "as_json")
+# What its files say is told, so that the work stands without them.
+_AS_READ = ("bend",)
 _ROLES: dict[str, Role] = {
     "network": "run",
     "dial_from": "network",
@@ -37,7 +39,7 @@ class RenderCommand(StoreCommand):
         words = ctx.command_path.split()
         for param in order:
             if param.name in typed and param.name not in _NOT_RECORDED:
-                words += _spelled(param, typed[param.name])
+                words += _spelled(param, (ctx.params if param.name in _AS_READ else typed)[param.name])
         ctx.meta[COMMAND_LINE] = shlex.join(words)
         return rest
 

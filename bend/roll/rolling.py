@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from bend import render
+from bend import latents, render
+from bend.anchor import anchored
 from bend.bends.grammar import parse_bends
 from bend.config import RenderConfig
 from bend.errors import RecipeError, RenderError, SettingsError
@@ -105,14 +106,16 @@ def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = 
     parents = [_chance_of(path) for path in dice.breed]
     network = load_network(config.network)
     G = render.open_generator(config)
+    latents.ws_from_seeds(G, config, dice.seeds)  # refused now rather than when all is thrown
+    judged = dataclasses.replace(config, latents=())  # bends are told from one another by plain seeds
     D = network.D if network.D is not None and network.D.img_resolution == G.img_resolution else None
-    judge = Judge(_pictures(G, config, Chance(bends=()), _SEEDS_JUDGED), None if D is None else D.eval())
+    judge = Judge(_pictures(G, judged, Chance(bends=()), _SEEDS_JUDGED), None if D is None else D.eval())
     alive: list[Chance] = []
     faults: Counter[str] = Counter()
     homes: dict[float, Pixels] = {}
     with tqdm(total=dice.n, desc="rolling", unit="bend", disable=None) as bar:
         for chance in _throws(dice, parents, list(taps(G).values())):
-            verdict = _verdict(judge, G, config, chance, homes)
+            verdict = _verdict(judge, G, judged, chance, homes)
             if verdict.fault:
                 faults[verdict.fault] += 1
                 continue
@@ -202,7 +205,9 @@ def _recipe_of(number: str, chance: Chance, config: RenderConfig, dice: RollConf
         "seeds": ",".join(map(str, dice.seeds)),
         "output": f"{number}.png",
     }
-    return Recipe(title=f"roll {dice.seed}, {number}", stages=(Stage(do="render grid", options=options),))
+    return anchored(
+        Recipe(title=f"roll {dice.seed}, {number}", stages=(Stage(do="render grid", options=options),))
+    )
 
 
 def _bent(config: RenderConfig, chance: Chance) -> RenderConfig:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from bend.anchor import anchored
 from bend.bends.grammar import BendSpec
 from bend.config import PlaneConfig
 from bend.errors import SettingsError
@@ -125,7 +126,7 @@ class Keeping:
     def recipe(self, stage: Stage, patch: Patch, seconds: float) -> tuple[str, bytes]:
         """The recipe of a moment: a name and the bytes of a `.toml`, or of a zip with its point beside it."""
         recipe = still_recipe(patch, drawing_at(patch, self._shelf, seconds), "studio", "studio.png")
-        text = recipe_text(recipe).encode()
+        text = recipe_text(anchored(recipe)).encode()
         if patch.place.is_plain:
             return "studio.toml", text
         stage.prepare(patch, seconds)
@@ -176,7 +177,7 @@ class Keeping:
             )
             times, points = path
             write_latents(folder / PATH, w=points.astype(np.float32), times=times.astype(np.float64))
-            write_recipe(folder / "recipe.toml", recipe)
+            write_recipe(folder / "recipe.toml", anchored(recipe))
         return folder.name
 
     def takes(self) -> list[dict[str, Any]]:

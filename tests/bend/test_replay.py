@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bend import render
 from bend.config import RenderConfig
@@ -87,6 +88,28 @@ def test_the_recipe_of_a_picture(run: Run, tiny_network: Path, tmp_path: Path) -
     }  # fmt: skip
     assert run("run", recipe, "-o", tmp_path / "out")[0] == 0
     assert (tmp_path / "out" / "grid.png").read_bytes() == sheet.read_bytes()
+
+
+def test_a_recipe_finds_its_files_from_any_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    save_tiny(work / "n.safetensors")
+    monkeypatch.chdir(work)
+    Image.new("L", (8, 8), 255).save("mask.png")
+    Path("flip.yaml").write_text("transforms: [{layer: 3, transform: flip-h, params: [], features: all}]")
+    bends = ("--bend", "flip.yaml", "--bend", "invert@b16.image/mask=image:mask.png")
+    assert run("render", "grid", "--network", "n.safetensors", *bends, "--seeds", "0", "-o", "a.png")[0] == 0
+    monkeypatch.chdir(tmp_path)
+    assert run("replay", "work/a.png", "--recipe", "r.toml")[0] == 0
+    [stage] = read_recipe(tmp_path / "r.toml").stages
+    assert stage.options["network"] == str(work / "n.safetensors")
+    assert stage.options["bend"] == ["flip-h@b8.conv1", f"invert@b16.image/mask=image:{work / 'mask.png'}"]
+    (work / "flip.yaml").unlink()
+    assert run("run", "r.toml", "-o", "out")[0] == 0
+    with Image.open("out/a.png") as again, Image.open("work/a.png") as first:
+        assert again.tobytes() == first.tobytes()
+    assert run("replay", "work/a.png", "-o", "b.png", "--check")[0] == 0
 
 
 def test_a_network_that_moved_with_the_picture(

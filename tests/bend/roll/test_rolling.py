@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -72,6 +74,36 @@ def test_a_recipe_draws_as_the_sheet_was_drawn(run: Run, tmp_path: Path) -> None
     assert {**played.work["render"], **dict.fromkeys(dice)} == {**sheet.work["render"], **dict.fromkeys(dice)}
 
 
+def test_a_recipe_plays_in_any_folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_tiny(Path("tiny.safetensors"))
+    np.savez("two.npz", w=np.random.RandomState(0).randn(2, 32))
+    words = (
+        "--latents",
+        "two.npz",
+        "--seeds",
+        "0-1",
+        "--direction",
+        "two.npz:1*0.5",
+        "--blend",
+        "two.npz:1@left",
+    )
+    status, _, stderr = run("roll", "--network", "tiny.safetensors", *words, "--n", "1", "-o", "roll")
+    assert status == 0, stderr
+    status, _, stderr = run("run", "roll/00.toml", "-o", "played")
+    assert status == 0, stderr
+
+
+def test_latents_that_are_not_there_are_told_before_the_dice_are_thrown(
+    run: Run, network: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "one.npz", w=np.zeros([1, 32]))
+    words = ("--network", network, "--latents", tmp_path / "one.npz", "--n", "1", "-o", tmp_path / "roll")
+    with patch("bend.roll.rolling.Judge") as judge:
+        status, _, stderr = run("roll", *words)
+    assert (status, "--seeds 1: --latents holds 1 latents" in stderr, judge.called) == (1, True, False)
+
+
 def test_what_is_there_stays(run: Run, network: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "roll.png"
     sheet.write_text("mine")
@@ -90,6 +122,8 @@ def test_what_is_there_stays(run: Run, network: Path, tmp_path: Path) -> None:
         (("--n", "0"), 2, "--n 0 is out of range"),
         (("--n", "2000"), 2, "1 to 1000"),
         (("--breed", "a.toml", "b.toml"), 1, "a.toml"),
+        (("--bend", "invert@b8.conv0"), 2, "No such option"),
+        (("--trunc", "0.5"), 2, "No such option"),
     ],
 )
 def test_refusals(

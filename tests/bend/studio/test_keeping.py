@@ -1,18 +1,22 @@
 """What is kept, and in which order it is shown."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 
 from bend.errors import SettingsError
+from bend.recipe import read_recipe
 from bend.studio.config import StudioConfig
 from bend.studio.keeping import Keeping
 from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
+from tests.bend.tiny import save_tiny
 
 
 @pytest.fixture
@@ -81,6 +85,24 @@ def test_a_picture_asks_the_shelf_once(keeping: Keeping, stage: Stage) -> None:
     with patch.object(Shelf, "find", autospec=True, side_effect=Shelf.find) as find:
         keeping.picture(stage, Patch(network=stage.standing.name), 0.0)
     assert find.call_count == 1
+
+
+def test_a_film_and_a_recipe_are_of_a_network_that_is_found_from_any_folder(
+    config: StudioConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = save_tiny(Path("tiny.safetensors"))
+    shelf = Shelf(replace(config, network=str(network)))
+    keeping, patch_of_it = Keeping(config.out, shelf), Patch(network=shelf.first)
+    path = (np.array([0.0, 1.0]), np.zeros([2, 32]))
+    name = keeping.keep_film(patch_of_it, (), path, seconds=1, fps=2, resolution=16, kind="film")
+    kept = keeping.take_folder(name) / "recipe.toml"
+    (tmp_path / "moment.toml").write_bytes(
+        keeping.recipe(Stage(shelf, shelf.first, device="cpu"), patch_of_it, 0.0)[1]
+    )
+    for recipe in (kept, tmp_path / "moment.toml"):
+        [stage] = read_recipe(recipe).stages
+        assert stage.options["network"] == str(tmp_path / network)
 
 
 def _names(keeping: Keeping) -> list[str]:
