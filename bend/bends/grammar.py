@@ -188,9 +188,10 @@ def _parts(text: str, alone: bool) -> list[str]:
     joined: list[str] = []
     before = math.inf
     for part in split(text):
-        match = _KEYFRAME.fullmatch(part)
+        name, value = _named(part)
+        match = _KEYFRAME.fullmatch(value)
         time = _time(match[1]) if match else math.inf
-        if time > before and match:
+        if time > before and match and name is None:
             joined[-1] += f",{part}"
         else:
             joined.append(part)

@@ -189,7 +189,7 @@ class _Stage:
                     vector_of(G, parse_direction(axis.name), config.class_index)
         return cls(
             G=G,
-            config=replace(look, trunc=1.0) if "trunc" in names else look,
+            config=look,
             snapshots=snapshots,
             training=TrainingTime(snapshots, Constant(0.0), config.weights) if snapshots else None,
             dial=_open_dial(config, G) if moves_weights else None,
@@ -256,8 +256,10 @@ def _laid_out(drawn: Iterable[tuple[_Cell, Pixels]], columns: int, rows: int) ->
 def _refuse_unsuited(config: RenderConfig, names: Sequence[str]) -> None:
     if "dial" in names and config.dial_from is None:
         raise SettingsError("an axis of the dial has no base to turn from; name it with --dial-from")
-    if "kimg" in names and config.kimg is not None:
-        raise SettingsError(f"--kimg {config.kimg}: an axis says the moment; leave it out")
+    for name, usual in (("kimg", None), ("dial", "1"), ("trunc", 1.0)):
+        value = getattr(config, name)
+        if name in names and value != usual:
+            raise SettingsError(f"--{name} {value}: an axis says it; leave it out")
 
 
 def _open_dial(config: RenderConfig, G: Generator) -> Dial | None:

@@ -70,6 +70,10 @@ def test_parts_mean_what_they_say() -> None:
     assert spec.values_at(1.0) == (0.5, 0.5)
     two = parse_bend("translate:0s:0,2s:.5,0s:1,2s:0@b8.conv0")
     assert two.values == (Keyframes((0.0, 2.0), (0.0, 0.5)), Keyframes((0.0, 2.0), (1.0, 0.0)))
+    assert parse_bend("translate:dx=0s:0,2s:.5,dy=3s:1,4s:0@b8.conv0").values == (
+        Keyframes((0.0, 2.0), (0.0, 0.5)),
+        Keyframes((3.0, 4.0), (1.0, 0.0)),
+    )
 
 
 def test_whole_parameters_are_rounded() -> None:

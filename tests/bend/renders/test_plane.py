@@ -112,6 +112,8 @@ def test_same_work_same_bytes(folder: Path, tmp_path: Path) -> None:
         ("sefa:-1", "trunc", None, {}, "--x sefa:-1: -1 is no index"),
         ("trunc=0", "kimg", None, {}, "no range"),
         ("kimg", "trunc", None, {"kimg": "1"}, "--kimg 1"),
+        ("seeds", "trunc", None, {"trunc": "lfo(sine,0..1,4s)"}, r"--trunc lfo.*: an axis says it; leave it out"),
+        ("dial", "seeds", None, {"dial_from": "faces64", "dial": "0.3"}, "--dial 0.3: an axis says it"),
         ("kimg=0..99", "trunc", None, {}, "kimg 99: .* goes from 0 to 4 kimg"),
         ("sefa:99", "trunc", None, {}, "^sefa:99: sefa has 32 directions"),
     ],
