@@ -41,6 +41,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 # suffix -> greatest side in pixels that the format can hold
 PICTURE_SUFFIXES = {".png": 2**31 - 1, ".jpg": 65_535, ".jpeg": 65_535, ".webp": 16_383}
+_JPEG_COMMENT = 65_533  # bytes of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ def save_picture(path: Path, pixels: Pixels, provenance: Provenance, *, replace:
         replace: whether what is there is replaced; else only the same work may be.
 
     Raises:
-        RenderError: a suffix that is no picture format, a picture too big for the format, or other work there.
+        RenderError: a suffix that is no picture format, a picture or note too big for the format, or other work there.
         OSError: the folder cannot be written or the disk is full.
     """
     suffix = _known_suffix(path)
@@ -96,9 +97,14 @@ def save_picture(path: Path, pixels: Pixels, provenance: Provenance, *, replace:
         raise RenderError(
             f"{path}: {width}×{height} is too big for {suffix}; write a .png or a smaller --grid"
         )
+    note = provenance.to_json()
+    if suffix in (".jpg", ".jpeg") and len(note) > _JPEG_COMMENT:
+        raise RenderError(
+            f"{path}: its note of {len(note)} bytes is too long for {suffix}; write a .png or fewer pictures"
+        )
     try:
         with atomic_path(path, replace=replace) as temporary:
-            _encode(temporary, suffix, Image.fromarray(pixels), provenance.to_json())
+            _encode(temporary, suffix, Image.fromarray(pixels), note)
     except FileExistsError:
         if not _holds(path, provenance):
             raise RenderError(

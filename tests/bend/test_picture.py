@@ -65,6 +65,10 @@ def test_formats_refuse_what_they_cannot_hold(tmp_path: Path) -> None:
         save_picture(tmp_path / "a.tif", picture(), NOTE)
     with pytest.raises(RenderError, match="too big"):
         save_picture(tmp_path / "a.webp", np.zeros([1, 16_384, 3], np.uint8), NOTE)
+    with pytest.raises(RenderError, match=r"its note of 6\d+ bytes is too long for \.jpg; write a \.png"):
+        save_picture(tmp_path / "a.jpg", picture(), NOTE.about(text="x" * 65_533))
+    save_picture(tmp_path / "a.jpg", picture(), NOTE.about(text="x" * 65_300))
+    (tmp_path / "a.jpg").unlink()
     assert not list(tmp_path.iterdir())
 
 
