@@ -15,7 +15,7 @@ from bend import latents
 from bend.config import RenderConfig, WalkConfig
 from bend.errors import SettingsError
 from bend.latent_file import LatentFile, read_latents
-from bend.walks import WALKS, Course, at_times
+from bend.walks import WALKS, Course, knots_at
 from bend.walks.course import Floats
 from stylegan.generator import Generator
 
@@ -31,19 +31,15 @@ class Strand:
         keyframes: `[K, dim]`, about the origin of the space; dim is z_dim, w_dim or num_ws · w_dim.
         in_z: whether the space is z.
         course: how the path runs.
-        when: times of the keyframes, `[K]`; None for even ones.
     """
 
     path: str
     keyframes: Floats
     in_z: bool
     course: Course
-    when: Floats | None = None
 
     def ws(self, G: Generator, config: RenderConfig, t: Floats) -> Tensor:
         """The ws `[T, num_ws, w_dim]` at times `t` in [0, 1], `[T]`, truncated as `config` says."""
-        if self.when is not None:
-            t = at_times(t, self.when, WALKS[self.path].closes(self.course.loop))
         points = WALKS[self.path].at(self.keyframes, t, self.course)
         psi, cutoff = config.fixed_trunc, config.trunc_cutoff
         if self.in_z:
@@ -95,8 +91,7 @@ def strand_of(G: Generator, config: RenderConfig, walk: WalkConfig, seeds: Seque
         path=walk.path,
         keyframes=_about_average(G, ws[:, 0] if is_plain else ws),
         in_z=False,
-        course=course,
-        when=_when(walk, stored, seeds),
+        course=dataclasses.replace(course, knots=_knots(walk, stored, seeds)),
     )
 
 
@@ -106,7 +101,7 @@ def _rows(G: Generator, stored: LatentFile, name: str, config: RenderConfig, see
     return latents.stored_ws(G, stored, name, config.class_index)[list(seeds)]
 
 
-def _when(walk: WalkConfig, stored: LatentFile | None, seeds: Sequence[int]) -> Floats | None:
+def _knots(walk: WalkConfig, stored: LatentFile | None, seeds: Sequence[int]) -> Floats | None:
     if stored is None or stored.times is None:
         return None
     if not WALKS[walk.path].passes_keyframes:
@@ -116,7 +111,7 @@ def _when(walk: WalkConfig, stored: LatentFile | None, seeds: Sequence[int]) -> 
     when = stored.times[list(seeds)]
     if (when[1:] <= when[:-1]).any():
         raise SettingsError("--seeds: the times of the keyframes must rise; name the rows in order")
-    return when
+    return knots_at(when, walk.loop)
 
 
 def _about_average(G: Generator, w: Tensor) -> Floats:

@@ -10,11 +10,11 @@ from bend.walks.circle import circle
 from bend.walks.course import Course, Walk, times
 from bend.walks.linear import linear
 from bend.walks.noise import noise
-from bend.walks.pace import at_times, even_clock
+from bend.walks.pace import even_clock, knots_at
 from bend.walks.slerp import slerp
 from bend.walks.spline import spline
 
-__all__ = ["WALKS", "Course", "Walk", "at_times", "even_clock", "times"]
+__all__ = ["WALKS", "Course", "Walk", "even_clock", "knots_at", "times"]
 
 WALKS = {
     "slerp": Walk(at=slerp, space="z", fewest=2, passes_keyframes=True, keeps_norm=True),

@@ -26,6 +26,8 @@ class Course:
         radius: of a circle about a point, as a share of that point's norm.
         diameter: of the circle in the noise field, in lattice cells.
         amount: how far noise strays, as a share of the keyframes' root mean square.
+        knots: times of the keyframes from 0 to 1, rising, `[K]`, of a loop `[K + 1]` with that of the return; None for
+            even ones.
     """
 
     loop: bool = False
@@ -33,6 +35,7 @@ class Course:
     radius: float = 1.0
     diameter: float = 2.0
     amount: float = 1.0
+    knots: Floats | None = None
 
 
 Path: TypeAlias = Callable[[Floats, Floats, Course], Floats]
@@ -49,7 +52,7 @@ class Walk:
         most: greatest number of keyframes, None for any.
         usual: keyframes a walk is given where nobody says.
         always_closed: closed even where no loop is asked for.
-        passes_keyframes: keyframe k of K is passed at t = k/K (closed) or k/(K-1) (open).
+        passes_keyframes: keyframe k of K is passed at its knot, evenly at t = k/K (closed) or k/(K-1) (open).
         keeps_norm: keyframes of one norm give points of one norm.
     """
 
@@ -78,19 +81,24 @@ def times(num_frames: int, closed: bool) -> Floats:
     return np.arange(num_frames) / (num_frames - 1)
 
 
-def segments(num_keyframes: int, t: Floats, loop: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+def segments(
+    num_keyframes: int, t: Floats, course: Course
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     """Between which keyframes each time falls, and how far along.
 
     Args:
         num_keyframes: K.
         t: times, `[T]`.
-        loop: K segments, the last back to the first keyframe; else K - 1.
+        course: of a loop there are K segments, the last back to the first keyframe; else K - 1.
 
     Returns:
         Index of the keyframe before and of the one after, `[T]`, and the share of the way, `[T, 1]`, 0 to 1.
     """
+    loop = course.loop
     num_segments = num_keyframes if loop else max(num_keyframes - 1, 1)
     position = np.asarray(t, dtype=np.float64) * num_segments
+    if course.knots is not None:
+        position = np.interp(t, course.knots, np.arange(num_segments + 1))
     # k/K*K need not be k in floating point; a keyframe is to be hit, not nearly hit.
     position = np.where(np.abs(position - position.round()) < 1e-9, position.round(), position)
     before = np.floor(position).astype(np.intp)

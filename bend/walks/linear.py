@@ -18,5 +18,5 @@ def linear(keyframes: Floats, t: Floats, course: Course) -> Floats:
     Returns:
         Points `[T, dim]`.
     """
-    before, after, u = segments(len(keyframes), t, course.loop)
+    before, after, u = segments(len(keyframes), t, course)
     return (1 - u) * keyframes[before] + u * keyframes[after]

@@ -1,6 +1,7 @@
 """When a walk is where: keyframes at times of their own, and frames evenly spaced in what is seen.
 
-Both bend the clock, not the path: a walk runs over [0, 1], and these say which point of [0, 1] each frame shows.
+A walk runs over [0, 1]. The first says at which times of these its keyframes stand, the second which of them each frame
+shows.
 """
 
 from collections.abc import Callable
@@ -9,31 +10,28 @@ import numpy as np
 
 from bend.walks.course import Floats, times
 
-__all__ = ["at_times", "even_clock"]
+__all__ = ["even_clock", "knots_at"]
 
 # Steps in which a path is measured: finer than its frames, yet not without end.
 _FINE, _FEWEST_STEPS, _MOST_STEPS = 2, 96, 480
 _ROUNDS = 2
 
 
-def at_times(t: Floats, when: Floats, loop: bool) -> Floats:
-    """Time of a walk such that keyframe k is passed at its own time.
+def knots_at(when: Floats, loop: bool) -> Floats:
+    """The knots of a walk whose keyframes are passed at their own times.
 
     Args:
-        t: share of the film, 0 to 1, `[T]`.
-        when: times of the keyframes, rising, in any unit, `[K]`; the first is the film's start, the last its end. In a
-            loop the way back to the first takes as long as the others do on average.
+        when: times of the keyframes, rising, in any unit, `[K]`, K at least 2; the first is the film's start, the last
+            its end. In a loop the way back to the first takes as long as the others do on average.
         loop: whether the walk is closed.
 
     Returns:
-        Times of the walk, 0 to 1, `[T]`.
+        As `Course.knots`.
     """
-    if len(when) < 2:
-        return np.asarray(t, dtype=np.float64)
     knots = when - when[0]
     if loop:
         knots = np.append(knots, knots[-1] * len(when) / (len(when) - 1))
-    return np.interp(t, knots / knots[-1], np.arange(len(knots)) / (len(knots) - 1))
+    return knots / knots[-1]
 
 
 def even_clock(measure: Callable[[Floats], Floats], num_frames: int, closed: bool) -> Floats:

@@ -33,7 +33,7 @@ def slerp(keyframes: Floats, t: Floats, course: Course) -> Floats:
     if not norms.all():
         raise SettingsError("slerp cannot pass the origin; use --path linear")
     unit = keyframes / norms
-    before, after, u = segments(len(keyframes), t, course.loop)
+    before, after, u = segments(len(keyframes), t, course)
     a, b = unit[before], unit[after]
     weight_a, weight_b = _arc_weights(_angle(a, b), u)
     return (weight_a * a + weight_b * b) * ((1 - u) * norms[before] + u * norms[after])

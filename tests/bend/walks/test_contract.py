@@ -66,6 +66,14 @@ def test_passes_through_keyframes(name: str, loop: bool, num: int) -> None:
     np.testing.assert_allclose(points, keys, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if WALKS[n].passes_keyframes])
+@pytest.mark.parametrize("loop", [True, False])
+def test_passes_through_keyframes_at_their_knots(name: str, loop: bool) -> None:
+    keys, knots = np.random.RandomState(1).randn(4 - loop, 24), np.array([0, 0.1, 0.7, 1])
+    points = WALKS[name].at(keys, knots[: len(keys)], Course(loop=loop, knots=knots))
+    np.testing.assert_allclose(points, keys, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if WALKS[n].keeps_norm])
 def test_keeps_norm(name: str) -> None:
     walk = WALKS[name]
@@ -115,6 +123,6 @@ def test_clock() -> None:
 def test_every_keyframe_is_hit_whatever_the_frame_count() -> None:
     """k/K*K is not always k in floating point; the segment arithmetic must not land just before it."""
     for num, scale in itertools.product(range(1, 200, 7), (1, 3)):
-        before, _, share = segments(num, np.arange(num * scale)[::scale] / (num * scale), True)
+        before, _, share = segments(num, np.arange(num * scale)[::scale] / (num * scale), Course(loop=True))
         np.testing.assert_array_equal(before, np.arange(num))
         np.testing.assert_array_equal(share, 0)

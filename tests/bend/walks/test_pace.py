@@ -5,22 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bend.walks import at_times, even_clock, times
+from bend.walks import even_clock, knots_at, times
 
 
-def test_keyframes_are_passed_at_their_times() -> None:
+def test_knots_lie_at_the_times_of_the_keyframes() -> None:
     when = np.array([2.0, 3.0, 7.0])
-    np.testing.assert_allclose(at_times(np.array([0, 0.2, 0.6, 1]), when, loop=False), [0, 0.5, 0.75, 1])
-
-
-def test_a_loop_s_way_back_takes_the_mean_of_the_others() -> None:
-    when = np.array([0.0, 1.0, 4.0])  # and back at 6
-    t = np.array([0, 1, 4, 5, 6]) / 6
-    np.testing.assert_allclose(at_times(t, when, loop=True), np.array([0, 1, 2, 2.5, 3]) / 3)
-
-
-def test_one_keyframe_has_no_pace() -> None:
-    np.testing.assert_array_equal(at_times(np.array([0, 0.5]), np.array([3.0]), loop=True), [0, 0.5])
+    np.testing.assert_allclose(knots_at(when, loop=False), [0, 0.2, 1])
+    # The way back takes the mean of the others.
+    np.testing.assert_allclose(knots_at(when, loop=True), np.array([0, 1, 5, 7.5]) / 7.5)
 
 
 def on_a_line(place: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:

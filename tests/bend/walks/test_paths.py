@@ -56,6 +56,16 @@ def test_spline_agrees_with_scipy() -> None:
     np.testing.assert_allclose(spline(KEYS, clock, Course()), natural, atol=1e-12)
 
 
+def test_spline_agrees_with_scipy_at_any_knots() -> None:
+    """Where keyframes have times of their own, speed is continuous at them, too."""
+    clock, knots = times(97, closed=True), np.array([0, 0.1, 0.4, 0.45, 0.8, 1])
+    looped = CubicSpline(knots, np.concatenate([KEYS, KEYS[:1]]), bc_type="periodic")(clock)
+    np.testing.assert_allclose(spline(KEYS, clock, Course(loop=True, knots=knots)), looped, atol=1e-11)
+    clock, knots = times(97, closed=False), np.array([0, 0.1, 0.4, 0.45, 1])
+    natural = CubicSpline(knots, KEYS, bc_type="natural")(clock)
+    np.testing.assert_allclose(spline(KEYS, clock, Course(knots=knots)), natural, atol=1e-11)
+
+
 def test_spline_commutes_with_an_affine_map() -> None:
     """Truncation is affine, so truncating the path is walking through truncated keyframes."""
     clock, centre = times(20, closed=True), KEYS.mean(axis=0)
