@@ -23,6 +23,7 @@ from pathlib import Path
 
 __all__ = ["atomic_path", "sweep_folder", "temporary_name", "write_atomic"]
 
+_LONG_STEM = 200  # bytes
 _TEMPORARY = re.compile(r"\..+\.([0-9a-f]{6})-(\d+)\.tmp(\..*)?", re.DOTALL)
 
 
@@ -84,9 +85,11 @@ def temporary_name(stem: str, suffix: str = "") -> str:
     """What this process calls a file or folder that is not to outlive it.
 
     Args:
-        stem: tells it from others of this process.
+        stem: tells it from others of this process; a long one by its hash, since names end at 255 bytes.
         suffix: stays last, since writers such as Pillow and PyAV choose the format by it.
     """
+    if len(os.fsencode(stem)) > _LONG_STEM:
+        stem = hashlib.sha256(os.fsencode(stem)).hexdigest()
     return f".{stem}.{_host()}-{os.getpid()}.tmp{suffix}"
 
 

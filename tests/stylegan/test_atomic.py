@@ -64,6 +64,12 @@ def test_a_folder_of_that_name_is_not_replaced(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    for name in ("x" * 251 + ".png", "名" * 83 + ".webp"):
+        write_atomic(tmp_path / name, "data")
+        assert (tmp_path / name).read_text() == "data"
+
+
 @POSIX
 def test_permissions_follow_the_umask_whatever_the_writer_did(tmp_path: Path) -> None:
     before = os.umask(0o027)
