@@ -145,6 +145,7 @@ class PoliteClient:
         Raises:
             PassingError: another attempt may succeed.
             DownloadError: it will not.
+            ConfigError: a proxy of the environment cannot be used.
         """
         sent = {"Accept-Encoding": "identity", **(headers or {})}
         first = url
@@ -286,7 +287,10 @@ def _translate(error: Exception, url: str, expired: bool) -> DownloadError:
         return DownloadError("bad-url", f"{url}: not an address that can be asked for")
     if any(isinstance(part, http.client.IncompleteRead) for part in (error, *error.args)):
         return PassingError("cut-short", f"{url}: the answer is shorter than announced")
-    return PassingError("connection", f"{url}: the connection failed or broke off")
+    what = "the connection failed or broke off"
+    if isinstance(error, requests.exceptions.ProxyError):
+        what = "the proxy of the environment cannot be reached, or refuses"
+    return PassingError("connection", f"{url}: {what}")
 
 
 def _is_certificate_fault(error: BaseException) -> bool:

@@ -1,7 +1,7 @@
 """What can go wrong while gathering pictures, each told in one line: what, why, mend.
 
 ScraperError
-├── ConfigError      a config file that cannot be read or understood
+├── ConfigError      a config file that cannot be read or understood, or a proxy that cannot be used
 ├── FolderError      a folder that cannot take the pictures, or whose records cannot be read
 ├── SourceError      a service that answered with a refusal or with something unreadable
 └── DownloadError    one picture that could not be fetched; carries its reason
@@ -14,7 +14,7 @@ class ScraperError(Exception):
 
 
 class ConfigError(ScraperError):
-    """A config file that cannot be read or understood."""
+    """A config file that cannot be read or understood, or a proxy of the environment that cannot be used."""
 
 
 class FolderError(ScraperError):

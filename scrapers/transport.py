@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import sys
+import urllib.request
 from typing import Any
 
 import requests
@@ -19,13 +20,19 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from scrapers.deadline import Watchdog
+from scrapers.errors import ConfigError
 from scrapers.guard import AddressGuard
 
 __all__ = ["make_session"]
 
 
 def make_session(guard: AddressGuard, watchdog: Watchdog, user_agent: str) -> requests.Session:
-    """A session for one worker thread."""
+    """A session for one worker thread.
+
+    Raises:
+        ConfigError: a proxy of the environment cannot be used.
+    """
+    _check_proxies()
     session = _Session()
     session.trust_env = False  # .netrc would send the operator's passwords to whichever host is listed there
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
@@ -112,6 +119,24 @@ def _connect(connection: HTTPConnection, guard: AddressGuard) -> socket.socket:
     if isinstance(failure, TimeoutError):
         raise ConnectTimeoutError(connection, f"{connection.host}: no connection in time")
     raise NewConnectionError(connection, f"{connection.host}: {failure}")
+
+
+def _check_proxies() -> None:
+    """Refuse what would otherwise look like a fault of every address that is asked for."""
+    proxies = urllib.request.getproxies()
+    for scheme in ("http", "https"):
+        request = requests.Request("GET", f"{scheme}://example.org/").prepare()
+        try:
+            HTTPAdapter().get_connection_with_tls_context(request, verify=True, proxies=proxies)
+        except requests.exceptions.InvalidSchema:
+            raise ConfigError(
+                "a SOCKS proxy of the environment needs one more package; run `pip install pysocks`, or unset ALL_PROXY"
+            ) from None
+        except (requests.RequestException, ValueError):
+            raise ConfigError(
+                f"the environment's proxy for {scheme} is no address of a proxy; mend or unset "
+                f"{scheme.upper()}_PROXY or ALL_PROXY"
+            ) from None
 
 
 def _no_cookies() -> Any:

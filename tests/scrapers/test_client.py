@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import io
 import socket
 import threading
@@ -17,7 +18,7 @@ from scrapers import guard
 from scrapers.client import PoliteClient, redact, user_agent
 from scrapers.config import ClientConfig
 from scrapers.deadline import Watchdog
-from scrapers.errors import DownloadError, PassingError
+from scrapers.errors import ConfigError, DownloadError, PassingError
 from scrapers.gate import Visit
 from tests.fakes.server import Answer, FakeServer, Request
 from tests.scrapers.conftest import HURRIED
@@ -309,6 +310,43 @@ def test_behind_a_proxy_addresses_are_checked_and_names_are_not(monkeypatch: pyt
                 pass
         assert caught.value.reason == "private-address"
         assert proxy.hits.total() == 1
+
+
+@pytest.mark.parametrize("address", ["http://me:s3cret@:x", "ftp://proxy.example:1", "  "])
+def test_a_proxy_that_is_none_is_told_before_anything_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    use_proxy(monkeypatch, address)
+    with (
+        closing(PoliteClient(HURRIED)) as client,
+        pytest.raises(ConfigError, match="mend or unset HTTP_PROXY or ALL_PROXY") as caught,
+        client.attempt("http://pictures.example/a.jpg"),
+    ):
+        pass
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("socks") is not None, reason="SOCKS works here")
+def test_a_socks_proxy_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_proxy(monkeypatch, "socks5h://127.0.0.1:1080")
+    with (
+        closing(PoliteClient(HURRIED)) as client,
+        pytest.raises(ConfigError, match="run `pip install pysocks`"),
+        client.attempt("http://pictures.example/a.jpg"),
+    ):
+        pass
+
+
+def test_a_proxy_that_does_not_answer_is_named_as_the_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        use_proxy(monkeypatch, f"http://127.0.0.1:{listener.getsockname()[1]}")
+    with (
+        closing(PoliteClient(HURRIED)) as client,
+        pytest.raises(PassingError, match="the proxy of the environment cannot be reached") as caught,
+        client.attempt("http://pictures.example/a.jpg"),
+    ):
+        pass
+    assert caught.value.reason == "connection"
 
 
 def use_proxy(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
