@@ -146,8 +146,7 @@ def thumbnail(path: Path, side: int = 160) -> bytes:
     with _faults_named(_MAX_PIXELS), Image.open(path, formats=tuple(FORMATS)) as image:
         image.draft("RGB", (side, side))
         upright = ImageOps.exif_transpose(image)
-        if upright.mode not in ("RGB", "L"):
-            upright = _grey(upright) if upright.mode.startswith(("I", "F")) else upright.convert("RGB")
+        upright = _grey(upright) if _is_deep(upright) else _opaque(upright).convert("RGB")
         upright.thumbnail((side, side), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         upright.save(buffer, "JPEG", quality=80)
@@ -213,13 +212,23 @@ def _check_header(image: Image.Image, max_pixels: int) -> None:
         raise DownloadError("animated", f"{getattr(image, 'n_frames', 0)} frames")
 
 
+def _is_deep(image: Image.Image) -> bool:
+    """Whether it has more than 8 bits a channel, of which it then has one."""
+    return image.mode.startswith(("I", "F"))
+
+
 def _grey(image: Image.Image) -> Image.Image:
-    """Grey, with transparency over white, so that hidden colours do not count."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    elif image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image.convert("F"))
-        span = max(float(np.ptp(values)), 1e-9)
-        image = Image.fromarray(((values - values.min()) * (255.0 / span)).astype(np.uint8))
-    return image.convert("L")
+    """Grey, of 8 bits."""
+    if not _is_deep(image):
+        return _opaque(image).convert("L")
+    values = np.asarray(image.convert("F"))
+    span = max(float(np.ptp(values)), 1e-9)
+    return Image.fromarray(((values - values.min()) * (255.0 / span)).astype(np.uint8))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Over white where it is transparent, so that hidden colours do not count."""
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

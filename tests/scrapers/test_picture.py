@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from scrapers.errors import DownloadError
-from scrapers.picture import FORMATS, inspect
+from scrapers.picture import FORMATS, inspect, thumbnail
 from tests.fakes.pictures import encoded, jpeg, pixels
 
 
@@ -128,6 +128,16 @@ def test_a_jpeg_hashes_like_its_original_at_any_size(file: Path) -> None:
         file.write_bytes(saved(pixels(11, side), "JPEG", quality=70))
         hashes.append(int(inspect(file).phash, 16))
     assert max((a ^ b).bit_count() for a in hashes for b in hashes) <= 4
+
+
+def test_small_copies_show_white_where_nothing_is(file: Path) -> None:
+    hidden = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    hidden.paste((200, 0, 0, 255), (0, 0, 32, 64))
+    for image in (hidden, hidden.convert("P"), hidden.convert("LA")):
+        file.write_bytes(saved(image, "PNG"))
+        small = np.asarray(Image.open(io.BytesIO(thumbnail(file))).convert("L"))
+        assert small[:, 40:].min() > 250
+        assert small[:, :24].max() < 100
 
 
 def test_different_pictures_hash_apart(file: Path) -> None:
