@@ -108,8 +108,17 @@ def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder`, sorted by path, links to nowhere among them; hidden ones, pipes and devices left out."""
-    for folder_name, subfolders, names in os.walk(folder, onerror=_raise):
+    """Files below `folder`, sorted by path, links to nowhere among them; hidden ones, pipes and devices left out.
+
+    Links to folders are followed, and each folder is walked once, whichever links lead to it or back to it.
+    """
+    seen: set[tuple[int, int]] = set()
+    for folder_name, subfolders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        status = Path(folder_name).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder_name, name)

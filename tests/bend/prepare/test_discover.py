@@ -68,6 +68,21 @@ def test_pipes_are_passed_over_and_dead_links_are_not(tmp_path: Path) -> None:
     assert _names(root) == ["a.jpg", "alive.jpg", "dead.jpg"]  # to be refused by name
 
 
+def test_linked_folders_are_walked_once_and_never_in_a_circle(tmp_path: Path) -> None:
+    root = _fill(tmp_path / "r", "a.jpg", "dogs/b.jpg")
+    (root / "cats").symlink_to(_fill(tmp_path / "elsewhere", "c.jpg", "kittens/d.jpg"))
+    (root / "dogs" / "up").symlink_to(root)
+    (root / "felines").symlink_to(tmp_path / "elsewhere" / "kittens")
+    pictures = discover((root,)).pictures
+    assert [picture.name for picture in pictures] == [
+        "a.jpg",
+        "cats/c.jpg",
+        "cats/kittens/d.jpg",
+        "dogs/b.jpg",
+    ]
+    assert [picture.folder for picture in pictures] == ["r", "cats", "cats", "dogs"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 def test_names_that_are_no_text_are_shown_somehow(tmp_path: Path) -> None:
     root = _fill(tmp_path / "r", os.fsdecode(b"\xff.jpg"))
