@@ -7,6 +7,7 @@ saved.
 
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -73,6 +74,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _on_sigterm)
     if (hangup := getattr(signal, "SIGHUP", None)) and signal.getsignal(hangup) == signal.SIG_DFL:  # no nohup
         signal.signal(hangup, _on_hangup)
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a character that its encoding lacks is escaped, and ends nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Before torch is there: threads that spin for long while they wait are slow on a loaded machine, threads that never
     # do are slow on an idle one.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

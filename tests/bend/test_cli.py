@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import io
 import json
 import os
 import resource
@@ -316,6 +317,16 @@ def test_a_command_chooses_its_own_status(status_of: Status) -> None:
         click.get_current_context().exit(3)
 
     assert status_of(body) == 3
+
+
+def test_characters_that_the_terminal_lacks_are_escaped(
+    status_of: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "latin-1"))
+    assert status_of(lambda: click.echo("64×64, … 写真.jpg")) == 0
+    sys.stdout.flush()
+    assert written.getvalue().decode("latin-1").strip() == r"64×64, \u2026 \u5199\u771f.jpg"
 
 
 def test_waiting_threads_leave_the_processor_unless_told_otherwise(
