@@ -283,8 +283,8 @@ def _losses_told() -> Iterator[None]:
         is_late = "timed out" in str(error).lower() or "timeout" in str(error).lower()
         what = "another process has not been heard of for too long" if is_late else _LOST
         raise TeamError(
-            f"{what}; what was saved is intact, start the same command again, or have torchrun do so with "
-            "--max-restarts"
+            f"{what}; what was saved is intact, run the command again (a training with --resume), or have torchrun do "
+            "so with --max-restarts"
         ) from error
 
 

@@ -1,9 +1,12 @@
 """`bend finetune` behind its options: a dry run, a new training or a resumed one, and what to say at its end."""
 
+import contextlib
 import dataclasses
+import os
 import shlex
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -235,10 +238,29 @@ def _train(session: Session, request: Request, place: Place | None) -> Report:
         watch = RunWatch(session) if team.is_first else None
         reply = None if watch is None else watch.catch_up()
         is_elsewhere = _note_elsewhere(session.run, out, team)
-        summary = train(session, on_snapshot=watch, on_save=on_save, reply=reply)
+        with _way_on_told(session.run):
+            summary = train(session, on_snapshot=watch, on_save=on_save, reply=reply)
         if is_elsewhere and summary.stopped_by is None:
             forget_elsewhere(out)
     return _summarize(summary)
+
+
+@contextlib.contextmanager
+def _way_on_told(run: Path) -> Iterator[None]:
+    """Have an error of the system say that the training is not to be begun anew.
+
+    Raises:
+        TrainingError: in its place.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise TrainingError(
+            f"{error.filename or run}: {os.strerror(error.errno)}; what was saved is intact, mend that and go on with "
+            f"`bend finetune --resume {run}`"
+        ) from error
 
 
 def _note_elsewhere(run: Path, out: Path, team: Team) -> bool:

@@ -115,7 +115,12 @@ def plan_resume(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> tup
     saved = team.first_says(_read_run(run, overrides) if team.is_first else None)
     assert saved is not None
     config, options = saved
-    data = _open_data(config, config.data if "data" in overrides else recorded_data(options, config.data))
+    path = config.data if "data" in overrides else recorded_data(options, config.data)
+    if "data" not in overrides and not are_there(path):
+        raise TrainingError(
+            f"{path}: the data set of {run.name} is not there any more; put it back, or say where it is with --data"
+        )
+    data = _open_data(config, path)
     if options["data"].get("hash") != data.fingerprint():
         raise TrainingError(
             f"{config.data}: not the data set that {run.name} was started with; restore it, or start a new run "

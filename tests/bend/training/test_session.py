@@ -1,5 +1,8 @@
 """What a dry run foresees, what a resume may change, and what is said at the end."""
 
+import errno
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +89,27 @@ def test_what_a_resumed_run_keeps_is_refused(tmp_path: Path, options: dict[str, 
 def test_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no run there to resume"):
         finetune(tmp_path, resume="latest")
+
+
+def test_data_that_moved_are_asked_for_and_taken(tmp_path: Path, data: Path) -> None:
+    here, there = (tmp_path / name for name in ("here.zip", "there.zip"))
+    shutil.copy(data, here)
+    finetune(tmp_path / "runs", data=str(here), **SMALL)
+    here.rename(there)
+    with pytest.raises(
+        TrainingError, match=r"here\.zip: .* is not there any more; .* say where it is with --data"
+    ):
+        finetune(tmp_path / "runs", resume="latest", kimg=0.012)
+    assert finetune(tmp_path / "runs", resume="latest", kimg=0.012, data=str(there)).facts["kimg"] == 0.012
+
+
+def test_a_full_disk_does_not_have_a_training_begun_anew(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "snapshot")
+
+    monkeypatch.setattr("stylegan.training.session.save_network", full)
+    words = f"snapshot: No space left on device; .* go on with `bend finetune --resume {tmp_path}/00000-rocks-none`"
+    with pytest.raises(TrainingError, match=words):
+        finetune(tmp_path, data=str(data), **SMALL)
