@@ -4,13 +4,14 @@ Services leave fields out, send numbers as text, null for a list, HTML for a nam
 of the expected type or None, so that one odd record costs its own fields and not the scrape.
 """
 
+import hashlib
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
-__all__ = ["pixels", "plain_text", "record", "records", "text", "web_address"]
+__all__ = ["address_id", "pixels", "plain_text", "record", "records", "text", "web_address"]
 
 _MOST_CHARACTERS = 2000
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey them
@@ -20,16 +21,14 @@ _ADDRESS = re.compile(r"(?:https?:)?//[^\x00-\x1f\x7f-\x9f]{1,8000}", re.IGNOREC
 
 def records(answer: Any, *path: str) -> list[dict[str, Any]]:
     """The list of objects at a path of keys; empty where any of it is missing or of another type."""
-    for name in path:
-        answer = answer.get(name) if isinstance(answer, Mapping) else None
-    return [record for record in answer if isinstance(record, dict)] if isinstance(answer, list) else []
+    found = _at(answer, path)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def record(answer: Any, *path: str) -> dict[str, Any]:
     """The object at a path of keys; an empty one where any of it is missing or of another type."""
-    for name in path:
-        answer = answer.get(name) if isinstance(answer, Mapping) else None
-    return answer if isinstance(answer, dict) else {}
+    found = _at(answer, path)
+    return found if isinstance(found, dict) else {}
 
 
 def text(value: Any) -> str | None:
@@ -69,6 +68,17 @@ def plain_text(value: Any) -> str | None:
     words.feed(value)
     words.close()
     return text("".join(words.parts))
+
+
+def address_id(address: str) -> str:
+    """An id for a picture of which only the address is known."""
+    return hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
+
+
+def _at(answer: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        answer = answer.get(name) if isinstance(answer, Mapping) else None
+    return answer
 
 
 class _Words(HTMLParser):

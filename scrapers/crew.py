@@ -16,7 +16,6 @@ from scrapers.source import ImageRef
 __all__ = ["Crew", "Engine", "Promise", "Threads", "num_threads"]
 
 _WINDOW_PER_WORKER = 4
-_LOOKING = 1.0  # threads beyond those that download, for each of them; they flush and decode meanwhile
 
 
 class Promise(Protocol):
@@ -79,8 +78,8 @@ class Threads:
 
 
 def num_threads(workers: int) -> int:
-    """Threads for so many downloads at the same time."""
-    return int(workers * (1 + _LOOKING)) + 1
+    """Threads for so many downloads at the same time: as many again, and one, flush and decode meanwhile."""
+    return 2 * workers + 1
 
 
 class _ThreadCrew:

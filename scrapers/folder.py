@@ -88,14 +88,13 @@ class ScrapeFolder:
 
     def forget(self, entry: Entry) -> None:
         """Remove what is left of a picture now that the manifest has its line."""
-        is_simple = entry.is_kept and entry.fetched_url is None
+        # A picture that came from its first address at once was renamed into place: nothing of it is left.
+        is_all_gone = entry.is_kept and entry.fetched_url is None
         for url in filter(None, (entry.ref.image_url, entry.ref.fallback_url)):
             self.journal.forget_outcome(key_of(entry.ref, url))
-            waiting = self.staged(entry.ref, url)
-            for path in (
-                () if is_simple else (waiting, waiting.with_suffix(".part"), waiting.with_suffix(".note"))
-            ):
-                path.unlink(missing_ok=True)
+            if not is_all_gone:
+                for suffix in (".bin", ".part", ".note"):
+                    self.staged(entry.ref, url).with_suffix(suffix).unlink(missing_ok=True)
 
     def history(self) -> Iterator[Entry]:
         """What earlier runs wrote into the manifest."""

@@ -21,13 +21,14 @@ from scrapers.errors import DownloadError, ScraperError, SourceError
 from scrapers.fetch import Outcome
 from scrapers.folder import ScrapeFolder, open_folder
 from scrapers.history import History
+from scrapers.journal import Journal
 from scrapers.judge import Judge, Refusal
 from scrapers.keys import with_config
 from scrapers.manifest import Entry
 from scrapers.picture import quiet_pillow
 from scrapers.plan import Stream, streams_of, take_turns
 from scrapers.review import write_review
-from scrapers.source import ImageRef
+from scrapers.source import ImageRef, Source
 from scrapers.sources import demand_keys, info_of, make_source
 from scrapers.summary import Summary
 
@@ -67,10 +68,7 @@ def gather(
     engine = engine or Threads()
     client = engine.client(config)
     with quiet_pillow(), contextlib.closing(client), open_folder(config.out) as folder:
-        sources = [
-            make_source(name, client, folder.journal, environ) for name in dict.fromkeys(config.sources)
-        ]
-        _warn_of(config, warn)
+        sources = _open_sources(config, client, folder.journal, environ, warn)
         obedient = frozenset(source.info.name for source in sources if source.info.obeys_robots)
         crew = engine.crew(config, client, folder, obedient)
         streams = streams_of(sources, config.queries, config.wanted)
@@ -99,8 +97,7 @@ def preview(
     _check_sources(config, environ)
     judge = _judge(config)
     with contextlib.closing(PoliteClient(config.client)) as client:
-        sources = [make_source(name, client, None, environ) for name in dict.fromkeys(config.sources)]
-        _warn_of(config, warn)
+        sources = _open_sources(config, client, None, environ, warn)
         num_passed = 0
         failures: list[SourceError] = []
 
@@ -290,15 +287,22 @@ def _check_sources(config: ScrapeConfig, environ: Mapping[str, str]) -> None:
             )
 
 
-def _warn_of(config: ScrapeConfig, warn: Warn) -> None:
-    """Say what a person should know before it begins."""
-    infos = [info_of(name) for name in config.sources]
-    for info in infos:
-        if info.notice:
-            warn(f"{info.name}: {info.notice}")
-    if config.client.contact is None and any(info.searches for info in infos):
+def _open_sources(
+    config: ScrapeConfig,
+    client: PoliteClient,
+    journal: Journal | None,
+    environ: Mapping[str, str],
+    warn: Warn,
+) -> list[Source]:
+    """Each source that was asked for; `warn` is told what a person should know before they are searched."""
+    sources = [make_source(name, client, journal, environ) for name in dict.fromkeys(config.sources)]
+    for source in sources:
+        if source.info.notice:
+            warn(f"{source.info.name}: {source.info.notice}")
+    if config.client.contact is None and any(source.info.searches for source in sources):
         warn("no --contact: services see nobody to complain to, and some answer more slowly")
     if config.rules.ignore_opt_out:
         warn(
             "--ignore-opt-out: taking pictures whose owners ask by X-Robots-Tag that programs leave them alone"
         )
+    return sources

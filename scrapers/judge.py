@@ -86,7 +86,7 @@ class Judge:
         """Judge a fetched picture; one that passes counts as kept under `name`."""
         if refusal := self._size(picture.width, picture.height) or self._quality(picture):
             return refusal
-        if twin := self._bytes.get(_short(picture.sha256)):
+        if twin := self._bytes.get(_first_digits(picture.sha256)):
             return Refusal(reason="same-bytes", detail=f"the same file as {twin}")
         if twin := self._near.find(int(picture.phash, 16)):
             return Refusal(reason="near-duplicate", detail=f"looks like {twin}")
@@ -94,7 +94,7 @@ class Judge:
         return None
 
     def _keep(self, picture: Picture, name: str) -> None:
-        self._bytes[_short(picture.sha256)] = name
+        self._bytes[_first_digits(picture.sha256)] = name
         self._near.add(int(picture.phash, 16), name)
 
     def _size(self, width: int | None, height: int | None) -> Refusal | None:
@@ -119,12 +119,12 @@ class Judge:
 
 
 def _keys(ref: ImageRef) -> set[int]:
-    return {_short_of(f"id {ref.source} {ref.id}"), _short_of(f"url {ref.image_url}")}
+    return {_hash_of(f"id {ref.source} {ref.id}"), _hash_of(f"url {ref.image_url}")}
 
 
-def _short_of(text: str) -> int:
+def _hash_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def _short(hexadecimal: str) -> int:
+def _first_digits(hexadecimal: str) -> int:
     return int(hexadecimal[:24], 16)

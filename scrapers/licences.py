@@ -118,6 +118,11 @@ class Licence:
         if self.family not in FAMILIES:
             raise ValueError(f"licence family {self.family!r}: not one of {', '.join(FAMILIES)}")
 
+    @property
+    def is_known(self) -> bool:
+        """Whether a licence was stated and recognised."""
+        return self.family != UNKNOWN
+
 
 def normalise(url: str | None, code: str | None = None, version: str | None = None) -> Licence:
     """Read a licence from its URL, or else from its short code; `unknown` where neither is recognised.

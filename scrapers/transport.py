@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import urllib.request
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -37,7 +38,7 @@ def make_session(guard: AddressGuard, watchdog: Watchdog, user_agent: str) -> re
     session.trust_env = False  # .netrc would send the operator's passwords to whichever host is listed there
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
     session.headers.update({"User-Agent": user_agent})
-    session.cookies.set_policy(_no_cookies())
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none at all
     adapter = _GuardedAdapter(guard, watchdog)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
@@ -137,9 +138,3 @@ def _check_proxies() -> None:
                 f"the environment's proxy for {scheme} is no address of a proxy; mend or unset "
                 f"{scheme.upper()}_PROXY or ALL_PROXY"
             ) from None
-
-
-def _no_cookies() -> Any:
-    from http.cookiejar import DefaultCookiePolicy
-
-    return DefaultCookiePolicy(allowed_domains=[])

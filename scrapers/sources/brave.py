@@ -4,11 +4,10 @@ There is no second page: a query yields at most 200 pictures. The pictures lie a
 is asked.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scrapers.answers import pixels, record, records, text, web_address
+from scrapers.answers import address_id, pixels, record, records, text, web_address
 from scrapers.api import Api
 from scrapers.guard import netloc_of
 from scrapers.source import Access, HostLimit, ImageRef, SourceInfo, Wanted, credit_line
@@ -66,7 +65,7 @@ def _ref(result: dict[str, Any], query: str) -> ImageRef | None:
     title, page_url = text(result.get("title")), web_address(result.get("url"))
     return ImageRef(
         source="brave",
-        id=hashlib.blake2b(image_url.encode(), digest_size=8).hexdigest(),
+        id=address_id(image_url),
         image_url=image_url,
         fallback_url=web_address(record(result, "thumbnail").get("src")),
         width=pixels(properties.get("width")),

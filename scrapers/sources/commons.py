@@ -132,7 +132,7 @@ def _rendering(info: dict[str, Any], wanted: Wanted) -> str | None:
 def _licence(facts: dict[str, Any]) -> Licence:
     """From the licence's address, its code, or its name; the address is missing for the public domain."""
     by_code = normalise(text(_value(facts, "LicenseUrl")), text(_value(facts, "License")))
-    if by_code.family != "unknown":
+    if by_code.is_known:
         return by_code
     return normalise(None, text(_value(facts, "LicenseShortName")))
 

@@ -70,7 +70,7 @@ def _refs(occurrence: dict[str, Any], query: str) -> Iterator[ImageRef]:
             image_url=image_url,
             license=licence.id,
             license_url=licence.url,
-            license_evidence="per-image" if licence.id != "unknown" else "none",
+            license_evidence="per-image" if licence.is_known else "none",
             creator=creator,
             page_url=page_url,
             title=title,

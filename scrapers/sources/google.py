@@ -5,11 +5,10 @@ licence: one can only ask for those that Google believes to be under one, so eac
 by itself and the evidence is "by-filter". The pictures lie anywhere, so their hosts' robots.txt is asked.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scrapers.answers import pixels, record, records, text, web_address
+from scrapers.answers import address_id, pixels, record, records, text, web_address
 from scrapers.api import Api
 from scrapers.guard import netloc_of
 from scrapers.licences import Licence, normalise
@@ -102,7 +101,7 @@ def _ref(item: dict[str, Any], query: str, licence: Licence, evidence: Evidence)
     title, page_url = text(item.get("title")), web_address(about.get("contextLink"))
     return ImageRef(
         source="google",
-        id=hashlib.blake2b(image_url.encode(), digest_size=8).hexdigest(),
+        id=address_id(image_url),
         image_url=image_url,
         width=pixels(about.get("width")),
         height=pixels(about.get("height")),

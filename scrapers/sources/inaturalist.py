@@ -91,7 +91,7 @@ def _refs(observation: dict[str, Any], query: str) -> Iterator[ImageRef]:
             height=pixels(size.get("height")),
             license=licence.id,
             license_url=licence.url,
-            license_evidence="per-image" if licence.id != "unknown" else "none",
+            license_evidence="per-image" if licence.is_known else "none",
             creator=creator,
             page_url=page_url,
             title=title,

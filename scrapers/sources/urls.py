@@ -7,12 +7,11 @@ length. The hosts never agreed to serve programs, so their robots.txt is asked f
 """
 
 import csv
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scrapers.answers import pixels, text, web_address
+from scrapers.answers import address_id, pixels, text, web_address
 from scrapers.api import Api
 from scrapers.errors import SourceError
 from scrapers.licences import normalise
@@ -113,13 +112,13 @@ def _ref(row: Mapping[str, Any], query: str) -> ImageRef | None:
     page_url = web_address(row.get("page_url"))
     return ImageRef(
         source="urls",
-        id=hashlib.blake2b(address.encode(), digest_size=8).hexdigest(),
+        id=address_id(address),
         image_url=address,
         width=pixels(row.get("width")),
         height=pixels(row.get("height")),
         license=licence.id,
         license_url=web_address(row.get("license_url")) or licence.url,
-        license_evidence="per-image" if licence.id != "unknown" else "none",
+        license_evidence="per-image" if licence.is_known else "none",
         creator=creator,
         creator_url=web_address(row.get("creator_url")),
         page_url=page_url,
