@@ -15,7 +15,7 @@ __all__ = ["address_id", "pixels", "plain_text", "record", "records", "text", "w
 
 _MOST_CHARACTERS = 2000
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey them
-# As long as RFC 9110 asks every server to take.
+# RFC 9110 recommends that every server accept addresses of 8000 characters.
 _ADDRESS = re.compile(r"(?:https?:)?//[^\x00-\x1f\x7f-\x9f]{1,8000}", re.IGNORECASE)
 
 

@@ -1,9 +1,9 @@
-"""Polite HTTP: one request at a time, with every promise that the rest of the package relies on.
+"""Polite HTTP: one attempt at one request, with the guarantees that the rest of the package relies on.
 
-An attempt follows at most a few redirects by hand, and each hop passes the address guard and its own host's gate.
-The whole attempt, headers and body, ends at a total deadline. Whatever goes wrong comes out as one of our errors:
-`PassingError` for what another try may mend (which the caller's `RetryPolicy` then makes), `DownloadError` for
-what is final. URLs are shown with their keys struck out.
+An attempt follows a few redirects by itself, and every hop passes the address guard and the gate of its host. The
+whole attempt, headers and body, ends at a total deadline. Whatever goes wrong is raised as one of our errors:
+`PassingError` where another attempt may succeed (which is up to the caller's `RetryPolicy`), `DownloadError` where it
+will not. Messages show URLs without the keys in them.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ __all__ = ["PoliteClient", "Reply", "host_rules", "redact", "user_agent"]
 _SECRETS = re.compile(r"(?i)(?<=[?&;])(key|api_key|apikey|access_token|token|client_secret|cx)=[^&#;]*")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FINAL_REASONS = {401: "forbidden", 403: "forbidden", 404: "not-found", 410: "gone", 451: "legal-reasons"}
-_NETWORK_FAULTS = (  # not OSError as a whole: a full disk is none of the network's
+_NETWORK_FAULTS = (  # not all of OSError: a full disk is not the network's fault
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
@@ -94,7 +94,7 @@ class PoliteClient:
     Args:
         config: behaviour; hosts get limits of their own through `gate`.
         num_places: requests under way at the same time, over all hosts.
-        gate: the door that all its requests go through, where others go through it as well; else one of its own.
+        gate: what limits requests to each host, where it is shared with others; by default the client has its own.
     """
 
     def __init__(self, config: ClientConfig, num_places: int = 8, gate: Door | None = None) -> None:
@@ -236,7 +236,7 @@ class PoliteClient:
 
 
 def host_rules(config: ClientConfig) -> HostRules:
-    """What the settings say of every host."""
+    """The rules that the settings make for every host."""
     return HostRules(
         max_pause_s=config.retry.retry_after_cap_s,
         breaker_failures=config.breaker_failures,
@@ -251,7 +251,7 @@ def user_agent(config: ClientConfig) -> str:
 
 
 def redact(url: str) -> str:
-    """The URL with keys and tokens struck out, fit for messages and logs."""
+    """The URL with keys and tokens blanked out, fit for messages and logs."""
     return _SECRETS.sub(r"\1=…", url)
 
 
@@ -266,7 +266,7 @@ def _next_hop(url: str, location: str) -> str:
 
 
 def _pieces(body: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces of a body; one that is framed wrongly is the network's fault, which urllib3 leaves as a ValueError."""
+    """The chunks of a body; the ValueError that urllib3 lets through for wrong framing becomes a network error."""
     try:
         yield from body
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a scrape can be asked to do: frozen records that refuse what cannot be meant.
+"""The settings of a scrape: frozen records that refuse values that make no sense.
 
 Defaults live here and nowhere else; the command line reads them from here. Nothing heavy is imported, so that help
 stays quick.

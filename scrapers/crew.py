@@ -1,7 +1,7 @@
-"""Who fetches what the scrape has chosen: threads of this process, unless somebody lends more machines.
+"""Who fetches the references that a scrape has chosen: threads of this process, or whatever an `Engine` brings.
 
-A crew is given references one by one, in the order in which they will be judged, and answers each with a promise. It
-may start with them at once, or gather a few first, as long as it starts when a promise is called in.
+A crew takes references one by one, in the order in which they will be judged, and returns a promise for each. It may
+start on them at once or collect a few first, as long as it has started when a promise is asked for its result.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -58,7 +58,7 @@ class Engine(Protocol):
     def crew(
         self, config: ScrapeConfig, client: PoliteClient, folder: ScrapeFolder, obedient: frozenset[str]
     ) -> Crew:
-        """Who fetches into `folder`; of the sources in `obedient`, robots.txt is asked."""
+        """The crew that fetches into `folder`; `obedient` names the sources for which robots.txt is asked."""
         ...
 
 

@@ -1,9 +1,9 @@
 """Politeness for many processes: one desk gives out places at hosts, first come first served (`scrapers.host`).
 
-It is the body of the actor that `bend.cluster.desk` puts into a Ray cluster, and knows nothing of Ray: all its methods
-run on one event loop, so that nothing needs a lock and a thousand visitors may wait. A place is lent to a holder, such
-as one attempt at a shard. Holders say every few seconds that they are alive; what one that fell silent held is given to
-others, so that a killed machine does not keep a host's places for ever.
+`bend.cluster.desk` runs it as an actor of a Ray cluster, of which it knows nothing. All its methods run on one event
+loop, so that nothing needs a lock and a thousand visitors may wait. A place is lent to a holder, such as one attempt at
+a shard. Holders report every few seconds that they are alive; one that stops loses its places to others, so that a
+killed machine does not keep them for ever.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from scrapers.source import HostLimit
 __all__ = ["BEAT_S", "Admission", "Desk", "Word"]
 
 Word = tuple[str, float]
-"""What a visitor tells of a host: `succeeded`, `failed` or `pause`, and the seconds of a pause."""
+"""What a visitor reports of a host: `succeeded`, `failed` or `pause`, and the seconds of a pause."""
 
 BEAT_S = 2.0
 """How often a holder should say that it is alive."""
@@ -36,8 +36,8 @@ class Admission:
 
     Attributes:
         lease: number of the place; None where there is none.
-        is_metered: the host's bandwidth is limited: bytes are to be told.
-        reason, detail: of a refusal, as those of a `PassingError`.
+        is_metered: the host's bandwidth is limited, so that bytes are to be reported to `spend`.
+        reason, detail: why there is no place, as in a `PassingError`.
     """
 
     lease: int | None = None
@@ -52,7 +52,7 @@ class Desk:
     Args:
         rules: what holds for every host.
         default: the pace of every host that `set_limit` says nothing about.
-        silence_s: after which a holder counts as dead.
+        silence_s: a holder that has not reported for so long counts as dead.
         clock: seconds, monotonic.
     """
 

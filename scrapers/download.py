@@ -5,8 +5,8 @@ network or by the end of the process, the rest is asked for with Range and If-Ra
 anything but exactly that rest (200, 416, another ETag, another offset) starts the file over. A complete file is
 flushed and renamed.
 
-Servers misreport: a length longer than what they ever send, a gzip that is none. Where a second try brings not one
-byte more, the bytes are handed on as they are, and whether they are a picture is for the decoder to say.
+Servers misreport: they announce more bytes than they ever send, or a gzip that is none. Where a second attempt brings
+not one byte more, the file is taken as it is, and the decoder decides whether it is a picture.
 """
 
 import json
@@ -29,7 +29,7 @@ _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL = 206
 _OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-_WORTH_RESUMING = 1 << 16  # bytes; what comes in one piece is sooner asked for again
+_WORTH_RESUMING = 1 << 16  # bytes; a shorter file is fetched again as a whole
 _GZIP, _ZLIB = b"\x1f\x8b", b"\x78"
 
 
@@ -77,10 +77,10 @@ def copy_local(source: Path, target: Path, part: Path, rules: DownloadRules) -> 
 
 
 class _Transfer:
-    """One picture on its way, over as many attempts as it takes.
+    """One picture being fetched, over as many attempts as it takes.
 
-    A body that comes in one piece is held in memory until the network's part is done, so that the disk's pace is
-    not the network's; a larger one goes to the disk as it comes.
+    A small body stays in memory until it is complete, so that a slow disk does not hold up the network; a larger one
+    is written to the disk as it comes.
     """
 
     def __init__(self, client: PoliteClient, url: str, part: Path, rules: DownloadRules) -> None:
@@ -166,7 +166,7 @@ class _Transfer:
             )
 
     def _unwrapped(self, content: bytes) -> bytes:
-        """Without a gzip or deflate that was not asked for, going by the bytes since the header may lie."""
+        """The content without a gzip or deflate that nobody asked for; headers lie, so its first bytes decide."""
         unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
         try:
             # One byte past the limit is enough to know; a bomb is never blown up.
@@ -207,7 +207,7 @@ def _check_opt_out(reply: Reply, rules: DownloadRules) -> None:
 
 
 def _keep_note(part: Path, reply: Reply, url: str, offset: int) -> None:
-    """Write down what is to come, where it could be gone on with."""
+    """Note what the rest will be, if the server allows a download to be resumed."""
     length, validator = _declared_length(reply), _validator(reply.headers)
     path = _note_path(part)
     if validator is None:

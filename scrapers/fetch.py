@@ -1,8 +1,8 @@
 """What a worker does with one reference: fetch it, look at it, and note the outcome so that it is done once.
 
-Outcomes are facts about a URL, independent of any other picture; whether the picture is kept is the judge's affair.
-The client lends a worker a place only while it talks to the network, so that with a few workers more than places,
-flushing and decoding one picture never keep the next from being asked for.
+Outcomes are facts about a URL, independent of any other picture; `scrapers.judge` decides which pictures are kept. A
+worker holds one of the client's places only while it uses the network. With more workers than places, flushing and
+decoding one picture therefore never delay the request for another.
 """
 
 import json
@@ -24,7 +24,7 @@ from scrapers.source import ImageRef
 
 __all__ = ["Fetcher", "Outcome", "Store"]
 
-# An owner's or operator's no; the copy behind `fallback_url` is covered by it.
+# What an owner or the operator refuses; that holds for the copy at `fallback_url` too.
 _NO_FALLBACK = frozenset({"opt-out", "robots", "legal-reasons", "private-address", "bad-url", "stopped"})
 
 
@@ -35,7 +35,7 @@ class Outcome:
     Attributes:
         url: the address that was fetched.
         picture: what the file is; None where there is none.
-        reason: why there is none, one word; only such outcomes are noted, a picture's file says it all.
+        reason: why there is none, one word. Only such outcomes are noted: a picture can be inspected again.
         detail: the same in one line.
         may_pass: whether another run may do better.
     """
@@ -47,7 +47,7 @@ class Outcome:
     may_pass: bool = False
 
     def to_json(self) -> str:
-        """For the journal, or the way home from another machine."""
+        """As text, for the journal or to be sent from another machine."""
         return json.dumps(asdict(self))
 
     @classmethod

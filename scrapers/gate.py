@@ -16,7 +16,7 @@ from scrapers.source import HostLimit
 __all__ = ["Door", "Gate", "Visit"]
 
 _MAX_HOSTS = 2_000  # idle hosts beyond this are forgotten, so that memory stays flat over any number of them
-_LATE_S = 0.2  # at most, to see `stop`
+_LATE_S = 0.2  # a waiting thread looks at `stop` at least so often
 
 
 class Visit(Protocol):
@@ -51,7 +51,7 @@ class Door(Protocol):
         ...
 
     def visit(self, netloc: str) -> contextlib.AbstractContextManager[Visit]:
-        """Wait for this host's turn, and hold one of its places.
+        """Wait until the host may be asked, and hold one of its places.
 
         Raises:
             PassingError: `host-down` where the host stays broken, `rate-limited` where the host's pause is too long

@@ -1,12 +1,12 @@
 """A whole scrape: search, fetch, judge, record; taken up again wherever it was cut off.
 
 References are taken from the streams in turns, fetched many at a time (`scrapers.crew`), and judged one by one in the
-order in which they were found, whichever download ended first. So the folder depends on what the services said, not on
-timing, and a scrape that was killed goes on to the very folder that it would have made unbroken: the manifest says what
-is done, the journal what was fetched or answered beyond that.
+order in which they were found, whichever download ended first. The folder therefore depends on what the services
+answered and not on timing, and a scrape that was killed ends with the same folder as one that was not: the manifest
+says what is done, the journal what was fetched or answered beyond that.
 
-At no time are more pictures under way than are still wanted, so that none is fetched for nothing; and at most a
-window of them, so that memory stays flat however many there are.
+No more pictures are under way than are still wanted, so that none is fetched for nothing, and never more than a window
+of them, so that memory does not grow with their number.
 """
 
 import contextlib
@@ -257,7 +257,7 @@ class _Scrape:
 
 
 def _forbidden(client: PoliteClient, ref: ImageRef) -> Refusal | None:
-    """What can be said against an address before anybody is asked."""
+    """Why a reference's address must not be fetched, as far as its text tells."""
     if ref.source == "folder":
         return None
     try:

@@ -1,8 +1,8 @@
 """What earlier runs considered, so that a scrape taken up again neither repeats nor forgets anything.
 
 The streams begin anew in every run (their answers come from the journal); the references that the manifest has are
-passed over, as often as it has them. Refusals for a licence or a private address are an exception, since those are the
-settings people change when a first run brings nothing; `--retry` makes one of every refusal.
+passed over, as often as it has them. Those refused for a licence or a private address are considered again, since
+people change these settings when a first run brings nothing; with `--retry` all that were refused are.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class History:
             self._reasons[key] = entry.reason or _KEPT
 
     def is_settled(self, entry: Entry) -> bool:
-        """Whether the line stands, rather than being up for another look."""
+        """Whether the line is final, so that its reference is not considered again."""
         open_again = (
             self._retry or self._is_allowed_now(entry.reason) or entry.reason in ("licence", "same-url")
         )
@@ -63,7 +63,7 @@ class History:
         return self._retry and key in self._reasons and entry.reason in (self._reasons[key], "same-url")
 
     def superseded(self, entry: Entry) -> str | None:
-        """The reason of an earlier refusal in whose stead the line stands."""
+        """The reason of the earlier refusal that the line replaces; None where there is none."""
         return None if entry.reason == "same-url" else self._reasons.get(_key(entry.ref)) or None
 
     def _is_up_again(self, key: int, ref: ImageRef) -> bool:

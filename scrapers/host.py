@@ -1,9 +1,9 @@
 """What politeness towards one host means, without saying how one waits for it.
 
-A host has a token bucket for requests, another for bytes where its operator set a bandwidth, a limit on requests under
-way at once, a pause (when it answered "too many requests"), and a circuit breaker: after several failures in a row it
-is rested, then tried with a single request. Visitors wait through the first few rests, so that a short outage costs no
-pictures; a host that stays broken is then failed at once, but for one try a rest.
+A host has a token bucket for requests, another for bytes where its bandwidth is limited, a limit on requests under way
+at once, a pause (when it answered "too many requests"), and a circuit breaker: after several failures in a row it is
+left alone for a while, then tried with a single request. Visitors wait through the first few of these rests, so that a
+short outage costs no pictures. After that they fail at once, except for the single request that follows each rest.
 
 `scrapers.gate` lets the threads of one process wait for it, `scrapers.desk` the processes of many machines.
 """
@@ -16,7 +16,7 @@ from scrapers.source import HostLimit
 __all__ = ["Host", "HostRules", "TokenBucket"]
 
 _RESTS_WAITED_FOR = 3
-_LOOK_AGAIN_S = 0.2  # where a leaving visitor, not the time, makes room
+_LOOK_AGAIN_S = 0.2  # when all places are taken, and only a visitor who leaves makes room
 
 
 class TokenBucket:
@@ -66,7 +66,7 @@ class HostRules:
 
 
 class Host:
-    """What is known of one host. Whoever keeps it sees to it that one thread at a time touches it.
+    """What is known of one host. Not safe to use from several threads at once.
 
     Args:
         name: `host` or `host:port`, for messages.
@@ -141,5 +141,5 @@ class Host:
         return 0.0 if self._bytes is None else self._bytes.take(num_bytes, now)
 
     def is_forgettable(self, now: float) -> bool:
-        """Whether nothing would be lost by meeting it as a new one."""
+        """Whether a new record of this host would be no different."""
         return not self.num_active and self._paused_until < now and self._requests.wait_s(now) <= 0

@@ -1,9 +1,8 @@
-"""What a scrape must remember between two runs that its manifest does not say, in one SQLite file.
+"""What a scrape must remember between two runs besides its manifest, in one SQLite file.
 
-Two things: the services' answers, so that a scrape taken up again asks no page twice and sees the very same
-results, and why a picture could not be had whose turn in the manifest had not come. SQLite
-brings what this needs: a process killed at any moment leaves a whole file, and its lock keeps a second scrape out
-of the folder.
+There are two things: the services' answers, so that a scrape that is continued asks for no page twice and sees the very
+same results; and why pictures could not be fetched that the manifest has not come to yet. A process that is killed
+leaves SQLite's file intact, and the file's lock keeps a second scrape out of the folder.
 """
 
 import sqlite3
@@ -57,7 +56,7 @@ class Journal:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it that would be asked again without it."""
+        """Whether it holds neither an answer nor an outcome."""
         return not self._noted and self._one("SELECT 1 FROM answers LIMIT 1") is None
 
     def page(self, request: str) -> bytes | None:

@@ -155,7 +155,7 @@ def thumbnail(path: Path, side: int = 160) -> bytes:
 
 @contextlib.contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Pillow's remarks on odd files are not for the person's eyes, but a decompression bomb is an error."""
+    """Ignore Pillow's warnings about odd files, except that a decompression bomb is an error."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)

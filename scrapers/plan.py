@@ -1,7 +1,7 @@
 """The order in which pictures are considered: every query at every source, taken in turns.
 
-Turns mix a set from its first picture on, so that a scrape stopped early is not all of one kind, and make the order
-depend on the answers alone. A source that fails ends its own streams; the others go on.
+Taking turns mixes a set from its first picture on, so that one stopped early is not all of one kind, and makes the
+order depend on the answers alone. A source that fails ends its own streams; the others go on.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -23,7 +23,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How stubborn to be.
+    """How often to try, and how long to wait.
 
     Attributes:
         num_attempts: tries in all, at least 1.

@@ -1,8 +1,8 @@
 """robots.txt (RFC 9309) for pictures on hosts that never agreed to serve programs.
 
-A picture service's interface invites programs; a URL found anywhere does not. For sources that say so, the host's
-robots.txt is asked once a run, and Protego reads it. No such file means yes, a host too broken to say means no. A crawl
-delay slows the host's pace, unless it is longer than anybody waits for.
+A service with an interface for programs invites them; a host to which a search merely points does not. For sources of
+the latter kind each host's robots.txt is fetched once a run and read by Protego. Without such a file everything is
+allowed; where it cannot be fetched, nothing is. A crawl delay slows the requests to a host; too long a one refuses it.
 """
 
 import threading
@@ -30,21 +30,21 @@ class Memory(Protocol):
     """What several processes remember together."""
 
     def recall(self, key: str) -> str | None:
-        """What any of them found out."""
+        """What one of them remembered under `key`; None where nothing was."""
         ...
 
     def remember(self, key: str, text: str) -> None:
-        """Tell all of them."""
+        """Remember `text` for all of them."""
         ...
 
 
 class Robots:
-    """Answers by host, asked for when first needed.
+    """The rules of each host, fetched when they are first needed.
 
     Args:
         client: the network.
         agent: the name by which robots.txt may address us.
-        memory: where others that work with us look first, too.
+        memory: what other processes of the same scrape have fetched already.
     """
 
     def __init__(self, client: PoliteClient, agent: str = "bend", memory: Memory | None = None) -> None:

@@ -1,10 +1,10 @@
-"""A run of references fetched apart from the scrape that chose them: what a worker on another machine does.
+"""A shard, some of a scrape's references, fetched apart from it: what a worker on another machine does.
 
-It needs the scrape's folder, which all machines must share, and a door (`SharedDoor`) that holds the
-politeness for all of them. A file grows in a folder of this attempt alone and enters the scrape's by a rename, so that
-two attempts at the same shard, of which one was thought dead, cannot spoil each other's; a file that an earlier one
-brought home is not asked for again. The journal is the scrape's alone: what it knows comes along with the reference,
-and what it is to note goes back with the outcome.
+A worker needs the scrape's folder, which all machines share, and a `SharedDoor`, which keeps all of them polite
+together. A file grows in a folder of this attempt's own and is then renamed into the scrape's. So two attempts at one
+shard, the first of which was wrongly thought dead, cannot spoil each other's files, and a file that one of them has
+fetched is not fetched again. Only the scrape itself uses the journal: what that knows comes with each reference, and
+what it is to note goes back with the outcome.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class SharedDoor(Door, Memory, Protocol):
     """A door that many processes go through, and what they remember together."""
 
     def close(self) -> None:
-        """Hold nothing any more; whoever waits at it is turned away."""
+        """Give back all places; whoever still waits for one is refused."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The count of a scrape: what is in the folder, what was refused and why, which sources gave out."""
+"""The count of a scrape: what is in the folder, what was refused and why, which sources failed."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Summary:
         num_bytes: size of the pictures in the folder.
         refused: how many were refused, by reason.
         kept_by_source: how many were kept, by source.
-        failures: what each source that gave out said.
+        failures: why sources failed, a line each.
     """
 
     out: Path
@@ -52,7 +52,7 @@ class Summary:
     def count_entry(
         self, entry: Entry, superseded: str | None = None, *, is_gone: bool = False, is_new: bool = False
     ) -> None:
-        """Count a manifest line; `superseded` is the reason of the refusal in whose stead it stands."""
+        """Count a manifest line; `superseded` is the reason of the earlier refusal that it replaces."""
         if superseded is not None:
             self.refused[superseded] -= 1
             self.refused = +self.refused

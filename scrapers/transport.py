@@ -47,7 +47,7 @@ def make_session(guard: AddressGuard, watchdog: Watchdog, user_agent: str) -> re
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere: the client follows redirects, and requests would take their targets apart all the same."""
+        """None: the client follows redirects, and requests would parse their targets even when told not to."""
 
 
 class _GuardedAdapter(HTTPAdapter):
