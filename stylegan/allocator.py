@@ -1,11 +1,10 @@
-"""Have the C library keep the memory it has, instead of giving it back to the system after every operation.
+"""Have the C library keep freed memory, instead of giving it back to the system after every operation.
 
-Feature maps are tens of megabytes, which glibc by default maps anew for each and unmaps when it is freed: the kernel
-then clears every page again and again, and a training on the CPU spends up to half of its time on that. With the
-two thresholds off, freed memory is used again as it is. What runs for hours and does now and then something large, as
-the studio, gives back in between what is free. Other C libraries are left alone; so is a choice made by
-the environment (`MALLOC_…`, `GLIBC_TUNABLES`), and a preloaded allocator knows no `mallopt` of glibc's kind or
-ignores it.
+Feature maps are tens of megabytes. By default glibc maps memory anew for each and unmaps it when it is freed, so that
+the kernel clears every page again and again: up to half of the time of a training on the CPU. With both thresholds off,
+freed memory is reused as it is. A program that runs for hours and seldom does something large, such as the studio,
+gives memory back in between. Other C libraries are left alone, and so is a choice made in the environment (`MALLOC_…`,
+`GLIBC_TUNABLES`). A preloaded allocator either has no `mallopt` or ignores the call.
 """
 
 import ctypes
@@ -25,7 +24,7 @@ _CHOSEN_BY_USER = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_M
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Keep freed memory for the rest of the process; once is enough, more does no harm.
+    """Keep freed memory for the rest of the process; further calls do nothing.
 
     Returns:
         Whether it was done: False off Linux, without glibc, or where the environment chose otherwise.
@@ -39,7 +38,7 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> bool:
-    """Give back what is free now, once; it takes a millisecond or two, and a little of what is used next.
+    """Give back the memory that is free now; it takes a millisecond or two, and slows what is allocated next a little.
 
     Returns:
         Whether there was any: False off Linux, or without glibc.
@@ -53,8 +52,5 @@ def _glibc() -> ctypes.CDLL | None:
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None)
-    return (
-        libc
-        if all(hasattr(libc, name) for name in ("gnu_get_libc_version", "mallopt", "malloc_trim"))
-        else None
-    )
+    is_glibc = all(hasattr(libc, name) for name in ("gnu_get_libc_version", "mallopt", "malloc_trim"))
+    return libc if is_glibc else None

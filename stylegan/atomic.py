@@ -3,8 +3,8 @@
 A file is written under a temporary name in its own folder, flushed to the disk, opened again and checked where its
 writer knows how, then renamed over its final name (`os.replace` is atomic within a folder on POSIX and NTFS), then the
 folder is flushed. A crash or a full disk leaves what was there before, and at worst a hidden `.tmp` file beside it that
-nothing reads. Such a leftover names the process that made it, and the next process to write in that folder removes it
-once that one is dead.
+nothing reads. Its name holds the number of the process that made it; once that process is dead, the next one to write
+in the folder removes the file.
 
 Every step announces itself as an audit event, so that a test can have the process die there (`bend.failpoint`).
 """
@@ -82,10 +82,10 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
 
 
 def temporary_name(stem: str, suffix: str = "") -> str:
-    """What this process calls a file or folder that is not to outlive it.
+    """A name for a file or folder that is not to outlive this process.
 
     Args:
-        stem: tells it from others of this process; a long one by its hash, since names end at 255 bytes.
+        stem: distinguishes it from others of this process; a long one is hashed, since names end at 255 bytes.
         suffix: stays last, since writers such as Pillow and PyAV choose the format by it.
     """
     if len(os.fsencode(stem)) > _LONG_STEM:
@@ -109,13 +109,13 @@ def sweep_folder(folder: Path) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _sweep_once(folder: Path) -> None:
-    """Once a folder and process is enough, and a film of ten thousand frames would notice more."""
+    """Sweep each folder once in a process: for a film of ten thousand frames, more often would be slow."""
     sweep_folder(folder)
 
 
 @functools.cache
 def _host() -> str:
-    """Of this machine or container: another's process numbers say nothing here."""
+    """Six digits that identify this machine or container, since process numbers of another mean nothing here."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 
 

@@ -1,7 +1,7 @@
-"""Where bend keeps what it can make again: compiled operations, measurements of this machine, pulled models.
+"""The cache folder, for what can be made again: compiled operations, measurements of this machine, pulled models.
 
-The XDG base-directory specification on Linux and macOS, `%LOCALAPPDATA%` on Windows. What is kept there, and under
-which name, is each owner's own affair; the folder may vanish at any moment.
+It lies where the XDG base-directory specification says on Linux and macOS, in `%LOCALAPPDATA%` on Windows. Whoever
+keeps something there chooses its name, and must expect that it vanishes at any moment.
 """
 
 import os

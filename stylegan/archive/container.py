@@ -76,14 +76,14 @@ class Container:
         num_bytes, crc = 0, 0
         for piece in pieces:
             num_bytes, crc = num_bytes + len(piece), zlib.crc32(piece, crc)
-            if num_bytes > member.num_bytes:  # what holds more than it says is no honest zip
+            if num_bytes > member.num_bytes:  # more than it says: a zip bomb, perhaps
                 raise _damaged(member)
             yield piece
         if num_bytes != member.num_bytes or crc != member.crc:
             raise _damaged(member)
 
     def close(self) -> None:
-        """Give the file descriptor back; reading afterwards is an error. Happens by itself in the end."""
+        """Close the file, after which reading is an error; this also happens by itself on garbage collection."""
         self._file.close()
 
     def _list_members(self) -> Members:
@@ -164,7 +164,7 @@ def _refuse_method(member: Member) -> None:
 
 
 def _inflate(raw: bytes, member: Member) -> bytes:
-    """Unpack, but never past the size the directory claims: what holds more is no honest zip."""
+    """Unpack, but hardly past the size that the directory claims: a zip bomb holds more."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw, member.num_bytes + 1)
     except zlib.error:
@@ -172,7 +172,7 @@ def _inflate(raw: bytes, member: Member) -> bytes:
 
 
 def _inflated_pieces(pieces: Iterator[bytes], member: Member) -> Iterator[bytes]:
-    """The same unpacked, never more than a piece at once."""
+    """The pieces unpacked, at most `_PIECE` bytes at a time."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         for packed in pieces:

@@ -124,7 +124,9 @@ class JsonReader:
         while num_more < wanted and not self._is_ended:
             chunk = next(self._chunks, b"")
             self._is_ended = not chunk
-            while len(chunk) < 4 and self._decode is None and not self._is_ended:  # by which it is told
+            while (
+                len(chunk) < 4 and self._decode is None and not self._is_ended
+            ):  # four bytes tell the encoding
                 more = next(self._chunks, b"")
                 chunk, self._is_ended = chunk + more, not more
             if self._decode is None:

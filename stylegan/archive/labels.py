@@ -20,16 +20,16 @@ Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 
 
 class LabelColumn:
-    """Labels put in one by one, in any order; `finish` tells what was wrong with them.
+    """Labels put in one by one, in any order; what is wrong with them is raised by `finish`.
 
     Args:
         length: how many there may be.
-        member: the member that faults are put down to.
+        member: the member that faults name.
     """
 
     def __init__(self, length: int, member: str | None = None) -> None:
         self.has_label = np.zeros(length, bool)
-        """For which places one was put in."""
+        """Which places have a label."""
         self._length = length
         self._member = member
         self._values: Labels | None = None
@@ -56,7 +56,7 @@ class LabelColumn:
             self._values[place] = value
 
     def reserve(self, length: int) -> None:
-        """Have room for so many, and more to come.
+        """Make room for at least `length` labels.
 
         Raises:
             FaultError: all labels together would be too large.
@@ -131,7 +131,7 @@ def stack(values: Sequence[Any], member: str | None = None) -> Labels:
 
 
 def label_dim(all_labels: Iterable[Labels | None]) -> int:
-    """Width of the labels that a network is given for these: the highest class plus one, or the vectors' length."""
+    """Width of the label vectors that a network gets: the highest class plus one, or the vectors' own length."""
     return max(
         (
             0 if labels is None else int(labels.max()) + 1 if labels.ndim == 1 else labels.shape[1]

@@ -75,7 +75,7 @@ class NameTable:
         return NameTable.of(self[row] for row in rows.tolist())
 
     def order(self) -> npt.NDArray[np.int32] | None:
-        """Rows in the order of their names, equal names in that of the rows; None where they are so and differ."""
+        """The rows sorted by name, equal names by row; None where the names are sorted already and all differ."""
         previous = None
         for name in self:
             if previous is not None and name <= previous:

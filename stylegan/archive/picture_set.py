@@ -106,7 +106,7 @@ class PictureSet:
 
     @property
     def blocks(self) -> tuple[int, ...] | None:
-        """How many pictures, mirror images included, lie together where order matters; None where it does not."""
+        """Pictures of each shard, mirror images included; None where the order of reading does not matter."""
         if not any(shard.is_sequential for shard in self._shards):
             return None
         starts = self._starts if self._kept is None else np.searchsorted(self._kept, self._starts)
@@ -120,7 +120,7 @@ class PictureSet:
         return tuple(found.get(i, {}) for i in kept)
 
     def iterate_sources(self) -> Iterator[dict[str, Any]]:
-        """What is known of all pictures' origins one after the other, those of which nothing is known left out."""
+        """What is known of each picture's origin, in their order; pictures of unknown origin are left out."""
         return (entry for _, entry in self._iterate_sources())
 
     def __len__(self) -> int:
@@ -184,7 +184,7 @@ class PictureSet:
         return self._fingerprint
 
     def close(self) -> None:
-        """Give file descriptors back; happens by itself when the object goes."""
+        """Close the files; this happens by itself when the object is garbage collected."""
         for shard in self._shards:
             shard.close()
 

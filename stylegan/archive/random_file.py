@@ -1,9 +1,9 @@
-"""A file read at random places, from threads and forked workers at once, however many such files there are.
+"""Files read at random places, by threads and forked workers at once, however many files there are.
 
-`pread` moves no shared position, so that threads and forked workers may use one descriptor at once. A process may
-have only so many descriptors (1,024 is usual) and a data set more shards than that: beyond `MOST_OPEN`, the file
-that was opened first gives its descriptor back, once whoever is reading from it is done, and is opened again when it
-is wanted.
+`pread` moves no shared position, so that threads and forked workers may use one descriptor at the same time. A process
+may have only so many descriptors (1,024 is usual), and a data set more shards than that: when more than `MOST_OPEN`
+files are open, the one that was opened first is closed, as soon as nobody reads from it any more, and is opened again
+when it is needed.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class RandomFile:
         return descriptor.read(num_bytes, offset)
 
     def close(self) -> None:
-        """Give the descriptor back; reading afterwards is an error. Happens by itself in the end."""
+        """Close the file, after which reading is an error; this also happens by itself on garbage collection."""
         self._is_closed = True
         self._descriptor = None
 
@@ -86,8 +86,8 @@ class RandomFile:
 class UnpackedFile(RandomFile):
     """A file packed by gzip, read as if it were not: unpacked whole, when first read, into a file without a name.
 
-    At most `MOST_UNPACKED` are unpacked at a time; one more, and the first is dropped. So reading is for those who stay
-    with a file for a while.
+    At most `MOST_UNPACKED` are unpacked at a time; to unpack another, the first of them is dropped. Reading is
+    therefore fast only for callers who stay with a file for a while.
 
     Args:
         path: the packed file.
@@ -115,7 +115,7 @@ class UnpackedFile(RandomFile):
         return super().read(num_bytes, offset)
 
     def read_from_front(self, num_bytes: int, offset: int) -> bytes:
-        """The same without unpacking more than what stands before it: for a look at the beginning.
+        """As `read`, but unpacks only up to those bytes and keeps nothing: for a look at the beginning.
 
         Raises:
             FaultError: it is damaged.

@@ -1,6 +1,6 @@
-"""What a data set reads its pictures from, a zip for one, and the zip as such a thing.
+"""A shard: one of the files that a data set reads its pictures from, and the zip as one.
 
-A shard is opened by its list of pictures and their labels; of each picture nothing is held but rows of arrays.
+Opening a shard reads its list of pictures and their labels into arrays, a row for each picture, and nothing else.
 """
 
 import re
@@ -34,7 +34,7 @@ class Shard(Protocol):
     labels: Labels | None
     """Int64 [N] class indices or float32 [N, D] vectors; None where there are none, or none are wanted."""
     is_sequential: bool
-    """Whether it is read in its own order much faster than in another."""
+    """Whether reading its pictures in their order is much faster than in another."""
 
     def __len__(self) -> int:
         """How many pictures there are."""
@@ -56,7 +56,7 @@ class Shard(Protocol):
         """Pictures of known origin, and what is known; in the order of the file."""
 
     def close(self) -> None:
-        """Give what is held open back."""
+        """Close what is open."""
 
 
 class ZipShard:

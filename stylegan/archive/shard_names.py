@@ -7,6 +7,7 @@ they stand there.
 
 import glob
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,12 +76,8 @@ def set_name(text: str, shards: Sequence[Path]) -> str:
         return path.resolve().name
     if len(shards) == 1 or path.is_file():
         return _stem(path if path.is_file() else shards[0])
-    stems = [_stem(shard) for shard in shards]
-    first, last = min(stems), max(stems)
-    same = next(
-        (i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first)
-    )
-    return first[:same].rstrip("0123456789").rstrip("-_. ") or "shards"
+    same = os.path.commonprefix([_stem(shard) for shard in shards])  # noqa: RUF071 - by characters, as wanted
+    return same.rstrip("0123456789").rstrip("-_. ") or "shards"
 
 
 def _is_shard(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """What lies where in a tar of WebDataset samples, found by reading its headers alone and kept for the next time.
 
-A tar has no directory: its headers stand between the members, so that a first look at it passes over the whole file.
-What that finds is kept in the cache folder and holds until the file's size or time changes. A sample is a run of
+A tar has no directory: its headers stand between the members, so that the first look goes through the whole file. The
+index that results is kept in the cache folder and is valid until the file's size or time changes. A sample is a run of
 members whose names agree up to the first dot of their last part: a picture and, where there are labels, `.cls` (a whole
 number) or `.json` (a number, a list, or an object with `label`). POSIX.1-2001 (ustar and pax) and GNU headers are read;
 a tar packed by gzip is unpacked for it (`random_file`).

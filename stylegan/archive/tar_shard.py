@@ -1,7 +1,7 @@
 """A WebDataset shard: a tar of pictures and, where there are labels, a small file beside each.
 
-A plain tar is read at random by offset. One packed by gzip is unpacked whole for that, so that pictures of it are best
-asked for while it is at hand (`stylegan.training.data` orders them so).
+A plain tar is read at random by offset. One packed by gzip must be unpacked whole for that, so that its pictures are
+best read one soon after another (`stylegan.training.data` orders them so).
 """
 
 from collections.abc import Iterable, Iterator
@@ -86,7 +86,7 @@ class TarShard:
         return iter(())
 
     def close(self) -> None:
-        """Give what is held open back."""
+        """Close what is open."""
         self._file.close()
 
 

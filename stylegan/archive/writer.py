@@ -39,7 +39,7 @@ class ArchiveWriter:
 
     Args:
         path: the zip to make; an older one of that name is replaced at the end.
-        replace: whether it is; else one that is there by then stays.
+        replace: False keeps a zip of that name that exists at the end, and raises.
         progress: called with (pictures read back, pictures in all) while the zip is verified.
 
     Raises:

@@ -1,9 +1,8 @@
 """The pipe's random numbers: one value an image, or all of them at one percentile of their distribution.
 
-A draw never looks at images, and its size depends on the batch size alone, so a generator's state after a
-batch is known whatever the pixels were. Small draws are made where the generator lives and end on the CPU, in
-float64: the same seed then augments alike on every device, and composing 3×3 matrices there is quicker than
-launching kernels.
+A draw never depends on the pixels, and its size on the batch size alone, so that a generator's state after a batch is
+the same whatever the images were. Small draws are made on the generator's device and moved to the CPU, in float64: the
+same seed then augments alike on every device, and composing 3×3 matrices there is quicker than launching kernels.
 """
 
 import math
@@ -78,8 +77,8 @@ class Draws:
     def pixel_noise(self, like: Tensor) -> Tensor:
         """Standard normal of the shape, dtype and device of `like`.
 
-        A generator of another device only seeds one on that of `like`: to draw whole images on a CPU for a
-        GPU would be slow.
+        A generator of another device only seeds one on the device of `like`, since drawing whole images on a CPU
+        for a GPU would be slow.
         """
         generator = self.generator
         if isinstance(generator, SampleDraws):

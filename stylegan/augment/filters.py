@@ -19,7 +19,7 @@ __all__ = ["band_filters", "draw_gains", "filter_bands"]
 # Expected share of an image's power in each band, low to high: natural spectra fall as 1/f.
 _POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)
 _NUM_BANDS = len(_POWER)
-_ROUNDING = 1e-9  # a gain this close to 1 is one
+_ROUNDING = 1e-9  # a gain this close to 1 counts as 1
 
 
 def draw_gains(settings: AugmentSettings, draws: Draws, p: float) -> Tensor:
@@ -88,7 +88,7 @@ def _combine(weights: Tensor, matrices: Tensor) -> Tensor:
 
 
 def _band_matrices(like: Tensor, size: int) -> Tensor:
-    """What the bands' filters do along one axis of `size` pixels, reflection included: `[4, size, size]`."""
+    """The bands' filters along one axis of `size` pixels, reflection included, as matrices `[4, size, size]`."""
     filters = band_filters().to(like.dtype).to(like.device)
     radius = filters.shape[1] // 2
     # Tap t of pixel i reads pixel i + t - radius, folded back into the image as often as it takes.

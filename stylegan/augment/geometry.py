@@ -17,7 +17,7 @@ from stylegan.augment.settings import AugmentSettings
 
 __all__ = ["draw_inverse"]
 
-# NumPy's operations on a few numbers take a fraction of torch's time, and there are dozens a batch.
+# On a few numbers NumPy takes a fraction of torch's time, and there are dozens of such operations a batch.
 Array = NDArray[np.float64]
 
 

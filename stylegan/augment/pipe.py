@@ -84,7 +84,7 @@ class AugmentPipe(nn.Module):
         return self._augment(x, draws, p).to(images.dtype)
 
     def _read_p(self) -> float:
-        """`p` as a number, read anew only where it may have changed: to read a GPU is to wait for it."""
+        """`p` as a number, read again only after it may have changed, since reading from a GPU waits for it."""
         if self.p.device.type == "cpu" or self.p.is_inference():
             return float(self.p)
         known = self._known_p

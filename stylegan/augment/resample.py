@@ -109,7 +109,7 @@ def _upsample(images: Tensor, margins: list[int]) -> Tensor:
 
 
 def _downsample(x: Tensor) -> Tensor:
-    """Halve, and use up the skirt: `[N, C, H, W]` of `[N, C, 2 * (H + _SKIRT), 2 * (W + _SKIRT)]`."""
+    """Halve, consuming the skirt: `[N, C, 2 * (H + _SKIRT), 2 * (W + _SKIRT)]` to `[N, C, H, W]`."""
     if max(x.shape[2:]) > 2 * (_DENSE_SIZE + _SKIRT):
         return upfirdn2d(x, _taps(x.dtype, x.device), down=2, flip_filter=True)
     rows, columns = (_downsampling_matrix(size, x.dtype, x.device) for size in x.shape[2:])
@@ -117,7 +117,7 @@ def _downsample(x: Tensor) -> Tensor:
 
 
 def _upsampling_matrix(like: Tensor, size: int, before: int, after: int) -> Tensor:
-    """What `_upsample` does along one axis: its answer to impulses, `[2 * (size + before + after), size]`."""
+    """`_upsample` along one axis as a matrix, its impulse responses: `[2 * (size + before + after), size]`."""
     impulses = torch.eye(size, dtype=like.dtype, device=like.device)[:, None]
     extended = F.pad(impulses, [before, after], mode="reflect")[:, None]
     answer = upfirdn2d(
@@ -129,7 +129,7 @@ def _upsampling_matrix(like: Tensor, size: int, before: int, after: int) -> Tens
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)
 def _downsampling_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """What `_downsample` does along one axis, `[size / 2 - _SKIRT, size]`."""
+    """`_downsample` along one axis as a matrix, `[size / 2 - _SKIRT, size]`."""
     impulses = torch.eye(size, dtype=dtype, device=device)[:, None, None]
     return upfirdn2d(impulses, _taps(dtype, device)[None], down=[2, 1], flip_filter=True)[:, 0, 0].T
 

@@ -1,6 +1,6 @@
 """The safetensors file itself: opened without trust, written whole or not at all, the same bytes for the same weights.
 
-Nothing in such a file can run code. What its metadata mean is left to the formats built on it: `native` and `delta`.
+Nothing in such a file can run code. The formats built on it, `native` and `delta`, define what its metadata mean.
 """
 
 import errno
@@ -49,7 +49,7 @@ def peek_format(path: Path) -> str:
 
 
 def read_tensor(path: Path, file: Any, key: str) -> Tensor:
-    """A tensor as float32, in memory of its own: the file's pages may change under us, and lie unaligned.
+    """A tensor as float32, copied: the file's own pages may be changed by others, and are not aligned.
 
     Raises:
         CheckpointError: it has values that are not finite.
@@ -88,7 +88,7 @@ def _check(path: Path) -> None:
 
 
 def _sort_metadata(path: Path) -> None:
-    """Bring the metadata, which the library writes in random order, into one: same weights, same bytes."""
+    """Sort the metadata, which the library writes in random order, so that the same weights give the same bytes."""
     with path.open("rb+") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))

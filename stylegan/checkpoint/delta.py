@@ -1,9 +1,10 @@
 """The delta file: a bent network minus the network it was bent from, in half precision layer by layer.
 
-Small, and without the base's weights: it can be passed on where the base may not be. Each layer is stored as float16
-times a power of two of its own, so that fine differences keep eleven bits; a layer that did not change is left out.
-The base is known by the fingerprint of its weights, and nothing else will do. A network that the base lacks (its
-discriminator, say) is stored whole, in the same half precision. Where the base lies is `bases`' matter.
+The file is small and does not contain the base's weights, so that it may be passed on where the base may not. Each
+layer is stored as float16 times a power of two of its own, so that small differences keep eleven bits; a layer that did
+not change is left out. The base is identified by the fingerprint of its weights, and only that very network is
+accepted. A network that the base lacks (a discriminator, say) is stored whole, in the same half precision. `bases`
+finds the base.
 """
 
 import dataclasses
@@ -52,7 +53,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DeltaBase:
-    """What differences are taken from; hashed once, for any number of deltas."""
+    """The network that differences are taken from; hashed once, for any number of deltas."""
 
     network: Network
     """The base."""
@@ -77,7 +78,7 @@ class BaseReference:
     path: str
     """Where it lay, relative to the delta's folder; empty where that was not recorded."""
     against: Mapping[str, str]
-    """The base's network that each of the delta's was subtracted from; empty text for one stored whole."""
+    """By network of the delta, the network of the base that was subtracted from it; empty for one stored whole."""
     hashes: Mapping[str, str]
     """Fingerprints of those networks of the base."""
 
@@ -263,7 +264,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _read_exponents(path: Path, file: Any, blanks: Mapping[str, nn.Module]) -> dict[str, int]:
-    """The powers of two by tensor, after a look at whether the tensors are the networks' own."""
+    """The powers of two by tensor, having checked that the tensors are those of the networks."""
     shapes = {
         f"{name}.{key}": list(value.shape)
         for name, blank in blanks.items()

@@ -1,8 +1,8 @@
 """What an ordinary unpickler would run if it opened a file, found without running any of it.
 
-A pickle names functions and classes and has them called; the official formats also bring Python source that their
-tools execute. Here the file is read by the inert machine of `legacy`, with a table that answers to every name and
-counts. A file that even this machine refuses is told about as far as it was read.
+A pickle names functions and classes and has them called; the official formats also contain Python source that their
+tools execute. Here the inert machine of `legacy` reads the file, with a table that knows every name and counts its
+calls. If even this machine refuses the file, the result covers what was read until then.
 """
 
 import dataclasses

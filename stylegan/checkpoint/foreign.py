@@ -1,6 +1,6 @@
-"""Refusing what somebody took for a network, by its first bytes.
+"""Refusing a file that is no safetensors file, by its first bytes.
 
-What passes here has the outline of a safetensors file and a header of sane size, and no more than that.
+A file that passes begins like a safetensors file, with a header of sane size; nothing else has been checked.
 """
 
 from pathlib import Path

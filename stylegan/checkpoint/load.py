@@ -118,7 +118,7 @@ def _embedded(name: str) -> Path:
 
 
 def _expanded(text: str) -> str:
-    """The text with its `~`, which a shell leaves alone in `--network=~/x` and a recipe always does, followed."""
+    """The text with a `~` at its beginning expanded, as shells do not in `--network=~/x` and recipes never do."""
     try:
         return str(Path(text).expanduser()) if text.startswith("~") else text
     except RuntimeError:  # no such user

@@ -64,7 +64,7 @@ class NetworkMeta:
     seed: int = 0
     """Seed of the training."""
     bend: str = ""
-    """What was bent in the generator all the while, a line each."""
+    """The bends that were active in the generator throughout the training, a line each."""
 
     def __post_init__(self) -> None:
         for name, high in (("kimg", sys.float_info.max), ("augment_p", 1)):

@@ -1,6 +1,6 @@
 """Network files for other programs, one module a format, chosen by the ending of the name.
 
-What a format cannot carry is said in notes, a line each; what it can, it carries bit by bit.
+What a format can hold is kept bit by bit; what it cannot is told in notes, a line each.
 """
 
 import os

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """StyleGAN2-ADA's networks in one file that needs nothing but torch: the source text inside exported `.pkl` files.
 
-Tools that unpickle such a file run this text and fill the classes' attributes from the file, so it imports nothing of
-bend, and whatever `forward` reads is an attribute. Written from the papers (StyleGAN2, arXiv 1912.04958; ADA, arXiv
-2006.06676) with the official attribute names, keyword arguments and state-dict keys. Being plain torch throughout, it
-is what is exported to ONNX too. Losses, augmentation and speed are not its matter.
+Tools that unpickle such a file run this text and fill the classes' attributes from the file. It therefore imports
+nothing of bend, and whatever `forward` reads is an attribute. Written from the papers (StyleGAN2, arXiv 1912.04958;
+ADA, arXiv 2006.06676) with the official attribute names, keyword arguments and state-dict keys. As it is plain torch,
+it is also what is exported to ONNX. It has no losses and no augmentation, and is not made for speed.
 """
 
 import math

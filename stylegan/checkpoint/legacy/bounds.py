@@ -1,8 +1,8 @@
-"""How much a stranger's pickle may ask for, and the refusal that says so.
+"""How much a stranger's pickle may ask for, and the error that refuses more.
 
-One `Meter` goes with a file through every reader, so that a thousand small pickles inside a large one draw on the
-same allowance as the one around them. The bounds lie several times above the largest known networks; together they
-hold the reading of any file to a few seconds and a few hundred megabytes beside its weights.
+One `Meter` follows a file through every reader, so that a thousand small pickles inside a large one share its
+allowance. The bounds lie several times above the largest known networks. Together they limit the reading of any file to
+a few seconds, and to a few hundred megabytes besides its weights.
 """
 
 import dataclasses

@@ -1,9 +1,9 @@
 """A stack machine for pickles that makes inert records and cannot do anything else.
 
-It is not `pickle.Unpickler`: that one copies every storage and keeps the copy in its memo, sets attributes, and
-imports unless told otherwise, whereas this one has no instruction that could. A global is looked up in an exact table
-of (module, name) pairs and is one of our own records; a call records its arguments after checking them. Keys are text
-or plain numbers, so that hashing cannot take forever, and there is no recursion. Bounds are `opcodes`' business.
+It is not `pickle.Unpickler`, which copies every storage, keeps the copy in its memo, sets attributes, and imports
+unless told otherwise: this machine has no instruction that could. A global is looked up in an exact table of
+(module, name) pairs and is one of our own records; a call records its arguments after checking them. Keys are text or
+plain numbers, so that hashing cannot take forever, and there is no recursion. `opcodes` enforces the bounds.
 """
 
 from collections.abc import Callable, Mapping

@@ -71,7 +71,7 @@ def _is_generator(state: object) -> bool:
 
 
 class _State:
-    """A state dict, whose tensors are asked for once each."""
+    """A state dict that keeps track of which of its tensors have been used."""
 
     def __init__(self, name: str, state: object) -> None:
         if type(state) is not dict or not all(type(key) is str for key in state):

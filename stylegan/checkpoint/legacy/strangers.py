@@ -1,7 +1,7 @@
-"""Networks of other kinds, told by name: it helps to be told what a file is, not only what it is not.
+"""Networks of other kinds, recognised by name, so that a refusal can say what a file is and not only what it is not.
 
-Only names are looked at: of classes, of modules, and of the keys of state dicts. None of these can be made to do
-anything, and a wrong guess costs nothing but a wrong word in a refusal.
+Only names are looked at: of classes, of modules, and of the keys of state dicts. That executes nothing, and a wrong
+guess only puts a wrong word into a refusal.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,7 +62,7 @@ _MAX_KEYS = 4096
 
 
 def hint_of(module: str) -> str:
-    """What a file seems to be that names a global of `module`, in brackets after a blank; empty if nobody knows."""
+    """What a file with a global of `module` seems to be, in brackets after a blank; empty where that is unknown."""
     for prefix, what in _MODULES.items():
         if f"{module}.".startswith(f"{prefix}."):
             return f" ({what})"
@@ -70,7 +70,7 @@ def hint_of(module: str) -> str:
 
 
 def describe_stranger(root: object) -> str:
-    """What an unpickled object seems to be that is no network of ours, empty if nobody knows."""
+    """What an unpickled object seems to be that is no network of ours; empty where that is unknown."""
     keys = _keys(root)
     for part, what in _KEYS.items():
         if any(part in key for key in keys):

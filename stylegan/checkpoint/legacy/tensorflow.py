@@ -75,13 +75,13 @@ def read_tensorflow(
 
 
 def _guess_name(record: object) -> str:
-    """Which network one is that stands for itself: a generator has components."""
+    """Which network a file holds that holds only one or two: generators have components."""
     components = _state_of("network", record).get("components")
     return "G_ema" if components else "D"
 
 
 class _State:
-    """One network's settings and arrays, each of which is asked for once; components are put before their names."""
+    """One network's settings and arrays, those of components named after them, and which arrays are not used yet."""
 
     def __init__(self, name: str, record: object) -> None:
         self.name = name
@@ -321,7 +321,7 @@ def _sizes(state: _State, layer: str) -> list[int]:
 
 
 def _architecture(state: _State, skip: str, rgb: str, rgb_at: int, skip_at: int) -> str:
-    """What the presence of layers says: shortcuts at `skip_at`, or an image at `rgb_at`."""
+    """The architecture, told by the layers that exist: shortcuts at `skip_at`, or an image at `rgb_at`."""
     if skip.format(skip_at) in state.arrays:
         return "resnet"
     return "skip" if rgb.format(rgb_at) in state.arrays else "orig"
