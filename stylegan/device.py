@@ -1,4 +1,4 @@
-"""The device that a name stands for, and the memory it has to give."""
+"""The device that a name stands for, and how much of its memory is free."""
 
 import contextlib
 import os
@@ -45,21 +45,21 @@ def choose_device(name: str) -> torch.device:
 def allows_tf32() -> tuple[bool, bool]:
     """Whether float32 may be TensorFloat-32 on CUDA: in convolutions, and in products of matrices.
 
-    torch refuses to tell it the old way where somebody has set it the new way.
+    torch raises for its old way of asking once somebody has used its new way of setting it.
     """
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     return _is_tf32(cudnn, "conv"), _is_tf32(matmul)
 
 
 def send(x: Tensor, device: torch.device) -> Tensor:
-    """A CPU's tensor on a device, without waiting for what a GPU is busy with."""
+    """A tensor of the CPU on a device; a GPU that is busy is not waited for."""
     if device.type != "cuda" or x.device.type != "cpu":
         return x.to(device)
     return x.pin_memory().to(device, non_blocking=True)
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that an allocation on `device` can count on, a fixed guess where the system does not say."""
+    """Bytes that can be allocated on `device`; a fixed guess where the system does not say."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "mps":
@@ -82,7 +82,7 @@ def _is_tf32(backend: Any, operation: str = "") -> bool:
 
 
 def _own_cuda_device() -> torch.device:
-    """The current one; of several processes that torchrun started, each has a GPU of its own."""
+    """The current GPU, or this process's own where torchrun started several."""
     if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     return torch.device("cuda")

@@ -1,4 +1,4 @@
-"""What tells a file's bytes from any others."""
+"""Checksums of files."""
 
 import hashlib
 from pathlib import Path

@@ -1,9 +1,9 @@
 """Several processes at one piece of work, started by torchrun: who this one is, and what they say to each other.
 
 `join` makes a `Team` of the processes that torchrun started, over gloo between CPUs and NCCL between GPUs; a process
-alone is a team of one, whose exchanges are free. Exchanges are few and flat: tensors travel in one buffer. A process
-that fails tells the first one why before it goes, and which host it was on, so that one line says so, once. How work is
-dealt is the caller's. Nothing here takes the hosts to share a disk.
+alone is a team of one, whose exchanges cost nothing. Tensors travel together in flat buffers, so that exchanges are
+few. A process that fails tells the first one why, and on which host, so that the reason is reported once, in one line.
+The caller divides the work. The hosts need not share a disk.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Team:
     """The processes at one piece of work, and this one among them.
 
     Attributes:
-        rank: number of this process; the first, 0, alone writes and speaks.
+        rank: number of this process; only the first, 0, writes files and messages.
         size: number of processes.
         launch: what torchrun said, None without it.
         num_bytes: bytes this process has handed to exchanges so far.
@@ -52,7 +52,7 @@ class Team:
 
     @property
     def is_first(self) -> bool:
-        """This process writes files and speaks."""
+        """This process is the one that writes files and messages."""
         return self.rank == 0
 
     @property
@@ -146,7 +146,7 @@ class Team:
 
 
 ALONE = Team()
-"""One process that nobody has company with."""
+"""The team of a process without others."""
 
 
 @contextlib.contextmanager
@@ -157,7 +157,7 @@ def join(device: str | None = "cpu") -> Iterator[Team]:
 
     Args:
         device: as `stylegan.device.choose_device` takes it; `auto` and `cuda` are one GPU a process. None, in any
-            process but the first, for what the first one says.
+            process but the first, takes the first one's.
 
     Raises:
         ConfigError: a device that several processes cannot share, or too few GPUs.

@@ -1,10 +1,9 @@
 """Random numbers that belong to samples, not to batches.
 
-`SampleDraws` gives every sample of a batch a source of its own. A picture then draws the same latents, noise and
-augmentations wherever it stands in a batch, however the batch is cut, and whichever process it is dealt to: that is
-what lets a training on two processes be the training on one. Where one source for the whole batch will do, a
-`torch.Generator` stands in its place (`NormalSource`); where the numbers are drawn already, `GivenNormals` does
-(`NoiseSource`).
+`SampleDraws` gives every sample of a batch a random source of its own. A picture then draws the same latents, noise and
+augmentations wherever it is in a batch, however the batch is cut, and whichever process computes it, so that a training
+on two processes equals one on a single process. Where one source for the whole batch will do, a `torch.Generator` takes
+its place (`NormalSource`); where the numbers have been drawn already, `GivenNormals` does (`NoiseSource`).
 """
 
 import math
@@ -17,7 +16,7 @@ from torch import Tensor
 __all__ = ["GivenNormals", "NoiseSource", "NormalSource", "SampleDraws", "normal"]
 
 _SEED_RANGE = 2**62
-_BLOCK = 64  # numbers a sample drawn at once, if not told otherwise; a launch each is what small draws cost
+_BLOCK = 64  # numbers drawn at once for each sample, since a launch for every few of them would be slow
 
 
 class _Drawing(Protocol):

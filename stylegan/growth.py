@@ -2,8 +2,9 @@
 
 Progressive growing (arXiv 1710.10196) faded new layers in; here they are added so that nothing changes at first, as
 Net2Net (arXiv 1511.05641) does: the grown generator draws the old picture enlarged, `upsample2d(G(z))`, and the grown
-discriminator judges the picture made small, `D(downsample2d(x))`. New channels compute from random weights but nobody
-listens to them yet; new blocks add nothing to the picture. Their gradients are not zero, so training wakes them.
+discriminator judges the picture made small, `D(downsample2d(x))`. New channels compute from random weights, but the
+weights that read them are zero, and new blocks add nothing to the picture. Their gradients are not zero, so that
+training starts to use them.
 """
 
 import copy
@@ -120,7 +121,7 @@ def _wider(old: int, new: int | None) -> int:
 
 
 def _widen_synthesis(new: SynthesisLayer, old: SynthesisLayer) -> None:
-    """Old outputs as they were, deaf to new inputs: zeros change no demodulation either."""
+    """Keep the old outputs as they were, with zero weights for new inputs, which leave demodulation unchanged."""
     num_out, num_in = old.weight.shape[:2]
     new.weight[:num_out] = 0
     new.weight[:num_out, :num_in] = old.weight

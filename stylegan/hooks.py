@@ -1,7 +1,7 @@
-"""Whether a pass through a network is its modules' own: nothing hangs on them, and nobody put another `forward` there.
+"""Whether a network's forward pass is nothing but its modules' own: without hooks, and with no `forward` replaced.
 
-What stands for a network as a whole (a recording, one native call) may serve only then, since whoever listens to a
-module, or changes what it says, would not be heard.
+Only then may something else stand in for the whole network (a recording, one native call), as it would bypass whatever
+observes or changes a module's output.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ __all__ = ["untouched_modules"]
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _REPLACEMENTS = frozenset(["forward", "_call_impl"])
 
-# torch promises nobody a way to ask; without one, hooks on all modules are not heard.
+# This is not public in torch; where it is missing, hooks on all modules go unnoticed.
 _has_global_hook: Callable[[], bool] = getattr(torch_module, "_has_any_global_hook", bool)
 
 

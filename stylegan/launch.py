@@ -1,6 +1,6 @@
-"""What torchrun said to a process that it started: which of how many it is, and of which launch.
+"""What torchrun tells a process that it starts: which of how many it is, and of which launch.
 
-Read from the environment alone, without torch; what the processes say to each other is `distributed`'s.
+Read from the environment alone, without torch. `distributed` connects the processes.
 """
 
 import dataclasses

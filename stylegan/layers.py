@@ -39,9 +39,9 @@ def normalize_2nd_moment(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
 
 
 def draw_normal(shape: Sequence[int]) -> Tensor:
-    """Standard normal numbers on the default device, which is `torch.randn`; on the meta device, none.
+    """`torch.randn` on the default device; on the meta device an empty tensor.
 
-    Drawing there makes torch import its symbolic shapes, which takes a second.
+    Drawing on the meta device makes torch import its symbolic shapes, which takes a second.
     """
     x = torch.empty(shape)
     return x if x.is_meta else x.normal_()
@@ -267,7 +267,7 @@ class SynthesisLayer(nn.Module):
 
 
 class TapPoint(nn.Module):
-    """Stands where a signal passes that is no layer's output; hands on what it is given."""
+    """The identity, where a signal passes that is no layer's output, for forward hooks to be registered on."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` itself."""

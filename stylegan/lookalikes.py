@@ -1,8 +1,8 @@
 """What a file is that should have been something else, by its first bytes.
 
-Downloads go wrong in few ways: a page of HTML instead of the file, a git-lfs pointer, half a file, or the
-right data in another wrapping. Each has its own mend, so each is told as what it is, whatever was wanted: a data
-set, a network, a picture or a film.
+Downloads go wrong in few ways: a page of HTML instead of the file, a git-lfs pointer, half a file, or the right data in
+another container. Each is mended differently, so each is named, whatever was expected: a data set, a network, a picture
+or a film.
 """
 
 from dataclasses import dataclass

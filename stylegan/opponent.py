@@ -1,4 +1,4 @@
-"""A discriminator made for a generator that came without one: for the pictures it makes, and as wide as it is."""
+"""A discriminator of random weights for a generator without one, for its pictures and with its channels."""
 
 import torch
 

@@ -1,10 +1,10 @@
-"""Work recorded once and replayed as it is: CUDA graphs, for what is made of more launches than of computing.
+"""Work recorded once and replayed: CUDA graphs, where launching kernels takes longer than running them.
 
-A small kernel runs for a few microseconds and costs the host as many to launch, Python not counted. So a call that
-comes again is recorded the third time (the first two let libraries choose, and caches fill) and from then on it is one
-launch. A recording reads and writes the memory it was made with: whoever replays copies arguments in and results out,
-and makes a new recording once something else lies elsewhere. Who may be replayed, and what it depends on, is the
-caller's: `stylegan.inference.replay` for drawing, `stylegan.training.graphs` for training.
+A small kernel runs for a few microseconds and takes the host as long to launch, Python not counted. So a call that
+comes again is recorded the third time (the first two let libraries choose kernels, and fill caches), and is a single
+launch from then on. A recording reads and writes the memory it was made with: whoever replays it copies arguments in
+and results out, and makes a new recording once anything else lies elsewhere. The callers decide what may be replayed,
+and what that depends on: `stylegan.inference.replay` for drawing, `stylegan.training.graphs` for training.
 """
 
 import logging
@@ -46,12 +46,12 @@ def may_record(device: torch.device) -> bool:
 def record(
     compute: Callable[[], Result], device: torch.device, pool: Pool | None = None
 ) -> tuple[Result, Callable[[], None]]:
-    """Record what `compute` has a CUDA device do, without having it done.
+    """Record what `compute` launches on a CUDA device, without running it.
 
     Args:
         compute: may not wait for the device, nor copy from memory that is not pinned.
-        device: the current one meanwhile.
-        pool: to share memory with recordings that nobody replays meanwhile.
+        device: where `compute` works.
+        pool: memory to share with other recordings, none of which is replayed while a result of another is needed.
 
     Returns:
         What `compute` returned, whose tensors every replay fills, and the replay, on the current stream.
@@ -73,7 +73,7 @@ def record(
 
 
 def surroundings(device: torch.device) -> tuple[Hashable, ...]:
-    """What a recording depends on besides a network and arguments."""
+    """What a recording depends on besides networks and arguments."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     return (
         torch.cuda.current_stream(device).cuda_stream,
@@ -88,11 +88,10 @@ def surroundings(device: torch.device) -> tuple[Hashable, ...]:
 
 
 def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
-    """What a recording of a network's forward pass holds on to, besides its arguments.
+    """What a recording of a network's forward pass depends on, besides its arguments.
 
     Returns:
-        Where its tensors lie and how, and its settings; None where a pass is more than its modules', as hooks hang on
-        them or a `forward` was replaced.
+        Where its tensors lie and how, and its settings; None where a module has hooks or a replaced `forward`.
     """
     modules = untouched_modules(network)
     if modules is None:
@@ -111,7 +110,7 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
 
 
 class Recordings(Generic[Kept]):
-    """What is kept of calls that come again, by whatever a recording of them depends on.
+    """Recordings of calls that come again, each found by all that it depends on.
 
     Args:
         most: recordings kept; the one unused for longest goes first, with its memory.
@@ -126,7 +125,7 @@ class Recordings(Generic[Kept]):
         self._refused: OrderedDict[Hashable, None] = OrderedDict()
 
     def find(self, key: Hashable, make: Callable[[], Kept]) -> Kept | None:
-        """The recording of a call, made now if the call has become familiar; None where the caller must compute.
+        """The recording of a call, made now if the call has come often enough; None where the caller must compute.
 
         Args:
             key: of the call.
@@ -147,7 +146,7 @@ class Recordings(Generic[Kept]):
             return made
 
     def clear(self) -> None:
-        """Let go of all recordings; whoever plays one still holds it until then."""
+        """Drop all recordings; one that is being played lives until that is over."""
         with self.lock:
             self._kept.clear()
 
@@ -167,7 +166,7 @@ class Recordings(Generic[Kept]):
 
 
 def _stream_beside(caller: torch.cuda.Stream) -> torch.cuda.Stream:
-    """The stream to record on for a caller's: cuBLAS has a workspace for each, which replays at once may not share."""
+    """The stream to record on for a caller's stream, each its own: cuBLAS has a workspace for each of them."""
     key = caller.device_index, caller.cuda_stream
     if key not in _streams:
         _streams[key] = torch.cuda.Stream(caller.device)

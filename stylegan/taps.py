@@ -11,9 +11,8 @@
     mapping.fc0          a layer of the mapping network                                    [N, C]
 
 Network bending (Broad, Leymarie & Grierson, arXiv 2005.12420) inserts its transforms at such places. Signals are
-reached by forward hooks, so that a network with nothing hung on it runs the code it always ran; where no module
-stands for a signal, a `TapPoint` of the generator does. What is hung there is the caller's: this module knows names
-and places only.
+reached by forward hooks, so that a network without any runs the code it always ran; where a signal is no module's
+output, the generator has a `TapPoint` there. This module knows names and places only, not what is done to a signal.
 """
 
 import difflib
@@ -107,7 +106,7 @@ def find_taps(G: Generator, pattern: str) -> list[Tap]:
 
 
 def hang(G: Generator, tap: Tap, function: Callable[[Tensor], Tensor]) -> RemovableHandle:
-    """Have `function` replace the signal at a tap, in the order in which functions are hung, until removed.
+    """Have `function` replace the signal at a tap until the handle is removed; several are applied in order.
 
     Args:
         G: the generator.

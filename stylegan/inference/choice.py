@@ -1,4 +1,4 @@
-"""Which precision pictures are drawn in on this machine, where nobody says: chosen by capability, then by measurement.
+"""The precision that pictures are drawn in by default on this machine: chosen by capability, then by measurement.
 
 float16 convolutions are worth it only where a processor multiplies them itself (AMX-FP16, AVX512-FP16); everywhere
 else torch computes them through float32, slower than float32. bfloat16 is never chosen: its 8 bits of mantissa put
@@ -52,10 +52,11 @@ def choose_precision(
     share = _read(path)
     if share is None:
         share = (measure or _measure)()
-        told = _read(path)  # whoever was first is believed, so that all processes draw alike
-        share = share if told is None else told
-        if told is None:
+        earlier = _read(path)  # of another process meanwhile, so that all of them draw alike
+        if earlier is None:
             _keep(path, share)
+        else:
+            share = earlier
     return "fp16" if share < _WORTH else "fp32"
 
 
@@ -68,7 +69,7 @@ def _cpu_flags() -> frozenset[str]:
 
 
 def _key() -> str:
-    """Of what the answer depends on: processor, torch, threads, native operations or none."""
+    """A digest of what the answer depends on: processor, torch, threads, and native operations, if there are any."""
     library = native.state("cpu").path if native.available("cpu") else None
     operations = "none" if library is None else library.parent.name  # told by their sources and flags
     told = [platform.machine(), *sorted(_cpu_flags()), torch.__version__, str(torch.get_num_threads())]
@@ -89,7 +90,7 @@ def _keep(path: Path, share: float) -> None:
 
 @torch.no_grad()
 def _measure() -> float:
-    """The best times of both, taken in turns so that other work on the machine meets them alike."""
+    """The ratio of the best times of both, taken in turns so that other work on the machine slows both alike."""
     layers = [_layer(dtype) for dtype in (torch.float32, torch.float16)]
     times: list[list[float]] = [[], []]
     for _ in range(1 + _REPEATS):  # the first time gets ready

@@ -1,7 +1,7 @@
-"""A linear layer for a few rows: the fast twin of `DenseLayer`, for styles.
+"""A linear layer for a few rows: the fast path of `DenseLayer`, for styles.
 
-A network turns each w into some twenty styles, and a product of one row reads a megabyte of weights each time: more
-than a twentieth of a picture's time, if one thread does it.
+A network turns each w into some twenty styles, and each product reads a megabyte of weights for one row: more than a
+twentieth of a picture's time where a single thread does it.
 """
 
 from torch import Tensor

@@ -1,7 +1,7 @@
 """The upsampling filter as the native layers take it: four taps along each axis, which a 2-D filter is split into.
 
-It is read anew at each call, since whoever edits it wants to hear that; on CUDA, where reading is waiting, anew only
-when torch says that it changed.
+It is read anew at each call, so that an edit takes effect; on CUDA, where reading it waits for the device, only after
+torch has counted a change.
 """
 
 from functools import lru_cache
@@ -22,7 +22,7 @@ def taps_of(resample_filter: Tensor, device: torch.device) -> Tensor | None:
 
 
 def taps_read(network: nn.Module) -> list[Tensor]:
-    """The filters' taps that the fast layers of a network on CUDA read; whoever records their launches keeps them."""
+    """The taps that a network's fast layers read on CUDA, which must be kept as long as a recording of them."""
     filters = [buffer for name, buffer in network.named_buffers() if name.endswith("resample_filter")]
     taps = [taps_of(f, f.device) for f in filters if f.device.type == "cuda"]
     return [own for own in taps if own is not None]
@@ -30,7 +30,7 @@ def taps_read(network: nn.Module) -> list[Tensor]:
 
 @lru_cache(maxsize=64)
 def _kept_taps(resample_filter: Tensor, version: int) -> Tensor | None:
-    """Of a filter on an accelerator, which to read is to wait for it; kept by the tensor itself and its version."""
+    """Taps of a filter on an accelerator, kept by the tensor and its version, since reading it waits for the device."""
     taps = _separated(tuple(resample_filter.flatten().tolist()))
     return None if taps is None else taps.to(resample_filter.device)
 

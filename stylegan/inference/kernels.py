@@ -119,7 +119,7 @@ def modulates(x: Tensor) -> bool:
 
 @cache
 def has_wide_vectors() -> bool:
-    """Whether the processor has AVX-512, which the kernels are written for; on others oneDNN is faster."""
+    """Whether the processor has AVX-512, which the kernels are written for; without it oneDNN is faster."""
     return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
@@ -271,7 +271,7 @@ def to_rgb(x: Tensor, weights: Tensor, bias: Tensor, clamp: float) -> Tensor:
     return result
 
 
-# What comes with channels last is returned as [N, H, W, O], since a kernel of the stable ABI cannot make such a tensor.
+# Kernels of the stable ABI cannot make a tensor with channels last; they return its memory as [N, H, W, O].
 
 
 def _is_last(x: Tensor) -> bool:

@@ -1,11 +1,10 @@
-"""One synthesis layer without intermediate tensors: the fast twin of `modulated_conv2d` and `bias_act` in a row.
+"""One synthesis layer without intermediate tensors: the fast path of `modulated_conv2d` followed by `bias_act`.
 
 On a CPU in float32 the whole layer is one native operation. In half precision, and on CUDA in any, the convolution is
-torch's, which has the processor's matrix units (AMX) or cuDNN, on activations scaled by their styles; what follows it
-is one pass, and on CUDA so is each of the things that precede it. There nothing waits for the device, but for reading a
-filter the first time it is met.
-On a CPU the first call has the C library keep freed memory (`stylegan.allocator`), as feature maps come and go at every
-layer.
+torch's, which uses the processor's matrix units (AMX) or cuDNN, on activations scaled by their styles; what follows it
+is one pass over memory, and on CUDA so is each step before it. On CUDA nothing waits for the device, except that each
+filter is read once. On a CPU the first call has the C library keep freed memory (`stylegan.allocator`), since every
+layer allocates and frees feature maps.
 """
 
 import torch

@@ -1,9 +1,9 @@
-"""Native operations at the first heavy use: what a program that only calls a `Generator` gets without asking.
+"""Compiling native operations at the first heavy use, for programs that only call a `Generator`.
 
-Compiling takes about half a minute, once a machine; plain drawing takes that long for a hundred pictures of 256
-pixels. So a call that is heavy compiles before it draws, and so does the call by which light ones add up. On CUDA,
-where few draw a single picture, the first call does. A program that knows its work beforehand decides for itself
-(`native.prepare` or `native.settle`), as the command line does.
+Compiling takes about half a minute, once on each machine; plain drawing takes that long for a hundred pictures of 256
+pixels. So a heavy call compiles before it draws, and so does a light one once many of them have added up. On CUDA,
+where hardly anybody draws a single picture, the first call does. A program that knows its work beforehand decides for
+itself (`native.prepare` or `native.settle`), as the command line does.
 """
 
 from typing import Any

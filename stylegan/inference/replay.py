@@ -1,9 +1,9 @@
-"""Drawing without launching: on CUDA, what a network computes again and again without gradients is replayed.
+"""Drawing without launching kernels one by one: on CUDA, what a network computes repeatedly is recorded and replayed.
 
-A picture of 256 pixels is 300 launches, which take five times as long as the kernels. A recording
-(`stylegan.recording`) is keyed by all that it holds on to: where weights and buffers lie, settings, shapes, the stream.
-Weights are read at each replay, so that whatever changes them in place is heard; whatever puts other tensors there is
-another key. A network on which hooks hang, or a module whose `forward` was replaced, is computed call by call.
+A picture of 256 pixels takes 300 launches, which last five times as long as the kernels themselves. A recording
+(`stylegan.recording`) is found by all that it depends on: where weights and buffers lie, settings, shapes, the stream.
+A replay reads the weights anew, so that changes in place take effect; with other tensors in their place a new recording
+is made. A network with hooks, or with a module whose `forward` was replaced, is computed call by call.
 """
 
 from collections.abc import Callable, Hashable

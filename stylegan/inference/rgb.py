@@ -1,4 +1,4 @@
-"""To image channels in one pass over the activations: the fast twin of `ToRGBLayer`'s modulated 1×1 convolution."""
+"""To image channels in one pass over the activations: the fast path of `ToRGBLayer`."""
 
 import torch
 from torch import Tensor

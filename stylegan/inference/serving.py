@@ -1,4 +1,4 @@
-"""Whether the fast path may be taken at all: nobody differentiates, traces, compiles, casts; tensors are plain ones."""
+"""Whether the fast path may be taken at all: without gradients, tracing, compiling or autocast, on plain tensors."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ def may_serve(x: Tensor, *parameters: Tensor) -> bool:
     """Whether a fast kernel may stand in for torch's own operations on `x`.
 
     Args:
-        x: the layer's input; a subclass (fake, functional, distributed) takes the plain path, where it is followed.
+        x: the layer's input; subclasses of `Tensor` (fake, functional, distributed) need the plain operations.
         parameters: the layer's own tensors, which must be float32 and on `x`'s device.
     """
     return (

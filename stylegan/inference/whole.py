@@ -1,8 +1,8 @@
-"""A whole picture in one native call: the fast twin of a synthesis network's blocks, one after the other, on a CPU.
+"""A whole picture in one native call: the fast path of a synthesis network's blocks on a CPU.
 
-Between two layers lie some fifty microseconds of Python, in which one thread works: a tenth of a picture of 256 pixels.
-So what nobody listens to on its way (`stylegan.hooks`) is one call. It is made of the same native operations as the
-blocks' own calls and gives the same bits. Weights are read anew, as everywhere on the fast path.
+Some fifty microseconds of Python lie between two layers, during which a single thread works: a tenth of the time of a
+picture of 256 pixels. So a network without hooks (`stylegan.hooks`) is drawn in one call. It is made of the same native
+operations as the blocks' own calls and gives the same bits. Weights are read anew, as everywhere on the fast path.
 """
 
 from collections.abc import Callable, Mapping
@@ -173,7 +173,7 @@ class _Operands:
 
 
 def _is_tap(module: nn.Module) -> bool:
-    """Of a network's kinds of module, only what hands on its argument owns nothing."""
+    """Whether it is a `TapPoint`: of the kinds of module in a network, the only one without parameters and children."""
     return not module._parameters and not module._modules
 
 

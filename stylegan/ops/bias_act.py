@@ -114,7 +114,7 @@ def _check_bias(x: Tensor, b: Tensor | None, dim: int) -> None:
 
 
 def _prefers_native(x: Tensor, b: Tensor | None, act: str, alpha: float, gain: float) -> bool:
-    """Whether the native kernels can do it and are likely the faster."""
+    """Whether the native kernels can do it, and are likely faster."""
     if x.numel() < _LEAST_NUMEL or x.dtype not in _DTYPES or (b is not None and b.device != x.device):
         return False
     if act in _STRAIGHT:

@@ -1,9 +1,10 @@
 """Compile the native operations with ninja, into a cache that processes share.
 
-A build is a folder `ops/TARGET-KEY/` of the cache that holds one library; the key (`stylegan.ops.toolchain`) covers
-sources, flags, compiler, torch and processor, so that whatever changes is built anew and nothing else is. The folder
-is made under another name and renamed when whole, under a lock that is let go of when its process dies: of two
-processes that build at once one compiles and the other waits. Loading, and when to build, is `stylegan.ops.native`'s.
+A build is a folder `ops/TARGET-KEY/` of the cache that holds one library. The key (`stylegan.ops.toolchain`) covers
+sources, flags, compiler, torch and processor, so that a change to any of them, and nothing else, causes a new build.
+The folder is made under another name and renamed when it is complete, under a lock that the system releases when its
+process dies: of two processes that want to build, one compiles and the other waits. `stylegan.ops.native` decides when
+to build, and loads the result.
 """
 
 import contextlib

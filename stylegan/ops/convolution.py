@@ -56,7 +56,7 @@ def conv_transpose2d(x: Tensor, w: Tensor, stride: int = 1) -> Tensor:
 
 @contextlib.contextmanager
 def without_weight_gradients() -> Iterator[None]:
-    """Within, backward passes leave out the gradients of weights, which a gradient by images alone has no use for.
+    """Backward passes in the `with` leave out the gradients of weights, for a gradient by images alone.
 
     torch does not tell an `autograd.Function` which gradients are asked for, only which exist.
     """
@@ -84,7 +84,7 @@ class _Geometry:
         return self.stride == 1 and self.padding == (1, 1) and kernel[2:] == (3, 3)
 
     def adjoint(self, in_size: torch.Size, out_size: torch.Size, kernel: torch.Size) -> "_Geometry":
-        """Of what takes the result back to where it came from."""
+        """The geometry of the adjoint convolution, which takes gradients of the result back to the input."""
         if self.is_transposed:
             return _Geometry(self.stride, self.padding)
         y, x = (

@@ -1,4 +1,4 @@
-"""Whether native operations serve, and why not: finds, loads and, when told to, builds them; once a process.
+"""Whether native operations can be used, and why not: finds, loads and, when told to, builds them; once a process.
 
 The policy, which `BEND_NATIVE` overrides: with `auto` (the default) a cached build is loaded at once, and one is
 compiled only where the work is long (`prepare`, which training, films and heavy drawing call) or by `bend ops build`,
@@ -44,7 +44,7 @@ _num_paused = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeState:
-    """How it stands with one target's native operations in this process."""
+    """Whether one target's native operations can be called in this process, and why."""
 
     target: Target
     """`cpu` or `cuda`."""
@@ -117,18 +117,18 @@ def may_build(device_type: str = "cpu") -> bool:
 
 
 def settle(device_type: str = "cpu") -> None:
-    """Do with what is built already, in this process: its work is too short to compile for."""
+    """Compile nothing in this process, whose work is too short for that; what is built already is used."""
     if device_type in TARGETS:
         _settled.add(TARGETS[device_type])
 
 
 def tell(line: str) -> None:
-    """Say something on stderr, or where else this package's log goes."""
+    """Print a line on stderr, or wherever this package's log goes."""
     _log.warning(line)
 
 
 def state(target: Target) -> NativeState:
-    """How it stands with a target's native operations, loading a cached build if nobody has yet.
+    """The state of a target's native operations; the first call loads a cached build.
 
     Raises:
         BuildError: `BEND_NATIVE=1`, and they cannot be built.
@@ -147,7 +147,7 @@ def state(target: Target) -> NativeState:
 
 
 def use(target: Target, path: Path) -> NativeState:
-    """Load the library of a build and let it serve from now on, whatever `BEND_NATIVE` says.
+    """Load the library of a build and use it from now on, whatever `BEND_NATIVE` says.
 
     Raises:
         BuildError: it cannot be loaded.
@@ -159,7 +159,7 @@ def use(target: Target, path: Path) -> NativeState:
 
 @contextlib.contextmanager
 def paused() -> Iterator[None]:
-    """Let the plain operations serve for the length of a `with`: to compare, and to measure."""
+    """Use the plain operations in the `with`, to compare or to measure."""
     global _num_paused  # noqa: PLW0603 - one switch a process, asked at every call
     _num_paused += 1
     try:
@@ -169,10 +169,10 @@ def paused() -> Iterator[None]:
 
 
 def is_traced() -> bool:
-    """Whether somebody looks on who knows torch's own operators only.
+    """Whether a call is traced or transformed by what knows only torch's own operators.
 
-    That is a compiler or an exporter, a function transform (`torch.func`), or forward-mode differentiation, to which an
-    operator of ours is silently a constant.
+    That is a compiler or an exporter, a function transform (`torch.func`), or forward-mode differentiation, which
+    silently takes the result of an operator of ours for a constant.
     """
     import torch
 
@@ -185,7 +185,7 @@ def is_traced() -> bool:
 
 
 def forget() -> None:
-    """Decide anew at the next call, as `BEND_NATIVE` or the cache changed. What is loaded stays loaded."""
+    """Decide anew at the next call, after `BEND_NATIVE` or the cache has changed. Loaded libraries stay loaded."""
     with _deciding:
         _states.clear()
         _settled.clear()

@@ -1,7 +1,7 @@
 """What a native build is made with: compilers, their flags, and the key that tells one build from another.
 
-Finding out must cost next to nothing, because a cached build is looked for at every start: no program is run, a
-compiler is known by its path, size and date, a processor by what its kernel says of it.
+Finding out must cost next to nothing, because every start looks for a cached build: no program is run, a compiler is
+identified by its path, size and date, a processor by what the kernel reports of it.
 """
 
 import hashlib

@@ -135,7 +135,7 @@ def _num_tiles(x: Tensor) -> int:
 
 
 def _chunks(x: Tensor, channels: int) -> list[slice]:
-    """Parts of a batch whose transformed tiles are of bearable size."""
+    """Parts of a batch whose transformed tiles take about `_CHUNK_BYTES` at most."""
     per_picture = _num_tiles(x[:1]) * _POINTS * channels * x.element_size()
     size = max(_CHUNK_BYTES // per_picture, 1)
     return [slice(start, start + size) for start in range(0, len(x), size)]
@@ -168,7 +168,7 @@ def _rows(count: int) -> int:
 
 @functools.cache
 def _kernel_points(is_flipped: bool) -> Tensor:
-    """What takes a kernel of 3×3 weights to its values at the 36 points, `[36, 9]`."""
+    """The matrix `[36, 9]` from a kernel's 3×3 weights to its values at the 36 points."""
     near, far = math.sqrt(0.5), math.sqrt(2)
     finite = [0.0, near, -near, far, -far]
     rows = []

@@ -1,7 +1,7 @@
 """What the processes of one training must have in common, wherever they run, and what the first one tells them.
 
-The data set lies on every machine; the base, the run folder and its state need to be on that of the first process
-only. What else would quietly make several trainings of one is refused before it begins.
+The data set must be on every machine; the base, the run folder and its state need to be on the first process's only.
+A difference that would quietly turn one training into several is refused before it begins.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = ["agreed_base", "refuse_other_data"]
 
 
 def refuse_other_data(data: PictureSet, team: Team) -> None:
-    """See to it that all processes have the same pictures, and compute alike.
+    """Make sure that all processes have the same pictures and the same torch.
 
     Raises:
         TrainingError: this process differs from the first.

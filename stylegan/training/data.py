@@ -3,9 +3,9 @@
 The order is a function of the seed and of the number of images seen: epoch e shows a permutation drawn from
 (seed, e). A resumed run therefore needs no other state than its image count.
 
-Where pictures lie in blocks that are dear to open (tars packed by gzip), the permutation is one that a shuffle buffer
-would give: blocks come in random order, and pictures are shuffled within every `_TOGETHER` of them. It too is a
-function of (seed, e).
+Where pictures lie in blocks that take long to open (tars packed by gzip), the permutation is like that of a shuffle
+buffer: blocks come in random order, and pictures are shuffled within every `_TOGETHER` of them. It too is a function of
+(seed, e).
 """
 
 from collections import deque
@@ -28,7 +28,7 @@ class Pictures(Protocol):
 
     @property
     def blocks(self) -> tuple[int, ...] | None:
-        """How many pictures lie together, block after block; None where every place is as near as the next."""
+        """How many pictures each block has; None where pictures can be read in any order equally fast."""
 
     def __len__(self) -> int: ...
 
@@ -43,14 +43,14 @@ def sample_index(position: int, length: int, seed: int, blocks: tuple[int, ...] 
         position: how many were seen before.
         length: pictures in all.
         seed: of the order.
-        blocks: how many pictures lie together, block after block; None where every place is as near as the next.
+        blocks: see `Pictures.blocks`.
     """
     epoch, offset = divmod(position, length)
     return int(_permutation(seed, epoch, length, blocks)[offset])
 
 
 class BatchStream:
-    """Batches in training order, fetched ahead: one, or several where a picture may take long.
+    """Batches in training order, fetched ahead: one, or several where blocks take long to open.
 
     Args:
         pictures: the data set; read from several threads.

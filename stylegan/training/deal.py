@@ -1,10 +1,10 @@
-"""How a batch is dealt: to processes in whole groups, to micro-batches within each, and what each sample draws.
+"""How a batch is divided: among processes in whole groups, within each into micro-batches, and what each sample draws.
 
-A sample is known by its number in the whole batch, and everything random about it is a function of (seed, step,
-phase, number). The discriminator compares the samples of a group (minibatch standard deviation): groups are runs of
-consecutive samples of the whole batch, laid into micro-batches such that the discriminator finds them again. So a
-batch on one process and on several, in large micro-batches and in small, computes the same up to rounding. Only
-micro-batches smaller than a group change what is computed: they are groups of their own.
+A sample is known by its number in the whole batch, and everything random about it is a function of (seed, step, phase,
+number). The discriminator compares the samples of a group (minibatch standard deviation). Groups are runs of
+consecutive samples of the whole batch, ordered within micro-batches such that the discriminator forms the same groups.
+So a batch gives the same result to rounding on one process and on several, in large micro-batches and in small. Only
+micro-batches smaller than a group change what is computed: each is a group of its own.
 """
 
 import dataclasses
@@ -19,8 +19,7 @@ from stylegan.errors import TrainingError
 
 __all__ = ["Share", "deal", "group_size", "parts", "sample_draws", "whole_groups"]
 
-# Numbers of a sample that are drawn at once on the device: noise up to 64 pixels, and where a launch each is what it
-# takes, up to 512.
+# Numbers drawn at once for each sample on the device: noise of up to 64 pixels, or 512 where each draw is a launch.
 _NOISE_BLOCK = 16384
 _CUDA_NOISE_BLOCK = 2**18
 _PAIR = 2  # the path length takes every second sample, and every process must have one
@@ -74,17 +73,17 @@ def whole_groups(D: Discriminator, batch: int, micro_batch: int) -> int:
 
 
 def parts(D: Discriminator, share: Share, micro_batch: int) -> list[NDArray[np.int64]]:
-    """The micro-batches of a share as numbers in the whole batch, in the order in which `D` finds the groups again."""
+    """The micro-batches of a share as numbers in the whole batch, in an order in which `D` forms the same groups."""
     group = group_size(D, share.batch)
     result = []
     start = share.start
     while start < share.stop:
         num = min(micro_batch, share.stop - start)
-        if num > group != group_size(D, num):  # of so many D would make other groups
+        if num > group != group_size(D, num):  # D would form other groups of this many
             num = group
         numbers = np.arange(start, start + num)
         if num > group > 1:
-            numbers = numbers.reshape(-1, group).T.reshape(-1)  # D takes every so-manieth to a group
+            numbers = numbers.reshape(-1, group).T.reshape(-1)  # D groups samples that lie len / group apart
         result.append(numbers)
         start += num
     return result

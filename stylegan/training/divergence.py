@@ -1,8 +1,8 @@
-"""Tells a training that has diverged from one that stumbled.
+"""Detects that a training has diverged.
 
-Single gradients that are not finite happen, in half precision above all, and are mended. What comes back in round
-after round will not mend itself. A round is as many steps as it takes for every phase to have had its turn, so that a
-penalty that fails each time it is computed counts as much as a loss that fails at every step.
+Now and then a gradient is not finite, in half precision above all; that is mended and forgotten. Where it happens in
+round after round, the training will not recover. A round has as many steps as it takes for every phase to be computed,
+so that a penalty that always fails counts as much as a loss that fails at every step.
 """
 
 from stylegan.training.step import D_REG_INTERVAL

@@ -1,7 +1,7 @@
 """The discriminator that a training starts with: its base's own, else an embedded network's that fits, else a new one.
 
 Checkpoints are often passed on without one. A discriminator that has seen other pictures is a better opponent than one
-of random weights, which a trained generator fools at first and then unlearns from. Which one it is, a person is told.
+of random weights: a trained generator fools that at first, and then unlearns from it. A note tells which one was taken.
 """
 
 import copy
@@ -32,7 +32,7 @@ def first_discriminator(base: Network, config: TrainConfig, hyper: Hyperparamete
 
 
 def discriminator_note(base: Network) -> str | None:
-    """What a person should know about it, None where it is the base's own."""
+    """A note on where the discriminator comes from; None where it is the base's own."""
     if base.D is not None:
         return None
     name = nearest_embedded(base.generator())
@@ -60,7 +60,7 @@ def nearest_embedded(G: Generator) -> str | None:
 
 
 def _thawed(D: Discriminator) -> Discriminator:
-    """A copy in which every layer trains: what a former training froze is its own affair."""
+    """A copy in which every layer can be trained, whatever an earlier training has frozen."""
     options = D.init_kwargs["block_kwargs"]
     if not options.get("freeze_layers"):
         return copy.deepcopy(D)

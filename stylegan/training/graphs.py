@@ -1,10 +1,10 @@
-"""The heavy computations of a training, recorded: on CUDA a step is thousands of small launches, and most of its time.
+"""The heavy computations of a training, recorded: on CUDA thousands of small launches take most of a step's time.
 
-A computation is a module (`stylegan.training.sampling`, or the discriminator) whose forward pass and gradients by
-parameters and arguments are one recording each (`stylegan.recording`), joined to everything else by autograd. What is
-inside may differentiate by itself, as path lengths do; the recorded gradients can not be differentiated again, so that
-R1, through the augmentation, is computed launch by launch. Recordings of one slot share their memory: within a phase
-each is over before another of its slot begins.
+A computation is a module (`stylegan.training.sampling`, or the discriminator) of which the forward pass, and the
+gradients by parameters and arguments, are one recording each (`stylegan.recording`) that autograd joins to everything
+else. A module may differentiate inside, as path lengths do. Recorded gradients cannot be differentiated again, so that
+R1, which goes through the augmentation, is computed launch by launch. Recordings of one slot share their memory: within
+a phase each is finished before another of its slot begins.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ class Graphs:
         self._is_over = False
 
     def give_up(self) -> bool:
-        """Record nothing any more, and let go of what there is, for its memory; says whether there was anything."""
+        """Drop all recordings, to free their memory, and make no more; returns whether there were any."""
         had = len(self._recordings) > 0
         self._recordings.clear()
         self._pools.clear()
@@ -43,7 +43,7 @@ class Graphs:
         return had
 
     def begin_step(self) -> None:
-        """Look at networks anew: what hangs on them, and where their weights lie."""
+        """Look anew at each network's hooks, and at where its weights lie."""
         self._looked_at.clear()
 
     def call(
@@ -56,8 +56,8 @@ class Graphs:
                 and on the arguments; it draws no random numbers.
             arguments: tensors.
             network: the one that it depends on.
-            slot: whose recordings are never needed at the same time.
-            name: tells computations apart.
+            slot: recordings of one slot share memory: none may begin before another's results have been used.
+            name: distinguishes computations.
 
         Returns:
             Its results, which the next call of the same name and slot may overwrite.
@@ -151,7 +151,7 @@ class _Recording:
 
 
 class _Play(torch.autograd.Function):
-    """A recording as one operation of autograd's."""
+    """A recording as one operation of autograd."""
 
     @staticmethod
     def forward(ctx: Any, recording: _Recording, num_arguments: int, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -177,7 +177,7 @@ def _check_memory(device: torch.device) -> None:
     """Refuse where recordings, which keep what a step takes, would leave too little for what is computed besides.
 
     Raises:
-        RuntimeError: less is free than twice what was ever taken: once for the recording, once for what has none.
+        RuntimeError: less is free than twice the peak so far: once for recordings, once for what is not recorded.
     """
     # What is idle in the pools of recordings serves nobody else.
     idle = sum(

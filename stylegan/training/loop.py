@@ -1,8 +1,9 @@
 """The loop of a training: steps, ticks, snapshots, saved states, and a clean stop at any moment.
 
-SIGINT and SIGTERM let the running step finish, save the state and stop; a second one stops at once. A training that
-has diverged stops before anything of it is saved. Where several processes train together, each runs this loop on its
-share of every batch, the first one alone writes, and all stop at the same step, whichever was told to.
+At SIGINT or SIGTERM the running step is finished, the state is saved, and the training stops; a second signal stops it
+at once. A training that has diverged stops before the bad weights are saved. Where several processes train together,
+each runs this loop on its share of every batch, only the first one writes, and all stop at the same step, whichever of
+them received the signal.
 """
 
 import contextlib
@@ -38,7 +39,7 @@ _LABELS_PHASE = 1000  # keys the draw of labels, apart from the phases of a step
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What somebody who looks at a snapshot has to say."""
+    """What `OnSnapshot` returns."""
 
     lines: tuple[str, ...] = ()
     """For the log."""
@@ -47,9 +48,9 @@ class Reply:
 
 
 OnSnapshot: TypeAlias = Callable[[Path, float], Reply | None]
-"""Told each snapshot's path and kimg once it is written."""
+"""Called with each snapshot's path and kimg once it is written."""
 OnSave: TypeAlias = Callable[[], str | None]
-"""Told when a state has been saved and all that belongs to it; gives a line for the log, if it has something to say."""
+"""Called when a state and all that belongs to it have been saved; returns a line for the log, or None."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ class TrainSummary:
     stopped_by: int | None
     """The signal that interrupted it, None if it ran to its end."""
     stopped_at: str | None = None
-    """Why whoever looks at the snapshots ended it, None if nobody did."""
+    """Why `OnSnapshot` ended it, None if it did not."""
 
 
 def train(
@@ -85,9 +86,10 @@ def train(
 
     Args:
         session: opened or resumed.
-        on_snapshot: looks at each snapshot.
-        on_save: told after each saved state, and after whoever looks at its snapshot; not told of the last one.
-        reply: to the last snapshot of a resumed session, where there is something to say about it still.
+        on_snapshot: called after each snapshot.
+        on_save: called after each saved state, and after `on_snapshot` where there is a snapshot too; not called for
+            the state that an interruption saves.
+        reply: to the last snapshot of a resumed session, if its look was broken off or asks to stop.
 
     Raises:
         TrainingError: the training diverged.
@@ -117,7 +119,7 @@ class _Loop:
         share = deal(self.state.D, self.plan.hyper.batch, self.team.rank, self.team.size)
         self.share = range(share.start, share.stop)
         num_restarts = 0 if self.team.launch is None else self.team.launch.num_restarts
-        self.name = f"rank{self.team.rank}.{num_restarts}"  # to those who let a process die on purpose
+        self.name = f"rank{self.team.rank}.{num_restarts}"  # for tests that have a certain process die
 
     def __enter__(self) -> "_Loop":
         config, batch = self.plan.config, self.plan.hyper.batch
@@ -149,7 +151,7 @@ class _Loop:
     def run(self, reply: Reply) -> TrainSummary:
         self._say_start()
         self._heed(reply)
-        with self.team.one_a_host_first():  # what it compiles, the others there find
+        with self.team.one_a_host_first():  # the others find what it has compiled
             prepare_training(self.plan.device, say=self._log)
         with noted_signals() as received:
             self._snapshot_if_due()
@@ -165,7 +167,7 @@ class _Loop:
             stopped_by = verdict if verdict > _STOPPED_AT else None
             if stopped_by:
                 self._save_state()
-            self.team.wait()  # whoever leaves first has the others ended
+            self.team.wait()  # no process may leave while others are still at work
         end = "done" if self.stopped_at is None else f"stopped: {self.stopped_at}"
         self._log("interrupted, state saved" if stopped_by else end)
         return self._summary(stopped_by)
@@ -246,7 +248,7 @@ class _Loop:
     def _save_state(self) -> None:
         if not self.team.is_first:
             return
-        self._tick()  # every step before the state is told of before it, and none twice
+        self._tick()  # so that the statistics saved with the state cover every step before it, each once
         with self._maintenance():
             self.session.save_state(self._seconds())
         self.saved = time.monotonic()
@@ -259,7 +261,7 @@ class _Loop:
                 self._log(line)
 
     def _tick(self) -> None:
-        """Tell of the steps since the last tick, if there are any."""
+        """Report the steps since the last tick, if there are any."""
         nimg = self.state.cur_nimg - self.tick_nimg
         if nimg == 0:
             return
@@ -285,7 +287,7 @@ class _Loop:
 
     @contextlib.contextmanager
     def _maintenance(self) -> Iterator[None]:
-        """Time that is not spent on steps."""
+        """Count the time of the `with` as maintenance rather than as steps."""
         started = time.monotonic()
         yield
         self.maintenance_s += time.monotonic() - started

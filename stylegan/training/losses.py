@@ -1,7 +1,7 @@
 """The losses of StyleGAN2 (arXiv 1912.04958) as plain functions of logits, images and latents.
 
 Non-saturating logistic loss (arXiv 1406.2661), R1 (arXiv 1801.04406), path-length regularisation and style mixing.
-When each is applied, and with which weight, is `step`'s matter.
+`step` decides when each is applied, and with which weight.
 """
 
 import math
@@ -63,7 +63,7 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
 def draw_mixing(
     G: Generator, count: int, probability: float, cpu: SampleDraws, device: SampleDraws
 ) -> tuple[Tensor, Tensor] | None:
-    """Draw whether and where the ws of each sample are cut, and what follows there.
+    """Draw whether and where the ws of each sample are cut in two, and the z of the second part.
 
     Args:
         G: the generator.
@@ -86,7 +86,7 @@ def draw_mixing(
 
 
 def mix_styles(G: Generator, ws: Tensor, c: Tensor, is_tail: Tensor, z: Tensor) -> Tensor:
-    """ws, the tail of each replaced by that of another z.
+    """Replace the tail of each sample's ws by that of another z.
 
     Args:
         G: the generator.

@@ -1,7 +1,7 @@
-"""What a step takes in memory, and the largest micro-batch that fits.
+"""The memory that a step takes, and the largest micro-batch that fits.
 
-The estimate is one figure a feature, fitted to measured peaks by `benchmarks/train_memory.py`. Where it is wrong on an
-accelerator, `step` halves the micro-batch and goes on.
+The estimate is a number of bytes for each value of a feature map, fitted to peaks that `benchmarks/train_memory.py`
+measured. Where it is too low on an accelerator, `step` halves the micro-batch and goes on.
 """
 
 import torch
@@ -57,7 +57,7 @@ def fit_micro_batch(
         D: discriminator.
         batch: images of a step.
         device: where the step runs.
-        num_sharing: processes that take such a step there at the same time.
+        num_sharing: processes that share that memory, each with such a step.
     """
     fitting = max(free_bytes(device) // 2 // num_sharing // sample_bytes(G, D), 1)
     limit = min(fitting, batch, _MAX_CPU_MICRO_BATCH if device.type == "cpu" else batch)

@@ -1,7 +1,7 @@
 """Adam for lazily regularised networks, and the guard against gradients that are not finite.
 
-Lazy regularisation (arXiv 1912.04958, appendix B): a network that takes an extra regularisation step every k steps
-has learning rate and betas scaled by `c = k / (k + 1)`, so that the sum of both moves as one would.
+Lazy regularisation (arXiv 1912.04958, appendix B): a network that takes an extra regularisation step every k steps has
+its learning rate and betas scaled by `c = k / (k + 1)`, so that both together move it as far as a single loss would.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""The losses that the phases of a step are made of, each on one micro-batch, and what a micro-batch knows.
+"""The losses of a step's phases, each on one micro-batch, and the micro-batch itself.
 
-Which phase is taken when, and how micro-batches and processes add up, is `step`'s.
+`step` decides which phase is computed when, and adds up micro-batches and processes.
 """
 
 import dataclasses
@@ -25,10 +25,10 @@ _PL_DECAY = 0.01
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Micro:
-    """A micro-batch with its random sources, and where it leaves what is more than its loss."""
+    """A micro-batch with its random sources, and where its losses put what they find out besides."""
 
     numbers: NDArray[np.int64]
-    """Of its samples in the whole batch."""
+    """Of its samples, in the whole batch."""
     reals: Tensor
     real_c: Tensor
     fake_c: Tensor
@@ -37,7 +37,7 @@ class Micro:
     device: SampleDraws
     stats: Collector
     sums: dict[str, Tensor]
-    """Sums over samples that running means are moved by; all but the first element, which is their number."""
+    """By name, the number of samples and then the sums over them that running means are moved by, `[1 + …]`."""
     pl_mean: Tensor | None
     """The mean of path lengths with this batch taken in; None where this micro-batch is all of it."""
 
@@ -49,7 +49,7 @@ class Micro:
 
 
 Loss = Callable[[TrainState, Micro], Tensor]
-"""The loss of each sample, `[N]`; of some samples where the phase takes not all."""
+"""The loss of each sample of a micro-batch, `[N]`."""
 
 
 def g_main(state: TrainState, micro: Micro) -> Tensor:
@@ -84,7 +84,7 @@ def d_main(state: TrainState, micro: Micro) -> Tensor:
     with torch.no_grad():
         fakes = _generate(state, micro)
     fake_logits = _discriminate(state, fakes, micro.fake_c, micro, slot=1)
-    # The fakes are there by now, so that what made them may be overwritten.
+    # The fakes have been judged, so that slot 0, whose memory they lie in, may be used again.
     real_logits = _discriminate(state, micro.reals, micro.real_c, micro, slot=0)
     loss = logistic_fake(fake_logits) + logistic_real(real_logits)
     if state.ada is not None:

@@ -11,7 +11,7 @@ __all__ = ["prepare_training"]
 
 
 def prepare_training(device: torch.device, say: Callable[[str], None] | None = None) -> None:
-    """Make the process as fast as it can be for training on `device`; nothing here changes what is computed.
+    """Make the process as fast as it can be for training on `device`; this does not change what is computed.
 
     Args:
         device: where the training runs.

@@ -1,7 +1,7 @@
 """The folder a training writes: its name, its options, its pictures.
 
-Names are those people and their tools know: `NNNNN-<data>-<base>`, `training_options.json`, `log.txt`, `reals.png`,
-`fakes_init.png`, `fakes000004.png`. The state it resumes from is `state_file`'s matter.
+Names are those that people and their tools know: `NNNNN-<data>-<base>`, `training_options.json`, `log.txt`,
+`reals.png`, `fakes_init.png`, `fakes000004.png`. The saved state is in `state_file`.
 """
 
 import dataclasses
@@ -62,7 +62,7 @@ def create_run(parent: Path, data_name: str, base_name: str) -> Path:
 
 
 def network_label(base: str) -> str:
-    """What a base is called in the names of what is made of it: its file's name without ending, `RUN@KIMG` as it is."""
+    """What files made from a base call it: its file's name without the suffix; `RUN@KIMG` as it is."""
     path = Path(base)
     return path.stem if path.suffix.lower() in _NETWORK_SUFFIXES else path.name
 
@@ -94,7 +94,7 @@ def mark_launch(run: Path, launch: Launch | None) -> None:
 
 
 def find_launched(parent: Path, launch: Launch | None) -> Path | None:
-    """The last run in `parent` that `launch` has begun or taken up, and that can be resumed."""
+    """The last run in `parent` that `launch` has started or resumed, and that can be resumed again."""
     if launch is None or not parent.is_dir():
         return None
     for run in sorted((path.parent for path in parent.glob(f"*/{_LAUNCH}")), reverse=True):
@@ -107,14 +107,14 @@ def find_launched(parent: Path, launch: Launch | None) -> Path | None:
 def mark_elsewhere(parent: Path, launch: Launch, host: str, run: Path) -> None:
     """Note in `parent`, on a host that does not see `run`, which host has the run that a launch trains.
 
-    Where that host is lost, no other may take its training for one that has not begun.
+    Without it, if that host is lost, the others would start the training anew.
     """
     parent.mkdir(parents=True, exist_ok=True)
     write_atomic(parent / _ELSEWHERE, f"{launch.name}\n{host}\n{run}\n")
 
 
 def forget_elsewhere(parent: Path) -> None:
-    """The training is over, and a launch of the same name a new one."""
+    """Remove the note of `mark_elsewhere` once the training is over, since launches may have the same name."""
     (parent / _ELSEWHERE).unlink(missing_ok=True)
 
 

@@ -1,7 +1,7 @@
-"""Generating as the losses do it: all random numbers drawn first, then one computation that is a function of them.
+"""Generating images for the losses: all random numbers are drawn first, then comes a computation without any.
 
-A computation is a module whose arguments are all that changes from step to step, so that it can be recorded
-(`stylegan.training.graphs`). Numbers are drawn in the order in which the networks would ask for them.
+The computation is a module, of which only the arguments change from step to step, so that it can be recorded
+(`stylegan.training.graphs`). Numbers are drawn in the order in which the networks would draw them.
 """
 
 from torch import Tensor, nn
@@ -58,10 +58,10 @@ class Sampler(nn.Module):
 
 
 class PathLengths(Sampler):
-    """How far images move as ws do, `[N]`, and each sample's w."""
+    """How far images move per change of ws, `[N]`, and each sample's w."""
 
     def forward(self, c: Tensor, z: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
-        """As a `Sampler`'s; the last argument is the images' direction, standard normal like them."""
+        """As `Sampler.forward`; the last of `rest` is the direction y of `path_lengths`, shaped like the images."""
         *rest_of_ws, y = rest
         ws, first, noise = self._draw_ws(c, z, tuple(rest_of_ws))
         if not ws.requires_grad:  # where only the lengths are wanted

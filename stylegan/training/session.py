@@ -1,7 +1,7 @@
 """A training under way: a plan, its run folder, and the files it writes there.
 
-`open_run` and `resume_run` put a plan into a run folder; `loop` drives it. What a session writes at a snapshot is
-here, when it does so is the loop's matter.
+`open_run` and `resume_run` put a plan into a run folder, and `loop` drives it: it decides when a snapshot is written,
+the session what that consists of.
 """
 
 import contextlib
@@ -151,10 +151,10 @@ def _begin(plan: Plan, parent: Path) -> Session:
 
 
 def resume_run(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> Session:
-    """Go on with the training in `run`; arguments and errors as `plan_resume`.
+    """Go on with the training in `run`; arguments as `plan_resume`.
 
     Raises:
-        TrainingError: another process is training it, or the disk has no room.
+        TrainingError: as `plan_resume`; another process is training it; or the disk has no room.
     """
     if team.is_first:
         read_config(run)  # says so where this is no run folder, before a lock is left in it

@@ -1,6 +1,6 @@
 """One state in all processes of a team: what the first one has loaded, copied to the others.
 
-The others need no file of it: they lay out what they lack, the moments of Adam, as the first one describes its own.
+The others read no file. What they lack, Adam's moments, they allocate in the shapes that the first one tells them.
 """
 
 from typing import Any, TypeAlias

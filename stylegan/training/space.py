@@ -1,7 +1,7 @@
 """Whether the disk has room for what a training is going to write.
 
-A state is written beside the one before it and the one before that, so that three lie there for a moment: without
-room for them no run begins. Snapshots are the user's to choose, so too many of them are only warned about.
+While a state is written, the two before it still exist: without room for three no run begins. How many snapshots to
+keep is the user's choice, so that too many of them are only warned about.
 """
 
 import shutil

@@ -1,6 +1,6 @@
-"""What a training moves from step to step: networks, optimisers, augmentation, counts.
+"""What a training changes from step to step: networks, optimisers, augmentation, counts.
 
-How it is moved is `step`'s, how it is saved `state_file`'s.
+`step` changes it, `state_file` saves it.
 """
 
 import dataclasses
@@ -38,4 +38,4 @@ class TrainState:
     num_nonfinite: int = 0
     """Gradient values that were not finite, since the start."""
     graphs: Graphs = dataclasses.field(default_factory=Graphs)
-    """What is recorded of its computations; no part of what is saved."""
+    """Recordings of its computations, which are not saved."""

@@ -1,7 +1,7 @@
 """The saved state of a training: everything an exact resume needs, in `state-latest.pt`, ours alone.
 
-The one before it stays as `state-previous.pt`, so that a damaged file is never the only one. A zip within (torch's
-own format) carries checksums, which are compared before anything is taken from it; torch itself would not.
+The state before it stays as `state-previous.pt`, so that a damaged file is never the only one. The file is a zip, as
+torch writes it, and so has checksums: they are verified before anything is read, which torch itself does not do.
 """
 
 import errno

@@ -1,6 +1,6 @@
-"""What a training says about itself: one line of `stats.jsonl` a tick, TensorBoard events, a status line.
+"""A training's statistics: a line of `stats.jsonl` for each tick, TensorBoard events, and a status line.
 
-Names and shapes are those people's tools know: each statistic is `{"num", "mean", "std"}` over the tick.
+Names and shapes are those that people's tools know: each statistic is `{"num", "mean", "std"}` over the tick.
 """
 
 import json
@@ -121,7 +121,7 @@ def format_duration(seconds: float) -> str:
 
 
 def status_line(tick: int, stats: dict[str, dict[str, float]]) -> str:
-    """A tick as people know it from the log."""
+    """A tick as a line of the log."""
 
     def mean(name: str) -> float:
         return stats[name]["mean"]

@@ -1,10 +1,10 @@
 """One training step: the phases of StyleGAN2-ADA on one batch, and the state they move.
 
-Everything random in a step is a function of (seed, step, phase, sample), so that the state holds no random generators
-and a resumed run repeats an unbroken one, on a CPU bit for bit. Each phase accumulates gradients over micro-batches,
-sums them over the processes of its team, then takes one step of its network's Adam. How a batch is cut and dealt
-(`deal`) changes nothing but rounding; running means therefore move once a phase, by the whole batch. Where memory runs
-out in any process, all take the phase again: without recordings, then in smaller micro-batches.
+Everything random in a step is a function of (seed, step, phase, sample), so that the state has no random generators and
+a resumed run equals one without interruption, on a CPU bit for bit. Each phase accumulates gradients over
+micro-batches, sums them over the processes of its team, and then takes one step of its network's Adam. How a batch is
+divided (`deal`) must change nothing but rounding, so running means are moved once a phase, by the whole batch. Where
+memory runs out in any process, all of them repeat the phase: without recordings, then in smaller micro-batches.
 """
 
 import contextlib
@@ -65,12 +65,12 @@ class _Phase:
     """`G` or `D`."""
     optimizer: torch.optim.Adam
     interval: int
-    """Taken every so many steps, and weighted by as much."""
+    """It is computed once in so many steps, and its loss multiplied by their number."""
     loss: Loss
     key: tuple[int, ...]
-    """Of its random sources, short of the sample."""
+    """(seed, step, phase), which its random sources derive from."""
     every: int = 1
-    """Takes every so-manieth sample of a batch."""
+    """It takes one sample out of so many of the batch."""
 
     @property
     def trainable(self) -> list[nn.Parameter]:
@@ -140,9 +140,9 @@ def _take_phase(state: TrainState, phase: _Phase, batch: _Batch, micro_batch: in
 
 @contextlib.contextmanager
 def _fastest_convolutions(device: torch.device) -> Iterator[None]:
-    """Within, cuDNN tries which kernels are fastest: shapes are few, and each is met thousands of times.
+    """Let cuDNN time its kernels and choose the fastest: a training has few shapes, each computed thousands of times.
 
-    Not so where pictures are drawn, which are to come out the same every time.
+    Pictures are drawn without this, so that they come out the same every time.
     """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = before or device.type == "cuda"
@@ -176,11 +176,10 @@ def _phases(state: TrainState, hyper: Hyperparameters, seed: int) -> list[_Phase
 def _fit_gradients(
     state: TrainState, phase: _Phase, batch: _Batch, micro_batch: int, stats: Collector
 ) -> int:
-    """Accumulate the gradients of a phase; halve the micro-batch until they fit into memory, and return it.
+    """Accumulate the gradients of a phase, and return the micro-batch that fitted into memory.
 
-    Before that, the memory of recordings is given up.
-
-    A failed try leaves no trace: what it summed and reported is dropped with its gradients.
+    Where memory runs out, recordings are dropped first; then the micro-batch is halved until it fits. What a failed
+    attempt has summed and reported is dropped together with its gradients.
     """
     while True:
         own = Collector()
@@ -208,11 +207,11 @@ def _fit_gradients(
 def _try_gradients(
     state: TrainState, phase: _Phase, batch: _Batch, micro_batch: int, stats: Collector
 ) -> dict[str, Tensor] | None:
-    """Accumulate the gradients of this process's share; what it summed besides, or None where memory ran out."""
+    """Accumulate the gradients of this process's share; returns what it summed besides, None where memory ran out."""
     sums: dict[str, Tensor] = {}
     pl_mean: Tensor | None = None
     if phase.loss is g_path_length and not _is_one_part(state, batch, micro_batch):
-        # The mean takes in the whole batch before any part of it goes backwards, so lengths are measured first.
+        # The penalty is against a mean that includes the whole batch, so all lengths are measured beforehand.
         lengths: dict[str, Tensor] = {}
         if not _fits(batch.team, partial(_measure_lengths, state, phase, batch, micro_batch, lengths)):
             return None
@@ -223,7 +222,7 @@ def _try_gradients(
 
 
 def _fits(team: Team, compute: Callable[[], None]) -> bool:
-    """Compute, and whether memory sufficed in every process."""
+    """Call `compute`, and return whether memory sufficed in every process."""
     fits = True
     try:
         compute()
@@ -301,7 +300,7 @@ def _measure_lengths(
 
 @torch.no_grad()
 def _move_running_means(state: TrainState, sums: dict[str, Tensor]) -> None:
-    """Move what follows the whole batch; values that are not finite must not spoil it for good."""
+    """Move the running means by the whole batch; values that are not finite must not spoil them for good."""
     if "w" in sums and (beta := state.G.mapping.w_avg_beta) is not None:
         mean = sums["w"][1:] / sums["w"][0]
         state.G.mapping.w_avg.copy_(mean.lerp(state.G.mapping.w_avg, beta))
