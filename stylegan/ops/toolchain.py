@@ -48,6 +48,7 @@ _CXX_FLAGS = [
 ]
 _NVCC_FLAGS = ["-std=c++17", "-O3", "-DUSE_CUDA", "--expt-relaxed-constexpr"]
 _CXX_NAMES = ("c++", "g++", "clang++")
+_CUDA_RUNTIME = "libcudart_static.a"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +172,10 @@ def _own_architectures() -> tuple[str, ...]:
 
 
 def _library_folders(nvcc: Path) -> list[Path]:
-    """Where a toolkit keeps its libraries: NVIDIA's installer in `lib64`, conda's packages by target alone."""
+    """Where a toolkit keeps its runtime: NVIDIA's installer in `lib64`, pip's packages in `lib`, conda's by target."""
     root = nvcc.resolve().parents[1]
-    return [folder for folder in (root / "lib64", *sorted(root.glob("targets/*/lib"))) if folder.is_dir()]
+    folders = (root / "lib64", root / "lib", *sorted(root.glob("targets/*/lib")))
+    return [folder for folder in folders if (folder / _CUDA_RUNTIME).is_file()]
 
 
 def _machine(target: Target) -> str:

@@ -240,17 +240,20 @@ def test_sources_are_all_known_kinds_and_headers_are_guarded() -> None:
         assert path.suffix != ".h" or "#pragma once" in path.read_text(), path
 
 
+@pytest.mark.parametrize("place", ["lib64", "lib", "targets/x86_64-linux/lib"])
 def test_cuda_is_linked_from_any_toolkit_with_the_hosts_own_flags(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nvcc = tmp_path / "bin" / "nvcc"
-    libraries = tmp_path / "targets" / "x86_64-linux" / "lib"
-    for folder in (nvcc.parent, libraries):
+    libraries, other = tmp_path / place, tmp_path / "targets" / "sbsa-linux" / "lib"
+    for folder in (nvcc.parent, libraries, other):
         folder.mkdir(parents=True)
+    (libraries / "libcudart_static.a").touch()
     nvcc.write_text("#!/bin/sh\n")
     nvcc.chmod(0o755)
     monkeypatch.setenv("CUDA_HOME", str(tmp_path))
     monkeypatch.setenv("CXX", f"{toolchain('cpu').compiler[0]} -m64 -g")
     found = toolchain("cuda", architectures=("sm_90",))
     assert f"-L{libraries}" in found.link_flags
+    assert f"-L{other}" not in found.link_flags
     assert {"-Xcompiler=-m64", "-Xcompiler=-g", f"-ccbin={found.compiler[0]}"} <= set(found.flags)
