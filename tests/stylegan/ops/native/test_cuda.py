@@ -82,19 +82,22 @@ def test_upfirdn2d(options: dict[str, Any], taps: list[Any], dtype: torch.dtype)
         torch.testing.assert_close(dx.cpu().double(), expected_dx, atol=tolerance, rtol=tolerance)
 
 
-@pytest.mark.parametrize("options", [options for options, taps in RESAMPLINGS if taps == [1, 3, 3, 1]])
-def test_upfirdn2d_of_many_pictures(options: dict[str, Any]) -> None:
-    """As many as have blocks walk down far."""
-    f = setup_filter([1, 3, 3, 1])
-    for dtype, shape in itertools.product(
-        (torch.float32, torch.float16), [(700, 8, 140, 9), (2100, 8, 64, 3)]
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize(("options", "taps"), RESAMPLINGS[:-1])
+def test_upfirdn2d_of_many_pictures(options: dict[str, Any], taps: list[Any], dtype: torch.dtype) -> None:
+    """As many as have blocks walk down far, and fill what their threads share many times over; all on the GPU."""
+    f, tolerance = setup_filter(taps).cuda(), TOLERANCES[dtype]
+    for shape, is_last in (
+        ((700, 8, 140, 12), True),
+        ((2100, 8, 64, 10), True),
+        ((5000, 3, 66, 12), True),
+        ((1500, 3, 70, 16), False),
+        ((1500, 3, 66, 17), False),
     ):
-        x = draw(shape, dtype, True)
-        actual = upfirdn2d(x.cuda(), f.cuda(), **options)
-        expected = plain_upfirdn2d(x.float(), f, **options)
-        torch.testing.assert_close(
-            actual.cpu().float(), expected, atol=TOLERANCES[dtype], rtol=TOLERANCES[dtype]
-        )
+        x = draw(shape, dtype, is_last).cuda()
+        actual = upfirdn2d(x, f, **options)
+        expected = plain_upfirdn2d(x.double(), f.double(), **options)
+        torch.testing.assert_close(actual.double(), expected, atol=tolerance, rtol=tolerance)
 
 
 @pytest.mark.parametrize(("options", "taps"), RESAMPLINGS)
