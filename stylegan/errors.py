@@ -57,7 +57,13 @@ class TrainingError(StyleganError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, in Python's way or in torch's, which for a CPU's has no class."""
-    words = ("out of memory", "not enough memory", "can't allocate memory")
+    """Whether an error says that memory ran out: in Python's way, in torch's, or in that of CUDA's libraries."""
+    words = (
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "ALLOC_FAILED",
+        "ALLOCATION_FAILED",
+    )
     told = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
     return told or isinstance(error, MemoryError)

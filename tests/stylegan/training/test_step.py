@@ -298,9 +298,11 @@ class TestMemory:
         [
             RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
             RuntimeError("a native operation ran out of memory"),
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
             MemoryError("std::bad_alloc"),
         ],
-        ids=["torch", "native", "C++"],
+        ids=["torch", "native", "cuBLAS", "cuDNN", "C++"],
     )
     def test_whoever_says_it_is_understood(
         self, data: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
