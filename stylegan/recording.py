@@ -168,6 +168,10 @@ class Recordings(Generic[Kept]):
 def _stream_beside(caller: torch.cuda.Stream) -> torch.cuda.Stream:
     """The stream to record on for a caller's stream, each its own: cuBLAS has a workspace for each of them."""
     key = caller.device_index, caller.cuda_stream
+    if not _streams:
+        # Recordings do what the caller's stream did: its workspace of 32 MiB need not stay. Later than before the first
+        # recording it may not go, as recordings share theirs.
+        torch._C._cuda_clearCublasWorkspaces()
     if key not in _streams:
         _streams[key] = torch.cuda.Stream(caller.device)
     return _streams[key]

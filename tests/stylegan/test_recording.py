@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from stylegan import recording
 from stylegan.recording import record
 
 pytestmark = pytest.mark.gpu
@@ -24,6 +25,19 @@ def test_every_stream_has_recordings_of_its_own() -> None:
     for (result, after), current in zip(results, (torch.cuda.default_stream(), side), strict=True):
         assert result.tolist() == [0, 2, 4, 6]
         assert after == current
+
+
+def test_recordings_keep_one_workspace_of_cublas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "_streams", {})
+    x = torch.ones(256, 256, device="cuda")
+    torch._C._cuda_clearCublasWorkspaces()
+    before = torch.cuda.memory_allocated()
+    product = x @ x
+    with_one = torch.cuda.memory_allocated() - before
+    recorded, replay = record(lambda: x @ x, x.device)
+    assert torch.cuda.memory_allocated() - before < 1.5 * with_one
+    replay()
+    assert torch.equal(recorded, product)
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="takes two GPUs")
