@@ -34,7 +34,7 @@ def prepare_if_heavy(blocks: list[Any], ws: Tensor) -> None:
     """
     global _drawn_s  # noqa: PLW0603 - light calls add up over a process
     kind = ws.device.type
-    if not native.may_build(kind) or not may_serve(ws) or (kind == "cpu" and not has_wide_vectors()):
+    if not may_serve(ws) or not native.may_build(kind) or (kind == "cpu" and not has_wide_vectors()):
         return
     if kind == "cuda":
         native.prepare(kind, say=native.tell)

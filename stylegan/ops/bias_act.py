@@ -122,7 +122,7 @@ def _prefers_native(x: Tensor, b: Tensor | None, act: str, alpha: float, gain: f
             return False
     elif x.device.type == "cpu":  # torch's exponentials are vectors there, ours are not
         return False
-    return native.available(x.device.type) and not native.is_traced()
+    return not native.is_traced() and native.available(x.device.type)
 
 
 def _activation(act: str) -> tuple[Callable[[Tensor, float], Tensor], float]:

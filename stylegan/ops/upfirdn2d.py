@@ -8,7 +8,6 @@ knows; `upfirdn2d` gives the same to rounding, by the native kernels where they 
 from collections.abc import Sequence
 from typing import TypeAlias
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -185,7 +184,7 @@ def downsample2d(
 
 def parse_padding(padding: IntOrPair) -> tuple[int, int, int, int]:
     """`padding` as `(x_before, x_after, y_before, y_after)`."""
-    values = [int(v) for v in np.atleast_1d(padding)]
+    values = [padding] if isinstance(padding, int) else [int(v) for v in padding]
     if len(values) == 1:
         values *= 4
     elif len(values) == 2:
@@ -216,7 +215,7 @@ def _prefers_native(x: Tensor, f: Tensor | None) -> bool:
         return False
     if f is not None and (f.device != x.device or (f.requires_grad and torch.is_grad_enabled())):
         return False
-    return native.available(x.device.type) and not native.is_traced()
+    return not native.is_traced() and native.available(x.device.type)
 
 
 def _add_padding(padding: IntOrPair, x0: int, x1: int, y0: int, y1: int) -> list[int]:

@@ -118,8 +118,8 @@ def _is_able(x: Tensor, *channels: int) -> bool:
         and not any(count % _LANES for count in channels)
         and x.shape[2] % _TILE == x.shape[3] % _TILE == 0
         and x.is_contiguous(memory_format=torch.channels_last)
-        and native.available("cpu")
         and not native.is_traced()
+        and native.available("cpu")
     )
 
 

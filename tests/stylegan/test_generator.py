@@ -284,6 +284,15 @@ def test_synthesis_refuses_other_ws_and_modes() -> None:
         G.synthesis(ws, noise_mode="loud")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("with_gradients", [False, True])
+def test_a_compiler_sees_one_graph(with_gradients: bool) -> None:
+    G = generator(8, num_fp16_res=1)
+    with torch.set_grad_enabled(with_gradients):
+        compiled = torch.compile(G, backend="eager", fullgraph=True)
+        torch.testing.assert_close(compiled(latents(), noise_mode="const"), G(latents(), noise_mode="const"))
+
+
 def replica(module: nn.Module) -> nn.Module:
     """What `nn.DataParallel` makes for another device: the parameters are plain attributes, none of `parameters()`."""
     made = module._replicate_for_data_parallel()
