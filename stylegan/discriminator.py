@@ -295,11 +295,13 @@ class Discriminator(nn.Module):
             Logits `[N, 1]`.
 
         Raises:
-            ValueError: an image of the wrong shape.
+            ValueError: an image of the wrong shape, or a label that the network does not take.
         """
         expected = (self.img_channels, self.img_resolution, self.img_resolution)
         if img.shape[1:] != expected:
             raise ValueError(f"img must have shape [N, {str(expected)[1:-1]}], not {list(img.shape)}")
+        if self.c_dim == 0 and c is not None and c.shape[-1:] != (0,):
+            raise ValueError(f"this network is unconditional: c must be None or [N, 0], not {tuple(c.shape)}")
         x: Tensor | None = None
         rest: Tensor | None = img.to(self.b4.conv.weight.dtype)
         for block in self.blocks():

@@ -94,7 +94,7 @@ class MappingNetwork(nn.Module):
             ValueError: z or c of the wrong width, no label where one is needed, or truncation without `w_avg`.
         """
         moves_average = self.w_avg_beta is not None and self.training and not skip_w_avg_update
-        has_label = self.c_dim > 0 or (c is not None and c.shape[-1] > 0)
+        has_label = self.c_dim > 0 or (c is not None and c.shape[-1:] != (0,))
         is_number = type(truncation_psi) in (int, float)
         if z is not None and is_number and not has_label and not moves_average:
             settings = (truncation_psi, truncation_cutoff)
@@ -144,6 +144,6 @@ class MappingNetwork(nn.Module):
                     f"this network is conditional: c must have shape [N, {self.c_dim}], not {got}"
                 )
             parts.append(normalize_2nd_moment(self.embed(c.to(dtype))))
-        elif c is not None and c.shape[-1] != 0:
+        elif c is not None and c.shape[-1:] != (0,):
             raise ValueError(f"this network is unconditional: c must be None or [N, 0], not {tuple(c.shape)}")
         return torch.cat(parts, dim=1)

@@ -8,6 +8,7 @@ knows; `upfirdn2d` gives the same to rounding, by the native kernels where they 
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -184,7 +185,7 @@ def downsample2d(
 
 def parse_padding(padding: IntOrPair) -> tuple[int, int, int, int]:
     """`padding` as `(x_before, x_after, y_before, y_after)`."""
-    values = [padding] if isinstance(padding, int) else [int(v) for v in padding]
+    values = [int(v) for v in ((padding,) if isinstance(padding, int | np.integer) else padding)]
     if len(values) == 1:
         values *= 4
     elif len(values) == 2:

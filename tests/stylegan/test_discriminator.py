@@ -172,6 +172,12 @@ def test_unconditional_takes_none_or_an_empty_label() -> None:
     assert D.b4.out.weight.shape == (1, 8)
 
 
+@pytest.mark.parametrize("c", [torch.zeros(4, 3), torch.tensor(3)])
+def test_unconditional_refuses_a_label(c: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"unconditional: c must be None or \[N, 0\], not \("):
+        discriminator()(pictures(), c)
+
+
 def peaks(D: Discriminator) -> dict[str, float]:
     """The largest magnitude that leaves each layer with a bias."""
     seen: dict[str, float] = {}

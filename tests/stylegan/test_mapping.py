@@ -56,9 +56,10 @@ def test_unconditional_takes_none_or_an_empty_label() -> None:
     assert torch.equal(network(z, None), network(z, torch.zeros(2, 0)))
 
 
-def test_unconditional_refuses_a_label() -> None:
-    with pytest.raises(ValueError, match=r"unconditional: c must be None or \[N, 0\], not \(2, 3\)"):
-        mapping()(torch.randn(2, 6), torch.zeros(2, 3))
+@pytest.mark.parametrize("c", [torch.zeros(2, 3), torch.tensor(3)])
+def test_unconditional_refuses_a_label(c: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"unconditional: c must be None or \[N, 0\], not \("):
+        mapping()(torch.randn(2, 6), c)
 
 
 def test_conditional_uses_the_label() -> None:
