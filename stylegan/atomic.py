@@ -13,11 +13,13 @@ import contextlib
 import errno
 import functools
 import hashlib
+import itertools
 import os
 import platform
 import re
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +27,8 @@ __all__ = ["atomic_path", "sweep_folder", "temporary_name", "write_atomic"]
 
 _LONG_STEM = 200  # bytes
 _TEMPORARY = re.compile(r"\..+\.([0-9a-f]{6})-(\d+)\.tmp(\..*)?", re.DOTALL)
+_numbers = itertools.count(1)
+_asking_umask = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -52,7 +56,8 @@ def atomic_path(
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
     _sweep_once(final.parent.absolute())
-    temporary = final.with_name(temporary_name(final.stem, final.suffix))
+    # Numbered, as threads may write one file at once: the last one's stays, whole.
+    temporary = final.with_name(temporary_name(f"{final.stem}.{next(_numbers)}", final.suffix))
     try:
         _announce("begun", final)
         yield temporary
@@ -178,8 +183,9 @@ def _rename_in(error: OSError, final: Path) -> None:
 
 
 def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
+    with _asking_umask:  # to ask is to set it: two threads at once would leave the process another one
+        mask = os.umask(0o077)
+        os.umask(mask)
     return mask
 
 

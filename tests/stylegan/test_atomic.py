@@ -4,10 +4,13 @@ import errno
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from stylegan import atomic
 from stylegan.atomic import atomic_path, temporary_name, write_atomic
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX file modes and signals")
@@ -80,6 +83,36 @@ def test_permissions_follow_the_umask_whatever_the_writer_did(tmp_path: Path) ->
     finally:
         os.umask(before)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
+
+
+@POSIX
+def test_threads_leave_the_umask_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_umask = os.umask
+
+    def slow(mask: int) -> int:
+        found = set_umask(mask)
+        time.sleep(0)  # lets another thread have its turn
+        return found
+
+    known = set_umask(0o027)
+    monkeypatch.setattr(os, "umask", slow)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            found = set(threads.map(lambda _: atomic._umask(), range(1000)))
+    finally:
+        after = set_umask(known)
+    assert (found, after) == ({0o027}, 0o027)
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    with atomic_path(path) as first:
+        first.write_text("first")
+        with atomic_path(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @POSIX
