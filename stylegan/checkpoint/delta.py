@@ -121,7 +121,7 @@ def save_delta(
 
     Raises:
         ValueError: no network given, or one that could not be read back (`check_savable`).
-        CheckpointError: another architecture than the base's, or a weight that is not finite.
+        CheckpointError: another architecture than the base's, a weight that is not finite, or the base's own file.
         OSError: the file cannot be written, or the disk is full.
     """
     final = Path(path)
@@ -129,6 +129,10 @@ def save_delta(
     networks = {name: network for name, network in given.items() if network is not None}
     if not networks:
         raise ValueError("no network to save")
+    if final.exists() and base.network.path.exists() and final.samefile(base.network.path):
+        raise CheckpointError(
+            f"{final}: is the base, without which the delta is nothing; choose another name"
+        )
     parts = base.network.parts()
     against: dict[str, str] = {}
     tensors: dict[str, Tensor] = {}

@@ -158,6 +158,15 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "d.safetensors").exists()
 
 
+def test_a_delta_is_not_written_over_its_base(good: Path, tmp_path: Path) -> None:
+    path = tmp_path / "base.safetensors"
+    path.write_bytes(good.read_bytes())
+    base = DeltaBase(network=load_network(path), name="base.safetensors")
+    with pytest.raises(CheckpointError, match=r"base\.safetensors: is the base, without which"):
+        save_delta(path, base=base, G=tiny_generator(3))
+    assert path.read_bytes() == good.read_bytes()
+
+
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     start = tiny_generator(0)
     end = bent(start)
