@@ -167,6 +167,10 @@ def _take_nearest(G: Generator) -> None:
     G.synthesis.b16.resample_filter = torch.ones(1, 1)
 
 
+def _leave_out_blocks(G: Generator) -> None:
+    G.synthesis.block_resolutions = G.synthesis.block_resolutions[:-1]
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 @pytest.mark.parametrize(
     "change",
@@ -183,6 +187,7 @@ def _take_nearest(G: Generator) -> None:
         _map_strength,
         _take_nearest,
         _use_half,
+        _leave_out_blocks,
     ],
 )
 def test_whoever_touches_a_module_is_heard(change: Callable[[Generator], None], calls: list[Tensor]) -> None:
