@@ -28,6 +28,7 @@ _MODULES: Mapping[str, str] = {
     "timm": "a StyleGAN-XL or projected-GAN network?",
     "pg_modules": "a StyleGAN-XL or projected-GAN network?",
     "torch.nn": "a whole PyTorch module; save its state_dict",
+    "stylegan": "a network of ours pickled by its class; write it with stylegan.checkpoint.save_network",
     "training": "a network pickled by its class; only those of the official tools are read",
     "pytorch_lightning": "a PyTorch Lightning checkpoint",
     "lightning": "a PyTorch Lightning checkpoint",

@@ -9,6 +9,7 @@ import torch
 from stylegan.checkpoint.legacy import load_legacy
 from stylegan.checkpoint.legacy.strangers import describe_stranger, hint_of
 from stylegan.errors import CheckpointError
+from tests.stylegan.checkpoint.legacy.writers import generator
 
 
 def weights(*keys: str) -> dict[str, Any]:
@@ -41,6 +42,12 @@ def test_a_dictionary_of_itself_is_looked_at_once() -> None:
     root["again"] = root
     assert describe_stranger(root) == ""
     assert describe_stranger({f"{n}": {f"{m}": {} for m in range(2000)} for n in range(2000)}) == ""
+
+
+def test_a_pickled_module_of_ours_is_told_how_to_be_written(tmp_path: Path) -> None:
+    torch.save(generator(), tmp_path / "mine.pt")
+    with pytest.raises(CheckpointError, match=r"Generator' \(a network of ours .*; write it with .*save_network\)"):
+        load_legacy(tmp_path / "mine.pt")
 
 
 def test_hints_go_by_whole_names_of_modules() -> None:
