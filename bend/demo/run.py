@@ -14,10 +14,9 @@ from bend.demo.exhibits import Look, draw_sheets, draw_walk
 from bend.demo.page import write_page
 from bend.errors import BendError
 from bend.prepare import PackageConfig, package
-from bend.training.watch import RunWatch
+from bend.training.watch import train_watched
 from stylegan.checkpoint import load_network
 from stylegan.training.config import TrainConfig, read_config
-from stylegan.training.loop import train
 from stylegan.training.plan import make_plan
 from stylegan.training.session import open_run, resume_run
 
@@ -133,7 +132,7 @@ def _bend_network(config: DemoConfig, data: Path, say: Callable[[str], None]) ->
         session = open_run(make_plan(wanted), runs)
     else:
         session = resume_run(run, {"kimg": config.kimg, "device": config.device})
-    summary = train(session, on_snapshot=RunWatch(session))
+    summary = train_watched(session)
     return summary.run, summary.stopped_by
 
 

@@ -14,12 +14,12 @@ import torch
 
 from bend.ranks import is_first
 from bend.training.remote import Place, fetched, fetched_inputs, mirrored
-from bend.training.watch import RunWatch
+from bend.training.watch import train_watched
 from stylegan.checkpoint import snapshot_name
 from stylegan.distributed import Team, join
 from stylegan.errors import ConfigError, TrainingError
 from stylegan.training.config import TrainConfig, read_config
-from stylegan.training.loop import TrainSummary, train
+from stylegan.training.loop import TrainSummary
 from stylegan.training.memory import step_bytes
 from stylegan.training.plan import Plan, make_plan, plan_resume
 from stylegan.training.run_folder import (
@@ -235,11 +235,9 @@ def _train(session: Session, request: Request, place: Place | None) -> Report:
     """Train: the first process scores and draws the snapshots, and mirrors the run where it lies on a store."""
     team, out = session.plan.team, Path(request.out)
     with mirrored(session, place) as on_save:
-        watch = RunWatch(session) if team.is_first else None
-        reply = None if watch is None else watch.catch_up()
         is_elsewhere = _note_elsewhere(session.run, out, team)
         with _way_on_told(session.run):
-            summary = train(session, on_snapshot=watch, on_save=on_save, reply=reply)
+            summary = train_watched(session, on_save)
         if is_elsewhere and summary.stopped_by is None:
             forget_elsewhere(out)
     return _summarize(summary)

@@ -1,8 +1,8 @@
 """What happens at every snapshot of a training: its timeline is drawn, it is scored, perhaps stopped, and pruned.
 
-`RunWatch` is handed to `stylegan.training.loop.train` and called with every snapshot. Knee and crossing are read from
-the averaged generator, which renders draw by default and whose curves are smoother; a collapse of either generator
-counts. The moments are defined in `bend.score.moments`.
+`train_watched` hands a `RunWatch` to `stylegan.training.loop.train`, which calls it with every snapshot. Knee and
+crossing are read from the averaged generator, which renders draw by default and whose curves are smoother; a collapse of
+either generator counts. The moments are defined in `bend.score.moments`.
 """
 
 import time
@@ -14,13 +14,29 @@ from bend.renders.timeline import RunTimeline
 from bend.score import KINDS, RunScorer, ScoreCard, read_card, seeds_for
 from bend.training.pruning import choose_removals
 from stylegan.checkpoint import list_snapshots
-from stylegan.training.loop import Reply
+from stylegan.training.loop import OnSave, Reply, TrainSummary, train
 from stylegan.training.session import Session
 
-__all__ = ["RunWatch"]
+__all__ = ["RunWatch", "train_watched"]
 
 _SHOWN = "ema"
 _WORDS = {"raw": "raw generator", "ema": "averaged generator"}
+
+
+def train_watched(session: Session, on_save: OnSave | None = None) -> TrainSummary:
+    """Run a session under a `RunWatch`, which first makes up for a look that a kill ended.
+
+    Args:
+        session: opened or resumed.
+        on_save: as `train` takes it.
+
+    Raises:
+        ScoreError: `until` is set, and there is no score to go by.
+        StyleganError, OSError: as `train`.
+    """
+    watch = RunWatch(session) if session.plan.team.is_first else None
+    reply = None if watch is None else watch.catch_up()
+    return train(session, on_snapshot=watch, on_save=on_save, reply=reply)
 
 
 class RunWatch:

@@ -9,7 +9,7 @@ import pytest
 from bend.score import card as cards
 from bend.score import read_card
 from bend.score.moments import Curve
-from bend.training.watch import RunWatch
+from bend.training.watch import RunWatch, train_watched
 from stylegan.checkpoint import list_snapshots, load_network, snapshot_name
 from stylegan.errors import ConfigError
 from stylegan.training.config import TrainConfig
@@ -153,6 +153,23 @@ def test_what_was_looked_at_is_not_looked_at_again_and_stops_a_resumed_run_too(s
     stop = show(watch, session.run, 2, 0.95).stop
     session.plan.state.cur_nimg = 2000
     assert RunWatch(session).catch_up() == Reply(stop=stop)
+
+
+@pytest.mark.parametrize("session", [{"kimg": 0.004}], indirect=True)
+def test_a_run_that_was_killed_at_its_last_look_is_complete_once_it_is_resumed(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(watch: RunWatch, path: Path, kimg: float) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(RunWatch, "__call__", lambda *look: kill(*look) if look[2] else Reply())
+        train_watched(session)
+    assert train_watched(resume_run(session.run, {})).num_images == 0
+    card = read_card(session.run)
+    assert card is not None
+    assert [row.kimg for row in card.of("raw")] == [0, 0.004]
+    assert (session.run / "timeline.png").exists()
 
 
 @pytest.mark.parametrize("session", [{"no_score": True}], indirect=True)
