@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 _INCEPTION_SIZE = (299, 299)
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Metric(Protocol):
@@ -158,13 +157,13 @@ def _inception() -> Embed | None:
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network.fc = torch.nn.Identity()  # the 2048 features before the classes
     network.eval()
-    mean, std = (torch.tensor(values)[:, None, None] for values in (_IMAGENET_MEAN, _IMAGENET_STD))
 
     @torch.inference_mode()
     def embed(images: Tensor) -> Tensor:
-        colour = (images.cpu().expand(-1, 3, -1, -1) + 1) / 2
+        # In [-1, 1], as Google trained it, unlike networks of torchvision's own.
+        colour = images.cpu().expand(-1, 3, -1, -1)
         sized = functional.interpolate(colour, size=_INCEPTION_SIZE, mode="bilinear", antialias=True)
-        return torch.cat([network(batch) for batch in ((sized - mean) / std).split(16)])
+        return torch.cat([network(batch) for batch in sized.split(16)])
 
     return embed
 

@@ -60,6 +60,7 @@ def test_networks_that_are_there_bring_all_three(monkeypatch: pytest.MonkeyPatch
 
         def forward(self, images: Tensor) -> Tensor:
             assert images.shape[1:] == (3, 299, 299)
+            assert float(images.abs().max()) <= 1
             return self.fc(images.mean(dim=[2, 3]))
 
     class Distance(torch.nn.Module):
