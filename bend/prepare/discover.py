@@ -1,7 +1,7 @@
 """Which pictures and videos there are: folders walked, zips listed, files taken, in an order that never varies.
 
 Nothing is decoded here, and nothing left out but what is plainly no picture of the user's: hidden files, the
-manifests, and `dataset.json` of zips. Whatever else lies in a folder is looked at by `bend.prepare.intake`
+manifests, and `dataset.json` of data sets. Whatever else lies in a folder is looked at by `bend.prepare.intake`
 and, if it is no picture, counted as refused.
 """
 
@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from bend.errors import PackageError
-from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
+from bend.prepare.origins import MANIFEST_NAME, origin_with_parent, read_manifest
+from bend.prepare.unpacked import read_unpacked
 from bend.prepare.video import VIDEO_SUFFIXES
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
@@ -95,14 +96,23 @@ def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
         if path.name == MANIFEST_NAME and path.exists():
             manifests[path.parent], faults = read_manifest(path)
             num_faults += faults
+    unpacked = read_unpacked(root)
+    labels = {} if unpacked is None else unpacked.labels
+    if unpacked is not None:
+        manifests[root] = {**unpacked.origins, **manifests.get(root, {})}
     for path in _walk(root):
-        if path.name == MANIFEST_NAME or path.name.lower() in _JUNK:
+        is_metadata = unpacked is not None and path == root / METADATA_NAME
+        if path.name == MANIFEST_NAME or path.name.lower() in _JUNK or is_metadata:
             continue
-        parts = path.relative_to(root).parts
-        name = prefix + _shown(path.relative_to(root))
-        folder = parts[0] if len(parts) > 1 else own_name
+        below = path.relative_to(root)
         found.append(
-            SourcePicture(name=name, path=path, folder=folder, origin=_origin(path, root, manifests))
+            SourcePicture(
+                name=prefix + _shown(below),
+                path=path,
+                folder=below.parts[0] if len(below.parts) > 1 else own_name,
+                label=labels.get(below.as_posix()),
+                origin=_origin(path, root, manifests),
+            )
         )
     return found, num_faults
 
@@ -155,9 +165,6 @@ def _from_zip(path: Path, prefix: str) -> list[SourcePicture]:
     found = []
     for i, name in enumerate(names):
         parts = PurePosixPath(name).parts
-        origin = origin_of(sources[i])
-        if isinstance(sources[i].get("parent"), str):
-            origin["parent"] = sources[i]["parent"]
         found.append(
             SourcePicture(
                 name=prefix + name,
@@ -165,7 +172,7 @@ def _from_zip(path: Path, prefix: str) -> list[SourcePicture]:
                 member=name,
                 folder=parts[0] if len(parts) > 1 else path.stem,
                 label=None if labels is None else labels[i].tolist(),
-                origin=origin,
+                origin=origin_with_parent(sources[i]),
             )
         )
     return found

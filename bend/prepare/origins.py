@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MANIFEST_NAME", "ORIGIN_FIELDS", "origin_of", "read_manifest"]
+__all__ = ["MANIFEST_NAME", "ORIGIN_FIELDS", "origin_of", "origin_with_parent", "read_manifest"]
 
 MANIFEST_NAME = "manifest.jsonl"
 ORIGIN_FIELDS = (
@@ -57,6 +57,12 @@ def origin_of(entry: Mapping[str, Any]) -> dict[str, str]:
     """The fields of a manifest line, or of a data set's `sources`, that make up an attribution."""
     values = {field: entry.get(field) for field in ORIGIN_FIELDS}
     return {field: _text(value) for field, value in values.items() if value not in (None, "")}
+
+
+def origin_with_parent(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The same of an image of a data set, with the picture that it was cut from."""
+    parent = entry.get("parent")
+    return origin_of(entry) | ({"parent": parent} if isinstance(parent, str) else {})
 
 
 def _text(value: Any) -> str:
