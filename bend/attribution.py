@@ -17,6 +17,7 @@ from typing import Any
 
 from bend.errors import BendError
 from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
+from bend.prepare.unpacked import read_unpacked
 from bend.stores.address import is_address, parse_address
 from bend.stores.fetching import fetch_file
 from bend.stores.marker import data_address
@@ -71,6 +72,8 @@ def collect(path: Path) -> list[Credit]:
         return _credits(origin for file, origin in origins.items() if (path / file).exists())
     if (path / _OPTIONS_NAME).is_file():
         return collect(_data_of(path))
+    if (unpacked := read_unpacked(path)) is not None:
+        return _credits(origin for name, origin in unpacked.origins.items() if (path / name).exists())
     if is_data:
         return _credits(
             {**origin_of(source), "parent": str(source.get("parent", ""))} for source in _sources_of(path)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,15 @@ def test_a_picture_of_an_embedded_network_leads_to_its_card(tmp_path: Path) -> N
         assert Path(done.stdout.split()[-1]).name == "faces64.md"
     (credit,) = json.loads(run(tmp_path / "face.png", "--json").stdout)
     assert credit["license"] == "MIT"
+
+
+def test_a_data_set_that_was_unpacked_has_the_credits_of_what_is_left(folder: Path, tmp_path: Path) -> None:
+    package(PackageConfig(sources=(folder,), out=tmp_path / "a.zip", resolution=16))
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        file.extractall(tmp_path / "unpacked")
+    assert run(tmp_path / "unpacked").stdout == run(tmp_path / "a.zip").stdout
+    (tmp_path / "unpacked" / "00000" / "img00000001.png").unlink()
+    assert "Rock 1" not in run(tmp_path / "unpacked").stdout
 
 
 def test_bundled_photos_have_credits() -> None:
