@@ -68,6 +68,7 @@ def discover(sources: Sequence[Path]) -> Plan:
         OSError: a folder or file cannot be read.
     """
     pictures: list[SourcePicture] = []
+    manifests: dict[Path, dict[str, dict[str, str]]] = {}
     num_faults = 0
     for source in sources:
         prefix = f"{_shown(Path(source.name or source.resolve().name))}/" if len(sources) > 1 else ""
@@ -81,7 +82,7 @@ def discover(sources: Sequence[Path]) -> Plan:
         elif _is_zip(source):
             found = _from_zip(source, prefix)
         else:
-            found = [SourcePicture(name=_shown(source) if prefix else source.name, path=source)]
+            found = [_from_file(source, manifests, is_one_of_several=len(sources) > 1)]
         pictures += found
     if not pictures:
         raise PackageError(f"{', '.join(map(str, sources))}: no pictures in it")
@@ -115,6 +116,21 @@ def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
             )
         )
     return found, num_faults
+
+
+def _from_file(
+    path: Path, manifests: dict[Path, dict[str, dict[str, str]]], *, is_one_of_several: bool
+) -> SourcePicture:
+    """A file named by itself, with what the manifest beside it says of it.
+
+    It is called by its own and its folder's name alone, which are the same wherever that lies.
+    """
+    folder = path.parent
+    if folder not in manifests:
+        beside = folder / MANIFEST_NAME
+        manifests[folder] = read_manifest(beside)[0] if beside.is_file() else {}
+    name = f"{folder.resolve().name}/{path.name}" if is_one_of_several else path.name
+    return SourcePicture(name=_shown(Path(name)), path=path, origin=manifests[folder].get(path.name, {}))
 
 
 def _walk(folder: Path) -> Iterator[Path]:

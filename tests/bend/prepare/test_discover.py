@@ -51,6 +51,21 @@ def test_a_single_file_is_a_source(tmp_path: Path) -> None:
     assert (picture.name, picture.folder, picture.member) == ("a.jpg", None, None)
 
 
+def test_files_are_called_the_same_wherever_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _fill(tmp_path / "rocks", "a.jpg", "b\n.jpg")
+    names = ["rocks/a.jpg", "rocks/b\\n.jpg"]
+    assert _names(folder / "a.jpg", folder / "b\n.jpg") == names
+    monkeypatch.chdir(folder)
+    assert _names(Path("a.jpg"), Path("b\n.jpg")) == names
+
+
+def test_a_file_keeps_what_the_manifest_beside_it_says(tmp_path: Path) -> None:
+    folder = _fill(tmp_path / "rocks", "a.jpg", "b.jpg")
+    (folder / "manifest.jsonl").write_text(json.dumps({"file": "a.jpg", "creator": "Ana"}) + "\n")
+    pictures = discover((folder / "a.jpg", folder / "b.jpg")).pictures
+    assert [picture.origin for picture in pictures] == [{"creator": "Ana"}, {}]
+
+
 def test_videos_are_known_by_their_names(tmp_path: Path) -> None:
     root = _fill(tmp_path / "r", "a.mp4", "b.MOV", "mp4", "mp4.jpg", "c.mkv.png", "d/e.webm")
     found = {picture.name: picture.is_video for picture in discover((root,)).pictures}
