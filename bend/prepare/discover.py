@@ -74,6 +74,8 @@ def discover(sources: Sequence[Path]) -> Plan:
         prefix = f"{_shown(Path(source.name or source.resolve().name))}/" if len(sources) > 1 else ""
         if not source.exists():
             raise PackageError(f"{source}: no such file or folder")
+        if not source.is_dir() and not source.is_file():  # to open a pipe is to wait for whoever fills it
+            raise PackageError(f"{source}: neither a file nor a folder; leave it out")
         if source.is_dir():
             found, faults = _from_folder(source, prefix)
             num_faults += faults

@@ -81,6 +81,8 @@ def test_pipes_are_passed_over_and_dead_links_are_not(tmp_path: Path) -> None:
     (root / "alive.jpg").symlink_to(root / "a.jpg")
     (root / "manifest.jsonl").symlink_to(root / "gone.jsonl")
     assert _names(root) == ["a.jpg", "alive.jpg", "dead.jpg"]  # to be refused by name
+    with pytest.raises(PackageError, match=r"pipe\.jpg: neither a file nor a folder; leave it out"):
+        discover((root / "a.jpg", root / "pipe.jpg"))
 
 
 def test_linked_folders_are_walked_once_and_never_in_a_circle(tmp_path: Path) -> None:
