@@ -1,5 +1,6 @@
 """What all tests share: nobody's own config file or cache is used, and the native operations serve where asked for."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -9,8 +10,18 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """Before any test module is imported: one that draws at once must not load what the person at the machine built."""
+    """Before any test module is imported: one that draws at once must not load what the person at the machine built.
+
+    Nothing that is made until all tests are collected is let go of, so that nobody need look for what was.
+    """
     os.environ["BEND_NATIVE"] = "0"
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: collections of garbage pass them over."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +54,22 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("BEND_CACHE", str(cache))
         patch.setenv("BEND_NATIVE", "0")
         yield cache
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unflushed() -> Iterator[None]:
+    """Files are not flushed to the disk: no test outlives a machine that loses its power, and thousands would wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def few_fakes() -> Iterator[None]:
+    """A training draws sheets of four pictures, not of 32."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stylegan.training.session._NUM_FAKES", 4)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,10 @@ from tests.bend.conftest import Run
 from tests.bend.tiny import tiny_generator
 from tests.stylegan.training.tiny import assert_equal, read_state, write_zip
 
+pytestmark = pytest.mark.usefixtures("few_fakes")
+
 SIZE = ["--batch", "4", "--channel-base", "256", "--channel-max", "16", "--w-dim", "16"]
-SMALL = ["--base", "none", *SIZE, "--device", "cpu"]
+SMALL = ["--base", "none", *SIZE, "--device", "cpu", "--no-score"]
 MAIN = "from bend.cli import main; main()"
 SLEEPY = """
 import signal, time
@@ -82,6 +84,7 @@ def test_a_training_from_a_base_to_its_end(tmp_path: Path, files: Path, run: Run
     assert torch.equal(before.G.synthesis.b4.const, after.G.synthesis.b4.const)
     assert not torch.equal(before.G.synthesis.b16.conv1.weight, after.G.synthesis.b16.conv1.weight)
     assert after.meta.base == "faces"
+    assert (folder / "score.json").is_file()
 
 
 def test_a_base_without_discriminator_trains_and_says_so(tmp_path: Path, files: Path, run: Run) -> None:
@@ -95,7 +98,7 @@ def test_a_base_without_discriminator_trains_and_says_so(tmp_path: Path, files: 
             "--kimg",
             0.004,
         ),
-        *("--batch", 4, "--device", "cpu", "--json", "-o", tmp_path),
+        *("--batch", 4, "--device", "cpu", "--no-score", "--json", "-o", tmp_path),
     )
     assert status == 0
     facts = json.loads(out)

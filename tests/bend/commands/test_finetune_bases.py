@@ -19,6 +19,8 @@ from tests.stylegan.checkpoint.legacy.writers import (
 )
 from tests.stylegan.training.tiny import write_zip
 
+pytestmark = pytest.mark.usefixtures("few_fakes")
+
 BASES: dict[str, tuple[str, bool, Callable[[Path], Path]]] = {
     "official": (
         "a.pkl",
@@ -63,7 +65,7 @@ BASES: dict[str, tuple[str, bool, Callable[[Path], Path]]] = {
 def finetune(run: Run, folder: Path, base: Path, data: Path, *extra: Any) -> tuple[int, str, Path]:
     status, _, err = run(
         *("finetune", "--data", data, "--base", base, "--kimg", 0.004, "--batch", 4, "--micro-batch", 4),
-        *("--device", "cpu", "-o", folder / "runs", *extra),
+        *("--device", "cpu", "--no-score", "-o", folder / "runs", *extra),
     )
     return status, err, folder / "runs" / f"00000-rocks-{base.stem}"
 

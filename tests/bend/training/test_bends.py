@@ -19,6 +19,8 @@ from tests.bend.conftest import Run
 from tests.bend.training.test_session import SMALL
 from tests.stylegan.training.tiny import read_state, write_zip
 
+pytestmark = pytest.mark.usefixtures("few_fakes")
+
 BEND = "rotate:90@b8.conv1"
 
 

@@ -12,6 +12,8 @@ from bend.training.session import Report, Request, run_finetune
 from stylegan.errors import ConfigError, TrainingError
 from tests.stylegan.training.tiny import read_state, write_zip
 
+pytestmark = pytest.mark.usefixtures("few_fakes")
+
 SMALL: dict[str, Any] = {
     "base": "none",
     "batch": 4,
@@ -20,6 +22,7 @@ SMALL: dict[str, Any] = {
     "channel_max": 16,
     "w_dim": 16,
     "device": "cpu",
+    "no_score": True,
 }
 
 

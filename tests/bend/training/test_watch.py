@@ -20,6 +20,8 @@ from tests.bend.runs import between, collapsed, save_snapshot, write_data
 from tests.bend.tiny import tiny_generator
 from tests.stylegan.training.tiny import tiny_plan
 
+pytestmark = pytest.mark.usefixtures("few_fakes")
+
 HOME, AWAY = tiny_generator(seed=0), tiny_generator(seed=1)
 SIZE = ["--base", "none", "--batch", "4", "--channel-base", "256", "--channel-max", "16", "--w-dim", "16"]
 

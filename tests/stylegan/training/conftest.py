@@ -1,6 +1,6 @@
 """Data sets and shortened trainings shared by the tests of training."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,8 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def few_fakes() -> Iterator[None]:
-    """Sheets of four pictures, not of 32."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stylegan.training.session._NUM_FAKES", 4)
-        yield
+def few_fakes(few_fakes: None) -> None:
+    """In every test of training."""
 
 
 @pytest.fixture
