@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from bend.errors import ScoreError
-from bend.score import NAME, PLOT, RunScorer, read_card, score_run, seeds_for
+from bend.score import NAME, PLOT, RunScorer, ScoreCard, read_card, score_run, seeds_for
 from bend.score.metrics import Pictures
 from stylegan import DatasetZip
 from stylegan.checkpoint import list_snapshots, snapshot_name
@@ -20,12 +21,28 @@ from tests.bend.runs import collapsed, save_snapshot
 from tests.bend.tiny import tiny_generator
 
 
+@pytest.fixture(scope="module")
+def scored(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with a score, to look at."""
+    parent = tmp_path_factory.mktemp("scored")
+    shutil.copy(finished_run.parent / "rocks.zip", parent)
+    run = Path(shutil.copytree(finished_run, parent / finished_run.name))
+    score_run(run, device="cpu")
+    return run
+
+
+def card_of(run: Path) -> ScoreCard:
+    card = read_card(run)
+    assert card is not None
+    return card
+
+
 def scorer_of(run: Path, **settings: object) -> RunScorer:
     return RunScorer(run, DatasetZip(run.parent / "rocks.zip"), **settings)
 
 
-def test_home_is_left_and_the_pictures_come_near_beyond_error_bars(run_folder: Path) -> None:
-    card = score_run(run_folder, device="cpu")
+def test_home_is_left_and_the_pictures_come_near_beyond_error_bars(scored: Path) -> None:
+    card = card_of(scored)
     for weights in ("raw", "ema"):
         rows = card.of(weights)
         assert [row.kimg for row in rows] == [0, 0.25, 0.5, 1, 2, 4]
@@ -38,33 +55,29 @@ def test_home_is_left_and_the_pictures_come_near_beyond_error_bars(run_folder: P
     assert ema.d0 < raw.d0  # the average lags behind
 
 
-def test_a_rerun_gives_the_same_bytes(run_folder: Path) -> None:
-    score_run(run_folder, device="cpu")
-    first = {name: (run_folder / name).read_bytes() for name in (NAME, PLOT)}
-    for name in first:
-        (run_folder / name).unlink()
-    score_run(run_folder, device="cpu")
-    assert {name: (run_folder / name).read_bytes() for name in first} == first
-
-
-def test_score_json_says_it_all(run_folder: Path) -> None:
+def test_the_same_run_scored_anew_gives_the_same_bytes(scored: Path, run_folder: Path) -> None:
     card = score_run(run_folder, device="cpu")
-    facts = json.loads((run_folder / NAME).read_text())
+    for name in (NAME, PLOT):
+        assert (run_folder / name).read_bytes() == (scored / name).read_bytes()
+    assert read_card(run_folder) == card
+
+
+def test_score_json_says_it_all(scored: Path) -> None:
+    facts = json.loads((scored / NAME).read_text())
     assert facts["version"] == 1
     assert len(facts["snapshots"]) == 12
     wanted = {"kimg", "weights", "d0", "d0_se", "d1", "d1_se", "diversity", "diversity_se"}
     assert wanted == set(facts["snapshots"][0])
     assert facts["settings"]["num_pictures"] == 40
     assert set(facts["moments"]["ema"]) == {"knee", "crossing", "richest", "last", "collapsed_at"}
-    assert read_card(run_folder) == card
 
 
-def test_every_moment_has_a_picture_of_its_seeds(run_folder: Path) -> None:
-    card = score_run(run_folder, device="cpu")
+def test_every_moment_has_a_picture_of_its_seeds(scored: Path) -> None:
+    card = card_of(scored)
     shown = 0
     for weights in ("raw", "ema"):
         for name, moment in card.moments(weights).items():
-            path = run_folder / f"moment-{weights}-{name}.png"
+            path = scored / f"moment-{weights}-{name}.png"
             assert path.exists() == (moment is not None)
             if moment is not None:
                 shown += 1
@@ -75,9 +88,8 @@ def test_every_moment_has_a_picture_of_its_seeds(run_folder: Path) -> None:
     assert shown >= 2
 
 
-def test_the_plot_has_both_kinds_of_weights(run_folder: Path) -> None:
-    score_run(run_folder, device="cpu")
-    with Image.open(run_folder / PLOT) as image:
+def test_the_plot_has_both_kinds_of_weights(scored: Path) -> None:
+    with Image.open(scored / PLOT) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     for half in (pixels[:320], pixels[320:]):
         for colour in ((255, 138, 92), (96, 176, 255), (142, 214, 132)):
