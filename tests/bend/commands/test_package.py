@@ -228,8 +228,15 @@ def _wait_for_half(process: "subprocess.Popen[str]", folder: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("signum", "status", "workers"),
+    [
+        (signal.SIGINT, 130, "2"),
+        (signal.SIGTERM, 143, "1"),
+        pytest.param(signal.SIGINT, 130, "1", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, "2", marks=pytest.mark.slow),
+    ],
+)
 def test_killed_half_way_it_leaves_nothing(tmp_path: Path, signum: int, status: int, workers: str) -> None:
     folder = _many_photos(tmp_path / "in", 400)
     out = tmp_path / "out" / "a.zip"

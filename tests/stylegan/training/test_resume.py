@@ -211,6 +211,7 @@ class TestDamage:
         assert session.plan.notes[0].startswith(("state-latest.pt: ", "no state-latest.pt"))
         assert session.plan.notes[0].endswith("going on from state-previous.pt")
 
+    @pytest.mark.slow
     def test_the_one_before_gives_the_same_result(self, copy: Path, unbroken: Path) -> None:
         flip_a_bit(copy / "state-latest.pt")
         train(resume_run(copy, {"kimg": KIMG}))
@@ -276,9 +277,9 @@ class TestData:
         return train(resume_run(run, {"kimg": 0.008, **overrides}))
 
 
-def test_a_resume_needs_no_base(tmp_path: Path, labelled: Path, unbroken: Path) -> None:
+def test_a_resume_needs_no_base(tmp_path: Path, labelled: Path, short: Path) -> None:
     base = tmp_path / "base.safetensors"
-    shutil.copy(unbroken / "snapshot-000000.016.safetensors", base)
+    shutil.copy(short / "snapshot-000000.016.safetensors", base)
     settings: dict[str, Any] = {"base": str(base), "ema_kimg": 0.01, "micro_batch": 4}
     whole = begin(labelled, tmp_path / "whole", kimg=0.012, **settings)
     part = begin(labelled, tmp_path / "part", kimg=0.008, **settings)

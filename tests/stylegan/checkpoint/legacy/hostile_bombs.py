@@ -132,3 +132,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "parsed-again": lambda: whole(_parsed_again()),
     "module-source": lambda: whole(_module(b"}") + b"0" + text("x" * 20_000_000)),
 }
+
+LONG = frozenset(
+    ("deep-tuples", "deep-dicts", "deep-marks", "sets", "frames", "memo", "shared-parents", "names")
+)
+"""Those that take a second to refuse, each much like one that does not."""

@@ -76,7 +76,13 @@ def test_believes_no_claim(name: str, path: Path, jail: Jail) -> None:
     refuse(jail, path, hostile_claims.CLAIMS[name])
 
 
-@pytest.mark.parametrize("name", hostile_bombs.BOMBS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in hostile_bombs.LONG))
+        for name in hostile_bombs.BOMBS
+    ],
+)
 def test_bombs_do_not_go_off(name: str, path: Path, jail: Jail) -> None:
     refuse(jail, path, hostile_bombs.BOMBS[name]())
 

@@ -137,6 +137,7 @@ def test_keeps_the_rules_of_operators(act: str) -> None:
         check_rules(act, draw((2, 6, 4, 3), dtype, is_last), QUICK_CHECKS)
 
 
+@pytest.mark.slow
 def test_compiles_with_its_derivatives() -> None:
     check_rules("swish", draw((2, 6, 4, 3), torch.float32), ALL_CHECKS)
 
