@@ -139,8 +139,8 @@ def test_a_large_median_is_taken_of_some_channels_at_a_time(monkeypatch: pytest.
         largest = max(largest, found.numel())
         return found
 
-    x = torch.randn(1, 64, 32, 32)
-    whole = stack([median(x[:, i : i + 1], 8) for i in range(64)], dim=1)[:, :, 0]
+    x = torch.randn(1, 20, 32, 32)
+    whole = stack([median(x[:, i : i + 1], 8) for i in range(20)], dim=1)[:, :, 0]
     monkeypatch.setattr(torch, "stack", measured)
     assert torch.equal(median(x, 8), whole)
     assert largest <= 1 << 22

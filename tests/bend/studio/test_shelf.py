@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,9 +19,15 @@ from tests.bend.runs import write_run
 TRICKS = ["..", "../..", "/etc", "00000-rocks-tiny/..", "", ".", "%2e%2e", "\0", "rocks.zip", "~"]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run to make copies of."""
+    return write_run(tmp_path_factory.mktemp("runs"))
+
+
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    write_run(tmp_path / "runs")
+def shelf(tmp_path: Path, made: Path) -> Shelf:
+    shutil.copytree(made.parent, tmp_path / "runs")
     (tmp_path / "runs" / "secret.png").write_bytes(b"no")
     return Shelf(StudioConfig(runs=tmp_path / "runs", out=tmp_path / "studio"))
 
@@ -80,7 +87,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
 def test_a_run_knows_its_base_where_that_is_on_the_shelf(
     tmp_path: Path, base: str, found: str | None
 ) -> None:
-    run = write_run(tmp_path / "runs")
+    run = write_run(tmp_path / "runs", [0.0], [0])
     (tmp_path / "runs" / "00001-more").mkdir()
     (tmp_path / "net.pt").touch()
     options = json.loads((run / "training_options.json").read_text("utf-8"))
