@@ -13,14 +13,19 @@ from stylegan.ops.toolchain import toolchain
 
 
 @pytest.fixture(scope="session")
-def emulated(own_cache: Path) -> ctypes.CDLL:
-    """emulated.cpp as a library, compiled once a run whichever process comes first."""
+def emulated(own_cache: Path, request: pytest.FixtureRequest) -> ctypes.CDLL:
+    """emulated.cpp as a library, compiled once a run whichever process comes first.
+
+    Halves, which take twice as long to compile as the rest, are in it where slow tests are run.
+    """
     try:
         chain = toolchain("cpu")
     except BuildError as error:
         pytest.skip(str(error))
     source = Path(__file__).with_name("emulated.cpp")
-    chain = dataclasses.replace(chain, sources=(source,), flags=(*chain.flags, "-O1"))
+    is_slow = any(item.get_closest_marker("slow") for item in request.session.items)
+    flags = (*chain.flags, "-O1", *["-DBEND_HALVES"] * is_slow)
+    chain = dataclasses.replace(chain, sources=(source,), flags=flags)
     folder = own_cache / "emulated"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("ab") as lock:

@@ -3,11 +3,13 @@
 import ctypes
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
 __all__ = [
     "DTYPES",
+    "EACH_DTYPE",
     "demodulate",
     "finish_layer",
     "lay_out",
@@ -20,6 +22,10 @@ __all__ = [
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 """As emulated.cpp numbers them."""
+EACH_DTYPE = [
+    pytest.param(dtype, id=str(dtype), marks=[pytest.mark.slow] * (dtype.itemsize < 4)) for dtype in DTYPES
+]
+"""The same for a test's parameter: halves are compiled for slow tests alone."""
 
 
 def pointer(x: Tensor | None) -> ctypes.c_void_p:

@@ -5,7 +5,7 @@ import ctypes
 import pytest
 import torch
 
-from tests.stylegan.ops.native.emulation import DTYPES, demodulate, lay_out, layout, scale_channels
+from tests.stylegan.ops.native.emulation import EACH_DTYPE, demodulate, lay_out, layout, scale_channels
 
 # (samples, outputs, inputs): fewer than a block takes of each, as many, and more
 SIZES = [(1, 5, 3), (8, 32, 128), (9, 33, 130), (20, 70, 48)]
@@ -53,7 +53,7 @@ def test_what_is_not_a_number_spoils_its_sample_alone(emulated: ctypes.CDLL) -> 
 
 
 @pytest.mark.parametrize("is_transposed", [False, True])
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", EACH_DTYPE)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_weights_are_laid_out(
     emulated: ctypes.CDLL, size: tuple[int, int, int], dtype: torch.dtype, is_transposed: bool
@@ -71,7 +71,7 @@ def test_weights_are_laid_out(
 
 
 @pytest.mark.parametrize("is_last", [True, False], ids=["last", "planar"])
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", EACH_DTYPE)
 @pytest.mark.parametrize(
     "size", [(1, 16, 4, 4), (3, 24, 5, 7), (2, 5, 8, 8), (2, 8, 1, 3), (4, 1, 3, 3)], ids=str
 )

@@ -69,6 +69,7 @@ def test_a_layer_is_the_plain_one(
     assert calls == ["demodulate", "finish_layer"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("up", [1, 2])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_comes_close(calls: list[str], dtype: torch.dtype, up: int) -> None:
@@ -79,6 +80,7 @@ def test_half_precision_comes_close(calls: list[str], dtype: torch.dtype, up: in
     assert (actual.double() - expected).abs().max() / expected.abs().max() < 4 * torch.finfo(dtype).eps
 
 
+@pytest.mark.slow
 def test_float16_products_stay_in_range(calls: list[str]) -> None:
     """Weights and styles whose products float16 cannot hold."""
     given = operands(1, 64, 16, 8, 8, up=2)
