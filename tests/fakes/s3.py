@@ -7,8 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 
-from moto.server import ThreadedMotoServer
-
 __all__ = ["ACCOUNT", "Wire", "serving"]
 
 ACCOUNT = {
@@ -24,6 +22,8 @@ ACCOUNT = {
 @contextlib.contextmanager
 def serving() -> Iterator[int]:
     """A server that begins empty; yields its port."""
+    from moto.server import ThreadedMotoServer
+
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

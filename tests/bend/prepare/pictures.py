@@ -1,5 +1,6 @@
 """Pictures with known pixels for the tests of `bend.prepare`, and colour profiles made by hand."""
 
+import functools
 import struct
 import zlib
 from pathlib import Path
@@ -25,8 +26,9 @@ def quadrants(width: int = 48, height: int = 32) -> Pixels:
     return pixels
 
 
+@functools.cache
 def photo(seed: int, width: int = 96, height: int = 64) -> Image.Image:
-    """Coloured clouds with detail at every scale, different for each seed."""
+    """Coloured clouds with detail at every scale, different for each seed; drawn once, so leave it as it is."""
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width, 3))
     for octave in range(width.bit_length() - 2):

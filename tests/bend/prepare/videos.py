@@ -58,7 +58,8 @@ def write_video(
 
 def film(path: Path, num_seconds: int = 4, *, first: int = 0, fps: int = 10, **settings: Any) -> Path:
     """A video that shows another scene every second."""
-    frames = [scene(first + second) for second in range(num_seconds) for _ in range(fps)]
+    scenes = [scene(first + second) for second in range(num_seconds)]
+    frames = [shown for shown in scenes for _ in range(fps)]
     return write_video(path, frames, fps=fps, **settings)
 
 

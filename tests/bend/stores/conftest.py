@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from bend.stores import store
@@ -46,6 +45,8 @@ class Bucket:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[tuple[Wire, Any]]:
     """A wire to a server, and a client that goes round it."""
+    import boto3
+
     with serving() as port, pytest.MonkeyPatch.context() as patch:
         for name, value in ACCOUNT.items():
             patch.setenv(name, value)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.interpolate import CubicSpline
 
 from bend.errors import SettingsError
 from bend.walks import WALKS, Course, times
@@ -48,6 +47,8 @@ def test_slerp_refuses_what_has_no_arc(keys: np.ndarray) -> None:
 
 
 def test_spline_agrees_with_scipy() -> None:
+    from scipy.interpolate import CubicSpline
+
     clock = times(97, closed=True)
     looped = CubicSpline(np.arange(6), np.concatenate([KEYS, KEYS[:1]]), bc_type="periodic")(clock * 5)
     np.testing.assert_allclose(spline(KEYS, clock, Course(loop=True)), looped, atol=1e-12)
