@@ -21,6 +21,7 @@ from bend.anchor import anchored
 from bend.config import RenderConfig
 from bend.errors import RecipeError
 from bend.options.typed import given_options
+from bend.options.types import SEEDS
 from bend.picture import refuse_existing
 from bend.provenance import Provenance, read_provenance, weights_sha256
 from bend.recipe import Recipe, Stage, write_recipe
@@ -80,13 +81,13 @@ def replay(
     made = output.absolute()
     workplace = Path() if network is not None else _workplace(path, note.network)
     with contextlib.chdir(workplace):
+        stage, batch = Stage(do=stage.do, options=options), 1
         if note.work.get("kind") in _ONE_NETWORK:
-            _check_network(note, options | {"network": network or note.network})
+            batch = _check_network(note, options | {"network": network or note.network})
         if "seed" in note.work:
-            options["seeds"] = str(note.work["seed"])
-            _render_one(Stage(do=stage.do, options=options), note, made)
+            _render_one(stage, note, made, batch)
         else:
-            _render(Stage(do=stage.do, options=options), note, made, force)
+            _render(stage, note, made, force)
     return Replayed(output=output, is_same=filecmp.cmp(path, output, shallow=False))
 
 
@@ -156,30 +157,43 @@ def _workplace(path: Path, network: str) -> Path:
     return path.parent if is_beside else Path()
 
 
-def _check_network(note: Provenance, options: Mapping[str, Any]) -> None:
-    """Refuse a network whose weights are not those of the note, neither as they are nor under `--kimg` and `--dial`."""
+def _check_network(note: Provenance, options: Mapping[str, Any]) -> int:
+    """Refuse a network whose weights are not those of the note, neither as they are nor under `--kimg` and `--dial`.
+
+    Returns:
+        How many pictures it draws at once here.
+    """
     from bend.dial.weight_plays import set_weights
-    from bend.render import generator_of
+    from bend.render import fitting_batch, generator_of
     from stylegan.checkpoint import load_network
 
     config = RenderConfig(**{name: options[name] for name in _DECIDE_WEIGHTS if name in options})
     G = generator_of(load_network(config.network), config.weights, config.device)
-    if weights_sha256(G) == note.network_sha256:
-        return
-    set_weights(config, G)
     if weights_sha256(G) != note.network_sha256:
-        raise RecipeError(
-            f"{config.network} is not the network this was drawn with; name the right one with --network"
-        )
+        set_weights(config, G)
+        if weights_sha256(G) != note.network_sha256:
+            raise RecipeError(
+                f"{config.network} is not the network this was drawn with; name the right one with --network"
+            )
+    return fitting_batch(G)
 
 
-def _render_one(stage: Stage, note: Provenance, output: Path) -> None:
-    """One picture of a folder of seeds."""
+def _render_one(stage: Stage, note: Provenance, output: Path, batch: int) -> None:
+    """One picture of a folder of seeds, among those it was drawn with: in another batch, sums are rounded otherwise."""
+    from bend.latents import usual_seeds
+    from bend.render import chunks
+
+    options = stage.options
+    stored = RenderConfig(latents=tuple(options.get("latents", ())))
+    seeds = SEEDS(options["seeds"]) if "seeds" in options else usual_seeds(stored, 8)
+    wanted = str(note.work["seed"])
+    batches = chunks(dict.fromkeys(seeds), int(options.get("batch", batch)))
+    together = next((one for one in batches if wanted in map(str, one)), [wanted])
+    stage = Stage(do=stage.do, options={**options, "seeds": ",".join(map(str, together))})
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".replay") as folder:
         _render(stage, note, Path(folder), force=False)
-        [picture] = Path(folder).iterdir()
-        picture.replace(output)
+        (Path(folder) / f"seed{wanted:0>4}.png").replace(output)
 
 
 def _render(stage: Stage, note: Provenance, output: Path, force: bool) -> None:

@@ -4,15 +4,19 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from PIL import Image
+from torch import Tensor
 
 from bend import render
 from bend.config import RenderConfig
-from bend.picture import save_picture
+from bend.picture import Pixels, save_picture
 from bend.recipe import read_recipe
 from bend.work import describe
+from stylegan.generator import Generator
 from tests.bend.conftest import Run
 from tests.bend.runs import save_snapshot
 from tests.bend.tiny import save_tiny, tiny_generator
@@ -88,6 +92,25 @@ def test_the_recipe_of_a_picture(run: Run, tiny_network: Path, tmp_path: Path) -
     }  # fmt: skip
     assert run("run", recipe, "-o", tmp_path / "out")[0] == 0
     assert (tmp_path / "out" / "grid.png").read_bytes() == sheet.read_bytes()
+
+
+@pytest.mark.parametrize("seeds", [("--seeds", "5-9,5,0"), ()])
+def test_one_picture_is_drawn_among_those_it_was_drawn_with(
+    run: Run, tiny_network: Path, tmp_path: Path, seeds: tuple[str, ...]
+) -> None:
+    folder, batches = tmp_path / "im", []
+    words = ("--network", tiny_network, *seeds, "--batch", "4", "-o", folder)
+    assert run("render", "images", *words)[0] == 0
+
+    def draw(G: Generator, ws: Tensor, **settings: Any) -> Pixels:
+        batches.append(list(settings["moments"]))
+        return drawn(G, ws, **settings)
+
+    drawn = render.draw
+    with patch("bend.render.draw", draw):
+        assert run("replay", folder / "seed0007.png", "-o", tmp_path / "a.png", "--check")[0] == 0
+    wanted = range(5, 9) if seeds else range(4, 8)
+    assert [[moment.seed for moment in batch] for batch in batches] == [list(wanted)]
 
 
 def test_a_recipe_finds_its_files_from_any_folder(
