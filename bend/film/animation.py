@@ -46,9 +46,7 @@ def gif(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
         RenderError: more than 50 frames a second.
     """
     if fps > 50:
-        raise RenderError(
-            f"{path}: a GIF shows at most 50 frames a second, not {float(fps):g}; write an .mp4"
-        )
+        raise RenderError(f"a GIF shows at most 50 frames a second, not {float(fps):g}; write an .mp4")
     index = 0
     with path.open("wb") as file:
 
@@ -101,7 +99,7 @@ def webp(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
         def write(frame: Pixels) -> None:
             nonlocal index
             if index == 0:
-                _write_webp_head(file, path, frame.shape[1], frame.shape[0])
+                _write_webp_head(file, frame.shape[1], frame.shape[0])
             _write_webp_frame(file, frame, _ticks(index, fps, 1000))
             index += 1
 
@@ -109,16 +107,14 @@ def webp(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
         _write_chunk(file, b"EXIF", exif_note(note).removeprefix(b"Exif\0\0"))
         size = file.tell() - 8
         if size >= 2**32 - 10:
-            raise RenderError(f"{path}: longer than the 4 GiB of a WebP; write an .mp4")
+            raise RenderError("the film is longer than the 4 GiB of a WebP; write an .mp4")
         file.seek(4)
         file.write(struct.pack("<I", size))
 
 
-def _write_webp_head(file: BinaryIO, path: Path, width: int, height: int) -> None:
+def _write_webp_head(file: BinaryIO, width: int, height: int) -> None:
     if max(width, height) > 16_383:
-        raise RenderError(
-            f"{path}: {width}×{height} is too big for a WebP; write an .mp4 or a smaller --grid"
-        )
+        raise RenderError(f"{width}×{height} is too big for a WebP; write an .mp4 or a smaller --grid")
     file.write(b"RIFF\0\0\0\0WEBP")
     canvas = _u24(width - 1) + _u24(height - 1)
     _write_chunk(file, b"VP8X", bytes([_WEBP_HAS_EXIF_AND_ANIMATION, 0, 0, 0]) + canvas)

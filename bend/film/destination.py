@@ -52,7 +52,7 @@ def check_output(output: Path, force: bool) -> None:
     if output.suffix.lower() not in FILM_SUFFIXES:
         known = ", ".join(FILM_SUFFIXES)
         raise RenderError(
-            f"{output}: {output.suffix} is no film format; known are {known}, or a folder/ of frames"
+            f"{output}: {output.suffix} is no film format; known are {known}, or a folder, whose name has none"
         )
     refuse_existing(output, force)
 

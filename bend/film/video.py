@@ -63,9 +63,7 @@ def open_film(
             yield stack.enter_context(_PLAIN_WRITERS[suffix](temporary, fps, note))
         else:
             known = ", ".join(FILM_SUFFIXES)
-            raise RenderError(
-                f"{path}: {suffix or 'no suffix'} is no film format; known are {known}, or a folder/"
-            )
+            raise RenderError(f"{path}: {suffix or 'no suffix'} is no film format; known are {known}")
 
 
 @contextlib.contextmanager
