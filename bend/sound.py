@@ -47,6 +47,7 @@ FEATURES = (*_BANDS, "loudness", "onset")
 """What can be listened for by name; bands are also had by their bounds."""
 _BAND = re.compile(r"(\d+)-(\d+)hz", re.IGNORECASE)
 _MOST_SECONDS = 4 * 3600
+_PADDING_S = 0.1  # of codecs, at the ends of a track: packets hold it, and headers tell it off
 _LOUDEST = 1e6  # where full scale is 1
 _FLOOR = 1e-10
 _MOST_DECIBELS = 60.0
@@ -113,16 +114,23 @@ def is_sound(samples: NDArray[Any]) -> bool:
 
 
 def length_of(path: Path) -> float | None:
-    """Seconds of a track by its header; None where it does not say, or is no track."""
+    """Seconds of a track by its header, or by its packets where that but guesses, as for raw AAC; None for no track."""
     import av
 
     try:
         with av.open(media_url(path)) as container:
-            if container.streams.audio and container.duration:
-                return float(container.duration / av.time_base)
+            packets = container.demux(audio=0) if container.streams.audio else ()
+            ends = [
+                float((one.pts + (one.duration or 0)) * one.time_base)
+                for one in packets
+                if one.pts is not None
+            ]
+            told = (container.duration or 0) / av.time_base
     except (OSError, av.error.FFmpegError):
-        pass
-    return None
+        return None
+    if not ends:
+        return None
+    return told if abs(told - ends[-1]) < _PADDING_S else ends[-1]
 
 
 _HEARD: ContextVar[Track | None] = ContextVar("track", default=None)

@@ -134,6 +134,22 @@ def test_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         playing.play_until(Fraction(1))
 
 
+def test_the_length_of_a_track_whose_header_only_guesses(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, RATE).astype(np.float32)
+    loud_first = np.concatenate([noise, silence(4)])
+    with av.open(str(tmp_path / "a.aac"), "w") as container:
+        stream = container.add_stream("aac", rate=RATE, layout="mono")
+        for start in range(0, len(loud_first), 1024):
+            frame = av.AudioFrame.from_ndarray(loud_first[None, start : start + 1024], "fltp", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert length_of(tmp_path / "a.aac") == pytest.approx(5, abs=0.1)
+    (tmp_path / "b.aac").write_text("no sound")
+    assert length_of(tmp_path / "b.aac") is None
+    assert length_of(tmp_path / "none.aac") is None
+
+
 def test_what_is_no_track_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "a.wav"
     text.write_text("no sound")
