@@ -113,20 +113,23 @@ def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = 
     alive: list[Chance] = []
     faults: Counter[str] = Counter()
     homes: dict[float, Pixels] = {}
-    with tqdm(total=dice.n, desc="rolling", unit="bend", disable=None) as bar:
-        for chance in _throws(dice, parents, list(taps(G).values())):
-            verdict = _verdict(judge, G, judged, chance, homes)
-            if verdict.fault:
-                faults[verdict.fault] += 1
-                continue
-            alive.append(chance)
-            bar.update()
-            if len(alive) == dice.n:
-                break
+    try:
+        with tqdm(total=dice.n, desc="rolling", unit="bend", disable=None) as bar:
+            for chance in _throws(dice, parents, list(taps(G).values())):
+                verdict = _verdict(judge, G, judged, chance, homes)
+                if verdict.fault:
+                    faults[verdict.fault] += 1
+                    continue
+                alive.append(chance)
+                bar.update()
+                if len(alive) == dice.n:
+                    break
+    finally:  # interrupted, too, what lives is kept
+        if alive:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(folder, alive, config, dice, G)
     if not alive:
         raise RenderError("nothing that was thrown lives; try another --seed, or another network")
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder, alive, config, dice, G)
     return Rolled(
         folder=folder,
         num_alive=len(alive),

@@ -10,6 +10,7 @@ from PIL import Image
 
 from bend.provenance import read_provenance
 from bend.recipe import read_recipe
+from bend.roll.judge import Verdict
 from tests.bend.conftest import Run
 from tests.bend.tiny import save_tiny
 
@@ -102,6 +103,21 @@ def test_latents_that_are_not_there_are_told_before_the_dice_are_thrown(
     with patch("bend.roll.rolling.Judge") as judge:
         status, _, stderr = run("roll", *words)
     assert (status, "--seeds 1: --latents holds 1 latents" in stderr, judge.called) == (1, True, False)
+
+
+def test_what_lives_is_kept_when_a_roll_is_interrupted(run: Run, network: Path, tmp_path: Path) -> None:
+    verdicts = iter([Verdict(distance=1, diversity=1)] * 2)
+
+    def judge(*_: object) -> Verdict:
+        try:
+            return next(verdicts)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    with patch("bend.roll.rolling.Judge.judge", judge):
+        status, _, _ = run("roll", "--network", network, "--n", "5", "-o", tmp_path / "roll")
+    assert status == 130
+    assert sorted(path.name for path in (tmp_path / "roll").iterdir()) == ["00.toml", "01.toml", "roll.png"]
 
 
 def test_what_is_there_stays(run: Run, network: Path, tmp_path: Path) -> None:
