@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bend import render
+from bend import latents, render
 from bend.automation import Automation, Constant, Keyframes, parse_range
 from bend.config import FilmConfig, RenderConfig
 from bend.dial.amount import Amount, parse_amount, parse_logistic
@@ -26,7 +26,6 @@ from stylegan.generator import Generator
 
 __all__ = ["DialConfig", "render_dial_film", "render_dial_sheet"]
 
-_USUAL_SEEDS = tuple(range(6))
 _MOST_STEPS = 100
 
 
@@ -98,7 +97,7 @@ def render_dial_sheet(
     Args:
         config: how pictures are drawn; `network` is the first bent network.
         dial: its ends and amounts.
-        seeds: None for 0 to 5.
+        seeds: None for 0 to 5, or every latent of `config.latents`.
         output: a PNG, JPEG or WebP.
         force: write over the file.
         command: the command line, for the provenance.
@@ -109,7 +108,7 @@ def render_dial_sheet(
         StyleganError: a network cannot be read.
     """
     check_picture_output(output, force)
-    seeds = _seeds(seeds)
+    seeds = _seeds(config, seeds)
     ends = dial.range
     amounts = [None] if ends is None else [float(at) for at in np.linspace(*ends, dial.steps)]
     if dial.turned(Constant(0.0)).varies:
@@ -151,7 +150,7 @@ def render_dial_film(
         config: how pictures are drawn; `network` is the first bent network.
         dial: its ends and amounts.
         film: how long, how fast, how well.
-        seeds: None for 0 to 5.
+        seeds: None for 0 to 5, or every latent of `config.latents`.
         output: a film file or a folder, see `bend.film.destination`.
         loop: a range there and back again.
         grid: columns and rows of the seeds; None for the squarest.
@@ -164,7 +163,7 @@ def render_dial_film(
         StyleganError: a network cannot be read.
     """
     check_output(output, force)
-    seeds = _seeds(seeds)
+    seeds = _seeds(config, seeds)
     G = render.open_generator(config)
     opened = _open(G, config, dial, _sweep(dial, film, loop))
     frames = moving_frames(
@@ -201,9 +200,9 @@ def _sweep(dial: DialConfig, film: FilmConfig, loop: bool) -> Automation:
     return Keyframes((0.0, max(frames - 1, 1) / film.fps), (low, high))
 
 
-def _seeds(seeds: Sequence[int] | None) -> Sequence[int]:
+def _seeds(config: RenderConfig, seeds: Sequence[int] | None) -> Sequence[int]:
     if seeds is None:
-        return _USUAL_SEEDS
+        return latents.usual_seeds(config, 6)
     if not seeds:
         raise SettingsError("a dial of no seeds; give at least one")
     return seeds

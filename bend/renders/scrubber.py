@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from bend import render
+from bend import latents, render
 from bend.automation import Constant
 from bend.config import RenderConfig
 from bend.dial.training_time import TrainingTime, run_snapshots
@@ -35,7 +35,6 @@ from stylegan.generator import Generator
 
 __all__ = ["render_scrubber"]
 
-_USUAL_SEEDS = tuple(range(8))
 _BETWEEN = 4  # steps from one snapshot to the next
 _LARGEST_CELL = 256  # pixels; larger pictures are shrunk, so that a browser can open the page
 _QUALITY = 82
@@ -57,7 +56,7 @@ def render_scrubber(
     Args:
         config: how pictures are drawn; `network` is a run folder. The page has raw and averaged weights, those of
             `config.weights` first.
-        seeds: the pictures; None for 0 to 7.
+        seeds: the pictures; None for 0 to 7, or every latent of `config.latents`.
         output: an `.html` file.
         grid: columns and rows of the seeds; None for the squarest.
         between: steps from one snapshot to the next, at least 1.
@@ -71,7 +70,7 @@ def render_scrubber(
     """
     leave_to_first()
     _refuse_output(output, force)
-    seeds = _USUAL_SEEDS if seeds is None else seeds
+    seeds = latents.usual_seeds(config, 8) if seeds is None else seeds
     columns, rows = grid or square(len(seeds))
     _refuse_settings(config, seeds, (columns, rows))
     snapshots = pick_columns(run_snapshots(config.network))

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from bend import render
+from bend import latents, render
 from bend.bends.opening import bend_mapping
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
@@ -33,7 +33,6 @@ __all__ = ["RunTimeline", "pick_columns", "render_timeline", "timeline_sheet"]
 NAME = "timeline.png"
 """The sheet that a run keeps of itself."""
 _MOST_COLUMNS = 16
-_USUAL_SEEDS = tuple(range(6))
 _RUN_SEEDS = tuple(range(4))
 _SMALLEST_CELL = 64  # pixels; a smaller network's pictures are enlarged for a run's own sheet
 
@@ -59,7 +58,7 @@ def render_timeline(
 
     Args:
         config: how pictures are drawn; `network` is a run folder.
-        seeds: rows; None for 0 to 5.
+        seeds: rows; None for 0 to 5, or every latent of `config.latents`.
         output: a PNG, JPEG or WebP.
         both: the raw generator above its average, whatever `config.weights` says.
         force: write over the file.
@@ -70,7 +69,7 @@ def render_timeline(
         SettingsError, StyleganError: the snapshots or the settings.
     """
     check_picture_output(output, force)
-    seeds = _USUAL_SEEDS if seeds is None else seeds
+    seeds = latents.usual_seeds(config, 6) if seeds is None else seeds
     if not seeds:
         raise SettingsError("a timeline of no seeds; give at least one")
     if config.kimg is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bend import render
+from bend import latents, render
 from bend.automation import parse
 from bend.config import FilmConfig, RenderConfig
 from bend.dial.training_time import even_pace, run_snapshots
@@ -21,8 +21,6 @@ from bend.renders.moving import moving_frames
 from bend.work import describe
 
 __all__ = ["render_timeline_film"]
-
-_USUAL_SEEDS = tuple(range(6))
 
 
 def render_timeline_film(
@@ -42,7 +40,7 @@ def render_timeline_film(
     Args:
         config: how pictures are drawn; `network` is a run folder, `kimg` may say when what is shown.
         film: how long, how fast, how well.
-        seeds: None for 0 to 5.
+        seeds: None for 0 to 5, or every latent of `config.latents`.
         output: a film file or a folder, see `bend.film.destination`.
         both: the raw generator beside its average.
         loop: there and back again.
@@ -56,7 +54,7 @@ def render_timeline_film(
         StyleganError: a snapshot cannot be read.
     """
     check_output(output, force)
-    seeds = _USUAL_SEEDS if seeds is None else seeds
+    seeds = latents.usual_seeds(config, 6) if seeds is None else seeds
     if not seeds:
         raise SettingsError("a film of no seeds; give at least one")
     snapshots = run_snapshots(config.network)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from bend import render
 from bend.errors import SettingsError
+from bend.latent_file import write_latents
 from bend.renders.dial import DialConfig
 from stylegan.checkpoint import NetworkMeta, load_network, save_network
 from tests.bend.conftest import Run
@@ -118,6 +119,14 @@ def test_the_bent_network_goes_on_training_under_the_dial(
         assert status == 0, err
     for name, share in (("film/frame000000.png", 0.5), ("film/frame000001.png", 0), ("sheet.png", 0.5)):
         assert np.abs(pixels(tmp_path / name) - at(share, 3)).max() <= 1, name
+
+
+def test_latents_of_a_file_are_all_turned(ends: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
+    write_latents(tmp_path / "two.npz", w=np.random.RandomState(0).randn(2, 32))
+    words = ("--from", ends[0], "--to", ends[1], "--steps", "2", "--latents", tmp_path / "two.npz")
+    status, _, err = run("render", "dial", *words, "-o", tmp_path / "dial.png")
+    assert status == 0, err
+    assert pixels(tmp_path / "dial.png").shape == (HEAD + 2 * SIDE, 2 * SIDE, 3)
 
 
 def test_a_walk_while_the_dial_turns(ends: tuple[Path, Path], run: Run, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 from bend import render
 from bend.config import FilmConfig, RenderConfig
 from bend.errors import RenderError, SettingsError
+from bend.latent_file import write_latents
 from bend.provenance import read_provenance
 from bend.renders import scrubber
 from bend.renders.scrubber import render_scrubber
@@ -98,6 +99,18 @@ def test_there_and_back_and_both_side_by_side(folder: Path, tmp_path: Path) -> N
     assert np.abs(left[1] - at(0.5, 3)).max() <= 1
     assert np.array_equal(left[1], left[3])
     assert np.abs(right[1] - at(0.5**1.5, 3)).max() <= 1  # the average lags behind
+
+
+def test_latents_of_a_file_are_all_shown(folder: Path, tmp_path: Path) -> None:
+    write_latents(tmp_path / "two.npz", w=np.random.RandomState(0).randn(2, 32))
+    config = RenderConfig(network=str(folder), device="cpu", latents=(str(tmp_path / "two.npz"),))
+    render_timeline(config, None, tmp_path / "sheet.png")
+    render_scrubber(config, None, tmp_path / "page.html", between=1)
+    render_timeline_film(config, FilmConfig(seconds=1, fps=1), None, tmp_path / "film")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.height == 18 + 2 * SIDE
+    assert page_data((tmp_path / "page.html").read_text())["seeds"] == [0, 1]
+    assert frame(tmp_path / "film", 0).shape == (SIDE, 2 * SIDE, 3)
 
 
 def test_a_film_file_plays(folder: Path, tmp_path: Path) -> None:
