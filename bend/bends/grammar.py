@@ -31,7 +31,7 @@ from bend.number import spelled
 __all__ = ["BendSpec", "parse_bend", "parse_bends"]
 
 _SETTING = re.compile(r"/(?=\w+=)")
-_KEYFRAME = re.compile(r"([-+.\de]+)s?:.*")
+_KEYFRAME = re.compile(r"(\w+=)?([-+.\de]+)s?:.*")
 _ALWAYS = Constant(1.0)
 _EVERY_CHANNEL = All()
 
@@ -188,10 +188,9 @@ def _parts(text: str, alone: bool) -> list[str]:
     joined: list[str] = []
     before = math.inf
     for part in split(text):
-        name, value = _named(part)
-        match = _KEYFRAME.fullmatch(value)
-        time = _time(match[1]) if match else math.inf
-        if time > before and match and name is None:
+        match = _KEYFRAME.fullmatch(part)
+        time = _time(match[2]) if match else math.inf
+        if time > before and match and match[1] is None:
             joined[-1] += f",{part}"
         else:
             joined.append(part)
@@ -262,7 +261,7 @@ def _print_values(row: Bend, values: tuple[Automation, ...]) -> str:
         return ""
     alone = len(row.parameters) == 1
     texts = [str(value) for value in values[:num]]
-    return ":" + ",".join(text if alone or len(split(text)) == 1 else f"({text})" for text in texts)
+    return ":" + ",".join(text if alone or not _KEYFRAME.match(text) else f"({text})" for text in texts)
 
 
 def _default_of(parameter: Parameter) -> Automation | None:

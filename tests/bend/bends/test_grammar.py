@@ -21,6 +21,8 @@ SAYINGS = [
     "rotate:0s:0,2s:90@b8.conv1",
     "translate:(0s:0,2s:0.5),0.25@b32.conv0/edge=wrap",
     "feedback:0.6,3@b16.conv1",
+    "swap:(0s:0,2s:1),(1s:1,3s:7)@b8.conv1",
+    "wave:0,(1s:2),(3s:-1)@b8.conv1",
     "freeze@b16.conv1",
     "freeze:7@b16.conv1/mix=lfo(sine,0..1,2s)",
     "perturb:0.3,5@*.conv0/channels=0-7,12",
