@@ -57,6 +57,8 @@ def render_timeline_film(
     seeds = latents.usual_seeds(config, 6) if seeds is None else seeds
     if not seeds:
         raise SettingsError("a film of no seeds; give at least one")
+    if loop and config.kimg is not None:
+        raise SettingsError(f"--loop: --kimg {config.kimg} says when what is shown; leave one of them out")
     snapshots = run_snapshots(config.network)
     if config.kimg is None:
         kimg = even_pace([at for at, _ in snapshots], _last_second(film, loop), loop=loop)

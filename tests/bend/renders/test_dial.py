@@ -121,6 +121,12 @@ def test_the_bent_network_goes_on_training_under_the_dial(
         assert np.abs(pixels(tmp_path / name) - at(share, 3)).max() <= 1, name
 
 
+def test_only_a_range_goes_there_and_back(ends: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
+    words = ("--from", ends[0], "--to", ends[1], "--amount", "0s:0,1s:1", "--loop")
+    status, _, err = run("render", "dial", *words, "-o", tmp_path / "no.mp4")
+    assert (status, "--loop: --amount 0s:0,1s:1 is no range; leave it out" in err) == (1, True)
+
+
 def test_latents_of_a_file_are_all_turned(ends: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
     write_latents(tmp_path / "two.npz", w=np.random.RandomState(0).randn(2, 32))
     words = ("--from", ends[0], "--to", ends[1], "--steps", "2", "--latents", tmp_path / "two.npz")
