@@ -108,6 +108,8 @@ def _knots(walk: WalkConfig, stored: LatentFile | None, seeds: Sequence[int]) ->
         raise SettingsError(
             f"{walk.path_file}: has times, but a {walk.path} walk passes no keyframes; take --path spline"
         )
+    if walk.even:
+        raise SettingsError(f"--even: {walk.path_file} says when each keyframe is passed; leave --even out")
     when = stored.times[list(seeds)]
     if (when[1:] <= when[:-1]).any():
         raise SettingsError("--seeds: the times of the keyframes must rise; name the rows in order")

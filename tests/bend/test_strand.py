@@ -68,6 +68,8 @@ def test_keyframes_lie_at_their_times(tmp_path: Path) -> None:
         torch.testing.assert_close(ws[[0, 1, 4], 0], rows, atol=1e-5, rtol=0)
     with pytest.raises(SettingsError, match="a noise walk passes no keyframes"):
         strand_of(G, PLAIN, WalkConfig(path="noise", path_file=str(path)), [0])
+    with pytest.raises(SettingsError, match=r"--even: .* says when each keyframe is passed"):
+        strand_of(G, PLAIN, WalkConfig(path="linear", path_file=str(path), even=True), [0, 1])
     with pytest.raises(SettingsError, match="must rise; name the rows in order"):
         strand_of(G, PLAIN, WalkConfig(path="linear", path_file=str(path)), [1, 0])
 
