@@ -27,6 +27,8 @@ from bend.provenance import Provenance, read_provenance, weights_sha256
 from bend.recipe import Recipe, Stage, write_recipe
 from bend.stores.address import is_address
 from bend.stores.networks import fetch_network
+from stylegan.digest import file_sha256
+from stylegan.errors import StyleganError
 
 __all__ = ["Replayed", "recipe_of", "replay", "save_recipe"]
 
@@ -57,7 +59,7 @@ def replay(
         force: write over the output.
 
     Raises:
-        RecipeError: no note inside, or the network is another one now.
+        RecipeError: no note inside, or the network or another file of the work is another one now.
         BendError, StyleganError, OSError: it cannot be rendered here.
     """
     note = _note(path)
@@ -84,6 +86,8 @@ def replay(
         stage, batch = Stage(do=stage.do, options=options), 1
         if note.work.get("kind") in _ONE_NETWORK:
             batch = _check_network(note, options | {"network": network or note.network})
+        if network is None:  # snapshots of a run that has moved have other names now
+            _check_inputs(note)
         if "seed" in note.work:
             _render_one(stage, note, made, batch)
         else:
@@ -176,6 +180,20 @@ def _check_network(note: Provenance, options: Mapping[str, Any]) -> int:
                 f"{config.network} is not the network this was drawn with; name the right one with --network"
             )
     return fitting_batch(G)
+
+
+def _check_inputs(note: Provenance) -> None:
+    """Refuse files that are not those of the note; which ones are missing the command will say."""
+    from stylegan.checkpoint import find_network
+
+    inputs = note.work.get("inputs")
+    for name, sha256 in inputs.items() if isinstance(inputs, dict) else ():
+        file = Path(name)
+        if not file.is_file():
+            with contextlib.suppress(StyleganError):
+                file = find_network(name)
+        if file.is_file() and file_sha256(file) != sha256:
+            raise RecipeError(f"{name} is not the file this was drawn with; put the right one in its place")
 
 
 def _render_one(stage: Stage, note: Provenance, output: Path, batch: int) -> None:

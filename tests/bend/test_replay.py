@@ -58,6 +58,24 @@ def test_a_moment_of_a_run_and_a_turned_dial(
     assert "not the network this was drawn with" in run("replay", sheet, "-o", tmp_path / "c.png")[2]
 
 
+def test_a_file_that_has_changed_is_told_before_anything_is_drawn(
+    run: Run, tiny_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (8, 8), 255).save("mask.png")
+    bent = save_tiny(Path("bent.safetensors"), seed=1)
+    bend = ("--bend", "invert@b16.image/mask=image:mask.png", "--seeds", "0")
+    assert run("render", "grid", "--network", tiny_network, *bend, "-o", "a.png")[0] == 0
+    assert run("render", "dial", "--from", bent, "--to", tiny_network, *bend, "-o", "b.png")[0] == 0
+    assert run("replay", "b.png", "-o", "again.png", "--check")[0] == 0
+    Image.new("L", (8, 8), 0).save("mask.png")
+    assert "mask.png is not the file this was drawn with" in run("replay", "a.png", "-o", "c.png")[2]
+    Image.new("L", (8, 8), 255).save("mask.png")
+    save_tiny(bent, seed=2)
+    assert "bent.safetensors is not the file this was drawn with" in run("replay", "b.png", "-o", "c.png")[2]
+    assert not Path("c.png").exists()
+
+
 def test_one_network_cannot_stand_for_several(run: Run, tiny_network: Path, tmp_path: Path) -> None:
     sheet, bent = tmp_path / "dial.png", save_tiny(tmp_path / "bent.safetensors", seed=1)
     ends = ("--from", tiny_network, "--to", bent, "--steps", "2")
