@@ -1,8 +1,8 @@
 """What happens at every snapshot of a training: its timeline is drawn, it is scored, perhaps stopped, and pruned.
 
 `train_watched` hands a `RunWatch` to `stylegan.training.loop.train`, which calls it with every snapshot. Knee and
-crossing are read from the averaged generator, which renders draw by default and whose curves are smoother; a collapse of
-either generator counts. The moments are defined in `bend.score.moments`.
+crossing are read from the averaged generator, which renders draw by default and whose curves are smoother; a collapse
+of either generator counts. The moments are defined in `bend.score.moments`.
 """
 
 import time

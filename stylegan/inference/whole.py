@@ -55,9 +55,8 @@ def whole_picture(
     if modules is None or not all(_is_of(kinds, type(module)) for module in modules):
         return None
     blocks = network.blocks()
-    if ws.shape[1] != 2 * len(blocks):  # somebody draws with the lower blocks alone
-        return None
-    if any(block.dtype(ws, force_fp32) != torch.float32 for block in blocks):
+    is_cut = ws.shape[1] != 2 * len(blocks)  # somebody draws with the lower blocks alone
+    if is_cut or any(block.dtype(ws, force_fp32) != torch.float32 for block in blocks):
         return None
     operands = _Operands(ws)
     if not _is_tap(network.tap_ws) or not all(operands.add(block) for block in blocks):

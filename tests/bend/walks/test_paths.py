@@ -59,6 +59,8 @@ def test_spline_agrees_with_scipy() -> None:
 
 def test_spline_agrees_with_scipy_at_any_knots() -> None:
     """Where keyframes have times of their own, speed is continuous at them, too."""
+    from scipy.interpolate import CubicSpline
+
     clock, knots = times(97, closed=True), np.array([0, 0.1, 0.4, 0.45, 0.8, 1])
     looped = CubicSpline(knots, np.concatenate([KEYS, KEYS[:1]]), bc_type="periodic")(clock)
     np.testing.assert_allclose(spline(KEYS, clock, Course(loop=True, knots=knots)), looped, atol=1e-11)
