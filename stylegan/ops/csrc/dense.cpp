@@ -1,5 +1,5 @@
-// A fully connected layer for a few rows on a CPU: reading its weights is all the work, which threads share. Each
-// number is the same chain of operations, whatever the rows beside it and the number of threads.
+// A fully connected layer for a few rows on a CPU. Nearly all the time goes into reading the weights, which the threads
+// divide among them. Each result is the same chain of operations, whatever the other rows and the number of threads.
 #include <algorithm>
 
 #include "dense.h"

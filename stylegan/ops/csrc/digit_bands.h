@@ -1,6 +1,6 @@
-// A picture's rows as digits (`digits.h`), scaled by styles and laid out for the matrix unit: one after the other, so
-// that a tap is a constant offset for every pixel, at edges too, and 32 pixels in a row are a step's rows, whatever the
-// picture's width. A band of rows shares the unit of its digits.
+// A picture's rows as digits (`digits.h`), scaled by styles and laid out for the matrix unit: row after row, so that a
+// tap is the same offset for every pixel, even at edges, and any 32 consecutive pixels make a step of the matrix unit,
+// whatever the picture's width. All rows of a band have digits in the same unit.
 #pragma once
 
 #include "digit_weights.h"
@@ -19,7 +19,7 @@ struct Band {
   int64_t first, pixels;  // the first row that can be convolved; pixels of a plane
   int8_t* data;           // [planes][blocks][digits][pixels][64]
   float units[kMostPlanes], unevenness;
-  const uint8_t* lost;    // pixels that hold what is no finite number; null where all do
+  const uint8_t* lost;    // marks pixels with values that are not finite; null where there are none
 };
 
 // `Axis` is DirectAxis: pixels, with a zero one between rows; or SameAxis: Winograd's tiles of four along x in six
@@ -73,8 +73,8 @@ class BandReader {
     return band;
   }
 
-  // Rows that are convolved need those around them, and what the last 32 pixels' steps read beyond; that decides
-  // nothing. Digits lie a third of a page apart, so that they do not meet in one set of the cache.
+  // A convolution reads the rows around its own, and its last step of 32 pixels reads past the end, where values do not
+  // matter. Planes of digits are a third of a page apart, so that they do not share one set of the cache.
   int64_t num_pixels(int64_t rows) const {
     constexpr int64_t kPage = 64, kApart = 21;
     return ((rows + 3) * pitch_ + 2 * kSumRows) / kPage * kPage + kPage + kApart;
@@ -116,7 +116,7 @@ class BandReader {
     Axis::input(values, 1, planes, 1);
   }
 
-  // Of each plane what its unit is, and how uneven the most uneven one; returns whether there is what is no number.
+  // Finds each plane's unit, and the unevenness of the most uneven plane; returns whether some values are not finite.
   bool measure(int64_t n, int64_t begin, int64_t end, Band* band, float* per_unit) const {
     const float* const styles = x_.styles + n * x_.channels;
     constexpr int kCounts = kIsPlain ? 4 : kPlanes;  // of a plain picture four chains for one plane
@@ -179,7 +179,7 @@ class BandReader {
     return all != 0xffff;
   }
 
-  // Marks the pixels of the layout's row that hold what is no finite number.
+  // Marks the pixels of a row of the layout that hold values that are not finite.
   void find_lost(int64_t n, int64_t y, uint8_t* flags) const {
     if (y < 0 || y >= x_.height) return;
     const int64_t reach = kIsPlain ? pixels_of_row(x_.channels) : Axis::kPatch;

@@ -170,7 +170,7 @@ class DigitConv {
       Work work(layer_, taps_, plan_);
       for (int64_t first = from; first < to; first += kTogether) {
         const int64_t last = std::min(first + kTogether, to);
-        work.flush();  // what waits is in memory that is used again
+        work.flush();  // unfinished products lie in memory that is about to be overwritten
         for (int64_t panel = first; panel < last; ++panel) {
           plan_.scales[panel] = prepare(panel, weights + (panel - first) * panel_bytes());
         }

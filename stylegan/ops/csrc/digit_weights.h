@@ -44,9 +44,9 @@ struct PanelScale {
   float unevenness;                  // the largest weight over their usual size, where it is most
 };
 
-// Powers of two for the channels that make the weights of a few outputs, spread over all, even: weights are divided by
-// them and activations multiplied, without any error. What is lost is then small beside the largest terms of a sum,
-// whichever factor made them large.
+// Powers of two for the channels that even out the weights, judged by a few outputs spread over all: weights are
+// divided by them and activations multiplied, without any error. What rounding loses is then small compared with the
+// largest terms of a sum, whichever factor made them large.
 inline void balance(const Weights& w, float* powers) {
   constexpr float kMostExponent = 60;
   constexpr int64_t kOutputs = 8;

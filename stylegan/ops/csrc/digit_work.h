@@ -1,5 +1,5 @@
-// A thread's products on the matrix unit: what a step of the unit made is put into rows while the next one runs, and a
-// panel's rows are finished beside the products of the next panel.
+// A thread's products on the matrix unit: the result of one step is written to rows while the next step runs, and the
+// rows of one panel are finished while the products of the next are computed.
 #pragma once
 
 #include "digit_bands.h"
@@ -55,7 +55,7 @@ class DigitWork {
     for (int k = 0; k < Output::kPlanes; ++k) factors_[k] = load(scale.units[k]) * band.units[k];
     const int64_t steps = ((last - first) * pitch / kSumRows + 1) * plan_.num_steps;
     const int64_t units_a_step = output_.left() / steps + 1;
-    // Kernel by kernel, so that few weights are near.
+    // Kernel by kernel, so that few weights are needed in the cache at once.
     for (const DigitKernel& kernel : plan_.kernels) {
       const int64_t rows_a_step = (kSumRows - 1) / (plan_.blocks * kernel.steps.count) + 1;
       for (int64_t pixel = (first - band.first) * pitch; pixel < end; pixel += kSumRows) {
@@ -100,7 +100,7 @@ class DigitWork {
     }
   }
 
-  // Makes what the unit has just written the next to be put into rows.
+  // Marks what the unit has just written as what is put into rows next.
   void take(const DigitKernel& kernel, int64_t pixel, int64_t count) {
     kernel_ = &kernel;
     taken_ = sums_[turn_];
@@ -115,7 +115,7 @@ class DigitWork {
   // Puts up to `count` pixels into rows.
   void settle(int64_t count) {
     for (count = std::min(count, left_); count > 0;) {
-      // Between rows lie pixels that are no one's.
+      // The layout has pixels between rows, which belong to no output.
       const int64_t pitch = plan_.pitch, part = std::min(count, pitch - x_);
       put(std::min(part, end_x_ - x_));
       taken_ += part * kLane;
@@ -157,7 +157,7 @@ class DigitWork {
     }
   }
 
-  // Whether a step reads what is no number.
+  // Whether a step reads values that are not finite.
   bool is_lost(int64_t pixel) const {
     for (int64_t s = 0; s < kernel_->steps.count; ++s) {
       if (band_->lost[pixel + kernel_->offsets[s]]) return true;

@@ -1,11 +1,11 @@
 // Products of float32 on the matrix unit of newer Intel processors (AMX), which multiplies bytes exactly. Each factor
 // is a fixed-point number of 24 bits, the largest of its kind being one: three digits of 8 bits. The products of digits
-// are summed by their weight, each weight in integers of its own, without any error; those below the third weight, and
-// the digits below the third, are what is lost. (The scheme of Ozaki et al., Numerical Algorithms 59, 2012, in bytes.)
+// are summed by their weight, each weight in integers of its own, without any error. Products below the third weight,
+// and digits below the third, are left out. (The scheme of Ozaki et al., Numerical Algorithms 59, 2012, in bytes.)
 //
 // Six of the nine products err by 3e-8 of the product of both factors' largest values: 3e-7 to 6e-7 of a direct sum's
 // own size where these are a few times what is usual, and 1e-6 of Winograd's; float32's own is 1e-7 to 2e-7, and
-// 9e-7. For less even factors two more are added, and what is left is what 24 bits of the largest cannot tell.
+// 9e-7. For less even factors two more products are added; what remains is the error of 24 bits of the largest value.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@
 
 namespace bend {
 
-// Of a function that rounds: where compilers make copies of it for its callers, these may fuse other multiplications
-// and additions, and differ in their last bits.
+// For a function that rounds: copies of it that a compiler makes for different callers might fuse multiplications and
+// additions differently, and so differ in their last bits.
 #if defined(__clang__)
 #define BEND_ONE_COPY __attribute__((noinline))
 #else
@@ -51,11 +51,11 @@ struct alignas(64) TileShapes {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-// Eight whole tiles for this thread, as long as it lives; oneDNN configures its own at each call.
+// Configures eight whole tiles for this thread, for as long as it lives; oneDNN configures its own at each call.
 class TileSetting {
  public:
-  // A constant, as GCC's intrinsic says of the first eight bytes only that it reads them: of others that a function
-  // writes, some may come too late.
+  // A constant, as GCC's intrinsic declares only that it reads the first eight bytes, so that writes to others might
+  // be moved behind it.
   TileSetting() { _tile_loadconfig(&kShapes); }
   ~TileSetting() { _tile_release(); }
   TileSetting(const TileSetting&) = delete;
@@ -86,11 +86,11 @@ inline void split(const Floats* values, __m512i* to) {
   to[2] = _mm512_xor_si512(_mm512_mask_mov_epi16(a, kUpper, _mm512_slli_epi32(b, 16)), sign);
 }
 
-// GCC does not know that loading a tile reads memory: what is written before must be there by now.
+// GCC does not know that loading a tile reads memory; this has it complete all earlier writes.
 inline void settle_memory() { asm volatile("" ::: "memory"); }
 
-// Names of tiles must be plain numbers: a level's sums are `first`, and `second` for the rows from the 16th on; a digit
-// of these rows is loaded and multiplied by what tile 7 holds.
+// Tiles must be named by literal numbers, hence macros: a level's sums are in tile `first`, and in `second` for the
+// rows from the 16th on; a digit of these rows is loaded and multiplied by the contents of tile 7.
 #define BEND_FIRST(first, digit)          \
   _tile_loadd(6, a + (digit) * step, 64); \
   _tile_dpbssd(first, 6, 7)

@@ -1,6 +1,6 @@
-// A synthesis layer whose picture is so small that its pixels are one vector, as the first two layers' are. Reading the
-// weights is all the work, so that they are read once as they lie: each is multiplied by its channel's pixels, taps and
-// outputs apart, and the products are put together afterwards.
+// A synthesis layer whose picture is so small that its pixels fit into one vector, as in the first two layers. Nearly
+// all the time goes into reading the weights, so they are read once, in the order in which they lie: each is multiplied
+// by its channel's pixels, separately for each tap and output, and the products are added up afterwards.
 #pragma once
 
 #include "styled_layer.h"

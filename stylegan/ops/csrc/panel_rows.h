@@ -1,5 +1,5 @@
-// What follows a convolution on the matrix unit, for 16 channels of a band of rows: a few pixels at a time, so that it
-// runs on vectors beside the next products. Three ways from the products to a layer's output.
+// What follows a convolution on the matrix unit, for 16 channels of a band of rows: a few pixels at a time, so that the
+// vector units do it while the next products are computed. There are three ways from the products to a layer's output.
 #pragma once
 
 #include "digits.h"

@@ -50,7 +50,7 @@ struct Ring : Resampling<kUp, kDown, kRingTaps> {
   static constexpr int kMet = kRingTaps / kUp;                                          // columns that an output meets
 };
 
-// Whether numbers of 32 bits do for places in a picture whose rows have as many elements, padding included.
+// Whether 32 bits suffice for places in a picture of `height` rows of `row` elements, padding included.
 inline bool is_narrow(int64_t height, int64_t row) { return height < 1 << 29 && row < 1 << 29; }
 
 // How a call is cut into blocks. Neighbours have channels side by side, then columns, then what lies below.

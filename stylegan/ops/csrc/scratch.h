@@ -1,4 +1,4 @@
-// Memory that is kept from call to call: fresh pages cost more than the work on them.
+// Memory that is kept from call to call, since getting fresh pages takes longer than the work on them.
 #pragma once
 
 #include <cstdint>

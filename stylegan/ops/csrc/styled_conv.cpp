@@ -1,11 +1,11 @@
 // A synthesis layer on a CPU, from one activation to the next: modulated convolution, with or without upsampling,
 // demodulation, noise, bias, activation, gain and clamp. Float32, channels last, channels a multiple of 16.
 //
-// Weights are prepared anew at each call, which costs little more than reading prepared ones would and needs no memory
-// for them, and no notice of their changes. A processor with AMX multiplies there (`digit_conv.h`) unless told not to,
-// but for the few pixels of the first layers (`few_pixels.h`). On others, where a layer has few tiles the threads share
-// out the outputs, else the tiles. Either way each output is the same chain of operations, whatever the batch and the
-// number of threads.
+// Weights are prepared anew at each call. That takes little longer than reading prepared ones, needs no memory for
+// them, and notices any change to the weights. A processor with AMX multiplies on its matrix unit (`digit_conv.h`)
+// unless told not to, except for the few pixels of the first layers (`few_pixels.h`). On others, the threads divide up
+// the outputs of layers that have few tiles, else the tiles. Either way each output is the same chain of operations,
+// whatever the batch and the number of threads.
 #include <algorithm>
 #include <limits>
 
@@ -125,7 +125,7 @@ class Upsampling {
   }
 
  private:
-  static constexpr int64_t kBandTiles = 96;  // at once: so often are the weights read
+  static constexpr int64_t kBandTiles = 96;  // tiles at once; the weights are read once for all of them
 
   void run_few() const {
     static thread_local Scratch scratch;
@@ -233,7 +233,7 @@ void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) 
   if (taps) {
     layer.prepared = take_weights<UpAxis>(layer);
     Upsampling(layer, taps).run();
-  } else if (layer.x.height * layer.x.width <= kDirectPixels) {  // not the batch's: a picture knows no neighbours
+  } else if (layer.x.height * layer.x.width <= kDirectPixels) {  // of a picture, so as not to depend on the batch
     run_same<DirectAxis>(layer);
   } else {
     run_same<SameAxis>(layer);

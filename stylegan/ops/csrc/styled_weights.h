@@ -18,8 +18,8 @@ struct Weights {
   bool are_demodulated = true;
 };
 
-// Floats of a point's weights in a panel, [inputs, kPanel], and a line more, else streams would meet in one set of the
-// cache; and of all points, one after the other.
+// Floats that a panel takes for the weights of one point, [inputs, kPanel] and a line more, so that streams do not
+// share one set of the cache; and for those of all points, one after the other.
 inline int64_t point_floats(int64_t inputs) { return inputs * kPanel + kLane; }
 template <typename Axis>
 inline int64_t panel_floats(int64_t inputs) {

@@ -1,5 +1,5 @@
-// A whole synthesis network on a CPU, block after block, as `stylegan.generator` puts them together: between two layers
-// of a call each lies more time than the smaller ones take.
+// A whole synthesis network on a CPU, block after block, as `stylegan.synthesis` has them. With a call for each layer,
+// the time between two calls would be longer than the smaller layers take.
 #include <vector>
 
 #include "dense.h"
@@ -94,7 +94,7 @@ class Network {
                                 given(operands[4]), settings[2], settings[3], settings[4], true));
   }
 
-  // The last layer, of which nobody takes more than the colours.
+  // The last layer, of which only the colours are needed.
   Tensor last_image(const Tensor& x, const std::vector<Tensor>& noises, const ToRgb& rgb) const {
     const size_t i = num_convs_ - 1;
     const Tensor* const operands = &convs_[i * kOperands];

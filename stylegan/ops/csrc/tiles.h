@@ -63,14 +63,15 @@ class Tiles {
   }
 
  private:
-  static constexpr int64_t kApart = kLane;  // a line between streams, so that they do not meet in one set of the cache
+  static constexpr int64_t kApart = kLane;  // a line between streams, so that they do not share one set of the cache
   static constexpr int64_t kBlockFloats = 256 << 10, kFewest = 96, kMost = 192;
 
   static constexpr int64_t rounded(int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; }
   // Of a slot's [rows, channels], and a line more.
   int64_t left_floats(int64_t rows) const { return rows * x_.channels + kApart; }
 
-  // Tiles at once, in equal blocks: so many that the weights, which come from further away, are not read too often.
+  // Tiles in a block, all blocks being equal: enough of them that the weights, which lie in a slower cache, are not
+  // read too often.
   int64_t block_size(int64_t tiles, int64_t panels) const {
     const int64_t floats = kSlots * x_.channels + kProducts * panels * kPanel;
     const int64_t fitting = std::clamp<int64_t>(kBlockFloats / floats, kFewest, kMost);

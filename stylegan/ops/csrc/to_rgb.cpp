@@ -1,5 +1,5 @@
-// To image channels on a CPU, from channels last to planar. Reading the activations is all its work, so that each is
-// read once for all colours.
+// To image channels on a CPU, from channels last to planar. Nearly all the time goes into reading the activations, so
+// each is read once for all colours.
 #include <algorithm>
 
 #include "operations.h"
