@@ -174,25 +174,30 @@ def _plain(value: object, depth: int = 0) -> object:
 
 
 def _weights(module: ModuleRecord) -> dict[str, Weight]:
-    """Parameters and buffers by state-dict key, those not saved by torch's `state_dict` left out."""
+    """Parameters and buffers by state-dict key, without those that torch's `state_dict` leaves out."""
     weights: dict[str, Weight] = {}
     num_entries = 0
     for prefix, part in _walk(module):
-        passing = part.state.get("_non_persistent_buffers_set", ())
-        for table, skipped in (("_parameters", ()), ("_buffers", passing)):
-            entries = part.state.get(table, {})
-            if type(entries) is not dict or type(skipped) not in (set, tuple):
-                raise RefusedError(f"has a module of unknown kind; {DAMAGED}")
-            num_entries += len(entries)
-            if num_entries > _MAX_ENTRIES:
-                raise RefusedError(f"has parameters without end; {DAMAGED}")
-            for name, tensor in entries.items():
-                if tensor is None or name in skipped:  # type: ignore[operator]
-                    continue
-                if type(name) is not str or not isinstance(tensor, TensorRecord):
-                    raise RefusedError(f"has a parameter that is no tensor; {DAMAGED}")
-                weights[prefix + name] = Weight(shape=tensor.shape, read=tensor.read)
+        entries = _entries(part)
+        num_entries += len(entries)
+        if num_entries > _MAX_ENTRIES:
+            raise RefusedError(f"has parameters without end; {DAMAGED}")
+        for name, tensor in entries.items():
+            if tensor is None:
+                continue
+            if type(name) is not str or not isinstance(tensor, TensorRecord):
+                raise RefusedError(f"has a parameter that is no tensor; {DAMAGED}")
+            weights[prefix + name] = Weight(shape=tensor.shape, read=tensor.read)
     return weights
+
+
+def _entries(module: ModuleRecord) -> dict[object, object]:
+    """A module's own parameters, and its buffers without those that are not saved."""
+    parameters, buffers = module.state.get("_parameters", {}), module.state.get("_buffers", {})
+    passing = module.state.get("_non_persistent_buffers_set", set())
+    if type(parameters) is not dict or type(buffers) is not dict or not isinstance(passing, set | tuple):
+        raise RefusedError(f"has a module of unknown kind; {DAMAGED}")
+    return parameters | {name: buffer for name, buffer in buffers.items() if name not in passing}
 
 
 def _walk(root: ModuleRecord) -> Iterator[tuple[str, ModuleRecord]]:
