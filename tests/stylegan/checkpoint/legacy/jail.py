@@ -104,7 +104,7 @@ class _Watch:
             self.harm.append(f"{event} {arguments!r:.200}")
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -135,7 +135,7 @@ def _serve() -> None:
         if not base:
             _warm_up(path.parent, load_network)
             _limit_addresses()
-            base = _peak_bytes()
+            base = peak_bytes()
         refusal = crash = None
         watch.harm = []
         started, watch.path = time.process_time(), str(path)
@@ -151,7 +151,7 @@ def _serve() -> None:
             refusal=refusal,
             crash=crash,
             seconds=time.process_time() - started,
-            num_bytes=_peak_bytes() - base,
+            num_bytes=peak_bytes() - base,
             harm=watch.harm,
         )
         print(json.dumps(dataclasses.asdict(verdict)), flush=True)

@@ -1,8 +1,6 @@
 """Flipped bytes: whatever a damaged file says, it is loaded or refused in one line, and takes no memory."""
 
 import random
-import resource
-import sys
 import time
 from pathlib import Path
 
@@ -10,13 +8,8 @@ import pytest
 
 from stylegan.checkpoint import load_network
 from stylegan.errors import CheckpointError
-from tests.stylegan.checkpoint.legacy.jail import MAX_BYTES, MAX_SECONDS
+from tests.stylegan.checkpoint.legacy.jail import MAX_BYTES, MAX_SECONDS, peak_bytes
 from tests.stylegan.checkpoint.legacy.sound import sound_files
-
-
-def peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def fuzz(folder: Path, num_flips: int, seed: int) -> tuple[int, int]:

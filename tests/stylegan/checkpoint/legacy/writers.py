@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from stylegan import Discriminator, Generator
 
 SYNTHESIS = {"channel_base": 256, "channel_max": 24}
+_KERNEL = torch.outer(*[torch.tensor([1.0, 3.0, 3.0, 1.0])] * 2) / 64
 
 
 def generator(seed: int = 0, **changes: Any) -> Generator:
@@ -168,59 +169,63 @@ def write_official(path: Path, networks: dict[str, Any], protocol: int = 4, p: f
 
 def rosinality_state(network: Generator | Discriminator) -> dict[str, Tensor]:
     """A state dict as rosinality names it; written from the table of names, not from the reader."""
-    state = network.state_dict()
-    sizes = [4 << i for i in range(network.img_resolution.bit_length() - 2)]
-    kernel = torch.outer(*[torch.tensor([1.0, 3.0, 3.0, 1.0])] * 2) / 64
-    found: dict[str, Tensor] = OrderedDict()
     if isinstance(network, Discriminator):
-        top = f"b{sizes[-1]}"
-        found |= {
-            "convs.0.0.weight": state[f"{top}.fromrgb.weight"],
-            "convs.0.1.bias": state[f"{top}.fromrgb.bias"],
-        }
-        for i, res in enumerate(reversed(sizes[1:]), start=1):
-            found[f"convs.{i}.conv1.0.weight"] = state[f"b{res}.conv0.weight"]
-            found[f"convs.{i}.conv1.1.bias"] = state[f"b{res}.conv0.bias"]
-            found[f"convs.{i}.conv2.0.kernel"] = kernel
-            found[f"convs.{i}.conv2.1.weight"] = state[f"b{res}.conv1.weight"]
-            found[f"convs.{i}.conv2.2.bias"] = state[f"b{res}.conv1.bias"]
-            found[f"convs.{i}.skip.0.kernel"] = kernel
-            found[f"convs.{i}.skip.1.weight"] = state[f"b{res}.skip.weight"]
-        found |= {"final_conv.0.weight": state["b4.conv.weight"], "final_conv.1.bias": state["b4.conv.bias"]}
-        for i, layer in enumerate(("fc", "out")):
-            found[f"final_linear.{i}.weight"] = state[f"b4.{layer}.weight"]
-            found[f"final_linear.{i}.bias"] = state[f"b4.{layer}.bias"]
-        return found
+        return _rosinality_discriminator(network)
+    state = network.state_dict()
+    found: dict[str, Tensor] = OrderedDict()
     for i in range(network.mapping.num_layers):
         found[f"style.{i + 1}.weight"] = state[f"mapping.fc{i}.weight"]
         found[f"style.{i + 1}.bias"] = state[f"mapping.fc{i}.bias"]
     found["input.input"] = state["synthesis.b4.const"][None]
-    noise = 0
-    for k, res in enumerate(sizes, start=-1):
+    num_noises = 0
+    for k, res in enumerate(network.synthesis.block_resolutions, start=-1):
         layers = (
-            [("conv1", "conv1")]
-            if res == 4
-            else [("conv0", f"convs.{2 * k}"), ("conv1", f"convs.{2 * k + 1}")]
+            {"conv1": "conv1"} if res == 4 else {"conv0": f"convs.{2 * k}", "conv1": f"convs.{2 * k + 1}"}
         )
-        for layer, theirs in layers:
+        for layer, theirs in layers.items():
             ours = f"synthesis.b{res}.{layer}"
-            found[f"{theirs}.conv.weight"] = state[f"{ours}.weight"][None]
-            found[f"{theirs}.conv.modulation.weight"] = state[f"{ours}.affine.weight"]
-            found[f"{theirs}.conv.modulation.bias"] = state[f"{ours}.affine.bias"]
+            found |= _rosinality_modulated(state, ours, theirs)
             found[f"{theirs}.activate.bias"] = state[f"{ours}.bias"]
             found[f"{theirs}.noise.weight"] = state[f"{ours}.noise_strength"][None]
-            found[f"noises.noise_{noise}"] = state[f"{ours}.noise_const"][None, None]
+            found[f"noises.noise_{num_noises}"] = state[f"{ours}.noise_const"][None, None]
+            num_noises += 1
             if layer == "conv0":
-                found[f"{theirs}.conv.blur.kernel"] = 4 * kernel
-            noise += 1
+                found[f"{theirs}.conv.blur.kernel"] = 4 * _KERNEL
         theirs = "to_rgb1" if res == 4 else f"to_rgbs.{k}"
         ours = f"synthesis.b{res}.torgb"
-        found[f"{theirs}.conv.weight"] = state[f"{ours}.weight"][None]
-        found[f"{theirs}.conv.modulation.weight"] = state[f"{ours}.affine.weight"]
-        found[f"{theirs}.conv.modulation.bias"] = state[f"{ours}.affine.bias"]
+        found |= _rosinality_modulated(state, ours, theirs)
         found[f"{theirs}.bias"] = state[f"{ours}.bias"][None, :, None, None]
         if res > 4:
-            found[f"{theirs}.upsample.kernel"] = 4 * kernel
+            found[f"{theirs}.upsample.kernel"] = 4 * _KERNEL
+    return found
+
+
+def _rosinality_modulated(state: dict[str, Tensor], ours: str, theirs: str) -> dict[str, Tensor]:
+    return {
+        f"{theirs}.conv.weight": state[f"{ours}.weight"][None],
+        f"{theirs}.conv.modulation.weight": state[f"{ours}.affine.weight"],
+        f"{theirs}.conv.modulation.bias": state[f"{ours}.affine.bias"],
+    }
+
+
+def _rosinality_discriminator(network: Discriminator) -> dict[str, Tensor]:
+    state = network.state_dict()
+    found: dict[str, Tensor] = OrderedDict()
+    found["convs.0.0.weight"] = state[f"b{network.img_resolution}.fromrgb.weight"]
+    found["convs.0.1.bias"] = state[f"b{network.img_resolution}.fromrgb.bias"]
+    for i, res in enumerate(network.block_resolutions, start=1):
+        found[f"convs.{i}.conv1.0.weight"] = state[f"b{res}.conv0.weight"]
+        found[f"convs.{i}.conv1.1.bias"] = state[f"b{res}.conv0.bias"]
+        found[f"convs.{i}.conv2.0.kernel"] = _KERNEL
+        found[f"convs.{i}.conv2.1.weight"] = state[f"b{res}.conv1.weight"]
+        found[f"convs.{i}.conv2.2.bias"] = state[f"b{res}.conv1.bias"]
+        found[f"convs.{i}.skip.0.kernel"] = _KERNEL
+        found[f"convs.{i}.skip.1.weight"] = state[f"b{res}.skip.weight"]
+    found["final_conv.0.weight"] = state["b4.conv.weight"]
+    found["final_conv.1.bias"] = state["b4.conv.bias"]
+    for i, layer in enumerate(("fc", "out")):
+        found[f"final_linear.{i}.weight"] = state[f"b4.{layer}.weight"]
+        found[f"final_linear.{i}.bias"] = state[f"b4.{layer}.bias"]
     return found
 
 
@@ -246,54 +251,72 @@ def training_extras() -> dict[str, Any]:
 
 def old_network(network: Generator | Discriminator, name: str) -> OldNetwork:
     """A network of ours as the TensorFlow release pickles it."""
-    state = {key: value.numpy().copy() for key, value in network.state_dict().items()}
-    arrays: dict[str, Any] = {}
-
-    def put(theirs: str, ours: str, *, bias: bool = True, mod: bool = False, turned: bool = False) -> None:
-        weight = state[f"{ours}.weight"]
-        weight = weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T
-        arrays[f"{theirs}/weight"] = np.ascontiguousarray(weight[::-1, ::-1] if turned else weight)
-        if bias:
-            arrays[f"{theirs}/bias"] = state[f"{ours}.bias"]
-        if mod:
-            arrays[f"{theirs}/mod_weight"] = np.ascontiguousarray(state[f"{ours}.affine.weight"].T)
-            arrays[f"{theirs}/mod_bias"] = state[f"{ours}.affine.bias"] - 1
-        if f"{ours}.noise_strength" in state:
-            arrays[f"{theirs}/noise_strength"] = state[f"{ours}.noise_strength"][()]  # a number
-
-    sizes = [4 << i for i in range(network.img_resolution.bit_length() - 2)]
-    components = EasyDict()
     if isinstance(network, Discriminator):
-        for res in sizes[1:]:
-            put(f"{res}x{res}/Conv0", f"b{res}.conv0")
-            put(f"{res}x{res}/Conv1_down", f"b{res}.conv1")
-            put(f"{res}x{res}/Skip", f"b{res}.skip", bias=False)
-        put(f"{sizes[-1]}x{sizes[-1]}/FromRGB", f"b{sizes[-1]}.fromrgb")
-        put("4x4/Conv", "b4.conv")
-        put("4x4/Dense0", "b4.fc")
-        put("Output", "b4.out")
+        arrays = _OldArrays(network)
+        arrays.put_discriminator(network)
+        return _old(name, arrays.found, EasyDict(), network.c_dim)
+    mapping, synthesis = _OldArrays(network), _OldArrays(network)
+    mapping.put_mapping(network, "Dense")
+    synthesis.put_synthesis(network)
+    components = EasyDict(
+        mapping=_old("G_mapping", mapping.found, EasyDict()),
+        synthesis=_old("G_synthesis", synthesis.found, EasyDict()),
+    )
+    own = {"lod": np.float32(0), "dlatent_avg": mapping.state["mapping.w_avg"]}
+    return _old(name, own, components, network.c_dim)
+
+
+class _OldArrays:
+    """A network's weights as TensorFlow's arrays, under their names there."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.state = {key: value.numpy().copy() for key, value in network.state_dict().items()}
+        self.found: dict[str, Any] = {}
+
+    def put_discriminator(self, network: Discriminator) -> None:
+        top = network.img_resolution
+        for res in network.block_resolutions:
+            self.put(f"{res}x{res}/Conv0", f"b{res}.conv0")
+            self.put(f"{res}x{res}/Conv1_down", f"b{res}.conv1")
+            self.put(f"{res}x{res}/Skip", f"b{res}.skip", bias=False)
+        self.put(f"{top}x{top}/FromRGB", f"b{top}.fromrgb")
+        self.put("4x4/Conv", "b4.conv")
+        self.put("4x4/Dense0", "b4.fc")
+        self.put("Output", "b4.out")
         if network.c_dim:
-            put("LabelEmbed", "mapping.embed")
-            for i in range(network.mapping.num_layers):
-                put(f"Mapping{i}", f"mapping.fc{i}")
-        return _old(name, arrays, components, network.c_dim)
-    if network.c_dim:
-        put("LabelEmbed", "mapping.embed")
-    for i in range(network.mapping.num_layers):
-        put(f"Dense{i}", f"mapping.fc{i}")
-    components["mapping"] = _old("G_mapping", dict(arrays), EasyDict())
-    arrays.clear()
-    arrays["4x4/Const/const"] = state["synthesis.b4.const"][None]
-    noise = 0
-    for res in sizes:
-        for ours, theirs in [("conv1", "Conv")] if res == 4 else [("conv0", "Conv0_up"), ("conv1", "Conv1")]:
-            put(f"{res}x{res}/{theirs}", f"synthesis.b{res}.{ours}", mod=True, turned=theirs == "Conv0_up")
-            arrays[f"noise{noise}"] = state[f"synthesis.b{res}.{ours}.noise_const"][None, None]
-            noise += 1
-        put(f"{res}x{res}/ToRGB", f"synthesis.b{res}.torgb", mod=True)
-    components["synthesis"] = _old("G_synthesis", dict(arrays), EasyDict())
-    arrays = {"lod": np.float32(0), "dlatent_avg": state["mapping.w_avg"]}
-    return _old(name, arrays, components, network.c_dim)
+            self.put_mapping(network, "Mapping")
+
+    def put_mapping(self, network: Any, layer: str) -> None:
+        if network.c_dim:
+            self.put("LabelEmbed", "mapping.embed")
+        for i in range(network.mapping.num_layers):
+            self.put(f"{layer}{i}", f"mapping.fc{i}")
+
+    def put_synthesis(self, network: Generator) -> None:
+        self.found["4x4/Const/const"] = self.state["synthesis.b4.const"][None]
+        num_noises = 0
+        for res in network.synthesis.block_resolutions:
+            block, theirs = f"synthesis.b{res}", f"{res}x{res}"
+            layers = {"conv1": "Conv"} if res == 4 else {"conv0": "Conv0_up", "conv1": "Conv1"}
+            for layer, name in layers.items():
+                self.put(f"{theirs}/{name}", f"{block}.{layer}", mod=True, turned=name == "Conv0_up")
+                self.found[f"noise{num_noises}"] = self.state[f"{block}.{layer}.noise_const"][None, None]
+                num_noises += 1
+            self.put(f"{theirs}/ToRGB", f"{block}.torgb", mod=True)
+
+    def put(
+        self, theirs: str, ours: str, *, bias: bool = True, mod: bool = False, turned: bool = False
+    ) -> None:
+        weight = self.state[f"{ours}.weight"]
+        weight = weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T
+        self.found[f"{theirs}/weight"] = np.ascontiguousarray(weight[::-1, ::-1] if turned else weight)
+        if bias:
+            self.found[f"{theirs}/bias"] = self.state[f"{ours}.bias"]
+        if mod:
+            self.found[f"{theirs}/mod_weight"] = np.ascontiguousarray(self.state[f"{ours}.affine.weight"].T)
+            self.found[f"{theirs}/mod_bias"] = self.state[f"{ours}.affine.bias"] - 1
+        if f"{ours}.noise_strength" in self.state:
+            self.found[f"{theirs}/noise_strength"] = self.state[f"{ours}.noise_strength"][()]  # a number
 
 
 def _old(name: str, arrays: dict[str, Any], components: EasyDict, label_size: int = 0) -> OldNetwork:
