@@ -63,7 +63,7 @@ def copy_local(source: Path, target: Path, part: Path, rules: DownloadRules) -> 
     """
     try:
         facts = source.stat()
-        if not stat.S_ISREG(facts.st_mode):  # reading a pipe would wait for whoever writes into it
+        if not stat.S_ISREG(facts.st_mode):  # reading a pipe would wait for a writer
             raise DownloadError("unreadable", f"{source}: not a regular file")
         if facts.st_size > rules.max_bytes:
             raise DownloadError("too-many-bytes", f"{source}: more than {rules.max_bytes} bytes")

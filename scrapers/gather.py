@@ -241,7 +241,7 @@ class _Scrape:
         """Stop rather than refuse picture after picture while the network is away.
 
         Raises:
-            ScraperError: a row of pictures could not be reached.
+            ScraperError: too many pictures in a row could not be reached.
         """
         missing = [entry for entry in self.unreached if entry.reason in _NO_NETWORK]
         if len(missing) >= _UNREACHABLE_IN_A_ROW:

@@ -153,7 +153,7 @@ ALONE = Team()
 def join(device: str | None = "cpu") -> Iterator[Team]:
     """The team of the processes that torchrun started, until the block ends; `ALONE` without torchrun.
 
-    Where a process fails, the first one raises what failed it, whoever it was.
+    Where a process fails, the first one raises the reason, whichever process that was.
 
     Args:
         device: as `stylegan.device.choose_device` takes it; `auto` and `cuda` are one GPU a process. None, in any

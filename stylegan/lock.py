@@ -42,7 +42,7 @@ class FileLock:
                 holder = self._file.read().strip() or "unknown"
                 self._file.close()
                 raise LockHeldError(holder) from None
-            # A file system without locks: nobody can be kept out there, and that is no reason not to work.
+            # On a file system without locks the work goes on, although nothing keeps others out.
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n")
         self._file.flush()

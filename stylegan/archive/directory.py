@@ -156,7 +156,7 @@ def _parse(block: bytes) -> tuple[list[bytes], list[list[int]]]:
 
 
 def _narrow(values: list[int], kind: type[np.generic]) -> npt.NDArray[Any]:
-    """As an array of a kind; sizes of 4 GiB and more are all the same to whoever reads, which refuses them."""
+    """As an array of a type; sizes of 4 GiB and more are clipped, since readers refuse them anyway."""
     column = np.array(values, np.int64)
     return (np.minimum(column, 2**32 - 1) if kind is np.uint32 else column).astype(kind)
 

@@ -1,7 +1,7 @@
 """What can be wrong with a data-set zip, as data.
 
-`FaultError` carries one fault up to whoever asked: `DatasetZip` turns it into an `ArchiveError` that names
-the file, `check_archive` puts the fault on its list and goes on.
+`FaultError` carries one fault up to the caller: `DatasetZip` turns it into an `ArchiveError` that names the file,
+`check_archive` adds the fault to its list and goes on.
 """
 
 import os

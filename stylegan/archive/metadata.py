@@ -132,7 +132,7 @@ class Places:
             self._by_slashes = {name.replace(b"\\", b"/"): place for place, name in named}
 
     def find(self, name: str) -> int | None:
-        """Its place in `rows`; None where it is none of them."""
+        """Which of `rows` the name means; None where it means none of them."""
         key = (name.replace("\\", "/") if self._has_backslashes else name).encode(errors="surrogatepass")
         if self._by_slashes is not None:
             return self._by_slashes.get(key)

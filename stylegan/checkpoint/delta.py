@@ -144,14 +144,15 @@ def save_delta(
             tensors[f"{name}.{key}"], exponents[f"{name}.{key}"] = _halve(difference)
     powers = [exponents[key] for key in sorted(exponents)]
     tensors[_EXPONENTS] = torch.tensor(powers, dtype=torch.int16, device="cpu")
-    reference = {
-        "name": base.name,
-        "path": "" if base.path is None else _relative(base.path, final.parent),
-        "against": against,
-        "hashes": {of: base.hashes[of] for of in against.values() if of},
-    }
+    reference = BaseReference(
+        name=base.name,
+        path="" if base.path is None else _relative(base.path, final.parent),
+        against=against,
+        hashes={of: base.hashes[of] for of in against.values() if of},
+    )
     init = {name: network.init_kwargs for name, network in networks.items()}
-    metadata = make_metadata(init, meta, DELTA_FORMAT) | {"base": json.dumps(reference, sort_keys=True)}
+    metadata = make_metadata(init, meta, DELTA_FORMAT)
+    metadata["base"] = json.dumps(dataclasses.asdict(reference), sort_keys=True)
     write_container(final, tensors, metadata)
 
 

@@ -23,7 +23,7 @@ _drawn_s = 0.0  # plainly so far
 
 
 def prepare_if_heavy(blocks: list[Any], ws: Tensor) -> None:
-    """Compile native operations if this drawing makes that worth it and nobody has decided; at most once a process.
+    """Compile native operations if this drawing makes that worth it and nothing is decided yet; once a process.
 
     Args:
         blocks: of a synthesis network, which is about to draw.

@@ -103,7 +103,7 @@ def prepare(device_type: str = "cpu", *, say: Callable[[str], None] | None = Non
 
 
 def may_build(device_type: str = "cpu") -> bool:
-    """Whether `prepare` would compile something that nobody has decided to do without; cheap enough for every call.
+    """Whether `prepare` would compile something, unless `settle` was called; cheap enough to ask at every call.
 
     Raises:
         BuildError: `BEND_NATIVE=1`, and they cannot be built.

@@ -2,7 +2,7 @@
 
 The operator is linear, and its transpose is itself with up and down exchanged, the filter flipped and the padding to
 match: that is its whole derivative, of any order. `csrc/upfirdn2d.cpp` and `.cu` hold the kernels; import this where
-they are loaded. The filter is a constant here: whoever differentiates by it takes the plain operation.
+they are loaded. The filter is a constant here: to differentiate by it, use the plain operation.
 """
 
 from typing import Any

@@ -89,22 +89,15 @@ def toolchain(target: Target, *, architectures: tuple[str, ...] | None = None) -
     root = Path(torch.__file__).parent
     include = [f"-I{root / 'include'}", f"-I{SOURCES}", _STABLE_ABI]
     link = [f"-L{root / 'lib'}", "-ltorch_cpu", "-lc10"]
+    nvcc = None
+    sources = sorted(SOURCES.glob("*.cpp" if target == "cpu" else "*.cu"))
     if target == "cpu":
-        nvcc = None
-        sources = sorted(SOURCES.glob("*.cpp"))
         flags = [*_CXX_FLAGS, "-march=native", *include]
     else:
         nvcc = find_nvcc()
         if nvcc is None:
             raise BuildError("nvcc was not found; install the CUDA toolkit, or set CUDA_HOME")
-        sources = sorted(SOURCES.glob("*.cu"))
-        chosen = _own_architectures() if architectures is None else architectures
-        codes = [f"-gencode=arch=compute_{sm[3:]},code={sm}" for sm in chosen]
-        host = [
-            f"-ccbin={compiler[0]}",
-            *(f"-Xcompiler={own}" for own in ["-fPIC", "-fvisibility=hidden", *compiler[1:]]),
-        ]
-        flags = [*_NVCC_FLAGS, *codes, *host, *include]
+        flags = [*_nvcc_flags(compiler, architectures or _own_architectures()), *include]
         # The runtime is linked in, so that torch's own may be of another minor version.
         runtime = [f"-L{folder}" for folder in _library_folders(Path(nvcc))]
         link = [*link, "-ltorch_cuda", *runtime, "-lcudart_static", "-ldl", "-lrt", "-lpthread"]
@@ -160,6 +153,12 @@ def find_ninja() -> str | None:
     """The ninja of the installed package `ninja`, else the one on the path; None without one."""
     beside = Path(sys.executable).parent / "ninja"
     return str(beside) if os.access(beside, os.X_OK) else shutil.which("ninja")
+
+
+def _nvcc_flags(compiler: list[str], architectures: tuple[str, ...]) -> list[str]:
+    codes = [f"-gencode=arch=compute_{sm[3:]},code={sm}" for sm in architectures]
+    host = [f"-Xcompiler={flag}" for flag in ("-fPIC", "-fvisibility=hidden", *compiler[1:])]
+    return [*_NVCC_FLAGS, *codes, f"-ccbin={compiler[0]}", *host]
 
 
 def _own_architectures() -> tuple[str, ...]:

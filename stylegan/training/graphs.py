@@ -141,7 +141,7 @@ class _Recording:
         return [y.detach() for y in self._results]
 
     def run_back(self, cotangents: Sequence[Tensor]) -> list[Tensor | None]:
-        """Gradients by the arguments, None where nobody asked, and by the trained parameters."""
+        """Gradients by the arguments, None where they need none, and by the trained parameters."""
         for own, given in zip(self._cotangents, cotangents, strict=True):
             own.copy_(given)
         self._backward()
@@ -179,7 +179,7 @@ def _check_memory(device: torch.device) -> None:
     Raises:
         RuntimeError: less is free than twice the peak so far: once for recordings, once for what is not recorded.
     """
-    # What is idle in the pools of recordings serves nobody else.
+    # Idle memory in the pools of recordings cannot be used for anything else.
     idle = sum(
         segment["total_size"] - segment["allocated_size"]
         for segment in torch.cuda.memory_snapshot()

@@ -152,7 +152,7 @@ class _State:
         }
 
     def finish(self) -> None:
-        """Refuse a network with arrays that nobody asked for."""
+        """Refuse a network with arrays that have not been used."""
         for key in sorted(self.unused):
             raise RefusedError(f"has an unknown array {shown(f'{self.name}: {key}')}; {_ONLY}")
 
