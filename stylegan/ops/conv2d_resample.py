@@ -9,7 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegan.ops.convolution import conv2d, conv_transpose2d
-from stylegan.ops.upfirdn2d import IntOrPair, parse_padding, upfirdn2d
+from stylegan.ops.upfirdn2d import (
+    IntOrPair,
+    add_padding,
+    downsampling_padding,
+    parse_padding,
+    upfirdn2d,
+    upsampling_padding,
+)
 
 __all__ = ["conv2d_resample"]
 
@@ -42,15 +49,11 @@ def conv2d_resample(
         `[N, O, H*up/down, W*up/down]` where `padding` is half the kernel; dtype of `x`.
     """
     kh, kw = w.shape[2:]
-    fw, fh = (1, 1) if f is None else (f.shape[-1], f.shape[0])
-    px0, px1, py0, py1 = parse_padding(padding)
+    pads = parse_padding(padding)
     if up > 1:
-        px0, px1 = px0 + (fw + up - 1) // 2, px1 + (fw - up) // 2
-        py0, py1 = py0 + (fh + up - 1) // 2, py1 + (fh - up) // 2
+        pads = add_padding(pads, upsampling_padding(f, up, up))
     if down > 1:
-        px0, px1 = px0 + (fw - down + 1) // 2, px1 + (fw - down) // 2
-        py0, py1 = py0 + (fh - down + 1) // 2, py1 + (fh - down) // 2
-    pads = [px0, px1, py0, py1]
+        pads = add_padding(pads, downsampling_padding(f, down, down))
 
     if kh == kw == 1 and up == 1 and down > 1:
         x = upfirdn2d(x, f, down=down, padding=pads, flip_filter=flip_filter)
@@ -64,11 +67,12 @@ def conv2d_resample(
     if up > 1:
         x = _conv_transpose2d(x, w, stride=up, groups=groups, flip_weight=flip_weight)
         # The transposed convolution already padded by k-1 on each side and left out up-1 zeros at the end.
-        pads = [px0 - kw + 1, px1 - kw + up, py0 - kh + 1, py1 - kh + up]
+        pads = add_padding(pads, (1 - kw, up - kw, 1 - kh, up - kh))
         x = upfirdn2d(x, f, padding=pads, gain=up**2, flip_filter=flip_filter)
         return x if down == 1 else upfirdn2d(x, f, down=down, flip_filter=flip_filter)
-    if px0 == px1 >= 0 and py0 == py1 >= 0:
-        return _conv2d(x, w, padding=(py0, px0), groups=groups, flip_weight=flip_weight)
+    x0, x1, y0, y1 = pads
+    if x0 == x1 >= 0 and y0 == y1 >= 0:
+        return _conv2d(x, w, padding=(y0, x0), groups=groups, flip_weight=flip_weight)
     return _conv2d(F.pad(x, pads), w, groups=groups, flip_weight=flip_weight)
 
 

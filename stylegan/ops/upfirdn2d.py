@@ -17,16 +17,21 @@ from stylegan.ops import native
 from stylegan.ops.layout import dense
 
 __all__ = [
+    "add_padding",
     "downsample2d",
+    "downsampling_padding",
     "filter2d",
     "parse_padding",
     "plain_upfirdn2d",
     "setup_filter",
     "upfirdn2d",
     "upsample2d",
+    "upsampling_padding",
 ]
 
 IntOrPair: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = tuple[int, int, int, int]
+"""`(x_before, x_after, y_before, y_after)`."""
 _SEPARABLE_TAPS = 8
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
@@ -146,9 +151,8 @@ def filter2d(
     x: Tensor, f: Tensor | None, padding: IntOrPair = 0, flip_filter: bool = False, gain: float = 1
 ) -> Tensor:
     """Filter `[N, C, H, W]` and keep its size; `padding` adds to what that takes."""
-    fw, fh = _filter_size(f)
-    p = _add_padding(padding, fw // 2, (fw - 1) // 2, fh // 2, (fh - 1) // 2)
-    return upfirdn2d(x, f, padding=p, flip_filter=flip_filter, gain=gain)
+    pads = add_padding(padding, upsampling_padding(f, 1, 1))
+    return upfirdn2d(x, f, padding=pads, flip_filter=flip_filter, gain=gain)
 
 
 def upsample2d(
@@ -161,9 +165,8 @@ def upsample2d(
 ) -> Tensor:
     """Upsample `[N, C, H, W]` to `[N, C, H*up_y, W*up_x]`; the gain makes up for the inserted zeros."""
     upx, upy = _parse_pair(up)
-    fw, fh = _filter_size(f)
-    p = _add_padding(padding, (fw + upx - 1) // 2, (fw - upx) // 2, (fh + upy - 1) // 2, (fh - upy) // 2)
-    return upfirdn2d(x, f, up=up, padding=p, flip_filter=flip_filter, gain=gain * upx * upy)
+    pads = add_padding(padding, upsampling_padding(f, upx, upy))
+    return upfirdn2d(x, f, up=up, padding=pads, flip_filter=flip_filter, gain=gain * upx * upy)
 
 
 def downsample2d(
@@ -175,16 +178,12 @@ def downsample2d(
     gain: float = 1,
 ) -> Tensor:
     """Downsample `[N, C, H, W]` to `[N, C, H/down_y, W/down_x]`."""
-    downx, downy = _parse_pair(down)
-    fw, fh = _filter_size(f)
-    p = _add_padding(
-        padding, (fw - downx + 1) // 2, (fw - downx) // 2, (fh - downy + 1) // 2, (fh - downy) // 2
-    )
-    return upfirdn2d(x, f, down=down, padding=p, flip_filter=flip_filter, gain=gain)
+    pads = add_padding(padding, downsampling_padding(f, *_parse_pair(down)))
+    return upfirdn2d(x, f, down=down, padding=pads, flip_filter=flip_filter, gain=gain)
 
 
-def parse_padding(padding: IntOrPair) -> tuple[int, int, int, int]:
-    """`padding` as `(x_before, x_after, y_before, y_after)`."""
+def parse_padding(padding: IntOrPair) -> Padding:
+    """`padding` in any form as four numbers."""
     values = [int(v) for v in ((padding,) if isinstance(padding, int | np.integer) else padding)]
     if len(values) == 1:
         values *= 4
@@ -195,6 +194,24 @@ def parse_padding(padding: IntOrPair) -> tuple[int, int, int, int]:
     return values[0], values[1], values[2], values[3]
 
 
+def add_padding(padding: IntOrPair, more: Padding) -> Padding:
+    """`padding` in any form, plus `more`."""
+    x0, x1, y0, y1 = parse_padding(padding)
+    return x0 + more[0], x1 + more[1], y0 + more[2], y1 + more[3]
+
+
+def upsampling_padding(f: Tensor | None, upx: int, upy: int) -> Padding:
+    """The padding with which upsampling by `f` gives exactly `upx` and `upy` times the size."""
+    fw, fh = _filter_size(f)
+    return (fw + upx - 1) // 2, (fw - upx) // 2, (fh + upy - 1) // 2, (fh - upy) // 2
+
+
+def downsampling_padding(f: Tensor | None, downx: int, downy: int) -> Padding:
+    """The padding with which downsampling by `f` divides the size by exactly `downx` and `downy`."""
+    fw, fh = _filter_size(f)
+    return (fw - downx + 1) // 2, (fw - downx) // 2, (fh - downy + 1) // 2, (fh - downy) // 2
+
+
 def _parse_pair(value: IntOrPair) -> tuple[int, int]:
     x, y = (value, value) if isinstance(value, int) else value
     if x < 1 or y < 1:
@@ -202,7 +219,7 @@ def _parse_pair(value: IntOrPair) -> tuple[int, int]:
     return int(x), int(y)
 
 
-def _check_size(x: Tensor, f: Tensor | None, upx: int, upy: int, padding: tuple[int, int, int, int]) -> None:
+def _check_size(x: Tensor, f: Tensor | None, upx: int, upy: int, padding: Padding) -> None:
     width, height = x.shape[3] * upx, x.shape[2] * upy
     fw, fh = _filter_size(f)
     if width + padding[0] + padding[1] < fw or height + padding[2] + padding[3] < fh:
@@ -217,10 +234,6 @@ def _prefers_native(x: Tensor, f: Tensor | None) -> bool:
     if f is not None and (f.device != x.device or (f.requires_grad and torch.is_grad_enabled())):
         return False
     return not native.is_traced() and native.available(x.device.type)
-
-
-def _add_padding(padding: IntOrPair, x0: int, x1: int, y0: int, y1: int) -> list[int]:
-    return [p + q for p, q in zip(parse_padding(padding), (x0, x1, y0, y1), strict=True)]
 
 
 def _filter_size(f: Tensor | None) -> tuple[int, int]:
