@@ -1,4 +1,4 @@
-"""What a second process brings a training on CPUs, what the processes say to each other, and what that is for many.
+"""What a second process gains a training on CPUs, how much the processes exchange, and what follows for many of them.
 
     python benchmarks/distributed.py                    the embedded base at batch 16, 1 -> 2 processes of one thread
     python benchmarks/distributed.py --threads 4 --batch 32

@@ -1,4 +1,4 @@
-"""How the studio feels: frames a second while the point is dragged, gesture to picture, memory, the page's weight.
+"""How quick the studio is: frames a second while the point is dragged, gesture to picture, memory, size of the page.
 
     python benchmarks/studio.py [--seconds 20] [--session 0] [--page 0] [--network faces64]
 

@@ -1,4 +1,4 @@
-"""Whether the studio's memory stays flat while everything is played that the page has: minutes, or an hour.
+"""Whether the studio's memory stays flat while everything that the page can do is done, for minutes or for an hour.
 
     python benchmarks/studio_memory.py [--minutes 5] [--only drag,roll] [--inside] [--json FILE] [--report FILE]
 

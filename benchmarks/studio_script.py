@@ -1,4 +1,4 @@
-"""What a person does in the studio, one action a function, in one table; played in turn, as dice choose."""
+"""What a person does in the studio, a function for each action, in one table; chosen at random, one after another."""
 
 import asyncio
 import contextlib

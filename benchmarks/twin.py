@@ -1,4 +1,4 @@
-"""A plain twin of the networks: what the papers say, in the most direct torch, as a yardstick for speed.
+"""A plain twin of the networks: what the papers say, in the most direct torch, to compare speeds with.
 
 Written from StyleGAN2 (arXiv 1912.04958) and StyleGAN2-ADA (arXiv 2006.06676) alone: per-sample weights in one
 grouped convolution, a transposed convolution with stride 2 and then the FIR, planar tensors, every elementwise

@@ -1,4 +1,4 @@
-"""A shard: one of the files that a data set reads its pictures from, and the zip as one.
+"""The interface of a shard, a file that a data set reads its pictures from, and the zip that implements it.
 
 Opening a shard reads its list of pictures and their labels into arrays, a row for each picture, and nothing else.
 """

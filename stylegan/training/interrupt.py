@@ -1,4 +1,4 @@
-"""Stopping at a step's end: SIGINT and SIGTERM are noted once, a second one acts as it did before."""
+"""Stopping at the end of a step: the first SIGINT or SIGTERM is only noted, a second one acts as usual."""
 
 import contextlib
 import signal

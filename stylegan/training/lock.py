@@ -1,4 +1,4 @@
-"""At most one training in a run folder, by a lock on the file `.lock` in it."""
+"""At most one training at a time in a run folder, by a lock on the file `.lock` in it."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""What a training would be, before anything of it is written: data, networks, device, micro-batch, moments.
+"""The plan of a training, before anything is written: data, networks, device, micro-batch, moments of snapshots.
 
-`make_plan` decides it for a new run, `plan_resume` reads it back from a run folder; a dry run ends here. `session`
-puts a plan into its folder.
+`make_plan` makes one for a new run, `plan_resume` reads it back from a run folder; a dry run ends here. `session` puts
+a plan into its folder.
 """
 
 import dataclasses
