@@ -47,7 +47,9 @@ def test_a_dictionary_of_itself_is_looked_at_once() -> None:
 
 def test_a_pickled_module_of_ours_is_told_how_to_be_written(tmp_path: Path) -> None:
     torch.save(generator(), tmp_path / "mine.pt")
-    with pytest.raises(CheckpointError, match=r"Generator' \(a network of ours .*; write it with .*save_network\)"):
+    with pytest.raises(
+        CheckpointError, match=r"Generator' \(a network of ours .*; write it with .*save_network\)"
+    ):
         load_legacy(tmp_path / "mine.pt")
 
 
