@@ -2,13 +2,13 @@
 
     7@left                                    seed 7 in the left half; also right, top, bottom
     7@ellipse:.5,.4,.2,.3/soft=.2/mix=.8      four fifths of it, in an ellipse with a wide edge
-    7@rect:(lfo(sine,0..1,4s)),0,.3,1         a wandering stripe
+    7@rect:(lfo(sine,0..1,4s)),0,.3,1         a moving stripe
     face.npz:2@mask.png/layers=0-5            the third latent of a file, coarse layers only, where a picture is bright
 
-Every layer is computed with each of the styles on the same input, and its outputs are blended by the mask; the next
-layer sees one blend. The latents run through the network side by side as one batch, of which the blend is written back
-into every row, so only outputs are touched. Masks on features are those of network bending (Broad, Leymarie &
-Grierson, arXiv 2005.12420).
+Every layer is computed with each of the styles on the same input, and the mask blends its outputs; the next layer sees
+only the blend. The latents run through the network as one batch, and hooks write the blend into every row of each
+layer's output, so the layers themselves stay as they are. Masking features is the idea of network bending (Broad,
+Leymarie & Grierson, arXiv 2005.12420).
 """
 
 import contextlib
@@ -46,11 +46,11 @@ class Blend:
 
     Attributes:
         source: a seed, or the path of a file of latents.
-        row: of the file.
-        area: where.
-        soft: width of its edge, a share of the picture.
-        mix: how much of it, 0 none, 1 all.
-        layers: a range for `style_layers.rows_of`, None for all.
+        row: which latent of the file.
+        area: where it shows.
+        soft: width of the area's edge, as a share of the picture.
+        mix: how much of it shows, from 0 to 1.
+        layers: a range for `style_layers.rows_of`; None for all.
     """
 
     source: str
@@ -62,12 +62,12 @@ class Blend:
 
     @property
     def is_stored(self) -> bool:
-        """Whether the latent is a row of a file; else it is a seed's."""
+        """Whether the latent is a row of a file rather than a seed's."""
         return not self.source.isdigit()
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files of its latent and its area, as far as there are."""
+        """The files that its latent and its area come from, if any."""
         return (*((self.source,) if self.is_stored else ()), *self.area.files)
 
 
@@ -76,7 +76,7 @@ class Blending:
     """The play that blends.
 
     Attributes:
-        blends: in order, each over those before it.
+        blends: in order, each drawn over those before it.
         others: their ws, `[K, num_ws, w_dim]`.
     """
 
@@ -89,7 +89,7 @@ class Blending:
 
     @contextlib.contextmanager
     def during(self, G: Generator, moment: Moment) -> Iterator[None]:
-        """Draw the other latents alongside, and blend what every layer makes of them."""
+        """Draw the other latents alongside, and blend the outputs of every layer."""
         copies = len(self.blends) + 1
         amounts = [blend.mix.at(moment.seconds) for blend in self.blends]
 
@@ -115,7 +115,7 @@ class Blending:
             yield
 
     def _styled(self, G: Generator, ws: Tensor, index: int) -> Tensor:
-        """What the other latent puts in the place of ws `[N, num_ws, w_dim]`."""
+        """`ws` `[N, num_ws, w_dim]` with the layers of one blend replaced by its latent."""
         rows = rows_of(G, self.blends[index].layers)
         styled = ws.clone()
         styled[:, rows] = self.others[index, rows].to(ws)
@@ -126,7 +126,7 @@ def open_blends(config: RenderConfig, G: Generator) -> tuple[Blending, ...]:
     """The play of `config.blend`: one or none.
 
     Raises:
-        SettingsError: a blend that is none, or a latent that this network does not have.
+        SettingsError: a blend that cannot be read, or a latent that this network does not have.
     """
     blends, latents = [], []
     for text in config.blend:
@@ -144,7 +144,7 @@ def parse_blend(text: str) -> Blend:
     """Read a blend.
 
     Raises:
-        SettingsError: it is none; says which part.
+        SettingsError: it is not a blend; says which part is wrong.
     """
     source, at, tail = text.strip().partition("@")
     match = re.fullmatch(r"(\d{1,10})|(.+\.npz)(?::(\d{1,6}))?", source.strip(), re.ASCII | re.IGNORECASE)
@@ -162,7 +162,7 @@ def parse_blend(text: str) -> Blend:
 
 
 def _options(tail: str) -> tuple[str, dict[str, str]]:
-    """The area, and what follows it as `/name=value`; a slash without a `=` belongs to the path of a mask."""
+    """The area, and the settings `/name=value` after it; other slashes belong to the path of a mask."""
     area, *rest = re.split(r"/(?=[a-z]+=)", tail)
     options = {name: value for name, _, value in (part.partition("=") for part in rest)}
     unknown = sorted(options.keys() - {"soft", "mix", "layers"})
@@ -172,7 +172,7 @@ def _options(tail: str) -> tuple[str, dict[str, str]]:
 
 
 def _area(text: str) -> Mask:
-    """A mask, or a picture that is one."""
+    """A mask, which may be given as the path of a picture alone."""
     return parse_mask(f"image:{text}" if _PICTURE.search(text) else text)
 
 

@@ -1,9 +1,9 @@
-"""Reads the transform configurations of Broad's network-bending, and says them in the grammar of `--bend`.
+"""Translates the transform configurations of Broad's network-bending into the grammar of `--bend`.
 
 Broad, Leymarie & Grierson's tool (arXiv 2005.12420) takes a YAML file with a list `transforms`, each with `layer`,
 `transform`, `params`, `features` (`all`, `random`, `cluster`) and `feature-param`; for clusters, a second file gives
-that of each feature of each layer. Layers are counted from 1, the convolution of 4×4. What was random there is seeded
-here. Text in, text out: whether a network has the layer is found out where bends are opened.
+the cluster of each feature of each layer. Layers are counted from 1, the convolution of 4×4. Random features get a
+seed. Only text is translated: whether a network has the layer is found out when bends are opened.
 """
 
 import reprlib
@@ -35,10 +35,10 @@ _DEEPEST = 17  # layers of a network of 1024 pixels
 
 
 def expand(bends: tuple[str, ...]) -> tuple[str, ...]:
-    """Bends with each `FILE.yaml` or `FILE.yaml,CLUSTERS.yaml` among them replaced by what it says.
+    """Bends, with each `FILE.yaml` or `FILE.yaml,CLUSTERS.yaml` among them replaced by the bends in it.
 
     Raises:
-        SettingsError: a file that cannot be read, or that says what is not known here.
+        SettingsError: a file cannot be read, or has a transform that is unknown here.
     """
     expanded: list[str] = []
     for bend in bends:
@@ -57,10 +57,10 @@ def read_transforms(path: Path, clusters: Path | None = None) -> list[str]:
 
     Args:
         path: with the list `transforms`.
-        clusters: which feature of which layer is in which cluster; None for bend's own clusters.
+        clusters: the file with the cluster of each feature; None for bend's own clusters.
 
     Raises:
-        SettingsError: one line that says which transform is wrong, and how.
+        SettingsError: says which transform is wrong, and why.
     """
     found = _load(path)
     transforms = found.get("transforms", "") if isinstance(found, Mapping) else ""
@@ -138,7 +138,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _load(path: Path) -> Any:
-    import yaml  # only those who bring such a file wait for it
+    import yaml  # slow to import, and seldom needed
 
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -146,4 +146,4 @@ def _load(path: Path) -> Any:
         raise SettingsError(f"{path}: {error.strerror}; check its name") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise SettingsError(f"{path}: is no YAML that can be read ({reason:.120}); mend it") from None
+        raise SettingsError(f"{path}: cannot be read as YAML ({reason:.120}); mend it") from None

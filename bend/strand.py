@@ -1,7 +1,7 @@
-"""One walk of a film: its keyframes, from seeds or a file of latents, and the ws at any time of it.
+"""One walk of a film: its keyframes, from seeds or a file of latents, and its ws at any time.
 
-Keyframes are held about the origin of their space: z as it is, w and w+ about `w_avg`, towards which truncation pulls.
-In w+ the ws of all layers are one long vector to the path.
+Keyframes are relative to the origin of their space: in w and w+ that is `w_avg`, towards which truncation pulls. In w+
+the path treats the ws of all layers as one long vector.
 """
 
 import dataclasses
@@ -28,9 +28,9 @@ class Strand:
 
     Attributes:
         path: a name in `WALKS`.
-        keyframes: `[K, dim]`, about the origin of the space; dim is z_dim, w_dim or num_ws · w_dim.
+        keyframes: `[K, dim]`, relative to the origin of the space; dim is z_dim, w_dim or num_ws · w_dim.
         in_z: whether the space is z.
-        course: how the path runs.
+        course: the settings of the path.
     """
 
     path: str
@@ -52,7 +52,7 @@ class Strand:
 
 
 def keyframes_given(config: RenderConfig, walk: WalkConfig) -> int:
-    """How many keyframes the files of latents hold; 0 where there are none.
+    """How many keyframes the files of latents hold; 0 if there are no files.
 
     Raises:
         SettingsError: a file that cannot be read, or both kinds of files.
@@ -117,5 +117,5 @@ def _knots(walk: WalkConfig, stored: LatentFile | None, seeds: Sequence[int]) ->
 
 
 def _about_average(G: Generator, w: Tensor) -> Floats:
-    """W `[K, w_dim]` or ws `[K, num_ws, w_dim]` about `w_avg`, flat, on the CPU."""
+    """W `[K, w_dim]` or ws `[K, num_ws, w_dim]` relative to `w_avg`, flattened, on the CPU."""
     return (w - latents.w_avg(G)).flatten(1).cpu().double().numpy()

@@ -1,4 +1,4 @@
-"""Which row of ws feeds which layer, and ranges of rows as people name them: `4-8`, `coarse`, `middle`, `fine`.
+"""Which row of ws feeds which layer, and named ranges of rows: `4-8`, `coarse`, `middle`, `fine`.
 
 Coarse styles are those of the resolutions 4 and 8, middle 16 and 32, fine from 64 on (Karras et al., arXiv 1812.04948,
 section 3.1). A block's torgb shares its row with the first convolution of the next block, and is not counted among the
@@ -40,10 +40,10 @@ def style_layers(G: Generator) -> list[StyleLayer]:
 
 
 def parse_layers(text: str) -> str:
-    """Check a range of layers, and return it in its own spelling: `4-8`, `5`, `coarse`.
+    """Check a range of layers, `4-8`, `5` or `coarse`, and return it without surrounding spaces.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it is no range.
     """
     text = text.strip()
     match = _RANGE.fullmatch(text)
@@ -55,7 +55,7 @@ def parse_layers(text: str) -> str:
 
 
 def rows_of(G: Generator, layers: str | None) -> slice:
-    """The rows of ws that a range of layers means in this network; None means all.
+    """The rows of ws of a range of layers in this network; None for all.
 
     Raises:
         SettingsError: the network has no such layers.
@@ -70,7 +70,7 @@ def rows_of(G: Generator, layers: str | None) -> slice:
                 f"this network has no {layers} layers, it ends at {G.img_resolution} pixels; "
                 f"name layers by number, 0 to {G.num_ws - 1}"
             )
-        # The last torgb has a row of its own, which belongs to the last group that there is.
+        # The last torgb has a row of its own, which belongs to the last group of the network.
         return slice(rows[0], G.num_ws if rows[-1] == style_layers(G)[-1].row else rows[-1] + 1)
     match = _RANGE.fullmatch(layers)
     assert match is not None, layers

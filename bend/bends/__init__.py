@@ -1,8 +1,8 @@
-"""Bends: the signal and the weights of a generator bent while it draws (network bending, arXiv 2005.12420).
+"""Bends: the signal and the weights of a generator, changed while it draws (network bending, arXiv 2005.12420).
 
-`row` and `table` say what there is, `grammar` how it is written, `player` puts it in place. What a bend does is one
-small function, in the file of its kind: `pointwise`, `geometry`, `morphology`, `filters`, `channels`, `memory`,
-`weights`. Names load lazily, since reading a bend needs no network.
+`row` and `table` list the bends, `grammar` reads and prints them, `player` puts them in place. Each bend is one small
+function, in the file of its kind: `pointwise`, `geometry`, `morphology`, `filters`, `channels`, `memory`, `weights`.
+Names load lazily, since reading a bend needs no network.
 """
 
 import importlib

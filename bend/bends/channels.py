@@ -1,4 +1,4 @@
-"""Bends that hand the signal of one channel to another: the patch cords plugged in anew."""
+"""Bends that hand the signal of one channel to another, as if patch cords were plugged in elsewhere."""
 
 import math
 
@@ -16,7 +16,7 @@ def shuffle(x: Tensor, seed: int) -> Tensor:
 
 
 def roll(x: Tensor, steps: float) -> Tensor:
-    """Channel `c` of `x [N, C, …]` moves to `c + steps`, round the end; between whole steps, a crossfade."""
+    """Move channel `c` of `x [N, C, …]` to `c + steps`, wrapping around; crossfades between whole steps."""
     whole = math.floor(steps)
     share = steps - whole
     rolled = x.roll(whole, dims=1)

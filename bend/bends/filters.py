@@ -1,4 +1,4 @@
-"""Bends by a small neighbourhood: blur, sharpen, sobel, median. Beyond the edge lies the outermost pixel."""
+"""Bends of a small neighbourhood: blur, sharpen, sobel, median. The outermost pixels go on beyond the edge."""
 
 import math
 
@@ -11,21 +11,21 @@ __all__ = ["blur", "median", "sharpen", "sobel"]
 _SHARPEN_SIGMA = 1.0
 _TINY = 1e-12
 _MOST_VALUES = 1 << 22
-"""Neighbours that are sorted at once: those of a whole layer are gigabytes at the largest radius."""
+"""How many neighbours are sorted at once: those of a whole layer take gigabytes at the largest radius."""
 _BLOCK = 64
-"""Pixels of a side that are blurred at once: more multiply by zeros, fewer are many small products."""
+"""How many pixels of a side are blurred at once: larger blocks multiply more zeros, smaller ones are slow to start."""
 
 
 def blur(x: Tensor, sigma: float) -> Tensor:
     """Blur `x [N, C, H, W]` by a Gaussian of `sigma` pixels, cut off at three sigma.
 
-    It is a product with a banded matrix along each side. A convolution is as quick, but the library behind it compiles
-    and keeps one for each number of channels, size and width: a rack that changes all the time would fill memory.
+    Each side is multiplied by a banded matrix. A convolution would be as quick, but its library compiles and keeps one
+    for each number of channels, size and width, and a sigma that varies over time would fill memory with them.
     """
     if math.ceil(3 * sigma) == 0:
         return x
     work = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-    if work.is_contiguous(memory_format=torch.channels_last):  # rows and columns as they lie in memory
+    if work.is_contiguous(memory_format=torch.channels_last):  # in the order of memory
         rows = work.permute(0, 2, 3, 1)
         along = _smoothed(rows, sigma).flatten(2)
         work = _smoothed(along, sigma).unflatten(2, rows.shape[2:]).permute(0, 3, 1, 2)
@@ -60,7 +60,7 @@ def median(x: Tensor, radius: int) -> Tensor:
         return _median_of_nine(padded)
     side = 2 * radius + 1
     num_at_once = max(_MOST_VALUES // (side**2 * x[:, :1].numel()), 1)
-    # Made first, so that it does not lie between what is freed and what comes next.
+    # Allocated first, so that the temporary tensors of the loop can reuse one place in memory.
     found = torch.empty_like(x)
     for first in range(0, x.shape[1], num_at_once):
         some = slice(first, first + num_at_once)
@@ -76,7 +76,7 @@ def _median_of_views(x: Tensor, side: int) -> Tensor:
 
 
 def _median_of_nine(x: Tensor) -> Tensor:
-    """Over 3×3 windows by least and greatest alone, columns sorted once for the three windows that share them.
+    """Over 3×3 windows, by minima and maxima alone; each column is sorted once for the three windows that share it.
 
     The median of nine is that of: the greatest of the columns' least, the median of their medians, and the least of
     their greatest (J. L. Smith, Implementing median filters in XC4000E FPGAs, Xcell 23, 1996).
@@ -106,7 +106,7 @@ def _middle(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 
 def _smooth(x: Tensor, dim: int) -> Tensor:
-    """Weights 1, 2, 1 along `dim`, which loses its first and last place."""
+    """Smooth along `dim` with weights 1, 2, 1; its first and last place are lost."""
     length = x.shape[dim] - 2
     return (x.narrow(dim, 0, length) + x.narrow(dim, 2, length)).add_(x.narrow(dim, 1, length), alpha=2)
 
@@ -124,7 +124,10 @@ def _smoothed(x: Tensor, sigma: float) -> Tensor:
 
 
 def _band(first: int, num: int, length: int, sigma: float) -> Tensor:
-    """Shares `[num, length]` of `length` pixels in those from number `first` on; the ends stand for what is beyond."""
+    """The blur of `num` pixels from number `first` on as a matrix `[num, length]` over `length` pixels.
+
+    The outermost pixels also stand for those beyond the edge.
+    """
     reach = math.ceil(3 * sigma)
     offsets = torch.arange(-reach, reach + 1)
     weights = torch.exp(-offsets.double().square() / (2 * sigma**2))

@@ -1,8 +1,8 @@
 """Bends that move the signal in the plane: flip, translate, scale, rotate.
 
-Broad, Leymarie & Grierson, arXiv 2005.12420. Pictures of a batch and channels all move alike, so where each pixel
-comes from is worked out once for the plane, in float64, and the signal is gathered from up to four neighbours: all
-channels at once where they lie last in memory, as they do on a CPU.
+Broad, Leymarie & Grierson, arXiv 2005.12420. All pictures and channels move alike, so the origin of each pixel is
+computed once for the plane, in float64, and the signal is gathered from up to four neighbours; all channels at once if
+they are last in memory, as on a CPU.
 """
 
 import functools
@@ -35,7 +35,7 @@ _Source: TypeAlias = tuple[Tensor, Tensor]  # x and y in pixels, float64 [H, W]
 
 @dataclass(frozen=True, slots=True)
 class _Gather:
-    """Where pixels come from: for each `[H * W, K]` neighbours in the plane, and their shares."""
+    """Where pixels come from: the neighbours of each in the flattened plane, and their weights, `[H * W, K]` both."""
 
     places: Tensor
     shares: Tensor
@@ -91,7 +91,7 @@ def wave(x: Tensor, amount: float, waves: float, phase: float, *, edge: str = "z
 
 
 def _affine(across: Tensor, down: Tensor, size: Tensor, numbers: tuple[float, ...]) -> _Source:
-    """Offsets from the centre through a matrix, after a shift that is given in shares of the sides."""
+    """Offsets from the centre, shifted by shares of the sides and multiplied by a matrix."""
     a, b, c, d, dx, dy = numbers
     across, down = across - dx * size[0], down - dy * size[1]
     return a * across + b * down, c * across + d * down
@@ -136,7 +136,7 @@ def _summed(x: Tensor, dim: int, gather: _Gather) -> Tensor:
 
 
 def _summed_bags(rows: Tensor, gather: _Gather) -> Tensor:
-    """The same for `[N, H * W, C]` as a sum of embeddings: one pass, far faster, but without second gradients."""
+    """The same for `[N, H * W, C]` as a sum of embeddings: one pass and far faster, but without second gradients."""
     if gather.places.shape[1] == 0:
         return torch.zeros_like(rows)
     num, size, _ = rows.shape
@@ -151,8 +151,8 @@ def _summed_bags(rows: Tensor, gather: _Gather) -> Tensor:
 def _gather(
     warp: str, numbers: tuple[float, ...], height: int, width: int, edge: str, device: torch.device
 ) -> _Gather:
-    """Neighbours and shares of each pixel; those that have a share nowhere are left out."""
-    with torch.inference_mode(False):  # kept, and perhaps trained through later
+    """The neighbours and shares of each pixel; neighbours without any share are left out."""
+    with torch.inference_mode(False):  # a training may use the cached tensors later
         size = torch.tensor([width, height], dtype=torch.float64)
         y, x = torch.meshgrid(
             torch.arange(height, dtype=torch.float64) - (height - 1) / 2,
@@ -180,13 +180,13 @@ def _gather(
 
 
 def _snap(position: Tensor) -> Tensor:
-    """Positions a rounding error away from a pixel are that pixel: quarter turns then move values unchanged."""
+    """Move positions that miss a pixel by a rounding error onto it, so that quarter turns keep values unchanged."""
     nearest = position.round()
     return torch.where((position - nearest).abs() < 1e-9, nearest, position)
 
 
 def _beyond(index: Tensor, size: int, edge: str) -> tuple[Tensor, Tensor]:
-    """Whole indices brought into the picture, and 1 where they count."""
+    """Indices brought into the picture as `edge` says, and 1 where they count, 0 where they do not."""
     everywhere = torch.ones_like(index)
     if edge == "wrap":
         return index % size, everywhere

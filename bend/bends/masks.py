@@ -3,10 +3,10 @@
     rect:X,Y,W,H         left, top, width, height, as shares of the sides
     ellipse:X,Y,RX,RY    centre and half axes, as shares of the sides
     image:FILE           white is in, black is out
-    left                 that half; also right, top, bottom
+    left                 the left half; also right, top, bottom
     ~ellipse:…           everywhere else
 
-The four numbers may vary over time, so that a mask can wander.
+The four numbers may vary over time, so that a mask can move.
 """
 
 import functools
@@ -38,13 +38,13 @@ _HALVES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mask:
-    """A share of the plane; `str()` of it is what `parse_mask` reads.
+    """A part of the plane; `parse_mask` reads `str()` of it back.
 
     Attributes:
         kind: `rect`, `ellipse` or `image`.
         numbers: four shares of the sides, for `rect` and `ellipse`.
         file: for `image`.
-        is_outside: act everywhere else.
+        is_outside: the mask is everything but this part.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class Mask:
 
     @property
     def varies(self) -> bool:
-        """Whether it differs from moment to moment."""
+        """Whether it changes over time."""
         return any(number.varies for number in self.numbers)
 
     @property
@@ -86,10 +86,10 @@ class Mask:
 
 
 def parse_mask(text: str) -> Mask:
-    """Read what stands behind `mask=`.
+    """Read what follows `mask=`.
 
     Raises:
-        SettingsError: no mask, or a picture that cannot be read.
+        SettingsError: it is no mask, or its picture cannot be read.
     """
     is_outside = text.startswith("~")
     name = text.removeprefix("~")
@@ -118,7 +118,7 @@ def _grouped(number: Automation) -> str:
 
 @functools.lru_cache(maxsize=32)
 def _drawn(kind: str, numbers: tuple[float, ...], file: str, height: int, width: int, soft: float) -> Tensor:
-    with torch.inference_mode(False):  # kept, and perhaps trained through later
+    with torch.inference_mode(False):  # a training may use the cached tensors later
         if kind == "image":
             return _of_picture(file, height, width, soft)
         v = (torch.arange(height) + 0.5) / height
@@ -140,7 +140,7 @@ def _to_rectangle(u: Tensor, v: Tensor, numbers: tuple[float, ...]) -> Tensor:
 
 
 def _to_ellipse(u: Tensor, v: Tensor, numbers: tuple[float, ...]) -> Tensor:
-    """About the signed distance to the edge, negative inside."""
+    """Roughly the signed distance to the edge, negative inside."""
     x, y, rx, ry = numbers
     tiny = 1e-9
     relative = torch.hypot((u - x) / max(rx, tiny), (v - y) / max(ry, tiny))

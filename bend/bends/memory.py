@@ -1,7 +1,7 @@
-"""Bends that remember: freeze holds a map of an earlier frame or of another seed, feedback adds an echo.
+"""Bends that remember: freeze holds the map of an earlier frame or of another seed, feedback adds an echo.
 
-What is remembered belongs to one film: the first frame (index 0) of a place forgets all that was before, so the same
-film drawn twice is the same. Frames must come in order; a film taken up again draws those before it once more.
+Nothing is remembered from one film to the next: the first frame (index 0) forgets all earlier maps, so that a film
+drawn twice is the same. Frames must come in order; a film that is resumed draws its earlier frames again.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ __all__ = ["FIRST_FRAME", "Memory", "feedback", "freeze"]
 
 FIRST_FRAME = -1
 """The seed of `freeze` that means the first frame of the film."""
-_LOUDEST = 1e4  # an echo louder than what feeds it grows for ever; half precision ends at 65504
+_LOUDEST = 1e4  # keeps an echo with a gain above 1 finite; half precision ends at 65504
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Memory:
 
     Attributes:
         moment: of the picture that is being drawn.
-        fixed: a map that is always there `[1, C, H, W]`: that of another seed; None for none.
+        fixed: the map of another seed, `[1, C, H, W]`; None for none.
         maps: by place in the frame, then by index of the frame.
     """
 
@@ -45,7 +45,7 @@ class Memory:
 
 
 def freeze(x: Tensor, memory: Memory, seed: int) -> Tensor:
-    """The map of the film's first frame in place of `x [N, C, H, W]`, or that of another seed."""
+    """The map of the film's first frame, or of another seed, in place of `x [N, C, H, W]`."""
     if seed != FIRST_FRAME:
         assert memory.fixed is not None
         fixed = memory.fixed.to(x.dtype)

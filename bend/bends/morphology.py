@@ -1,9 +1,9 @@
-"""Erosion and dilation: dark or bright parts of the signal grow over an elliptical element.
+"""Erosion and dilation: dark or bright parts of the signal grow by the shape of an elliptical element.
 
-Broad, Leymarie & Grierson, arXiv 2005.12420, who use OpenCV's elliptical element of (2r+1)² pixels; so do we. Rows of
-the element of the same width share one pass along the signal's rows, so that 4r + 1 comparisons of whole signals do
-for its (2r+1)² pixels, and nothing loops over pixels or channels. A radius between two whole numbers blends the
-results of both.
+As in Broad, Leymarie & Grierson, arXiv 2005.12420, the element is OpenCV's ellipse of (2r+1)² pixels. Rows of the
+element that are equally wide share one pass along the signal's rows, so that 4r + 1 comparisons of whole signals cover
+the (2r+1)² pixels, and nothing loops over pixels or channels. A radius between two whole numbers blends the results of
+both.
 """
 
 import functools
@@ -20,12 +20,12 @@ _Extreme: TypeAlias = Callable[..., Tensor]
 
 
 def dilate(x: Tensor, radius: float) -> Tensor:
-    """The greatest value of `x [N, C, H, W]` under an ellipse of `radius` pixels about each; outside counts not."""
+    """The greatest value of `x [N, C, H, W]` within an ellipse of `radius` pixels; beyond the edge is nothing."""
     return _between(x, radius, torch.maximum)
 
 
 def erode(x: Tensor, radius: float) -> Tensor:
-    """The least value of `x [N, C, H, W]` under an ellipse of `radius` pixels about each; outside counts not."""
+    """The least value of `x [N, C, H, W]` within an ellipse of `radius` pixels; beyond the edge is nothing."""
     return _between(x, radius, torch.minimum)
 
 
@@ -59,7 +59,7 @@ def _under_ellipse(x: Tensor, radius: int, extreme: _Extreme) -> Tensor:
 
 
 def _include(total: Tensor, x: Tensor, dim: int, steps: int, extreme: _Extreme) -> Tensor:
-    """The extremes of `total`, which may be written to, and of `x` shifted by `steps` along `dim`."""
+    """The extremes of `total`, which is overwritten, and of `x` shifted by `steps` along `dim`."""
     length = x.shape[dim] - abs(steps)
     if length <= 0:
         return total

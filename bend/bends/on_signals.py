@@ -1,4 +1,4 @@
-"""A bend at one tap: which channels it gets, where in the plane, and how much of the result is mixed in."""
+"""A bend at one tap: on which channels it acts, where in the plane, and how much of the result is mixed in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ class SignalAtTap:
     Attributes:
         spec: the bend.
         tap: the place.
-        indices: channels `[K]` it acts on; None for all, or where each picture chooses its own.
-        clamp: bound of the layer's output, None for none: a `gain` must not leave it.
+        indices: channels `[K]` it acts on; None for all, and for `top`, which chooses them for each picture.
+        clamp: bound of the layer's output, which a `gain` must keep to; None for no bound.
         memory: of earlier frames, for bends that remember.
     """
 
@@ -36,7 +36,7 @@ class SignalAtTap:
 
     @property
     def remembers(self) -> bool:
-        """Whether it needs the frames of a film in order, from the first."""
+        """Whether the frames of a film must be drawn in order, from the first."""
         row = self.spec.row
         return isinstance(row, MemoryBend) and row.remembers(*self.spec.values_at(0.0))
 
@@ -68,7 +68,7 @@ class SignalAtTap:
         return bent if mix == 1 else x + mix * (bent - x)
 
     def _apply(self, x: Tensor, values: tuple[float, ...], moment: Moment) -> Tensor:
-        """The function of the table on the channels that are its own, the others as they are."""
+        """Apply the bend to its channels, and leave the others as they are."""
         row = self.spec.row
         if isinstance(row, MemoryBend):  # remembers whole maps, whichever channels are used of them
             self.memory.moment = moment

@@ -1,9 +1,9 @@
-"""Weights bent in place for the length of a picture, and restored bit for bit; or bent for good under a training.
+"""Weights bent in place while a picture is drawn, and restored bit for bit; or bent for good in a training.
 
-Bends of one parameter follow one another in the order given. For pictures, what never varies is worked out once, and
-weights are written in place, so that whoever keeps something derived from them sees by their version that they have
-changed. Under a training the weights themselves go on learning: a layer sees a function of them while it computes, and
-gradients flow through that function.
+Bends of one parameter act one after another, in the order given. For pictures, what does not vary is computed once, and
+weights are written in place, so that caches of derived values notice the change by the weights' version. In a training
+the weights themselves go on learning: a layer computes with a function of them, and gradients flow through that
+function.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ class BentParameter:
     """The bends that one parameter of a network goes through.
 
     Attributes:
-        steps: each gives a new tensor, or the one it was given where it changes nothing.
-        varies: whether any of them differs from moment to moment.
+        steps: each gives a new tensor, or the one it was given if it changes nothing.
+        varies: whether any of them changes over time.
     """
 
     steps: list[WeightStep] = field(default_factory=list)
@@ -50,7 +50,7 @@ class BentParameter:
                 parameter.copy_(before)
 
     def _bent_from(self, weight: Tensor, moment: Moment) -> Tensor:
-        """What the bends make of `weight`; what they made of the same weight before, where they do not vary."""
+        """The bent `weight`, from before if neither it nor the bends have changed."""
         if self.varies:
             return self.through(weight, moment)
         # Another play, such as a dial, may have moved the weight since.
@@ -59,7 +59,7 @@ class BentParameter:
         return self._known[1]
 
     def through(self, weight: Tensor, moment: Moment) -> Tensor:
-        """What all bends together make of a weight."""
+        """A weight after all bends."""
         for step in self.steps:
             weight = step(weight, moment)
         return weight
@@ -68,13 +68,13 @@ class BentParameter:
 def stay_bent(module: nn.Module, name: str, bent: BentParameter) -> None:
     """Have `module` compute with its parameter `name` bent, for good; the parameter itself stays as it is.
 
-    Other names, hooks and state dicts see the parameter: the bent tensor stands in its place only within `forward`.
+    Only `forward` sees the bent tensor; optimisers, hooks and state dicts see the parameter.
     """
     own = module._parameters[name]
     assert own is not None
 
     def begin(module: nn.Module, args: Any) -> None:
-        # The table itself, since a module refuses a plain tensor where it has a parameter.
+        # Written to the table itself, since `setattr` refuses a plain tensor for a parameter.
         module._parameters[name] = bent.through(own, Moment())  # type: ignore[assignment]
 
     def end(module: nn.Module, args: Any, output: Any) -> None:
@@ -102,7 +102,7 @@ def bend_of_filters(spec: BendSpec, indices: Tensor | None) -> WeightStep:
 
 
 def bend_of_parameter(placed: SignalAtTap) -> WeightStep:
-    """A signal bend of a parameter that is a tap: a bias `[O]` as `[1, O]`, a noise strength `[]` as `[1, 1]`."""
+    """A signal bend of a parameter, seen as a signal: a bias `[O]` as `[1, O]`, a noise strength `[]` as `[1, 1]`."""
 
     def step(weight: Tensor, moment: Moment) -> Tensor:
         function = placed.at(moment)

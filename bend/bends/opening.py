@@ -1,7 +1,7 @@
-"""The bends that a render asks for, if any: those of the synthesis as a play, those of the mapping for good.
+"""Opens the bends of a render: those of the synthesis as a play, those of the mapping network for good.
 
-Latents are mapped before the first picture is drawn, and in more places than one: there, bends act whenever the
-network maps. Kept apart so that a render without bends imports nothing of them.
+Latents are mapped before the first picture is drawn, and in several places, so bends of the mapping act whenever the
+network maps. This is a module of its own so that a render without bends does not import them.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _MAPPING = "mapping"
 
 
 def open_bends_of(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
-    """The bends of `config` that act while `G` draws; nothing for none.
+    """The play of the bends of `config` that act while `G` draws: one or none.
 
     Raises:
         SettingsError: see `bend.bends.player.open_bends`.
@@ -38,7 +38,7 @@ def open_bends_of(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
 
 
 def bend_mapping(config: RenderConfig, G: Generator) -> None:
-    """Have the bends of `config` that are of the mapping network act whenever `G` maps, for good.
+    """Have those bends of `config` that bend the mapping network act whenever `G` maps, for good.
 
     Raises:
         SettingsError: see `bend.bends.player.open_bends`; or one varies over time.

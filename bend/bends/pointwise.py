@@ -1,7 +1,7 @@
-"""Bends of each value by itself: the signal distorted as a fuzz pedal or a bit crusher would.
+"""Bends of each value by itself: the signal is distorted as by a fuzz pedal or a bit crusher.
 
-From network bending (Broad, Leymarie & Grierson, arXiv 2005.12420): ablate, invert, multiply, threshold. Each takes
-the signal `x [N, C, …]` and gives another of the same shape and dtype.
+Ablate, invert, multiply and threshold are those of network bending (Broad, Leymarie & Grierson, arXiv 2005.12420). Each
+function takes the signal `x [N, C, …]` and gives another of the same shape and dtype.
 """
 
 import functools
@@ -13,7 +13,7 @@ __all__ = ["ablate", "add", "drive", "fold", "grain", "invert", "multiply", "pos
 
 
 def ablate(x: Tensor) -> Tensor:
-    """Silence: 0."""
+    """0 everywhere."""
     return torch.zeros_like(x)
 
 
@@ -38,7 +38,7 @@ def threshold(x: Tensor, level: float) -> Tensor:
 
 
 def fold(x: Tensor) -> Tensor:
-    """`|x|`: what goes below zero comes up again."""
+    """`|x|`."""
     return x.abs()
 
 
@@ -50,7 +50,7 @@ def drive(x: Tensor, gain: float) -> Tensor:
 def posterise(x: Tensor, levels: float) -> Tensor:
     """Round each channel to `levels` values, evenly spread from its least to its greatest.
 
-    A channel without height and width has one value only: there all channels of a picture are taken together.
+    A channel without height and width has only one value, so there the channels of a picture are taken together.
     """
     dims = tuple(range(2, x.ndim)) or (1,)
     low, high = x.amin(dim=dims, keepdim=True), x.amax(dim=dims, keepdim=True)
@@ -69,5 +69,5 @@ def grain(x: Tensor, sigma: float, seed: int) -> Tensor:
 
 @functools.lru_cache(maxsize=8)
 def _noise(shape: tuple[int, ...], seed: int) -> Tensor:
-    with torch.inference_mode(False):  # kept, and perhaps trained through later
+    with torch.inference_mode(False):  # a training may use the cached tensors later
         return torch.randn(shape, generator=torch.Generator().manual_seed(seed))

@@ -1,7 +1,7 @@
-"""What a row of the table of bends says: what it does, its parameters, and what it promises.
+"""The rows of the table of bends: what each does, its parameters, and its properties.
 
-The contract test reads these promises off every row and holds the function to them, so that a new bend is one
-function, one row, and one test of its maths.
+A contract test checks that every bend has the properties that its row states, so that a new bend is one function, one
+row, and one test of its maths.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ class Parameter:
         name: in `name=value`, in messages, and in the docs.
         low: least value.
         high: greatest value.
-        default: where nothing is given; None where something must be.
-        is_whole: rounded to a whole number.
+        default: its value if none is given; None if one must be.
+        is_whole: whether it is rounded to a whole number.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Bend:
     """A row of the table.
 
     Attributes:
-        does: one line for lists.
+        does: what it does, in one line for lists.
         parameters: in the order in which the function takes them.
-        neutral: values at which nothing changes, None where there are none.
-        example: values that show it, for lists and tests.
+        neutral: values at which nothing changes; None if there are none.
+        example: values that show what it does, for lists and tests.
     """
 
     does: str
@@ -56,9 +56,9 @@ class SignalBend(Bend):
 
     Attributes:
         apply: the function.
-        is_spatial: it needs height and width, `x [N, C, H, W]`.
-        is_differentiable: gradients flow through it to `x`.
-        takes_edge: it also takes `edge`, a name in `bend.bends.geometry.EDGES`.
+        is_spatial: whether it needs height and width, `x [N, C, H, W]`.
+        is_differentiable: whether gradients flow through it to `x`.
+        takes_edge: whether it also takes `edge`, a name in `bend.bends.geometry.EDGES`.
     """
 
     apply: Callable[..., Tensor]
@@ -69,11 +69,11 @@ class SignalBend(Bend):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryBend(Bend):
-    """A function of the signal, what is remembered of earlier frames (`bend.bends.memory`), and parameters.
+    """A function of the signal, of what is remembered of earlier frames (`bend.bends.memory`), and of parameters.
 
     Attributes:
         apply: the function.
-        remembers: whether it does so at these values: then the frames of a film are drawn in order, from the first.
+        remembers: from the parameters' values to whether frames must be drawn in order, from the first.
     """
 
     apply: Callable[..., Tensor]
@@ -86,8 +86,8 @@ class WeightBend(Bend):
 
     Attributes:
         apply: the function.
-        kinds: of taps whose weights it bends.
-        names: of the parameters it bends at a tap that is a layer.
+        kinds: the kinds of taps whose weights it bends.
+        names: of the parameters that it bends at a tap that is a layer.
     """
 
     apply: Callable[..., Tensor]

@@ -2,8 +2,8 @@
 
     all    random:0.3:seed7    0-15    1,5,20-31    cluster=2    cluster=0,3    top:8
 
-A random share is drawn anew for each layer from the same seed. The loudest are chosen for each picture by the energy
-`mean(x²)` of its channels, so that no picture depends on its neighbours in the batch.
+A random share is another one in each layer, drawn from the same seed. The loudest channels are chosen for each picture
+by their energy `mean(x²)`, so that no picture depends on the others of its batch.
 """
 
 import math
@@ -29,7 +29,7 @@ _MOST_CHANNELS = 65536
 
 
 class Selection(ABC):
-    """Some of the channels of a layer; `str()` of it is what `parse_selection` reads."""
+    """Some of the channels of a layer; `parse_selection` reads `str()` of it back."""
 
     @abstractmethod
     def indices(self, layer: str, num_channels: int, labels: NDArray[np.int64] | None) -> Tensor | None:
@@ -111,7 +111,7 @@ class Clusters(Selection):
 
 @dataclass(frozen=True, slots=True)
 class Top(Selection):
-    """The loudest channels of each picture; all of them in a layer that has no more."""
+    """The loudest channels of each picture; all of them in a layer that has fewer."""
 
     num: int
 
@@ -135,10 +135,10 @@ def merge(x: Tensor, bent: Tensor, indices: Tensor | None) -> Tensor:
 
 
 def parse_selection(text: str) -> Selection:
-    """Read what stands behind `channels=`, or the whole of `cluster=K`.
+    """Read what follows `channels=`, or the whole of `cluster=K`.
 
     Raises:
-        SettingsError: no selection; says what one looks like.
+        SettingsError: it is no selection; says what to write.
     """
     if text == "all":
         return All()

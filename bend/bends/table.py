@@ -1,7 +1,7 @@
-"""The table of bends: the name that one types, what it does, its parameters and its promises.
+"""The table of bends: for each name, what the bend does, its parameters and its properties.
 
-A new bend is a function in the file of its kind, a row here, and a test of its maths; the contract test, the
-grammar, every render and the page in `docs/` then have it.
+A new bend is a function in the file of its kind, a row here, and a test of its maths. The contract test, the grammar,
+every render and the page in `docs/` pick it up from the table.
 """
 
 from bend.bends import channels, filters, geometry, memory, morphology, pointwise, weights

@@ -1,9 +1,8 @@
-"""Bends of the weights: filters perturbed, silenced, dealt anew, coarsened, turned, and their spectra remapped.
+"""Bends of the weights: filters are perturbed, silenced, shuffled, quantised or turned, or their spectra remapped.
 
-Each is a function of a parameter `[O, …]`, filters (output channels) first, to another of the same shape; which
-filters it gets, and that the network is itself again afterwards, is `bend.bends.player`'s. A gain on the weights of
-a demodulated convolution would be cancelled by the demodulation (Karras et al., arXiv 1912.04958, section 2.2); the
-table's `gain` therefore acts behind it.
+Each is a function from a parameter `[O, …]`, filters (output channels) first, to another of the same shape.
+`bend.bends.player` chooses the filters and restores the network afterwards. Demodulation would cancel a gain on the
+weights of a convolution (Karras et al., arXiv 1912.04958, section 2.2), so the table's `gain` acts after it.
 """
 
 import math
@@ -51,14 +50,14 @@ def negate(weight: Tensor, fraction: float, seed: int) -> Tensor:
 
 
 def permute(weight: Tensor, fraction: float, seed: int) -> Tensor:
-    """A random fraction of the filters dealt anew among themselves."""
+    """A random fraction of the filters, shuffled among themselves."""
     chosen = _choose(weight, fraction, seed)
     order = np.random.default_rng([seed, 1]).permutation(len(chosen))
     return weight.index_copy(0, chosen, weight[chosen[torch.from_numpy(order).to(chosen.device)]])
 
 
 def swap(weight: Tensor, fraction: float, seed: int) -> Tensor:
-    """A random fraction of the filters exchanged, two by two."""
+    """A random fraction of the filters, exchanged in pairs."""
     chosen = _choose(weight, fraction, seed)
     num_pairs = len(chosen) // 2
     chosen = chosen[
@@ -75,7 +74,7 @@ def quantise(weight: Tensor, bits: float) -> Tensor:
         return weight.clone()
     steps = 2**bits - 1
     rounded = (torch.round((weight / peak + 1) / 2 * steps) / steps * 2 - 1) * peak
-    # Rounding has no slope: a training would stand still, so there the slope of what is rounded is taken.
+    # Rounding has no gradient to learn by, so in a training that of the unrounded weight is taken.
     return weight + (rounded - weight).detach() if weight.requires_grad else rounded
 
 
@@ -89,7 +88,7 @@ def prune(weight: Tensor, fraction: float) -> Tensor:
 
 
 def svd(weight: Tensor, rank: float) -> Tensor:
-    """Keep the `rank` greatest singular values of the filters as rows `[O, …]`; of the next one, the fraction."""
+    """Keep the `rank` greatest singular values of the filters, taken as rows; a fraction keeps part of the next."""
     u, s, v = torch.linalg.svd(weight.flatten(1), full_matrices=False)
     if rank >= len(s):
         return weight.clone()
@@ -135,7 +134,7 @@ def normalise(weight: Tensor) -> Tensor:
 
 
 def _choose(weight: Tensor, fraction: float, seed: int) -> Tensor:
-    """A random `fraction` of the filters, sorted; a greater fraction has those of a smaller one."""
+    """A random `fraction` of the filters, sorted; a greater fraction includes the filters of a smaller one."""
     num = math.floor(fraction * weight.shape[0] + 0.5)
     order = np.random.default_rng([seed, 0]).permutation(weight.shape[0])
     return torch.from_numpy(np.sort(order[:num])).to(weight.device)

@@ -1,1 +1,1 @@
-"""Networks between networks: the dial, training time, and mixes of several, as plays and as files."""
+"""Networks between networks: the dial, training time, and mixes of several networks, as plays and as files."""

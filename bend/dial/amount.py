@@ -1,12 +1,12 @@
 """How far the dial is turned: one number for the whole network, one for each layer, or either over time.
 
-    0.7                    everywhere
+    0.7                    in all layers
     0s:0, 5s:1             over time, as `bend.automation` reads it
-    b4=0, b64=1            0 in the 4×4 block, 1 in the 64×64 block, evenly between them by depth
-    b8=0.2, b32.torgb=1    one layer alone; `mapping` is one, and else goes with the lowest block
+    b4=0, b64=1            0 in the 4×4 block, 1 in the 64×64 block, interpolated by depth between them
+    b8=0.2, b32.torgb=1    single layers, too; `mapping` is one, and follows the lowest block if not named
 
 A swap is 0 below a resolution and 1 from it on; a logistic blend `1 / (1 + exp(-(l - mid) / width))` passes smoothly,
-l being log2 of the resolution. Both may be turned up and down as a whole by an amount.
+l being log2 of the resolution. An amount may turn either of them up and down as a whole.
 """
 
 import math
@@ -32,8 +32,8 @@ class Amount:
     Attributes:
         overall: multiplies everything.
         layers: by the name of a block (`b32`), a layer (`b32.conv0`) or `mapping`.
-        swap: resolution from which on the network is the bent one, None for no swap.
-        logistic: resolution and octaves of a logistic passage, None for none.
+        swap: the resolution from which on the network is the bent one; None for no swap.
+        logistic: the middle of a logistic blend, as a resolution, and its width in octaves; None for none.
     """
 
     overall: Automation = field(default_factory=lambda: Constant(1.0))
@@ -53,7 +53,7 @@ class Amount:
 
     @property
     def varies(self) -> bool:
-        """Whether it differs from moment to moment."""
+        """Whether it changes over time."""
         return self.overall.varies or any(automation.varies for _, automation in self.layers)
 
     def at(self, seconds: float) -> "LayerAmounts":
@@ -89,7 +89,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerAmounts:
-    """The same at one moment, as plain numbers: call it with the name of a layer."""
+    """The amounts at one moment; called with the name of a layer."""
 
     overall: float
     layers: Mapping[str, float]
@@ -115,10 +115,10 @@ class LayerAmounts:
 
 
 def parse_amount(text: str) -> Amount:
-    """Read an amount, see the module; a swap and a logistic passage are set by `dataclasses.replace`.
+    """Read an amount in the grammar of this module, without a swap or a logistic blend.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it cannot be read.
     """
     pairs: list[str] = []
     for part in split(text):
@@ -138,10 +138,10 @@ def parse_amount(text: str) -> Amount:
 
 
 def parse_logistic(text: str) -> tuple[float, float]:
-    """Read `RESOLUTION:OCTAVES` of a logistic blend; half an octave where only a resolution is given.
+    """Read `RESOLUTION:OCTAVES` of a logistic blend; OCTAVES is 0.5 if left out.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it cannot be read.
     """
     mid, _, width = text.partition(":")
     try:
@@ -158,6 +158,6 @@ def _is_block(name: str) -> bool:
 
 
 def _depth(layer: str) -> float:
-    """log2 of the resolution of a layer; what has none, the mapping, goes with the lowest block."""
+    """log2 of the resolution of a layer; the mapping, which has none, counts as the lowest block."""
     match = _BLOCK.fullmatch(layer)
     return math.log2(int(match[1])) if match else 2.0

@@ -1,7 +1,7 @@
-"""A mix of networks as a network file: what the dial draws, to keep, to share, and to train on from.
+"""A mix of networks as a network file: the network at a dial's setting, to keep, to share, and to train further.
 
-Raw and averaged generators are mixed each with their like, by the same amounts. The discriminator is the first bent
-one's, which has seen most of what the mix draws.
+Raw generators are mixed with raw ones and averaged with averaged ones, by the same amounts. The discriminator is that
+of the first bent network, which has seen most of what the mix draws.
 """
 
 import copy
@@ -26,10 +26,10 @@ class Mixed:
     Attributes:
         output: the file.
         networks: which of `G`, `D` and `G_ema` it holds.
-        base: what the amounts begin at.
-        bents: what they lead to.
+        base: the network at 0.
+        bents: the networks at 1.
         shares: of the bents.
-        licence: of all that went into it.
+        licence: the licences of all of them.
     """
 
     output: Path

@@ -1,10 +1,10 @@
-"""Several networks of one architecture into one: weights added up, layer by layer.
+"""Mixes several networks of one architecture into one, layer by layer.
 
     theta_l = (1 - y_l) base_l + y_l bent_l
 
-Parent and child stay aligned through a fine-tuning (StyleAlign, arXiv 2110.11323), which is why what lies between
-them, and beyond, still draws. Layers are mixed one by one (layer swapping, arXiv 2010.05334); buffers, `w_avg` among
-them, mix too. How much of each layer is `amount`'s, when is `play`'s.
+A network stays aligned with its base through a fine-tuning (StyleAlign, arXiv 2110.11323), so that mixes of the two,
+and extrapolations beyond them, still draw. Layers are mixed one by one (layer swapping, arXiv 2010.05334), and so are
+buffers such as `w_avg`. `amount` says how much of each layer, `play` when.
 """
 
 import contextlib
@@ -56,10 +56,10 @@ def refuse_strangers(first: Generator, other: Generator, names: tuple[str, str])
     Args:
         first: a generator.
         other: another one.
-        names: what a person calls them.
+        names: of the two, for the message.
 
     Raises:
-        SettingsError: their architectures differ; it says in what.
+        SettingsError: their architectures differ; says in what.
     """
     one, two = _flat(first.init_kwargs), _flat(other.init_kwargs)
     differing = [key for key in sorted(one.keys() | two.keys()) if one.get(key) != two.get(key)]
@@ -92,10 +92,10 @@ def shares_of(num: int, shares: Sequence[float] | None) -> tuple[float, ...]:
 
 
 def weighted(base: State, bents: Sequence[State], shares: Sequence[float]) -> State:
-    """Several bents as one: `base + Σ share_i (bent_i - base)`; a single one with all the share is itself.
+    """Several bents as one: `base + Σ share_i (bent_i - base)`; a single one with a share of 1 is given back itself.
 
     Args:
-        base: what they were bent from.
+        base: the network that they were bent from.
         bents: state dicts of the same shapes.
         shares: one a bent; they need not add up to 1.
     """

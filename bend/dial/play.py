@@ -1,7 +1,7 @@
-"""The dial: a play that turns a network from its base into what it was bent to, and beyond.
+"""The dial: a play that turns a network from its base to the bent network, and beyond.
 
-With every picture the weights are set anew and put back afterwards, so that a dial works in any render and under any
-bend. Where the amount varies, so does the film. The maths is `mixing`'s, the amounts are `amount`'s.
+For every picture the weights are mixed anew and put back afterwards, so that a dial works in any render and with any
+bends. The maths is in `mixing`, the amounts are in `amount`.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ __all__ = ["Dial", "open_dial"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
-    """A play. The network it is done to is the first bent.
+    """A play on the first bent network.
 
     Attributes:
-        base: weights where the dial is at 0, on the device of the network, shared with nobody.
-        others: weights of further bents, likewise.
+        base: the weights at 0, on the device of the network, and not sharing memory with any network.
+        others: the weights of further bents, likewise.
         shares: of the bents, the network's own first.
         amount: how far the dial is turned.
     """
@@ -48,7 +48,7 @@ class Dial:
 
     @property
     def varies(self) -> bool:
-        """Whether the amount differs from moment to moment."""
+        """Whether the amount changes over time."""
         return self.amount.varies
 
     @contextlib.contextmanager
@@ -59,7 +59,7 @@ class Dial:
             yield
 
     def set(self, G: Generator, seconds: float) -> None:
-        """Mix the weights of `G` for good, as they are after so many seconds of a film."""
+        """Mix the weights of `G` for good, as they are at `seconds` of a film."""
         self._mix(G, state_of(G), seconds)
 
     def _mix(self, G: Generator, own: State, seconds: float) -> None:
@@ -80,11 +80,11 @@ def open_dial(
     """A dial between networks by name.
 
     Args:
-        G: the network it will be done to, the first bent.
-        base: what it was bent from: a name, file, run folder or RUN@KIMG.
+        G: the first bent network, which will be played on.
+        base: the network at 0: a name, file, run folder or RUN@KIMG.
         amount: how far the dial is turned.
-        network: what a person calls `G`.
-        weights: `ema` or `raw`, of all of them.
+        network: the name of `G`, for messages.
+        weights: `ema` or `raw`, of all networks.
         others: further bents, by name.
         shares: of the bents, the first one's first; equal ones if None.
 

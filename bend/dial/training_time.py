@@ -1,8 +1,8 @@
-"""Training time as something to play: the network as it was at any moment of its run, also between two snapshots.
+"""Training time as a parameter: the network as it was at any moment of its run, also between two snapshots.
 
-Neighbouring snapshots lie so near to one another that the straight line between their weights draws what the training
-passed through. Every moment is a mix of two snapshots, of which the last few stay in memory. As a play it works in any
-render: a walk through latent space while the training runs.
+Neighbouring snapshots are so close that interpolating their weights draws about what the training passed through.
+Every moment is a mix of two snapshots, of which the last few stay in memory. As a play it works in any render, such as
+a walk through latent space while the training goes on.
 """
 
 import bisect
@@ -36,7 +36,7 @@ class TrainingTime:
 
     Args:
         snapshots: (kimg, file), rising, at least one.
-        kimg: thousands of pictures seen, over the seconds of a film; held at the first and last snapshot.
+        kimg: thousands of pictures seen, over time; limited to those of the first and the last snapshot.
         weights: `ema` or `raw`.
     """
 
@@ -50,7 +50,7 @@ class TrainingTime:
 
     @property
     def varies(self) -> bool:
-        """Whether training time runs."""
+        """Whether the moment changes over time."""
         return self._kimg.varies
 
     @contextlib.contextmanager
@@ -125,7 +125,7 @@ def run_snapshots(run: str) -> list[tuple[float, Path]]:
 
 
 def snapshots_passed(run: str, kimg: Automation) -> list[Path]:
-    """The snapshots of a run that are mixed while training time goes as `kimg` says.
+    """The snapshots of a run that are mixed while training time runs as `kimg` says.
 
     Raises:
         SettingsError: no run folder with snapshots.
@@ -138,12 +138,12 @@ def snapshots_passed(run: str, kimg: Automation) -> list[Path]:
 
 
 def even_pace(moments: Sequence[float], seconds: float, *, loop: bool = False) -> Automation:
-    """Training time that takes as long from each snapshot to the next; with log-spaced ones that is log time.
+    """Training time that takes equally long from each snapshot to the next; with log-spaced ones that is log time.
 
     Args:
         moments: of the snapshots, rising.
-        seconds: of the film.
-        loop: there and back again.
+        seconds: length of the film.
+        loop: whether to go there and back again.
     """
     values = [*moments, *reversed(moments[:-1])] if loop else list(moments)
     if len(values) == 1:

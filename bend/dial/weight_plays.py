@@ -1,7 +1,7 @@
 """The weights that a render draws with: training time first, then the dial, as `RenderConfig` asks for them.
 
-What holds for the whole work is done to the network once, mapping included, and costs nothing afterwards. What varies
-becomes plays; the path through latent space then stays the one of the network as it was opened.
+Settings that hold for the whole work are applied to the network once, mapping included. Those that vary become plays;
+latents are then mapped by the network as it was opened.
 """
 
 from bend.automation import parse
@@ -17,10 +17,10 @@ __all__ = ["open_weight_plays", "set_weights"]
 
 
 def set_weights(config: RenderConfig, G: Generator) -> None:
-    """Do to `G` what holds for the whole work.
+    """Apply to `G` what holds for the whole work.
 
     Raises:
-        SettingsError: no run folder, an amount that is none, or networks that cannot be mixed.
+        SettingsError: no run folder, a malformed amount, or networks that cannot be mixed.
         StyleganError: a network cannot be read.
     """
     if config.kimg is not None:
@@ -33,7 +33,7 @@ def set_weights(config: RenderConfig, G: Generator) -> None:
 
 
 def open_weight_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
-    """What of it varies from moment to moment, to be done to a `G` that `set_weights` has seen.
+    """The plays of what varies over time, for a `G` that `set_weights` has been applied to.
 
     Raises:
         SettingsError, StyleganError: as `set_weights`.

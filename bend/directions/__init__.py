@@ -1,6 +1,6 @@
-"""Directions in w: where to find them, and walking along them while a network draws.
+"""Directions in w: how they are found, and shifts along them while a network draws.
 
-`sefa` reads them off the weights, `pca` off the distribution of w, a file brings its own. A new kind is one file and a
+`sefa` finds them in the weights, `pca` in the distribution of w, or a file brings its own. A new kind is one file and a
 row of `BASES`.
 """
 

@@ -1,9 +1,9 @@
-"""What a direction is called on a command line: `SOURCE[:INDEX][*AMOUNT][@LAYERS]`.
+"""The grammar of `--direction`: `SOURCE[:INDEX][*AMOUNT][@LAYERS]`.
 
 sefa:3*2.5                      the fourth direction of SeFa, 2.5 standard deviations of w along it
 pca:0*-2@4-8                    the first principal component, backwards, in layers 4 to 8 only
-sefa:3*lfo(sine,-2..2,4s)@fine  swaying, in the fine layers
-smile.npz:1*1.5                 the second row of a file, 1.5 times as it stands there
+sefa:3*lfo(sine,-2..2,4s)@fine  back and forth, in the fine layers
+smile.npz:1*1.5                 the second row of a file, times 1.5
 """
 
 import re
@@ -26,8 +26,8 @@ class Direction:
     Attributes:
         source: `sefa`, `pca`, or the path of an `.npz`.
         index: which of the source's directions, from 0, the strongest first.
-        amount: how far: in standard deviations of w along it, or in lengths of a file's own vector.
-        layers: a range for `style_layers.rows_of`, None for all.
+        amount: how far, in standard deviations of w along it; of a file, in multiples of its vector.
+        layers: a range for `style_layers.rows_of`; None for all.
     """
 
     source: str
@@ -37,7 +37,7 @@ class Direction:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The file it lies in, if it is of none of the methods."""
+        """The file that it comes from, if any."""
         return (self.source,) if self.source.lower().endswith(_SUFFIX) else ()
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ def parse_direction(text: str) -> Direction:
     """Read a direction.
 
     Raises:
-        SettingsError: it is none; says which part.
+        SettingsError: it is malformed; says which part is wrong.
     """
     head, star, tail = text.strip().partition("*")
     if star:
@@ -71,5 +71,5 @@ def parse_direction(text: str) -> Direction:
 
 
 def _ends_in_layers(head: str) -> bool:
-    # A path may hold an @ of its own, but none behind its suffix.
+    # A path may contain an @, but not after its suffix.
     return "@" in head and not head.rpartition("@")[2].endswith(_SUFFIX)

@@ -1,8 +1,8 @@
 """GANSpace: the principal components of w over many pictures (Härkönen et al., arXiv 2004.02546, section 2.1).
 
-Ten thousand seeded z are mapped, their covariance is factorised, and what comes out, mean, components and standard
-deviations, is kept in the cache folder under a hash of the mapping network: the same sample always, drawn once a
-network. The mean of the sample is near `w_avg`, and is not used for drawing.
+Ten thousand seeded z are mapped and the covariance of w is factorised. The mean, components and standard deviations are
+cached under a hash of the mapping network, since the sample is always the same. The sample's mean is close to `w_avg`,
+and is not used for drawing.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ class Spread:
 
 
 def spread_of_w(G: Generator, class_index: int | None = None) -> Spread:
-    """The distribution of w over `NUM_SAMPLES` seeded z, from the cache where it is there.
+    """The distribution of w over `NUM_SAMPLES` seeded z, from the cache if it is there.
 
     Raises:
         SettingsError: a class the network does not have.
@@ -72,7 +72,7 @@ def spread_of_w(G: Generator, class_index: int | None = None) -> Spread:
 
 def _measure(G: Generator, class_index: int | None) -> Spread:
     random = np.random.RandomState(_SEED)
-    middle = latents.w_avg(G).cpu().double()  # taken off, so that no digits are lost between the sums
+    middle = latents.w_avg(G).cpu().double()  # subtracted, so that no digits cancel between the sums
     total = torch.zeros_like(middle)
     squares = torch.zeros(len(middle), len(middle), dtype=torch.float64)
     for start in range(0, NUM_SAMPLES, _BATCH):

@@ -1,9 +1,9 @@
-"""SeFa, closed-form factorisation: the directions of w that the first step of every layer amplifies most.
+"""SeFa, closed-form factorisation: the directions of w that change the styles of the layers most.
 
-A style is `A w + b`; the direction n with the greatest `‖A n‖²` under `‖n‖ = 1` moves the styles most, and the n that
-do so, each orthogonal to those before, are the eigenvectors of `AᵀA` (Shen & Zhou, arXiv 2007.06600, eq. 4 to 6). A
-stacks the style matrices of the chosen convolutions, each as the layer uses it, scaled by its equalised learning rate.
-Neither samples nor training.
+A style is `A w + b`, so the unit vector n with the greatest `‖A n‖²` changes the styles most. This n and the next best
+ones, each orthogonal to those before, are the eigenvectors of `AᵀA` (Shen & Zhou, arXiv 2007.06600, eq. 4 to 6). A
+stacks the style matrices of the chosen convolutions, each scaled by its equalised learning rate as the layer uses it.
+This needs neither samples nor training.
 """
 
 import torch
@@ -20,7 +20,7 @@ def sefa(G: Generator, rows: slice) -> Tensor:
 
     Args:
         G: the generator.
-        rows: of ws; the convolutions they style are stacked. The last torgb alone has no convolution: then all are.
+        rows: of ws; the convolutions that they style are stacked. If there are none, as for the last torgb, all are.
     """
     layers = style_layers(G)
     chosen = [at for at in layers if at.row in range(G.num_ws)[rows]] or layers

@@ -1,7 +1,7 @@
-"""Walking along directions while a network draws: `w + amount · direction` in the chosen layers.
+"""Shifts along directions while a network draws: `w + amount · direction` in the chosen layers.
 
-A direction is a `Play`, hung on the `ws` tap, so it works wherever pictures are drawn, after truncation and before any
-bend. Where an amount varies over time, so does the picture.
+Directions are a `Play` on the `ws` tap, so that they work in every render, after truncation and before any bend. An
+amount may vary over time.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ __all__ = ["BASES", "Steering", "open_directions", "vector_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """One direction, found: `ws[:, rows] += amount · vector`.
+    """A direction of one network: `ws[:, rows] += amount · vector`.
 
     Attributes:
         vector: `[w_dim]`, or `[num_ws, w_dim]` from a file of w+.
-        amount: how many of it.
+        amount: the multiple of the vector.
         rows: of ws.
     """
 
@@ -51,7 +51,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """The play that walks along directions."""
+    """The play that shifts ws along directions."""
 
     shifts: tuple[Shift, ...]
 
@@ -76,7 +76,7 @@ def open_directions(config: RenderConfig, G: Generator) -> tuple[Steering, ...]:
     """The play of `config.direction`: one or none.
 
     Raises:
-        SettingsError: a direction that is none, or that this network does not have.
+        SettingsError: a malformed direction, or one that this network does not have.
     """
     shifts = tuple(_shift(G, text, config.class_index) for text in config.direction)
     return (Steering(shifts),) if shifts else ()
@@ -138,4 +138,4 @@ BASES: dict[str, Callable[[Generator, Direction, int | None], Sequence[Tensor]]]
     "sefa": _sefa,
     "pca": _pca,
 }
-"""Name of a source to what finds its directions, each as long as one standard deviation of w along it."""
+"""Finds the directions of a source, each as long as one standard deviation of w along it; by the source's name."""
