@@ -14,7 +14,7 @@ __all__ = ["sheet", "square"]
 def square(num: int) -> tuple[int, int]:
     """The columns and rows of the squarest sheet that holds `num` pictures, wider rather than higher.
 
-    One without empty places goes before a squarer one, if it is at most twice as wide as high.
+    A sheet without empty places is preferred to a squarer one if it is at most twice as wide as high.
     """
     side = math.ceil(math.sqrt(num))
     widths = range(side, math.isqrt(2 * num) + 1)
@@ -23,17 +23,17 @@ def square(num: int) -> tuple[int, int]:
 
 
 def sheet(pictures: Iterable[Pixels], columns: int, rows: int) -> Pixels:
-    """Lay pictures out, uint8 `[rows * H, columns * W, 3]`; places that stay empty are black.
+    """Lay pictures out, uint8 `[rows * H, columns * W, 3]`; empty places are black.
 
-    Only the sheet is held in memory, so `pictures` may be drawn as they are laid.
+    Only the sheet is held in memory, so that `pictures` may be drawn one by one.
 
     Args:
         pictures: uint8 `[H, W, 3]`, all of one size, at least one and at most `columns * rows`.
         columns: pictures in a row.
-        rows: rows.
+        rows: rows of pictures.
 
     Raises:
-        SettingsError: no picture, or more than there are places.
+        SettingsError: no picture, or more pictures than places.
     """
     surface: Pixels | None = None
     for index, picture in enumerate(pictures):
@@ -45,5 +45,5 @@ def sheet(pictures: Iterable[Pixels], columns: int, rows: int) -> Pixels:
             raise SettingsError(f"a grid of {columns}x{rows} holds no more than {columns * rows} pictures")
         surface[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
     if surface is None:
-        raise SettingsError("a sheet of no pictures; give at least one seed")
+        raise SettingsError("a sheet needs a picture; give at least one seed")
     return surface

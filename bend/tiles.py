@@ -1,8 +1,8 @@
-"""Drawing a wide picture in tiles that fit memory, each with as much around it as the layers can see.
+"""Draws a wide picture in tiles that fit memory, each with a margin as wide as the layers can see.
 
-Every layer of the synthesis looks at its neighbours only, so the middle of a tile that is drawn with a margin has the
-same values as in the whole picture, to rounding. Where tiles are cut depends on the network and the size alone, never
-on the memory that happens to be free: the same work gives the same bytes.
+Every layer of the synthesis only sees a neighbourhood, so the inside of a tile drawn with a margin has the same values
+as in the whole picture, to rounding. The tiles depend on the network and the size alone, not on free memory, so that
+the same work gives the same bytes.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ from stylegan.synthesis import SynthesisNetwork
 __all__ = ["HALO", "Canvas", "current_canvas", "drawn_in_tiles", "tile_spans"]
 
 HALO = 5
-"""Pixels of the constant around a tile that can reach into it. Four are enough for 64-pixel networks (a test measures
-it), and every further doubling sees half as far as the one before."""
+"""The margin of a tile, in pixels of the constant. Four are enough for 64-pixel networks (a test measures it), and
+every further doubling of the resolution sees half as far as the one before."""
 _TILE_FLOATS = 2**24  # of the widest feature map of one tile
 
 _canvas: ContextVar["Canvas | None"] = ContextVar("canvas", default=None)
 
 
 def current_canvas() -> "Canvas | None":
-    """The wide picture of which a tile is being drawn just now, else None; who knows places in maps must ask."""
+    """The wide picture of which a tile is being drawn, else None. What depends on positions must ask."""
     return _canvas.get()
 
 
@@ -43,7 +43,7 @@ class Canvas:
         rows: of the constant.
         columns: of the constant.
         noises: the layers' noise for the whole picture, `[H, W]` by row of ws.
-        span: rows and columns of the constant that are being drawn.
+        span: the rows and columns of the constant that are being drawn.
     """
 
     rows: int
@@ -52,7 +52,7 @@ class Canvas:
     span: tuple[slice, slice] = field(default=(slice(None), slice(None)))
 
     def cut(self, x: Tensor) -> Tensor:
-        """The part of `[…, rows · k, columns · k]` that is being drawn, k being whole."""
+        """The part of `[…, rows · k, columns · k]` that is being drawn, for any whole k."""
         k = x.shape[-2] // self.rows
         down, across = (slice(None) if s.start is None else slice(s.start * k, s.stop * k) for s in self.span)
         return x[..., down, across]
@@ -66,7 +66,7 @@ class Canvas:
 
 @contextlib.contextmanager
 def drawn_in_tiles(G: Generator, canvas: Canvas, *, whole: bool = False) -> Iterator[None]:
-    """Have `G.synthesis` draw the canvas, in tiles where it is big and `whole` does not forbid it."""
+    """Have `G.synthesis` draw the canvas, in tiles if it is large and not `whole`."""
     synthesis = G.synthesis
     side = max(math.isqrt(_TILE_FLOATS // _floats_per_place(G)), 2 * HALO + 4)
     num_tiles = (1, 1) if whole else (_cuts(canvas.rows, side), _cuts(canvas.columns, side))
@@ -98,7 +98,7 @@ def drawn_in_tiles(G: Generator, canvas: Canvas, *, whole: bool = False) -> Iter
 
 
 def tile_spans(size: int, num: int) -> list[tuple[int, int, int, int]]:
-    """Cut `size` places into `num` parts: for each its first place and one past its last, without and with the halo."""
+    """Cut `size` places into `num` parts; gives for each its start and stop, without and with the halo."""
     edges = [round(i * size / num) for i in range(num + 1)]
     return [
         (start, stop, max(start - HALO, 0), min(stop + HALO, size))
@@ -164,5 +164,5 @@ def _floats_per_place(G: Generator) -> int:
 
 
 def _cuts(size: int, side: int) -> int:
-    """How many tiles along a side of `size` places, where one with its halo may be `side` long."""
+    """How many tiles a side of `size` places takes, if one with its halo may be `side` long."""
     return 1 if size <= side else math.ceil(size / (side - 2 * HALO))

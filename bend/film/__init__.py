@@ -1,1 +1,1 @@
-"""Where moving pictures go: encoders, sound beside them, frames on the disk, and the thread that writes them."""
+"""Writes films: encoders, their sound, folders of frames, and the thread that encodes."""

@@ -1,9 +1,9 @@
 """Animated GIF and WebP, written one frame at a time in constant memory.
 
-Pillow encodes each frame; the containers around them (GIF89a specification; WebP container specification,
-extended format) are written here, since Pillow's and libwebp's own animation writers hold every frame until
-the end. Every frame stands alone, with its own palette in a GIF, which suits pictures that change all over.
-Films with a codec between frames are `bend.film.video`'s.
+Pillow encodes each frame. The containers (GIF89a specification; WebP container specification, extended format) are
+written here, since Pillow's and libwebp's own animation writers keep every frame until the end. Every frame is encoded
+by itself, in a GIF with its own palette, which suits pictures that change everywhere. Codecs that predict frames from
+one another are in `bend.film.video`.
 """
 
 import contextlib
@@ -34,12 +34,11 @@ _WEBP_DO_NOT_BLEND = 0x02
 def gif(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
     """Open a GIF that repeats for ever; call what it yields with each frame, uint8 `[H, W, 3]`.
 
-    Frames get 256 colours each. Durations are whole hundredths of a second, shared out so that the film as a
-    whole keeps time.
+    Frames get 256 colours each. Their durations are whole hundredths of a second, rounded so that errors do not add up.
 
     Args:
         path: file to write.
-        fps: frames a second, at most 50, since viewers slow down what is faster.
+        fps: frames a second, at most 50, since viewers slow down faster ones.
         note: provenance, written as a comment.
 
     Raises:
@@ -138,5 +137,5 @@ def _u24(value: int) -> bytes:
 
 
 def _ticks(index: int, fps: Fraction, ticks_a_second: int) -> int:
-    """How many ticks frame `index` lasts, such that the ends of frames never drift from the true time."""
+    """How many ticks frame `index` lasts, rounded so that the ends of frames never drift from the true time."""
     return round((index + 1) * ticks_a_second / fps) - round(index * ticks_a_second / fps)

@@ -1,8 +1,8 @@
-"""Encode while the next picture is being drawn: a writer that runs in a thread of its own, a few pictures behind.
+"""Encodes pictures in a thread while the next ones are being drawn.
 
-Pictures are written in the order they come, by one thread, so that the bytes are those of writing at once. At most a
-few wait, so that memory stays bounded when drawing is the faster of the two. What goes wrong in the thread is raised
-where pictures are handed in, or at the end of the block.
+One thread writes the pictures in order, so that the bytes are the same as without it. Only a few pictures wait, so that
+memory stays bounded if drawing is faster than encoding. An error in the thread is raised where pictures are handed in,
+or at the end of the block.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ def in_background(
         most_waiting: how many sets may wait; handing in more blocks.
 
     Yields:
-        What to call instead of `write`. It returns at once while there is room. When the block ends, by an exception
-        too, all that was handed in has been written.
+        What to call instead of `write`; it returns at once while there is room. When the block ends, even by an
+        exception, everything that was handed in has been written.
 
     Raises:
         Exception: whatever `write` raised.
@@ -42,7 +42,7 @@ def in_background(
 
 
 class _Worker:
-    """The thread, its queue, and what went wrong."""
+    """The thread, its queue, and its error."""
 
     def __init__(self, write: Callable[..., None], most_waiting: int) -> None:
         self._write = write
@@ -64,7 +64,7 @@ class _Worker:
             raise self._error
 
     def _run(self) -> None:
-        # Goes on taking after a failure, so that nobody waits for room for ever.
+        # Keeps emptying the queue after an error, so that `hand_in` never waits for room in vain.
         while (arguments := self._waiting.get()) is not None:
             if self._error is None:
                 try:

@@ -1,9 +1,9 @@
-"""Where the frames of a film go: a film file, or a folder of PNG frames that can be taken up again.
+"""Where the frames of a film go: a film file, or a folder of PNG frames, which can be resumed.
 
-A film file appears under its name only when it is whole. A folder keeps every frame that was finished, and
-the same command draws only what is missing; frames of other work are never written over unless forced. What the frames
-show is the caller's (`bend.renders.latent_walk`); the encoders are `bend.film.video`'s, and run in a thread beside the
-drawing (`bend.film.background`). Several processes share the frames (`bend.shares`).
+A film file appears under its name only when it is whole. A folder keeps every finished frame, and the same command
+draws only what is missing; frames of other work are never overwritten unless forced. The caller draws the frames
+(`bend.renders.latent_walk`), `bend.film.video` encodes them, in a thread (`bend.film.background`). Several processes
+share the frames (`bend.shares`).
 """
 
 import functools
@@ -33,7 +33,7 @@ def is_folder(output: Path) -> bool:
 
 
 def check_output(output: Path, force: bool) -> None:
-    """Refuse, before any work, a place where the film cannot go; of several processes, the first looks.
+    """Refuse, before any work, a place where the film cannot go; of several processes, only the first checks.
 
     Raises:
         RenderError: a suffix that is no film format, or a file that exists or a folder of other things, and nobody
@@ -147,7 +147,7 @@ def _refuse_other_things(folder: Path) -> None:
 
 
 def _clear_others(folder: Path, wanted: set[Path], force: bool) -> None:
-    """Frames beyond this film's last would be taken for a part of it."""
+    """Remove frames beyond the last of this film, which would be taken for part of it."""
     others = sorted(p for p in folder.glob("frame*.png") if _FRAME.fullmatch(p.name) and p not in wanted)
     if others and not force:
         raise RenderError(

@@ -1,7 +1,7 @@
-"""The sound of a film: a track decoded, cut to the length of the film, and encoded beside the pictures as AAC.
+"""The sound of a film: a track is decoded, cut to the length of the film, and encoded as AAC beside the pictures.
 
-Sample k of the track is sample k of the film, so that what is heard and what is seen stay together to a frame. What is
-listened for in a track is `bend.sound`'s.
+Sample k of the track is sample k of the film, so that sound and pictures stay together to a frame. The analysis of a
+track, for parameters that follow it, is in `bend.sound`.
 """
 
 from collections.abc import Generator
@@ -23,7 +23,7 @@ _FRAME = 1024  # samples of an AAC frame
 
 
 class SoundTrack:
-    """Sound on its way into a container.
+    """Encodes a track into a container.
 
     Args:
         path: the track.
@@ -42,7 +42,7 @@ class SoundTrack:
         self._stream.bit_rate = _BITS_PER_SECOND
 
     def play_until(self, seconds: Fraction) -> None:
-        """Encode up to a time of the film, to the end of an AAC frame."""
+        """Encode up to `seconds` of the film, rounded up to an AAC frame."""
         end = round(seconds * _RATE)
         while self._position < end:
             frame = next(self._frames, None)
@@ -75,7 +75,7 @@ def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
 
 
 def _sound(frame: av.AudioFrame) -> av.AudioFrame:
-    """The frame, unless an encoder would choke on it."""
+    """The frame; refuses samples that an encoder cannot take."""
     if not is_sound(frame.to_ndarray()):
         raise ValueError("it holds samples that are no sound")
     return frame

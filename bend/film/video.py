@@ -1,8 +1,8 @@
-"""Encoders: frames in, one film file out, streamed, whole or absent, with its provenance inside.
+"""Encoders: they write a film file frame by frame, whole or not at all, with its provenance inside.
 
-H.264 in MP4 and APNG go through PyAV (FFmpeg in a wheel), GIF and WebP through `bend.film.animation`. MP4 is what
-plays everywhere: yuv420p, sides padded to even ones, the index in front so that a browser starts at once, and
-BT.709 matrix and tags so that colours stay. What the frames show, and folders of frames, are `bend.film.destination`'s.
+H.264 in MP4 and APNG go through PyAV (FFmpeg in a wheel), GIF and WebP through `bend.film.animation`. MP4 is made to
+play everywhere: yuv420p, sides padded to even ones, the index in front so that a browser starts at once, and BT.709
+matrix and tags so that colours stay the same. Folders of frames are in `bend.film.destination`.
 """
 
 import contextlib
@@ -32,9 +32,8 @@ FILM_SUFFIXES = (".mp4", ".webp", ".gif", ".apng")
 
 _BT709 = 1  # the same number for matrix, primaries and transfer (ITU-T H.273)
 _LIMITED_RANGE = 1
-# The same command is to give the same bytes. So the number of threads is fixed, which x264 writes into the file, and
-# its macroblock tree is off: with B-frames it reads memory that nobody wrote, and bits follow what happened to lie
-# there.
+# The same command must give the same bytes. So the number of threads is fixed, since x264 writes it into the file, and
+# its macroblock tree is off, since with B-frames that reads uninitialised memory.
 _H264_THREADS = 4
 _H264_OPTIONS = {"preset": "medium", "x264-params": "mbtree=0"}
 
@@ -45,10 +44,10 @@ def open_film(
 ) -> Iterator[WriteFrame]:
     """Open a film for writing, format by its suffix; call what it yields with each frame, uint8 `[H, W, 3]`.
 
-    The file has its name only once it is whole: if anything stops the writing, nothing stays.
+    The file gets its name only when it is whole; if anything stops the writing, nothing is left behind.
 
     Raises:
-        FileExistsError: a file appeared there meanwhile, and is not to be replaced.
+        FileExistsError: a file has appeared there meanwhile, and must not be replaced.
         RenderError: a suffix that is no film format, or a film the format cannot hold.
         OSError: the folder cannot be written or the disk is full.
     """
@@ -159,7 +158,7 @@ def _stream(
 
 
 def _exact_rate(fps: float) -> Fraction:
-    """The rate that is meant: 29.97 is short for 30000/1001, as 23.976 and 59.94 are for their like."""
+    """The exact rate that is meant: 29.97 is short for 30000/1001, 23.976 for 24000/1001, and so on."""
     ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
     is_short = abs(ntsc - Fraction(fps)) < min(0.004, abs(round(fps) - fps))
     return ntsc if is_short else Fraction(fps).limit_denominator(1001)
@@ -171,7 +170,7 @@ def _tag_bt709(context: Any) -> None:
 
 
 def _to_yuv420p(frame: Pixels) -> av.VideoFrame:
-    """Convert with the BT.709 matrix; an odd side repeats its last line, since chroma is halved."""
+    """Convert with the BT.709 matrix; an odd side repeats its last line, since chroma has half the resolution."""
     height, width = frame.shape[:2]
     even = np.pad(frame, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
     return _to_rgb24(even).reformat(

@@ -1,9 +1,9 @@
-"""How different two pictures look: an embedding in which distance is what the eye would say, roughly.
+"""How different two pictures look: an embedding in which distances roughly match what a person sees.
 
-LPIPS (Zhang et al., arXiv 1801.03924) where the `lpips` package and its network's weights are on this machine already;
-nothing is ever downloaded. Otherwise the same idea on the network's own discriminator, which most files carry: its
-feature maps at every depth, each place normalised over its channels, and the pixels at low resolution, which tie down
-colour and brightness. Without a discriminator the low-resolution pixels stand alone. All are differentiable.
+It is LPIPS (Zhang et al., arXiv 1801.03924) if the `lpips` package and its weights are already on this machine; nothing
+is ever downloaded. Otherwise the network's own discriminator is used in the same way, which most files include: its
+feature maps at every depth, normalised over the channels at each place, together with low-resolution pixels, which fix
+colour and brightness. Without a discriminator there are only the pixels. All of these are differentiable.
 """
 
 import importlib
@@ -25,8 +25,8 @@ Embed: TypeAlias = Callable[[Tensor], Tensor]
 
 _PIXELS = 16  # side of the low-resolution pictures
 _PIXEL_WEIGHT = 1.0
-_LPIPS_SIDE = 256  # LPIPS looks at larger pictures no closer (arXiv 1912.04958, appendix D)
-_LPIPS_SMALLEST = 64  # and at smaller ones not at all
+_LPIPS_SIDE = 256  # larger pictures are shrunk for LPIPS (arXiv 1912.04958, appendix D)
+_LPIPS_SMALLEST = 64  # and smaller ones enlarged, since it cannot take them
 _LPIPS_BACKBONE = "vgg16-397923af.pth"
 
 
@@ -35,7 +35,7 @@ class Perception:
     """An embedding of pictures.
 
     Attributes:
-        name: what it looks with: `lpips`, `discriminator` or `pixels`.
+        name: `lpips`, `discriminator` or `pixels`.
         embed: pictures `[N, C, H, W]` in [-1, 1] to float32 vectors `[N, F]`.
     """
 
@@ -48,7 +48,7 @@ class Perception:
 
 
 def find_perception(D: Discriminator | None) -> Perception:
-    """The best embedding that this machine and this network have; see the module."""
+    """The best embedding available on this machine and for this network, as the module describes."""
     weights = Path(torch.hub.get_dir()) / "checkpoints" / _LPIPS_BACKBONE
     if importlib.util.find_spec("lpips") is not None and weights.is_file():
         network = importlib.import_module("lpips").LPIPS(net="vgg", verbose=False)
@@ -78,10 +78,10 @@ def by_pixels() -> Perception:
 
 
 def by_lpips(network: nn.Module) -> Perception:
-    """LPIPS as an embedding: its distance is a weighted sum of squared differences, so the roots of the weights go in.
+    """LPIPS as an embedding: since it weights squared differences, features are scaled by the roots of the weights.
 
     Args:
-        network: `lpips.LPIPS(net="vgg")`, or what has its `scaling_layer`, `net` and `lins`.
+        network: `lpips.LPIPS(net="vgg")`, or an object with its `scaling_layer`, `net` and `lins`.
     """
     network.eval().requires_grad_(False)
     parts: Any = network

@@ -1,7 +1,7 @@
-"""`bend project`: a picture file in; its latent as `.npz`, a comparison as PNG, and the search as a film, out.
+"""The work of `bend project`: finds the latent of a picture file; writes it, a comparison, and a film of the search.
 
-The picture passes the same intake and crop as a training image. What is found may be drawn wherever seeds may, by
-`--latents`. The search itself is `bend.projection.search`'s.
+The picture is decoded and cropped like a training image. With `--latents`, every render draws the latent that was
+found. The search itself is in `bend.projection.search`.
 """
 
 import dataclasses
@@ -40,15 +40,15 @@ _SMALLEST_SIDE = 256  # of the pictures in the comparison and the film
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projected:
-    """What a projection left behind.
+    """The result of a projection.
 
     Attributes:
         output: the `.npz`.
-        comparison: the PNG: target, and what was found.
+        comparison: the PNG of the target beside the picture that was found.
         film: of the search, or None.
-        perception: what distances were seen with: `lpips`, `discriminator` or `pixels`.
-        first_distance: of the average picture from the target, squared.
-        last_distance: of the picture found.
+        perception: how distances were measured: `lpips`, `discriminator` or `pixels`.
+        first_distance: squared distance of the average picture from the target.
+        last_distance: that of the picture that was found.
     """
 
     output: Path
@@ -105,7 +105,7 @@ def project_picture(
     save_picture(comparison, _beside(seen, _draw(G, found.ws)), note)
     if film is not None:
         _write_way(film, G, way, seen, note, force)
-    # The last, as the mark that all of it is there.
+    # Written last: if it is there, everything is.
     write_latents(output, **{key: rows.cpu().numpy()}, bend=np.array(note.to_json()))
     return Projected(
         output=output,
@@ -121,7 +121,7 @@ def read_target(picture: Path, crop: str, G: Generator) -> Tensor:
     """The picture as the network would draw it, `[1, img_channels, img_resolution, img_resolution]` in [-1, 1].
 
     Raises:
-        IntakeError: it cannot be used; says why.
+        IntakeError: it cannot be used.
         OSError: it cannot be read.
     """
     try:
@@ -143,7 +143,7 @@ def read_target(picture: Path, crop: str, G: Generator) -> Tensor:
 
 
 def _was_broken_off(output: Path, others: Sequence[Path | None], command: str | None) -> bool:
-    """Whether what there is was left by the same command, which ended before `output` was written."""
+    """Whether the existing files were left by the same command, which ended before it had written `output`."""
     left = [path for path in others if path is not None and path.is_file()]
     if output.exists() or not left or command is None:
         return False
@@ -154,7 +154,7 @@ def _was_broken_off(output: Path, others: Sequence[Path | None], command: str | 
 def _search(
     G: Generator, config: ProjectConfig, target: Tensor, perception: Perception
 ) -> tuple[Projection, list[Tensor]]:
-    """What was found, and the ws on the way to it."""
+    """Search; gives the result, and the ws on the way to it."""
     way: list[Tensor] = []
     every = max(1, config.steps // _FILM.num_frames)
     with tqdm(total=config.steps, desc="projecting", unit="step", disable=None) as bar:
@@ -179,7 +179,7 @@ def _search(
 
 
 def _decisive(config: ProjectConfig) -> dict[str, Any]:
-    """The settings that decide what is found, and are not told of already."""
+    """The settings that decide the result, and are not in the note already."""
     settings = dataclasses.asdict(config)
     return {name: settings[name] for name in ("space", "steps", "crop", "seed")}
 
@@ -187,7 +187,7 @@ def _decisive(config: ProjectConfig) -> dict[str, Any]:
 def _write_way(
     film: Path, G: Generator, way: list[Tensor], seen: Pixels, note: Provenance, force: bool
 ) -> None:
-    """The search as a film: the target on the left, where the search is on the right."""
+    """Film the search: the target on the left, the picture of each step on the right."""
     timing = FilmConfig(fps=_FILM.fps, seconds=len(way) / _FILM.fps)
 
     def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:

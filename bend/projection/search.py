@@ -1,10 +1,10 @@
-"""Searching the w of a picture: StyleGAN2's projection (Karras et al., arXiv 1912.04958, section 5 and appendix D).
+"""Finds the w of a picture: StyleGAN2's projection (Karras et al., arXiv 1912.04958, section 5 and appendix D).
 
-From the mean of w on, Adam lowers a perceptual distance between the target and the picture of w, with noise on w that
-fades out so that the search does not settle early, and with the layers' noise maps as free variables. These must not
-carry the picture: their autocorrelation at every scale is held down, and they are normalised after each step. Which
-perceptual distance is `bend.projection.perception`'s; the learning rate's ramps are shares of the steps, as the
-paper's are of 1000.
+Starting at the mean of w, Adam minimises a perceptual distance between the target and the picture of w. Noise is added
+to w and fades out, so that the search does not settle early. The layers' noise maps are variables too; so that they do
+not come to hold the picture, their autocorrelation at every scale is penalised, and they are normalised after each
+step. The distance is chosen in `bend.projection.perception`. The paper's learning-rate ramps over 1000 steps are scaled
+to the number of steps.
 """
 
 import contextlib
@@ -33,11 +33,11 @@ _SMALLEST_NOISE = 8  # side down to which noise maps are compared with themselve
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is told after each step.
+    """The state after a step, for progress and films.
 
     Attributes:
         index: of the step, from 0.
-        ws: as they were in that step, `[1, num_ws, w_dim]`, without the noise on them.
+        ws: of that step, `[1, num_ws, w_dim]`, without the added noise.
         distance: the squared perceptual distance of the step's picture.
     """
 
@@ -48,12 +48,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
-    """What was found.
+    """The result of a search.
 
     Attributes:
         ws: `[1, num_ws, w_dim]`.
         first_distance: squared perceptual distance of the mean's picture from the target, with the network's own noise.
-        last_distance: the same of the picture found.
+        last_distance: that of the picture that was found.
     """
 
     ws: Tensor
@@ -77,7 +77,7 @@ def project_w(
     Args:
         G: the generator, its parameters frozen.
         target: `[1, img_channels, img_resolution, img_resolution]` in [-1, 1], on G's device.
-        perception: what looks alike.
+        perception: measures the distance.
         space: `w` or `w+`.
         steps: of the optimiser.
         seed: of all noise.
@@ -140,7 +140,7 @@ def autocorrelation(noise: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def _free_noise(G: Generator, generator: torch.Generator) -> Iterator[list[Tensor]]:
-    """Put fresh noise maps into the layers, as variables of the search, and the layers' own back afterwards."""
+    """Replace the layers' noise maps with random ones, as variables, and restore their own afterwards."""
     layers = [at.layer for at in style_layers(G) if at.layer.use_noise]
     own = [layer.noise_const for layer in layers]
     try:

@@ -1,1 +1,1 @@
-"""What each `bend render …` draws, a module a command: stills, sheets and films."""
+"""The work of each `bend render …`, a module a command: stills, sheets and films."""

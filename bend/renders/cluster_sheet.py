@@ -1,8 +1,8 @@
 """The sheet of clusters: what each group of channels draws, layer by layer, so that a person can choose.
 
-A row is a layer, from the coarsest to the finest; in it, for each cluster, where it is awake (heat over a picture),
-the picture without the cluster, and the picture with the cluster turned up. Underneath stands what to type. The
-clusters themselves are `bend.clusters`'.
+Each row is a layer, from the coarsest to the finest. For each cluster it shows where the cluster is active (heat over a
+picture), the picture without the cluster, and the picture with the cluster amplified; the caption is what to type. The
+clusters are found in `bend.clusters`.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ __all__ = ["ClusterSheetConfig", "render_clusters"]
 _CELL = 112  # pixels a picture is shown at
 _GAP, _CAPTION, _LABEL, _HEAD = 10, 20, 132, 58
 _INK, _FAINT, _PAPER = (228, 224, 216), (142, 138, 132), (17, 17, 19)
-# From nothing to wide awake, dark to light, so that it can be read without colours too.
+# From inactive to most active, dark to light, so that it can be read without colours too.
 _HEAT = np.array(
     [[12, 8, 38], [86, 16, 110], [187, 55, 84], [249, 142, 8], [252, 255, 190]], dtype=np.float64
 )
@@ -43,7 +43,7 @@ class ClusterSheetConfig:
 
     Attributes:
         layers: pattern of convolutions, see `stylegan.taps.find_taps`.
-        boost: by what a cluster is multiplied in the third picture.
+        boost: the factor of a cluster's signal in the third picture.
     """
 
     layers: str = "*"
@@ -63,7 +63,7 @@ def render_clusters(
 
     Args:
         config: how pictures are drawn.
-        shown: which layers.
+        shown: which layers, and how much clusters are amplified.
         seeds: one, whose picture is shown; None for 0.
         output: a PNG, JPEG or WebP.
         force: write over the file.
@@ -151,20 +151,20 @@ def _draw(
 
 
 def _heated(picture: Pixels, heat: NDArray[np.float32]) -> Pixels:
-    """The picture in grey under the colours of a map `[h, w]` of 0 to 1."""
+    """The picture in grey, coloured by a map `[h, w]` from 0 to 1."""
     height, width = picture.shape[:2]
     smooth = Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC)
     level = np.clip(np.asarray(smooth, dtype=np.float64), 0, 1)
     stops = np.linspace(0, 1, len(_HEAT))
     colour = np.stack([np.interp(level, stops, _HEAT[:, i]) for i in range(3)], axis=-1)
     grey = picture.mean(axis=-1, keepdims=True)
-    # The picture's light stays readable: the heat tints it, and lifts what is awake.
+    # The heat only tints the picture and brightens the active parts, so that it stays recognisable.
     mixed = colour * (0.35 + 0.65 * grey / 255) * 0.85 + grey * 0.15
     return mixed.clip(0, 255).astype(np.uint8)
 
 
 def _cell(picture: Pixels) -> Image.Image:
-    """At the size of a cell: enlarged by smooth interpolation, or shrunk."""
+    """The picture at the size of a cell."""
     return Image.fromarray(picture).resize((_CELL, _CELL), Image.Resampling.LANCZOS)
 
 
@@ -176,7 +176,7 @@ def _sheet(rows: Sequence[_Row], title: str, boost: float) -> Pixels:
     pen = ImageDraw.Draw(sheet)
     large, small = ImageFont.load_default(size=20), ImageFont.load_default(size=13)
     pen.text((_GAP * 1.5, 14), title, fill=_INK, font=large)
-    told = f"each cluster: where it is awake · without it · times {boost:g}"
+    told = f"each cluster: where it is active · without it · times {boost:g}"
     pen.text((size[0] - _GAP, 20), told, fill=_FAINT, font=small, anchor="ra")
     for index, row in enumerate(rows):
         top = _HEAD + index * row_height

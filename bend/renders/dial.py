@@ -1,6 +1,6 @@
-"""The dial rendered: a base turned into what it was bent to, and beyond, as a sheet of amounts or a film.
+"""Renders the dial: from the base to the bent network and beyond, as a sheet of amounts or a film.
 
-Amounts beyond 0 to 1 are overdrive: weights run past the bent network along the same line. The maths is `mixing`'s.
+Amounts beyond 0 to 1 extrapolate the weights along the same line. The maths is in `bend.dial.mixing`.
 """
 
 from collections.abc import Sequence
@@ -31,15 +31,15 @@ _MOST_STEPS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialConfig:
-    """What lies at the ends of the dial, and how it is turned.
+    """The networks at the ends of the dial, and how far it is turned.
 
     Attributes:
         base: the network at 0; the one at 1 is `RenderConfig.network`.
         others: further bent networks, mixed with the first.
         shares: of the bent networks, the first one's first; equal ones if None.
-        amount: a range `-0.5..1.5`, or what `bend.dial.amount` reads.
-        swap: resolution from which on the bent network draws; None for no swap.
-        logistic: `RESOLUTION:OCTAVES` of a logistic passage instead; None for none.
+        amount: a range `-0.5..1.5`, or an amount in the grammar of `bend.dial.amount`.
+        swap: the resolution from which on the bent network draws; None for no swap.
+        logistic: `RESOLUTION:OCTAVES` of a logistic blend instead; None for none.
         steps: columns of a range's sheet.
     """
 
@@ -63,18 +63,18 @@ class DialConfig:
 
     @property
     def range(self) -> tuple[float, float] | None:
-        """The ends of a range, None where the amount is something else."""
+        """The ends of the amount if it is a range, else None."""
         is_range = ".." in self.amount and "(" not in self.amount and "=" not in self.amount
         with about(f"--amount {self.amount}"):
             return parse_range(self.amount) if is_range else None
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """All but the first bent one."""
+        """All networks but the first bent one."""
         return (self.base, *self.others)
 
     def turned(self, sweep: Automation) -> Amount:
-        """How far the dial is turned; a range as `sweep` says."""
+        """The amount; `sweep` if it is a range."""
         logistic = None if self.logistic is None else parse_logistic(self.logistic)
         if self.range is not None:
             return Amount(overall=sweep, swap=self.swap, logistic=logistic)
@@ -206,5 +206,5 @@ def _seeds(config: RenderConfig, seeds: Sequence[int] | None) -> Sequence[int]:
     if seeds is None:
         return latents.usual_seeds(config, 6)
     if not seeds:
-        raise SettingsError("a dial of no seeds; give at least one")
+        raise SettingsError("a dial needs seeds; give at least one")
     return seeds

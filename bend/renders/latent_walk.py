@@ -1,9 +1,9 @@
 """The latent walk: seeds as keyframes, a path through z or w, and the frames of a film along it.
 
-In w a path runs about `w_avg`, its natural origin, and truncation follows it; in z each point is mapped on
-its own. Keyframes from a file of latents are in w, or in w+, where every layer has a path of its own. A grid film shows
-several walks side by side, each with its own share of the seeds. Paths are `bend.strand`'s, pixels `bend.render`'s, and
-where frames go is `bend.film.destination`'s.
+In w the origin of a path is `w_avg`, and truncation is applied to its points; in z each point is mapped by itself.
+Keyframes from a file of latents are in w, or in w+, where every layer has a path of its own. A grid shows several walks
+side by side, each with its share of the seeds. `bend.strand` makes the paths, `bend.render` the pixels, and
+`bend.film.destination` writes the frames.
 """
 
 from collections.abc import Container, Iterator, Sequence
@@ -122,9 +122,8 @@ def walk_frames(
 ) -> Iterator[tuple[int, Pixels]]:
     """Draw the frames of a walk in order, at least those that are wanted.
 
-    Frames are drawn in batches cut at fixed places, and a batch of which any frame is wanted is drawn whole:
-    a film taken up again has the same bytes as one drawn at once. Where a play remembers earlier frames, those
-    before the last that is wanted are all drawn.
+    Frames are drawn in fixed batches, and a batch with any wanted frame is drawn whole, so that a resumed film has the
+    same bytes as one drawn at once. If a play remembers earlier frames, all frames up to the last wanted one are drawn.
 
     Args:
         G: the generator.
@@ -134,7 +133,7 @@ def walk_frames(
         num_frames: frames of the whole film.
         wanted: indices of the frames to draw.
         fps: frames a second.
-        perception: what an even walk is even in; None for pixels at low resolution.
+        perception: measures the distance between frames for an even walk; None for low-resolution pixels.
 
     Yields:
         Index and uint8 `[H, W, 3]`, the walks of the grid side by side.
@@ -177,7 +176,7 @@ def _clock(
     closed = WALKS[walk.path].closes(walk.loop)
     if not walk.even:
         return times(num_frames, closed)
-    # What varies by itself has its own speed, which the path cannot make up for.
+    # Plays that vary change the picture at a speed of their own, for which the path cannot compensate.
     steady = [play for play in plays if not play.varies]
     embed = (perception or by_pixels()).embed
 
@@ -185,7 +184,7 @@ def _clock(
         vectors = []
         for part in chunks(t, config.batch or fitting_batch(G)):
             ws = strand.ws(G, config, np.array(part))
-            # Numbers, not bytes: rounding would make standing still look like moving. So would random noise.
+            # Not rounded to bytes, and without random noise: both would look like motion.
             with torch.inference_mode(), playing(G, steady, Moment()):
                 images = G.synthesis(ws, noise_mode="none" if config.noise_mode == "none" else "const")
                 vectors.append(embed(torch.nan_to_num(images).clamp(-1, 1)).cpu())

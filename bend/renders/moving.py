@@ -1,8 +1,8 @@
-"""Films in which the network moves and the seeds stand still: each face passes through training, or under the dial.
+"""Films in which the seeds stay the same and the network changes: by its training, or by the dial.
 
-With every frame the weights are set first and the latents mapped by them, so that a frame is exactly what the network
-of that moment draws. Bends, directions and a truncation that vary are done on top, by the same clock. A walk through
-latent space while the network moves is `bend.renders.latent_walk` with `--kimg` or `--dial`.
+For every frame the weights are set first and the latents mapped with them, so that a frame is exactly what the network
+of that moment draws. Bends, directions and truncation that vary over time are applied as well. A walk through latent
+space while the network changes is `bend.renders.latent_walk` with `--kimg` or `--dial`.
 """
 
 from collections.abc import Container, Iterator, Sequence
@@ -35,9 +35,9 @@ def moving_frames(
     """The frames of a film for `bend.film.destination.write_film`.
 
     Args:
-        G: the network that is moved.
+        G: the network that changes.
         config: how pictures are drawn.
-        seeds: one picture each, side by side; several may be given the same.
+        seeds: one picture each, side by side; a seed may occur several times.
         num_frames: of the whole film.
         fps: frames a second.
         grid: columns and rows; None for the squarest.
@@ -78,7 +78,7 @@ def plays_apart(config: RenderConfig, G: Generator) -> tuple[Sequence[Play], Seq
 def draw_seeds(
     G: Generator, config: RenderConfig, seeds: Sequence[int], moment: Moment, plays: Sequence[Play] = ()
 ) -> list[Pixels]:
-    """The seeds' pictures by `G` as it is, uint8 `[H, W, 3]` each, noise seeded by the seed, a place for each."""
+    """The pictures of the seeds by `G` as it is, uint8 `[H, W, 3]` each; the seed also seeds the noise."""
     batch = config.batch or render.fitting_batch(G)
     drawn: list[Pixels] = []
     moments = [replace(moment, seed=seed, place=place) for place, seed in enumerate(seeds)]

@@ -1,7 +1,7 @@
-"""Stills from seeds: a folder of pictures, or a sheet of them.
+"""Stills of seeds: a folder of pictures, or a sheet of them.
 
-Each function is a whole job: it checks the output before any work, opens the network, draws with a progress
-bar, and writes with provenance. `images` can be taken up again; a sheet is one file, whole or absent.
+Each function does a whole job: it checks the output before any work, opens the network, draws with a progress bar, and
+writes the pictures with their provenance. A folder can be resumed; a sheet is one file, written whole or not at all.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +41,7 @@ def render_images(
     force: bool = False,
     command: str | None = None,
 ) -> Rendered:
-    """Write a PNG a seed, `seed0000.png`, into a folder; pictures that are there already stay.
+    """Write a PNG for each seed, `seed0000.png`, into a folder; pictures that are there already are kept.
 
     Args:
         config: how pictures are drawn.
@@ -122,7 +122,7 @@ def render_grid(
 def _of_seeds(
     G: Generator, config: RenderConfig, seeds: Iterable[int], todo: Iterable[int]
 ) -> Iterator[tuple[int, Pixels]]:
-    """The pictures of the seeds in `todo`, in batches cut at the same places whatever is in it."""
+    """The pictures of the seeds in `todo`, in the same batches whatever is in it, so that they have the same bytes."""
     wanted = frozenset(todo)
     batch = config.batch or fitting_batch(G)
     plays = render.open_plays(config, G)

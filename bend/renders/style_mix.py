@@ -1,7 +1,7 @@
-"""Style mixing: a table of pictures, each row's latent with the column's in some of its layers.
+"""Style mixing: a table of pictures, each with the row's latent, but the column's in some of the layers.
 
-Karras et al., arXiv 1812.04948, section 3.1 and figure 3: coarse layers carry pose and shape, fine ones colour and
-texture. The sources stand in the table's first row and column.
+Karras et al., arXiv 1812.04948, section 3.1 and figure 3: coarse layers decide pose and shape, fine ones colour and
+texture. The first row and column show the sources.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def render_style_mix(
         command: the command line, for the provenance.
 
     Raises:
-        SettingsError: layers that are none, or not this network's.
+        SettingsError: malformed layers, or layers that this network does not have.
         RenderError: the output cannot be written.
         StyleganError: the network cannot be read.
     """

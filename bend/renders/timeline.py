@@ -1,8 +1,8 @@
 """The timeline: the same seeds, snapshot after snapshot, so that one sees a network break.
 
-Seeds run down, thousands of pictures seen run across. The raw generator and its average are two different artworks
-(with a long half-life an early average is still the old network), so a run's own `timeline.png` shows both, one above
-the other; it grows with every snapshot, and a person may watch. Scoring the breaking is not done here.
+Each row is a seed, each column a snapshot with its kimg. The raw generator and its average are two different artworks
+(with a long half-life, an early average is still the old network), so a run's own `timeline.png` shows both, one above
+the other, and grows with every snapshot. `bend.score` measures the breaking.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from bend.work import describe
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
 
-Snapshot = TypeVar("Snapshot")
-
 __all__ = ["RunTimeline", "pick_columns", "render_timeline", "timeline_sheet"]
 
+Snapshot = TypeVar("Snapshot")
+
 NAME = "timeline.png"
-"""The sheet that a run keeps of itself."""
+"""The sheet in a run folder."""
 _MOST_COLUMNS = 16
 _RUN_SEEDS = tuple(range(4))
 _SMALLEST_CELL = 64  # pixels; a smaller network's pictures are enlarged for a run's own sheet
@@ -71,7 +71,7 @@ def render_timeline(
     check_picture_output(output, force)
     seeds = latents.usual_seeds(config, 6) if seeds is None else seeds
     if not seeds:
-        raise SettingsError("a timeline of no seeds; give at least one")
+        raise SettingsError("a timeline needs seeds; give at least one")
     if config.kimg is not None:
         raise SettingsError("--kimg: a sheet shows the snapshots as they are; write a film, or leave it out")
     snapshots = pick_columns(list_snapshots(config.network) if Path(config.network).is_dir() else [])
@@ -99,7 +99,7 @@ class RunTimeline:
 
     Args:
         device: where to draw.
-        bend: what is bent in it while it trains, and so in its pictures.
+        bend: the bends that it trains with, which its pictures have too.
     """
 
     def __init__(self, device: str = "cpu", bend: tuple[str, ...] = ()) -> None:
@@ -138,7 +138,7 @@ class RunTimeline:
 
 
 def pick_columns(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
-    """At most sixteen of the snapshots: the first, the last, and between them those spread evenly by index."""
+    """At most sixteen of the snapshots: the first, the last, and others spread evenly by index."""
     if len(snapshots) <= _MOST_COLUMNS:
         return list(snapshots)
     indices = np.linspace(0, len(snapshots) - 1, _MOST_COLUMNS).round().astype(int)
@@ -149,7 +149,7 @@ def timeline_sheet(title: str, columns: Sequence[Column]) -> Pixels:
     """Lay columns side by side under their kimg.
 
     Args:
-        title: what the pictures are of, written before the first kimg.
+        title: written before the first kimg.
         columns: at least one, all with as many pictures of one size.
 
     Returns:

@@ -1,7 +1,7 @@
 """The film of a run: each face morphing through training time, from the base to the last snapshot.
 
-Between two snapshots their weights are interpolated (`bend.dial.training_time`). Unless `--kimg` says otherwise every
-snapshot comes after the same time, which with log-spaced ones is log time: the breaking begins fast and slows down.
+Between two snapshots the weights are interpolated (`bend.dial.training_time`). Unless `--kimg` says otherwise, it takes
+equally long from each snapshot to the next; with log-spaced ones that is log time, in which training looks even.
 """
 
 from collections.abc import Container, Iterator, Sequence
@@ -56,9 +56,9 @@ def render_timeline_film(
     check_output(output, force)
     seeds = latents.usual_seeds(config, 6) if seeds is None else seeds
     if not seeds:
-        raise SettingsError("a film of no seeds; give at least one")
+        raise SettingsError("a film needs seeds; give at least one")
     if loop and config.kimg is not None:
-        raise SettingsError(f"--loop: --kimg {config.kimg} says when what is shown; leave one of them out")
+        raise SettingsError(f"--loop and --kimg {config.kimg} both say which moment is shown; leave one of them out")
     snapshots = run_snapshots(config.network)
     if config.kimg is None:
         kimg = even_pace([at for at, _ in snapshots], _last_second(film, loop), loop=loop)
@@ -75,7 +75,7 @@ def render_timeline_film(
 
 
 def _last_second(film: FilmConfig, loop: bool) -> float:
-    """When the last snapshot is reached: on the last frame, or with a loop one after it, where the first follows."""
+    """When training time ends: at the last frame or, in a loop, one frame later, where the film begins again."""
     return max(film.num_frames - (0 if loop else 1), 1) / film.fps
 
 

@@ -1,6 +1,6 @@
-"""The truncation sweep: seeds from one psi to another, as a sheet (a column a psi) or a film.
+"""The truncation sweep: seeds from one psi to another, as a sheet (a column for each psi) or a film.
 
-`w_avg + psi (w - w_avg)`: 0 is the average picture, 1 the seed's own, beyond it the seed in overdrive, below 0 its
+`w_avg + psi (w - w_avg)`: 0 is the average picture, 1 the seed's own, above 1 the seed exaggerated, below 0 its
 opposite (Karras et al., arXiv 1812.04948, appendix B and figure 8).
 """
 
@@ -48,7 +48,7 @@ def render_truncation(
     Args:
         config: how pictures are drawn; its `trunc` must be left at 1.
         sweep: from which psi to which.
-        film: of a film: how long, how fast, how well.
+        film: how long, how fast and how well, if `output` is a film.
         seeds: rows of the sheet, or tiles of the film; None for 0 to 3, or every latent of `config.latents`.
         output: a picture, a film or a folder of frames.
         force: write over what is there.
@@ -94,7 +94,7 @@ def render_truncation(
 
 
 def psi_at(sweep: TruncationConfig, index: int, num_frames: int) -> float:
-    """Psi in frame `index` of a film: straight there, or there and back such that the last frame meets the first."""
+    """Psi in frame `index` of a film: straight there, or in a loop there and back, so that the film can repeat."""
     there, back = index / max(num_frames - 1, 1), 1 - abs(2 * index / num_frames - 1)
     share = back if sweep.loop else there
     return sweep.psi_from + (sweep.psi_to - sweep.psi_from) * share

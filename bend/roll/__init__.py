@@ -1,4 +1,4 @@
-"""Chance: random bends, those that are dead thrown away, the rest to pick from and to breed."""
+"""Chance: random bends; the dead ones are thrown away, the others are there to pick from and to breed."""
 
 from bend.roll.rolling import RollConfig, Rolled, roll
 

@@ -1,7 +1,7 @@
-"""Random bends, and what comes of two of them: drawn, crossed and mutated from a seed.
+"""Draws, crosses and mutates random bends from a seed.
 
-What there is to draw from is the table of bends itself: a value lies around the one its row shows as an example, at
-times far out, never outside what the row allows. A bend new in the table is drawn without anything changing here.
+Bends are drawn from the table of bends: a value lies around the example of its row, sometimes far away, but never
+outside the row's range. A new bend in the table is drawn without any change here.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ __all__ = ["Chance", "breed", "draw"]
 _MOST_BENDS = 4
 _NUM_BENDS = ((1, 0.45), (2, 0.35), (3, 0.2))
 _STILL = [name for name, row in BENDS.items() if not isinstance(row, MemoryBend)]
-"""Those that show in a single picture."""
+"""Bends that change a single picture."""
 _PLACES = {"conv": 0.72, "torgb": 0.08, "const": 0.06, "affine": 0.06, "image": 0.04, "mapping": 0.04}
 _MUTATION = 0.35
 """Probability that a value of a child moves."""
@@ -33,7 +33,7 @@ _MUTATION = 0.35
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """What one throw came to: bends in the order in which they act, and the truncation."""
+    """The result of one throw: bends in the order in which they act, and the truncation."""
 
     bends: tuple[BendSpec, ...]
     trunc: float = 1.0
@@ -44,7 +44,7 @@ def draw(rng: np.random.Generator, taps: Sequence[Tap]) -> Chance:
 
     Args:
         rng: the dice.
-        taps: of the network that is to be bent.
+        taps: of the network to bend.
     """
     numbers, weights = zip(*_NUM_BENDS, strict=True)
     bends = [_draw_bend(rng, taps) for _ in range(rng.choice(numbers, p=weights))]
@@ -52,7 +52,7 @@ def draw(rng: np.random.Generator, taps: Sequence[Tap]) -> Chance:
 
 
 def breed(rng: np.random.Generator, a: Chance, b: Chance, taps: Sequence[Tap]) -> Chance:
-    """A child of two: each of their bends with even odds, some values moved, at times one more or one less."""
+    """A child of two: each of their bends with even odds, some of them mutated, and sometimes a new one."""
     bends = [bend for bend in (*a.bends, *b.bends) if rng.random() < 0.5]
     if not bends:
         parent = a if rng.random() < 0.5 else b
@@ -67,7 +67,7 @@ def breed(rng: np.random.Generator, a: Chance, b: Chance, taps: Sequence[Tap]) -
 
 
 def _draw_bend(rng: np.random.Generator, taps: Sequence[Tap]) -> BendSpec:
-    """A bend that its row allows; masks and selections only where they can be."""
+    """A random bend at a random tap, with a mask and a selection of channels only if they suit it."""
     while True:
         tap = _draw_tap(rng, taps)
         name = str(rng.choice(_STILL))
@@ -85,7 +85,7 @@ def _draw_bend(rng: np.random.Generator, taps: Sequence[Tap]) -> BendSpec:
                 mix=Constant(1.0 if rng.random() < 0.7 else round(float(rng.uniform(0.3, 0.9)), 2)),
             )
         except SettingsError:
-            continue  # a pair of settings that the bend does not know
+            continue  # these settings do not go together
 
 
 def _suits(row: Bend, tap: Tap) -> bool:
@@ -105,7 +105,7 @@ def _draw_tap(rng: np.random.Generator, taps: Sequence[Tap]) -> Tap:
 
 
 def _spread(rng: np.random.Generator, tap: Tap) -> str:
-    """The tap itself or, of convolutions, at times both of its resolution."""
+    """The tap itself or, for a convolution, sometimes both of its resolution."""
     if tap.kind == "conv" and rng.random() < 0.25:
         return f"{tap.name.partition('.')[0]}.*"
     return tap.name
@@ -166,7 +166,7 @@ def _mutate(rng: np.random.Generator, bend: BendSpec, taps: Sequence[Tap]) -> Be
         near = [tap for tap in taps if tap.kind == "conv" and _suits(bend.row, tap)]
         if near:
             child = dataclasses.replace(child, tap=near[rng.integers(len(near))].name, channels=All())
-    return parse_bend(str(child))  # as its recipe will have it
+    return parse_bend(str(child))  # exactly as its recipe will spell it
 
 
 def _legal(parameter: Parameter, value: float) -> float:

@@ -1,7 +1,7 @@
-"""Whether a bend is alive: it changed something, and something is still there to be seen.
+"""Decides whether a bend is alive: it has changed the pictures, and they still show something.
 
-Measured as `bend.score` measures a training, with features of the network's own discriminator; without one, with the
-pictures themselves made small. Noise is known by neighbouring pixels that have nothing to do with one another.
+Pictures are compared as in `bend.score`, by features of the network's own discriminator or, without one, by the
+pictures themselves at low resolution. Noise is recognised by the low correlation of neighbouring pixels.
 """
 
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ __all__ = ["Judge", "Verdict"]
 
 _LEAST_CHANGE = 0.3  # of the mean distance between two unbent pictures
 _LEAST_DIVERSITY = 1 / 3
-_LEAST_SPREAD = 8.0  # standard deviation of grey levels in a picture: less is a blank
+_LEAST_SPREAD = 8.0  # standard deviation of the grey levels of a picture; with less, it is blank
 _MOST_CLIPPED = 0.6  # share of pixels that are black or white
-_LEAST_LIKENESS = 0.25  # correlation of neighbouring pixels: less is noise
+_LEAST_LIKENESS = 0.25  # correlation of neighbouring pixels; with less, a picture is noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of a bend's pictures.
+    """The judgement of a bend's pictures.
 
     Attributes:
         distance: from the unbent pictures, in units of the unbent pictures' diversity.
         diversity: of the bent pictures, in the same units.
-        fault: `unchanged`, `blank`, `noise`, `alike`; empty for a bend that lives.
+        fault: `unchanged`, `blank`, `noise`, `alike`; empty for a bend that is alive.
     """
 
     distance: float
@@ -54,7 +54,7 @@ class Judge:
         self._unit = max(diversity(self._ruler.places(maps)).value, 1e-9)
 
     def judge(self, pictures: Pixels, home: Pixels) -> Verdict:
-        """Look at bent pictures.
+        """Judge bent pictures.
 
         Args:
             pictures: uint8 `[N, H, W, 3]`.

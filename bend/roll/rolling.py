@@ -1,7 +1,7 @@
-"""`bend roll`: throws until enough live, and leaves a sheet of them with the recipe of each.
+"""The work of `bend roll`: throws until enough bends are alive, and writes a sheet of them and the recipe of each.
 
-A folder holds `roll.png`, every chance numbered, and `00.toml`, `01.toml`, … which `bend run` plays, and which are
-bred by the next roll. The same seed and network give the same folder.
+The folder holds `roll.png`, with every bend numbered, and the recipes `00.toml`, `01.toml`, … for `bend run`, or for
+the next roll to breed. The same seed and network give the same folder.
 """
 
 import dataclasses
@@ -43,13 +43,13 @@ _CELL = 128  # pixels of a picture on the sheet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollConfig:
-    """What is rolled.
+    """What to roll.
 
     Attributes:
-        n: how many are wanted.
+        n: how many bends are wanted.
         seed: of the dice.
-        breed: recipes of a roll to cross and mutate; none for new ones.
-        seeds: shown of each chance.
+        breed: recipes of a roll to cross and mutate; empty for new bends.
+        seeds: pictures in each recipe.
     """
 
     n: int = 64
@@ -62,21 +62,21 @@ class RollConfig:
             raise SettingsError(f"--n {self.n} is out of range; give 1 to {_MOST}")
         if len(self.breed) == 1:
             raise SettingsError(
-                f"--breed {self.breed[0]}: one alone has no children; name two recipes or more"
+                f"--breed {self.breed[0]}: a single recipe cannot breed; name two recipes or more"
             )
         if not self.seeds:
-            raise SettingsError("--seeds names none; give at least one")
+            raise SettingsError("--seeds names no seeds; give at least one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rolled:
-    """What was rolled.
+    """The result of a roll.
 
     Attributes:
         folder: with the sheet and the recipes.
-        num_alive: recipes written.
-        num_thrown: throws in all.
-        faults: how many throws were dead of what.
+        num_alive: how many recipes were written.
+        num_thrown: how many throws there were.
+        faults: how many throws had each fault.
     """
 
     folder: Path
@@ -89,15 +89,15 @@ def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = 
     """Throw, judge, and write what lives.
 
     Args:
-        config: how pictures are drawn; its bends and truncation are the dice's.
-        dice: what is rolled.
-        folder: where to.
+        config: how pictures are drawn, apart from bends and truncation, which are rolled.
+        dice: what to roll.
+        folder: where to write.
         force: write over an earlier roll there.
 
     Raises:
         SettingsError: the network cannot be bent so.
-        RecipeError: what is to be bred is no recipe of bends.
-        RenderError: something is in the way, or nothing that was thrown lives.
+        RecipeError: a recipe to breed has no bends.
+        RenderError: something is in the way, or no throw is alive.
         StyleganError: the network cannot be read.
     """
     if folder.exists() and not folder.is_dir():
@@ -129,7 +129,7 @@ def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = 
             folder.mkdir(parents=True, exist_ok=True)
             _write(folder, alive, config, dice, G)
     if not alive:
-        raise RenderError("nothing that was thrown lives; try another --seed, or another network")
+        raise RenderError("no throw is alive; try another --seed, or another network")
     return Rolled(
         folder=folder,
         num_alive=len(alive),
@@ -139,7 +139,7 @@ def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = 
 
 
 def _throws(dice: RollConfig, parents: Sequence[Chance], places: Sequence[Tap]) -> Iterator[Chance]:
-    """Throws in the order of their numbers, each with dice of its own; the first children are their parents."""
+    """Throws in order, each seeded by its number; when breeding, the parents come first."""
     yield from parents
     for number in range(dice.n * _TRIES):
         rng = np.random.default_rng([dice.seed, number])
@@ -153,7 +153,7 @@ def _throws(dice: RollConfig, parents: Sequence[Chance], places: Sequence[Tap]) 
 def _verdict(
     judge: Judge, G: Generator, config: RenderConfig, chance: Chance, homes: dict[float, Pixels]
 ) -> Verdict:
-    """What becomes of a chance; `homes` keeps the unbent pictures by their truncation."""
+    """Judge a throw; `homes` caches the unbent pictures by their truncation."""
     try:
         if chance.trunc not in homes:
             unbent = Chance(bends=(), trunc=chance.trunc)

@@ -1,4 +1,4 @@
-"""How far a network has broken: scores over a run, the moments they suggest, and their plot."""
+"""Measures how far a network has broken: scores over a run, the moments they suggest, and their plot."""
 
 from bend.score.card import KINDS, NAME, Moment, ScoreCard, ScoreRow, read_card
 from bend.score.plot import PLOT

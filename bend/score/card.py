@@ -1,6 +1,7 @@
-"""What a run scored: a row a snapshot and kind of weights, the moments they suggest, and `score.json`.
+"""The scores of a run: a row for each snapshot and kind of weights, the moments they suggest, and `score.json`.
 
-`docs/formats.md` documents the file. Values keep six digits, so that a rerun whose last bits differ writes the same.
+`docs/formats.md` documents the file. Values are rounded to six digits, so that a rerun whose last bits differ writes
+the same file.
 """
 
 import dataclasses
@@ -24,12 +25,12 @@ KINDS = ("raw", "ema")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What decides the numbers besides the snapshots; rows of other settings are not comparable.
+    """What decides the scores besides the snapshots; rows of different settings are not comparable.
 
     Attributes:
-        num_seeds: pictures of a snapshot that are looked at.
-        num_pictures: pictures of the data set that are.
-        judge: hash of the weights of the discriminator whose features count.
+        num_seeds: how many pictures of each snapshot are used.
+        num_pictures: how many pictures of the data set are used.
+        judge: hash of the weights of the discriminator whose features are compared.
         data_hash: of the data set.
     """
 
@@ -47,9 +48,9 @@ class ScoreRow:
         kimg: thousands of pictures seen.
         weights: `raw` or `ema`.
         d0: mean distance from the base's pictures of the same seeds.
-        d1: kernel distance to the training's pictures.
-        diversity: mean distance of two of its own pictures.
-        extra: further metrics by name, where the `[metrics]` extra is there.
+        d1: kernel distance to the pictures of the data set.
+        diversity: mean distance between two of its own pictures.
+        extra: further metrics by name, if the `[metrics]` extra is installed.
     """
 
     kimg: float
@@ -88,7 +89,7 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """A suggested moment: its name (`knee`, `crossing`, `richest`, `last`), when it was, and of which weights."""
+    """A suggested moment: its name (`knee`, `crossing`, `richest`, `last`), its weights and its kimg."""
 
     name: str
     weights: str
@@ -106,7 +107,7 @@ class ScoreCard:
 
     Attributes:
         settings: what the rows were measured with.
-        away: mean distance of the base's pictures from the data's, the whole way that d0 can go.
+        away: mean distance of the base's pictures from those of the data set, to which d0 can grow.
         rows: by kimg, raw before ema.
     """
 
@@ -115,7 +116,7 @@ class ScoreCard:
     rows: tuple[ScoreRow, ...] = ()
 
     def with_row(self, row: ScoreRow) -> "ScoreCard":
-        """The card with a row added, in the place of one of the same snapshot and weights."""
+        """The card with a row added; it replaces a row of the same snapshot and weights."""
         others = [old for old in self.rows if (old.kimg, old.weights) != (row.kimg, row.weights)]
         rows = sorted([*others, row], key=lambda one: (one.kimg, KINDS.index(one.weights)))
         return dataclasses.replace(self, rows=tuple(rows))
@@ -125,7 +126,7 @@ class ScoreCard:
         return [row for row in self.rows if row.weights == weights]
 
     def curve(self, weights: str) -> Curve:
-        """The same as curves."""
+        """The same rows as curves."""
         rows = self.of(weights)
         return Curve(
             kimg=[row.kimg for row in rows],
@@ -136,7 +137,7 @@ class ScoreCard:
         )
 
     def moments(self, weights: str) -> dict[str, Moment | None]:
-        """The suggested moments by name, None for those that have not come."""
+        """The suggested moments by name; None for those that have not come."""
         rows = self.of(weights)
         found = find_moments(self.curve(weights)) if rows else dict.fromkeys(MOMENTS)
         return {
@@ -145,7 +146,7 @@ class ScoreCard:
         }
 
     def collapsed_at(self, weights: str) -> float | None:
-        """When diversity first fell under a third of the base's."""
+        """The kimg at which diversity first fell below a third of the base's; None if it has not."""
         rows = self.of(weights)
         index = collapse(self.curve(weights)) if rows else None
         return None if index is None else rows[index].kimg
@@ -155,7 +156,7 @@ class ScoreCard:
         write_atomic(run / NAME, json.dumps(self.facts(), indent=1) + "\n")
 
     def facts(self) -> dict[str, Any]:
-        """What `score.json` holds."""
+        """The content of `score.json`."""
         snapshots = []
         for row in self.rows:
             facts = dataclasses.asdict(row)
@@ -178,7 +179,7 @@ class ScoreCard:
 
 
 def read_card(run: Path) -> ScoreCard | None:
-    """The card in a run folder, None where there is none.
+    """The card in a run folder; None if there is none.
 
     Raises:
         ScoreError: `score.json` is damaged.
@@ -206,5 +207,5 @@ def _row(facts: Mapping[str, Any]) -> ScoreRow:
 
 
 def rounded(value: float) -> float:
-    """A value as it is kept: to six digits."""
+    """A value rounded to six digits."""
     return float(f"{value:.6g}")

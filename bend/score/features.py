@@ -1,8 +1,8 @@
-"""What pictures look like to a discriminator: its feature maps, pooled, as vectors that distances are taken between.
+"""Feature vectors of pictures, for distances: the pooled feature maps of a discriminator.
 
-The base's own discriminator travels in every checkpoint, so nothing is downloaded. Like LPIPS (arXiv 1801.03924) the
-features come from several depths; unlike it, each map is pooled to 4×4 places, so that vectors stay small whatever the
-resolution. What is measured with them is `measures`'.
+The base's own discriminator is in every checkpoint, so nothing is downloaded. As in LPIPS (arXiv 1801.03924), features
+come from several depths; but each map is pooled to 4×4 places, so that vectors stay small at any resolution. `measures`
+computes distances with them.
 """
 
 import math
@@ -25,10 +25,9 @@ _MOST_SPREADS = 3.0
 
 @torch.inference_mode()
 def feature_maps(D: Discriminator, images: Tensor) -> Tensor:
-    """Pooled maps of every block of a discriminator, before its last.
+    """Pooled maps of every block of a discriminator but the last.
 
-    The last block compares a picture with the others of its batch, so it is left out: a picture's features are its
-    own.
+    The last block compares a picture with the others of its batch; without it, a picture's features are its own.
 
     Args:
         D: the discriminator.
@@ -49,9 +48,9 @@ def feature_maps(D: Discriminator, images: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruler:
-    """The scale on which features are compared: each one's mean and spread over pictures of both worlds.
+    """Normalises features by their mean and spread over the base's and the data set's pictures.
 
-    Without it a few loud channels would decide every distance.
+    Without it, a few channels of large values would decide every distance.
 
     Attributes:
         mean: of the maps, `[C, 16]`.
@@ -67,27 +66,27 @@ class Ruler:
 
     @classmethod
     def of(cls, worlds: Sequence[Tensor]) -> Self:
-        """A ruler in which each world counts the same, however many pictures it has.
+        """A ruler in which each set of pictures counts the same, however many it has.
 
         Args:
-            worlds: maps `[N, C, 16]` of the base's pictures, of the training's.
+            worlds: maps `[N, C, 16]` of each set, such as the base's pictures and those of the data set.
         """
         mean, std = _spread([maps.double() for maps in worlds])
         mean_overall, std_overall = _spread([maps.double().mean(dim=2) for maps in worlds])
         return cls(mean=mean, std=std, mean_overall=mean_overall, std_overall=std_overall)
 
     def places(self, maps: Tensor) -> Tensor:
-        """Vectors that know where in the picture something is, float64 `[N, C * 16]`.
+        """Vectors that depend on where in the picture something is, float64 `[N, C * 16]`.
 
-        Divided so that the distance of two of them is a root mean square over features.
+        They are scaled so that the distance between two of them is a root mean square over features.
         """
         scaled = ((maps.double() - self.mean) / self.std).flatten(1)
         return scaled / math.sqrt(scaled.shape[1])
 
     def overall(self, maps: Tensor) -> Tensor:
-        """Vectors of what is in the picture, wherever, float64 `[N, C]`: for comparing sets of pictures.
+        """Vectors of what is anywhere in the picture, float64 `[N, C]`, for comparing sets of pictures.
 
-        Cut at three spreads: the cubic kernel would let a single monster among them decide.
+        Values are clamped to three spreads, since otherwise the cubic kernel would let a single outlier decide.
         """
         scaled = (maps.double().mean(dim=2) - self.mean_overall) / self.std_overall
         return scaled.clamp(-_MOST_SPREADS, _MOST_SPREADS)

@@ -1,8 +1,8 @@
-"""How far from home, how near to the pictures, how diverse: three measures on feature vectors, with error bars.
+"""Measures on feature vectors, with standard errors: distance from the base, distance from the data, diversity.
 
-Distances are Euclidean. The kernel distance is the squared maximum mean discrepancy with the cubic kernel of KID (arXiv
-1801.01401), its unbiased estimate; a standard error is the jackknife's (leave one picture out, Tukey 1958), computed
-from row sums rather than by leaving out. Plain functions of float64 tensors; nothing here knows networks or files.
+Distances are Euclidean. The kernel distance is the unbiased estimate of the squared maximum mean discrepancy with the
+cubic kernel of KID (arXiv 1801.01401). Standard errors are those of the jackknife, which leaves one picture out at a
+time (Tukey 1958), computed from row sums. These are plain functions of float64 tensors.
 """
 
 import math
@@ -23,7 +23,7 @@ class Measured:
 
 
 def paired_distance(a: Tensor, b: Tensor) -> Measured:
-    """Mean distance of row i of `a` from row i of `b`.
+    """Mean distance between row i of `a` and row i of `b`.
 
     Args:
         a: `[N, F]`, N at least 2.
@@ -34,7 +34,7 @@ def paired_distance(a: Tensor, b: Tensor) -> Measured:
 
 
 def diversity(a: Tensor) -> Measured:
-    """Mean distance of two different rows of `a`, `[N, F]`, N at least 3."""
+    """Mean distance between two different rows of `a`, `[N, F]`, N at least 3."""
     num = len(a)
     rows = torch.cdist(a, a, compute_mode="donot_use_mm_for_euclid_dist").sum(dim=1)
     total = rows.sum()
@@ -72,6 +72,6 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _jackknife(left_out: Tensor) -> float:
-    """Standard error from the N values that leaving out one each gives."""
+    """The standard error, from the N values without one of the pictures each."""
     num = len(left_out)
     return math.sqrt((num - 1) / num * float((left_out - left_out.mean()).square().sum()))

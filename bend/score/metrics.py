@@ -1,9 +1,9 @@
-"""Metrics by networks that others trained, where the `[metrics]` extra and its weights are there: LPIPS, KID, FID.
+"""Metrics by pretrained networks, if the `[metrics]` extra and its weights are there: LPIPS, KID, FID.
 
-Nothing is downloaded here. A metric is a name and a function from a snapshot's pictures to a number; the features
-come from a network that somebody already has, behind the small protocols below, so that a test may bring its own. KID
-and FID look at the data through Inception, LPIPS at the base's pictures through AlexNet. With the few pictures of a
-score FID is biased upwards (arXiv 1801.01401), the same for every snapshot: read its course, not its value.
+Nothing is downloaded here. A metric has a name, and is called with a snapshot's pictures. Its network satisfies one of
+the small protocols below, so that tests can bring their own. KID and FID compare with the data by Inception's features,
+LPIPS with the base's pictures by AlexNet's. With the few pictures of a score FID is biased upwards (arXiv 1801.01401),
+equally for every snapshot: its course counts, not its value.
 """
 
 import importlib
@@ -58,7 +58,7 @@ class Embed(Protocol):
 
 
 class PairDistance(Protocol):
-    """A network that tells how different two pictures look."""
+    """A network that measures how different two pictures look."""
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """Pictures `[N, C, H, W]` in [-1, 1], pair by pair, to distances `[N]`."""
@@ -133,7 +133,7 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 
 
 def found_metrics(base: Pictures, data: Pictures) -> Sequence[Metric]:
-    """The metrics whose networks are on this machine; none where the extra is not installed.
+    """The metrics whose networks are on this machine; none if the extra is not installed.
 
     Args:
         base: gives the base's pictures of the fixed seeds, batches `[N, C, H, W]` in [-1, 1].
@@ -149,7 +149,7 @@ def found_metrics(base: Pictures, data: Pictures) -> Sequence[Metric]:
 
 
 def _inception() -> Embed | None:
-    """torchvision's Inception, where it is installed and its weights are in torch's cache already."""
+    """torchvision's Inception, if it is installed and its weights are already in torch's cache."""
     weights = _cached("inception_v3_google-*.pth")
     if weights is None or importlib.util.find_spec("torchvision") is None:
         return None
@@ -169,7 +169,7 @@ def _inception() -> Embed | None:
 
 
 def _lpips() -> PairDistance | None:
-    """LPIPS, where the package is installed and AlexNet's weights are in torch's cache already."""
+    """LPIPS, if the package is installed and AlexNet's weights are already in torch's cache."""
     if _cached("alexnet-*.pth") is None or importlib.util.find_spec("lpips") is None:
         return None
     lpips: Any = importlib.import_module("lpips")
@@ -185,5 +185,5 @@ def _lpips() -> PairDistance | None:
 
 
 def _cached(pattern: str) -> Path | None:
-    """A file of weights that torch has downloaded before."""
+    """A file of weights in torch's cache; None if there is none."""
     return next(iter(sorted((Path(torch.hub.get_dir()) / "checkpoints").glob(pattern))), None)

@@ -1,12 +1,12 @@
-"""The right amount of time: moments of a run worth looking at, found on its curves.
+"""Finds moments of a run that are worth looking at, on its curves.
 
-knee: where d0 over log kimg bends from breaking fast to breaking slowly (the Kneedle of Satopää et al. 2011).
-crossing: where the pictures are as far from home as they are from the data, each on its own range.
+knee: where d0 over log kimg bends from breaking fast to breaking slowly (Kneedle, Satopää et al. 2011).
+crossing: where the pictures are as far from the base's as from the data's, each relative to its own range.
 richest: the greatest d0 × diversity.
-last: the last before collapse, which is a diversity under a third of the base's.
+last: the last snapshot before the collapse, which is a diversity below a third of the base's.
 
-They are suggestions: a person looks, and chooses. Plain functions of lists; a moment is None where the curves do not
-show it (yet).
+They are suggestions for a person to choose from. All functions work on plain lists; a moment is None if the curves do
+not show it, or not yet.
 """
 
 import math
@@ -27,9 +27,9 @@ __all__ = [
 ]
 
 COLLAPSED = 1 / 3
-"""Share of the base's diversity under which a network has collapsed."""
+"""The share of the base's diversity below which a network has collapsed."""
 MOMENTS = ("knee", "crossing", "richest", "last")
-_SHARPEST_FLAT = 0.05  # a chord left by less than this share of the curve's height has no knee
+_SHARPEST_FLAT = 0.05  # a curve has no knee if it rises above its chord by less than this share of its height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Curve:
         d0: distance from home.
         d1: kernel distance to the pictures.
         diversity: mean distance of two pictures.
-        away: how far the data's pictures are from home: where d0 goes if nothing of the base stays.
+        away: the distance of the data's pictures from the base's: what d0 becomes if nothing of the base is left.
     """
 
     kimg: Sequence[float]
@@ -59,7 +59,7 @@ def find_moments(curve: Curve) -> dict[str, int | None]:
 def knee(curve: Curve) -> int | None:
     """Where d0 over log kimg (`log_places`) lies highest above the chord from its first point to its greatest.
 
-    Only a curve that has begun to flatten has a knee: at least one point lies behind it.
+    Only a curve that has begun to flatten has a knee, so at least one point must follow it.
     """
     x = log_places(curve.kimg)
     if len(x) < 3:
@@ -74,10 +74,10 @@ def knee(curve: Curve) -> int | None:
 
 
 def crossing(curve: Curve) -> int | None:
-    """The first snapshot at which d0, as a share of the whole way, is no less than what is left of d1.
+    """The first snapshot at which d0, as a share of its range, is no less than d1 as a share of its own.
 
-    The whole way of d0 is `away`, that of d1 its value at home: ranges that are known from the start, so that a run
-    in progress crosses where the finished one will.
+    The range of d0 is `away`, that of d1 its value for the base. Both are known from the start, so that a run in
+    progress crosses where the finished one will.
     """
     home = curve.d1[0] if curve.d1 else 0.0
     if curve.away <= 0 or home <= 0:
@@ -96,7 +96,7 @@ def richest(curve: Curve) -> int | None:
 
 
 def collapse(curve: Curve) -> int | None:
-    """The first snapshot whose pictures are hardly different from one another."""
+    """The first snapshot whose diversity is below `COLLAPSED` of the base's; None if there is none."""
     for index, diversity in enumerate(curve.diversity):
         if not diversity >= curve.diversity[0] * COLLAPSED:
             return index
@@ -112,8 +112,8 @@ def last(curve: Curve) -> int | None:
 def log_places(kimg: Sequence[float], least_step: float = 0.0) -> list[float]:
     """Log2 of each moment, rising.
 
-    The base itself, at 0 kimg, has no logarithm: it is put as far before the first snapshot as that is before the
-    second, and no nearer than `least_step`.
+    The base, at 0 kimg, has no logarithm: it is placed as far before the first snapshot as that is before the second,
+    but at least `least_step`.
     """
     logs = [math.log2(k) for k in kimg if k > 0]
     step = logs[1] - logs[0] if len(logs) > 1 else 1.0

@@ -1,7 +1,7 @@
 """The plot of a run's score: d0, d1 and diversity over kimg with error bars, raw above average, moments marked.
 
-Every curve is a share of its whole way, as `moments` compares them: d0 of the distance between home and the data, d1
-of its value at home, diversity of the base's. Drawn with Pillow at twice the size and shrunk, which smooths the lines.
+Every curve is relative to its range, as in `moments`: d0 to the distance between the base's and the data's pictures, d1
+to its value for the base, diversity to the base's. It is drawn at twice the size and shrunk, which smooths the lines.
 """
 
 import math
@@ -18,7 +18,7 @@ from bend.score.moments import log_places
 __all__ = ["PLOT", "draw_plot"]
 
 PLOT = "score.png"
-"""The plot that a run keeps of itself."""
+"""The plot in a run folder."""
 
 _SIZE = (960, 640)
 _OVER = 2  # drawn larger by this factor
@@ -31,7 +31,7 @@ _MARGIN = (52, 34, 20, 30)  # left, top, right, bottom of a panel
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """Shares of the whole way, and their errors."""
+    """Values relative to the curve's range, and their errors."""
 
     values: Sequence[float]
     errors: Sequence[float]
@@ -39,7 +39,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """A rectangle in the drawing, and what its sides mean."""
+    """A rectangle in the drawing, and the coordinates of its sides."""
 
     left: float
     top: float
@@ -154,7 +154,7 @@ def _draw_moments(
         word = ", ".join(names)
         at_edge = x + font.getlength(word) + 4 * _OVER > panel.right
         where = (x - 4 * _OVER, "ra") if at_edge else (x + 4 * _OVER, "la")
-        # Neighbours stand at different heights, so that their words do not meet.
+        # Labels of neighbours are at different heights, so that they do not overlap.
         pen.text((where[0], panel.top + place * 14 * _OVER), word, fill=_INK, font=font, anchor=where[1])
 
 

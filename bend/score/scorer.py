@@ -1,8 +1,9 @@
-"""Scoring a run: the same seeds of every snapshot, and a fixed choice of the data, before the base's discriminator.
+"""Scores the snapshots of a run, by features of the base's discriminator.
 
-The snapshot at 0 kimg is the base: its discriminator judges, its pictures are home. Everything that is drawn is drawn
-from fixed seeds in batches of a fixed size, so that a rerun gives the same numbers. What is left behind in the run
-folder at every snapshot: `score.json`, `score.png`, and a picture of each suggested moment.
+The snapshot at 0 kimg is the base: its discriminator gives the features, and d0 is measured from its pictures ("home").
+The same seeds of every snapshot and the same choice of the data are used, in batches of a fixed size, so that a rerun
+gives the same numbers. At every snapshot `score.json`, `score.png` and a picture of each suggested moment are written
+to the run folder.
 """
 
 import json
@@ -44,24 +45,24 @@ _NUM_PICTURES = 256
 _BATCH = 16  # fixed, since the batch may change the last bits
 _SHOWN = (4, 2)  # columns and rows of a moment's picture
 _SMALLEST_CELL, _LARGEST_CELL = 64, 256
-_SKETCH = 16  # seeds by which snapshots are compared with one another
+_SKETCH = 16  # how many seeds snapshots are compared with one another by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Home:
-    """Where a run began, and where it goes: what every snapshot is compared with."""
+    """What every snapshot is compared with: the base's pictures and the data's."""
 
     D: Discriminator
     ruler: Ruler
     base: dict[str, Tensor]
-    """Vectors of the base's pictures, `[N, F]`, by kind of weights."""
+    """Vectors of the base's pictures, `[N, F]`, for raw and averaged weights."""
     data: Tensor
     """Vectors of the data's pictures, `[M, C]`."""
     away: float
 
 
 def seeds_for(total_nimg: int, num_snapshots: int) -> int:
-    """How many seeds to score a snapshot by, 32 to 64: more where there is more training between two of them.
+    """How many seeds to score each snapshot by, 32 to 64: more if there is more training between two snapshots.
 
     Args:
         total_nimg: images of the whole training.
@@ -75,7 +76,7 @@ def score_run(run: Path, *, device: str = "auto") -> ScoreCard:
     """Score the snapshots of a run folder that have no row yet, with the data that it was trained on.
 
     Raises:
-        ScoreError: no snapshot at 0 kimg, or its data is not there any more.
+        ScoreError: there is no snapshot at 0 kimg, or the data is gone.
         StyleganError: no run folder, or files of it cannot be read.
     """
     config = read_config(run)
@@ -98,11 +99,11 @@ class RunScorer:
     """Scores the snapshots of one run.
 
     Args:
-        run: its folder, with the snapshot at 0 kimg in it by the time that something is scored.
-        data: what it is trained on.
+        run: its folder; the snapshot at 0 kimg must be in it when something is scored.
+        data: the data set that it is trained on.
         device: where to compute.
-        num_seeds: pictures of a snapshot to look at, at least 8.
-        bend: what is bent in it while it trains, and so in its pictures.
+        num_seeds: how many pictures of each snapshot to use, at least 8.
+        bend: the bends that it trains with, which its pictures have too.
         find_metrics: gives further metrics for every row, from the base's and the data's pictures.
     """
 
@@ -120,7 +121,7 @@ class RunScorer:
             raise ScoreError(f"{num_seeds} seeds are too few to score by; give 8 or more")
         self.run = run
         self.seconds = 0.0
-        """Time that scoring has taken."""
+        """How long scoring has taken."""
         self._data = data
         self._device = torch.device(device)
         self._num_seeds = num_seeds
@@ -169,12 +170,12 @@ class RunScorer:
         return self.card
 
     def apart(self, kimg: float, other: float) -> float:
-        """Mean distance of two snapshots' pictures of the same seeds, raw weights; both files must be there."""
+        """Mean distance between two snapshots' pictures of the same seeds, of raw weights; both files must exist."""
         a, b = self._sketch(kimg), self._sketch(other)
         return float((a - b).norm(dim=1).mean())
 
     def _settle(self) -> _Home:
-        """Look at home and at the data, once."""
+        """Measure the base and the data; only the first call does it."""
         if self._home is not None:
             return self._home
         first = dict(list_snapshots(self.run)).get(0.0)
@@ -281,7 +282,7 @@ class RunScorer:
         key = (moment.kimg, moment.weights)
         if key not in self._shown:
             if moment.kimg not in dict(list_snapshots(self.run)):
-                return  # pruned since; its picture stays as it was
+                return  # the snapshot was pruned; its picture stays as it is
             G = self._network(moment.kimg).generator(moment.weights).to(self._device)
             self._shown[key] = _pixels(next(self._images(G)))
         work = {"kind": "moment", "moment": moment.name, "kimg": moment.kimg, "weights": moment.weights}
@@ -291,7 +292,7 @@ class RunScorer:
 
 
 def _pixels(images: Tensor) -> list[Pixels]:
-    """The first pictures of a batch, of a size to look at."""
+    """The first pictures of a batch, enlarged or shrunk to be looked at."""
     chosen = images[: _SHOWN[0] * _SHOWN[1]]
     while chosen.shape[-1] > _LARGEST_CELL:
         chosen = torch.nn.functional.avg_pool2d(chosen, 2)

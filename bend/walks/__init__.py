@@ -1,9 +1,8 @@
 """Latent walks: pure functions from keyframes and time to a path through a latent space, one a file.
 
-Each takes `keyframes [K, dim]`, times `t [T]` and a `Course`, and returns the points `[T, dim]`; numpy in,
-numpy out, float64. They know nothing of networks: whether the space is z or w, and what becomes of a point,
-is the caller's. `pace` bends their clock. A new walk is one file, one row here, and it then runs through the
-contract test.
+Each takes `keyframes [K, dim]`, times `t [T]` and a `Course`, and returns the points `[T, dim]`, all float64 numpy
+arrays. Walks know nothing of networks: the caller decides whether the space is z or w, and what a point means. `pace`
+changes their timing. A new walk is one file and one row here; the contract test then covers it.
 """
 
 from bend.walks.circle import circle

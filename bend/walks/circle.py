@@ -1,9 +1,9 @@
 """One turn on a circle: `z = a + r (sin τ u + cos τ v)`, with u and v made orthonormal by Gram-Schmidt.
 
-From two keyframes it is the great circle through both directions, about the origin, starting on the first
-keyframe. From three it is a small circle: about the first, in the plane of the other two. Here u and v are
-also made orthogonal to a, which the bare formula does not ask for: every point then has the norm √(|a|² +
-r²), so a Gaussian latent stays at one distance from the origin, as slerp does.
+With two keyframes it is the great circle about the origin through both directions, starting at the first. With three
+it is a small circle about the first, in the plane of the other two. There u and v are also made orthogonal to a, which
+the bare formula does not require: every point then has the norm √(|a|² + r²), so that a Gaussian latent keeps its
+distance from the origin, as with slerp.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What all walks share: the `Course` a caller asks for, the `Walk` a table row promises, and the clock.
+"""What all walks share: the settings (`Course`), the rows of their table (`Walk`), and the times of frames.
 
 Time runs over [0, 1). A closed walk is periodic: t = 1 would be t = 0, so `times` leaves it out and the last
 frame lies one step before the first. An open walk ends on its last keyframe, so `times` includes t = 1.
@@ -18,7 +18,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """What a walk is asked for beyond its keyframes; each walk reads the fields that concern it.
+    """The settings of a walk besides its keyframes; each walk reads those that concern it.
 
     Attributes:
         loop: return from the last keyframe to the first.
@@ -43,17 +43,17 @@ Path: TypeAlias = Callable[[Floats, Floats, Course], Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """A row of the table: the function, and what it promises.
+    """A row of the table: the function and its properties.
 
     Attributes:
         at: `(keyframes [K, dim], t [T], course) -> [T, dim]`.
-        space: the latent space it is made for, `z` or `w`.
+        space: the latent space that it suits, `z` or `w`.
         fewest: least number of keyframes.
-        most: greatest number of keyframes, None for any.
-        usual: keyframes a walk is given where nobody says.
-        always_closed: closed even where no loop is asked for.
-        passes_keyframes: keyframe k of K is passed at its knot, evenly at t = k/K (closed) or k/(K-1) (open).
-        keeps_norm: keyframes of one norm give points of one norm.
+        most: greatest number of keyframes; None for any.
+        usual: default number of keyframes.
+        always_closed: whether it is closed even without `loop`.
+        passes_keyframes: whether it passes keyframe k of K at its knot, by default t = k/K (closed) or k/(K-1) (open).
+        keeps_norm: whether keyframes of one norm give points of that norm.
     """
 
     at: Path
@@ -66,7 +66,7 @@ class Walk:
     keeps_norm: bool = False
 
     def closes(self, loop: bool) -> bool:
-        """Whether the path is closed when `loop` is, or is not, asked for."""
+        """Whether the path is closed, given whether a loop is asked for."""
         return loop or self.always_closed
 
     def takes(self, num_keyframes: int) -> bool:
@@ -84,7 +84,7 @@ def times(num_frames: int, closed: bool) -> Floats:
 def segments(
     num_keyframes: int, t: Floats, course: Course
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Between which keyframes each time falls, and how far along.
+    """The two keyframes between which each time falls, and how far it is from the first to the second.
 
     Args:
         num_keyframes: K.
@@ -99,7 +99,7 @@ def segments(
     position = np.asarray(t, dtype=np.float64) * num_segments
     if course.knots is not None:
         position = np.interp(t, course.knots, np.arange(num_segments + 1))
-    # k/K*K need not be k in floating point; a keyframe is to be hit, not nearly hit.
+    # k/K*K need not equal k in floating point, but keyframes must be hit exactly.
     position = np.where(np.abs(position - position.round()) < 1e-9, position.round(), position)
     before = np.floor(position).astype(np.intp)
     if not loop:

@@ -1,6 +1,4 @@
-"""Straight lines between keyframes, at constant speed on each: the honest path in w, where space is near
-flat.
-"""
+"""Straight lines between keyframes, at constant speed on each; suits w, which is nearly flat."""
 
 from bend.walks.course import Course, Floats, segments
 

@@ -1,12 +1,11 @@
 """A closed, organic wander: every latent dimension follows its own smooth noise, read along a circle.
 
-The field is two-dimensional gradient noise (Perlin, Improving Noise, 2002): unit gradients on an integer
-lattice, blended by the quintic fade. A circle in it comes back to where it began, so the loop closes exactly,
-and a larger diameter crosses more cells and wanders further. Simplex noise would do as well; it saves corners
-in high dimensions, and this field has two. Each latent dimension has its own gradients and its own place of
-the circle: with one place for all, every dimension would vanish together at each lattice point. The noise is
-scaled to unit variance, so that the points are as far from their centre as one Gaussian latent is from the
-origin.
+The field is two-dimensional gradient noise (Perlin, Improving Noise, 2002): unit gradients on an integer lattice,
+blended by the quintic fade. A circle in it returns to its start, so the loop closes exactly, and a larger diameter
+crosses more cells and wanders further. Simplex noise only pays in more than two dimensions. Each latent dimension has
+its own gradients and its own position of the circle: with one position for all, every dimension would be zero together
+at each lattice point. The noise is scaled to unit variance, so that the points are as far from their centre as a
+Gaussian latent is from the origin.
 """
 
 import numpy as np
@@ -24,7 +23,7 @@ def noise(keyframes: Floats, t: Floats, course: Course) -> Floats:
     """Wander about the mean of the keyframes, always closed.
 
     Args:
-        keyframes: `[K, dim]`; more of them pull the centre to the average.
+        keyframes: `[K, dim]`; their mean is the centre.
         t: times in [0, 1], one turn, `[T]`.
         course: `seed` and `diameter` of the field, `amount` as a share of the keyframes' root mean square.
 

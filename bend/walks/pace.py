@@ -1,6 +1,6 @@
-"""When a walk is where: keyframes at times of their own, and frames evenly spaced in what is seen.
+"""The timing of walks: keyframes at given times, and frames evenly spaced by how different they look.
 
-A walk runs over [0, 1]. The first says at which times of these its keyframes stand, the second which of them each frame
+A walk runs over [0, 1]. The first says at which of these times its keyframes lie, the second which of them each frame
 shows.
 """
 
@@ -12,13 +12,13 @@ from bend.walks.course import Floats, times
 
 __all__ = ["even_clock", "knots_at"]
 
-# Steps in which a path is measured: finer than its frames, yet not without end.
+# The number of steps in which a path is measured: finer than its frames, within limits.
 _FINE, _FEWEST_STEPS, _MOST_STEPS = 2, 96, 480
 _ROUNDS = 2
 
 
 def knots_at(when: Floats, loop: bool) -> Floats:
-    """The knots of a walk whose keyframes are passed at their own times.
+    """The knots of a walk that passes each keyframe at that keyframe's own time.
 
     Args:
         when: times of the keyframes, rising, in any unit, `[K]`, K at least 2; the first is the film's start, the last
@@ -37,13 +37,13 @@ def knots_at(when: Floats, loop: bool) -> Floats:
 def even_clock(measure: Callable[[Floats], Floats], num_frames: int, closed: bool) -> Floats:
     """Times at which frames lie equally far apart along a path.
 
-    The path is measured in fine steps, and its arc length inverted; then the steps from frame to frame themselves are
-    measured, which cut corners, and stretched to one length, as often as `_ROUNDS`.
+    The path is measured in fine steps, and its arc length is inverted. Steps from frame to frame cut corners, so they
+    are then measured too, and made equally long, `_ROUNDS` times.
 
     Args:
-        measure: given rising times `[M]` in [0, 1], the distances from each to the next, `[M - 1]`, never negative.
-        num_frames: frames wanted.
-        closed: whether the last frame lies one step before the first again.
+        measure: from rising times `[M]` in [0, 1] to the distances from each to the next, `[M - 1]`, never negative.
+        num_frames: number of frames.
+        closed: whether the last frame is one step before the first.
 
     Returns:
         Times in [0, 1], `[num_frames]`, never falling; evenly spaced ones where the path stands still.
@@ -62,6 +62,6 @@ def even_clock(measure: Callable[[Floats], Floats], num_frames: int, closed: boo
 
 
 def _cumulated(distances: Floats) -> Floats:
-    """The way walked up to each point, from 0; rising even where nothing moves, so that it has an inverse."""
+    """The length of the path up to each point, from 0; it always rises a little, so that it has an inverse."""
     length = np.concatenate([[0.0], np.cumsum(distances)])
     return length + np.linspace(0, 1e-9 * length[-1], len(length))

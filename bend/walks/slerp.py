@@ -1,8 +1,8 @@
 """Great-circle arcs between keyframes (Shoemake 1985; for latents, White, arXiv 1609.04468).
 
-A Gaussian z lies near a sphere of radius √dim; a straight line between two of them cuts through the inside,
-where the network has seen nothing. An arc stays out there. The norm goes linearly from one keyframe's to the
-next's, so that keyframes of one norm give points of that norm.
+A Gaussian z lies near a sphere of radius √dim. A straight line between two of them would pass through the inside, where
+the network was not trained; an arc stays near the sphere. The norm changes linearly from one keyframe to the next, so
+that keyframes of one norm give points of that norm.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def slerp(keyframes: Floats, t: Floats, course: Course) -> Floats:
         Points `[T, dim]`.
 
     Raises:
-        SettingsError: two neighbouring keyframes point in opposite directions, or one is zero.
+        SettingsError: two neighbouring keyframes have opposite directions, or one is zero.
     """
     norms = np.linalg.norm(keyframes, axis=1, keepdims=True)
     if not norms.all():
