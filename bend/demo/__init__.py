@@ -1,1 +1,1 @@
-"""`bend demo`: the whole way at once, its exhibits, and the page that shows them."""
+"""`bend demo`: the whole pipeline at once, its exhibits, and the page that shows them."""

@@ -1,4 +1,4 @@
-"""What the demo shows: each exhibit drawn by a command that stands below it on the page, and works when typed."""
+"""What the demo shows: each exhibit comes with a command line, shown below it on the page, that draws the same."""
 
 import dataclasses
 import shlex
@@ -24,10 +24,10 @@ _RICHEST_KIMG = 1.0  # chosen by eye: a face still, and stone already
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What is looked at.
+    """The run that is shown.
 
     Attributes:
-        run: the run folder.
+        run: its folder.
         base: the network it began with.
         kimg: its length.
         device: where to draw.
@@ -39,7 +39,7 @@ class Look:
     device: str
 
     def whole(self, scale: int) -> RenderConfig:
-        """All of the run, its pictures enlarged."""
+        """How the run as a whole is drawn, enlarged by `scale`."""
         return RenderConfig(
             network=str(self.run),
             weights="raw",
@@ -50,7 +50,7 @@ class Look:
         )
 
     def richest(self, scale: int) -> RenderConfig:
-        """The run at its best."""
+        """The same at the run's best moment."""
         moment = min(_RICHEST_KIMG, self.kimg)
         return dataclasses.replace(self.whole(scale), network=f"{self.run}@{moment:g}")
 

@@ -1,4 +1,4 @@
-"""The demo's page: one HTML file that holds its pictures and film, and needs neither network nor other files."""
+"""The demo's page: one HTML file with its pictures and film inside, which needs no other files."""
 
 import base64
 import html

@@ -1,8 +1,8 @@
-"""The demo: the whole way at once, offline, from bundled photos to a film of a face generator that was bent.
+"""The demo: the whole pipeline, offline, from bundled photos to a film of a bent face generator.
 
-Photos are cut into tiles, packed, and the embedded generator is trained on them for a few thousand pictures; then
-what happened is drawn and put on one page. Each stage hands the next a file. A stage whose file is there is skipped,
-so an interrupted demo goes on where it stopped, and a longer `kimg` goes on training.
+The photos are cut into tiles and packed, and the embedded generator is trained on them for a few thousand pictures;
+then the result is drawn and put on one page. Each stage hands the next a file. A stage whose file is there is skipped,
+so that an interrupted demo goes on where it stopped, and a longer `kimg` continues the training.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ _SNAPSHOTS = "0.25,0.5,0.75,1,1.5,2,3,4,6,8,12,16"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DemoConfig:
-    """What the demo may be told."""
+    """The settings of the demo."""
 
     output: Path = Path("demo")
     """Folder for everything it makes."""
@@ -113,7 +113,7 @@ def _bend_network(config: DemoConfig, data: Path, say: Callable[[str], None]) ->
         snapshots=_SNAPSHOTS,
         snapshot_dtype="fp16",
         batch=16,
-        # Half the usual rate and a fixed beginning: slow enough to see faces pass into stone.
+        # Half the usual rate, and the first block frozen: slow enough to see faces turn into stone.
         g_lr=0.0014,
         d_lr=0.0014,
         freeze_g=4,

@@ -1,1 +1,1 @@
-"""What a file is: a network as a graph of layers, a data-set zip, a training run; each in figures and in pictures."""
+"""Describes files: a network as a graph of layers, a data-set zip, a training run; in figures and in pictures."""

@@ -1,4 +1,4 @@
-"""A data set, one zip or shards: pictures and size, labels, whose they are, under which licence; a contact sheet."""
+"""Describes a data set, one zip or shards: its pictures, labels, creators and licences; draws a contact sheet."""
 
 from collections import Counter
 

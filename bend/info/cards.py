@@ -1,7 +1,7 @@
-"""What the graphs are drawn with: a card a layer, with the shape that leaves it as a block in perspective; and wires.
+"""The parts of a graph: a card for each layer, with its output shape as a block in perspective, and wires.
 
-A block's face grows with the logarithm of the picture's side, its depth with that of the number of channels, so that
-one sees a signal grow wide and thin on its way through a generator, and the reverse in a discriminator.
+A block's face grows with the logarithm of the picture's side, its depth with that of the number of channels: a signal
+grows wide and thin on its way through a generator, and the reverse in a discriminator.
 """
 
 import math
@@ -90,7 +90,7 @@ class Pen:
         )
 
     def panel(self, x: float, y: float, width: float, height: float, label: str) -> None:
-        """The ground of one resolution."""
+        """The background of one resolution."""
         self.drawing.add(
             Box(x=x, y=y, width=width, height=height, radius=12, fill=_PANEL),
             Text(x=x + 14, y=y + height - 12, text=label, size=12, colour=_FAINT, is_bold=True),
@@ -145,7 +145,7 @@ class Pen:
         return Card(x - 11, y - 11, 22, 22)
 
     def wire(self, *points: Point, kind: str, has_head: bool = True, width: float = 1.8) -> None:
-        """Data on its way."""
+        """A line along which data flows."""
         self.drawing.add(Line(points=points, colour=_INKS[kind].strong, has_head=has_head, width=width))
 
     def joint(self, point: Point, kind: str) -> None:
@@ -156,7 +156,7 @@ class Pen:
         )
 
     def note(self, text: str, x: float, y: float, kind: str) -> None:
-        """A word beside a wire."""
+        """A text beside a wire."""
         self.drawing.add(Text(x=x, y=y, text=text, size=10, colour=_INKS[kind].strong))
 
     def _block(self, shape: Shape, right: float, bottom: float, ink: Ink) -> None:

@@ -1,7 +1,7 @@
-"""A discriminator drawn as what it is: from the picture down through the resolutions to one number.
+"""Draws a discriminator: from the picture down through the resolutions to one number.
 
-Rows are resolutions, from the picture's own down to 4x4, where the deviation over the pictures joins in and dense
-layers end in the logit.
+Rows are resolutions, from the picture's own down to 4x4, where the minibatch deviation is added and dense layers end in
+the logit.
 """
 
 import itertools
@@ -49,7 +49,7 @@ def draw_discriminator(D: Discriminator, name: str) -> Drawing:
 def _draw_block(
     pen: Pen, layers: dict[str, Layer], res: int, top: float, entry: Point | None, gap_below: float
 ) -> Point:
-    """One resolution; returns where its signal waits in the gap below."""
+    """Draw one resolution; returns where its signal ends in the gap below."""
     middle, y = top + _CARD + CARD[1] / 2, top + _CARD
     conv0 = pen.card(layers[f"b{res}.conv0"], _COLUMNS[1], y)
     conv1 = pen.card(layers[f"b{res}.conv1"], _COLUMNS[2], y)
@@ -74,7 +74,7 @@ def _draw_block(
 def _enter(
     pen: Pen, layers: dict[str, Layer], res: int, top: float, entry: Point | None, target: Card
 ) -> Point:
-    """Bring a row its signal: from the row above, from the picture, or both; returns a point before the target."""
+    """Wire a row's input: from the row above, from the picture, or from both; returns a point before the target."""
     x, middle = target.x - _GUTTER / 2, target.left[1]
     fromrgb = layers.get(f"b{res}.fromrgb")
     if fromrgb is not None:

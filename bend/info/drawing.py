@@ -1,6 +1,6 @@
-"""A drawing before it is ink: rectangles, lines, polygons and text at places in pixels, back to front.
+"""A drawing as a list of shapes, from back to front: rectangles, lines, polygons and texts, placed in pixels.
 
-`svg` and `raster` put it on a page; who draws what, and where, is `cards`' and the graphs' business.
+`cards` and the graphs make drawings; `svg` and `raster` write them.
 """
 
 from dataclasses import dataclass, field

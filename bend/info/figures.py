@@ -1,4 +1,4 @@
-"""Figures as people read them: tables in columns, sizes in bytes, curves as a row of little blocks."""
+"""Figures for a terminal: tables in columns, sizes with units, curves as a row of small blocks."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence
     Args:
         head: names of the columns.
         rows: cells, as many in each row as there are columns.
-        right: numbers of the columns that are set flush right.
+        right: indices of the columns that are aligned right.
     """
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     return [

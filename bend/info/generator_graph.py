@@ -1,4 +1,4 @@
-"""A generator drawn as what it is: z through the mapping network to w, and w into every layer of every resolution.
+"""Draws a generator: z through the mapping network to w, and w into every layer of every resolution.
 
 Rows are resolutions, from the learned constant down to the picture. On the left the mapping network, on the right the
 image, to which every resolution adds.
@@ -109,11 +109,11 @@ class _Row:
         """The layers of the row.
 
         Args:
-            entry: where the signal waits in the gap above; None in the first row.
+            entry: where the signal comes from in the gap above; None in the first row.
             gap_below: height of the gap below.
 
         Returns:
-            Where the signal waits in the gap below.
+            Where the signal ends in the gap below.
         """
         middle = self.top + _CARD + CARD[1] / 2
         if entry is None:

@@ -1,4 +1,4 @@
-"""`bend info` behind its options: which kind of thing a path is, who describes it, and the pictures asked for."""
+"""The work of `bend info`: finds out what kind of thing a path is, describes it, and draws the pictures asked for."""
 
 import os
 import zipfile
@@ -44,7 +44,7 @@ def inspect(request: Request) -> Information:
     """Describe what is at a path, and draw what is asked for.
 
     Raises:
-        InfoError: it is of a kind that has no such picture, or a picture cannot be written in that format.
+        InfoError: there is no such picture of a thing of this kind, or not in that format.
         RenderError: a picture is there already.
         StyleganError: it cannot be read.
     """
@@ -70,10 +70,10 @@ def inspect(request: Request) -> Information:
 
 
 def _kind(text: str) -> str:
-    """`run`, `folder of runs`, `data set`, or `network`, which is what everything else is taken for.
+    """`run`, `folder of runs`, `data set`, or else `network`.
 
     Raises:
-        InfoError: a picture.
+        InfoError: it is a picture.
     """
     path = Path(os.path.expanduser(text))  # noqa: PTH111 - of a user that there is not, it stays as it is
     if path.is_dir():

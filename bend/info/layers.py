@@ -1,8 +1,8 @@
-"""The layers of a network in the order in which data passes them, each with the shapes that go in and come out.
+"""The layers of a network in the order in which data passes through them, each with its input and output shapes.
 
-Shapes follow from the weights and the resolutions alone, so that no picture is computed and a network on the meta
-device, without any weights, will do. Names of a generator's layers are those of its taps (`stylegan.taps`), which is
-where bends are hung; a discriminator's are its modules'.
+Shapes follow from the weights and the resolutions alone: no picture is computed, and a network on the meta device is
+enough. A generator's layers have the names of its taps (`stylegan.taps`), where bends act; a discriminator's have those
+of its modules.
 """
 
 from collections.abc import Iterator
@@ -57,12 +57,12 @@ def layers_of(network: Generator | Discriminator) -> list[Layer]:
 
 
 def num_weights(network: nn.Module) -> int:
-    """Weights of a network, frozen ones included; noise, filters and running means are none."""
+    """How many weights a network has, frozen ones included; noise, filters and running means do not count."""
     return sum(value.numel() for key, value in network.state_dict().items() if not key.endswith(_NOT_WEIGHTS))
 
 
 def _own_weights(module: nn.Module) -> int:
-    """Weights of a layer without those of the layers in it."""
+    """How many weights a layer has without those of the layers inside it."""
     return sum(
         value.numel()
         for key, value in module.state_dict().items()

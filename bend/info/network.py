@@ -1,6 +1,6 @@
-"""A network file: where it comes from, what it weighs, and every layer with the shapes that flow through it.
+"""Describes a network file: its origin, its size, and every layer with its shapes.
 
-Weights are not read, so that a file of any size answers at once; only its hash takes a pass over the bytes.
+Weights are not loaded, so that a file of any size is described at once; only its hash reads all the bytes.
 """
 
 import dataclasses

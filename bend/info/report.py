@@ -1,4 +1,4 @@
-"""What any kind of information ends in: lines for a person, a record for a program."""
+"""The result of every description: lines for a person, a record for a program."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,7 @@
-"""A run folder: what is being trained on what, how far it is, how its curves go, and its suggested moments.
+"""Describes a run folder: its data and settings, how far it is, its curves, and its suggested moments.
 
-Files of a run are written by a training that may still be going on, or may have been killed: what is missing or
-half-written is left out, and said to be.
+The training that writes the files may still be running, or may have been killed: what is missing or half-written is
+left out.
 """
 
 import json
@@ -144,7 +144,7 @@ def _moment_lines(run: Path, moments: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _moments(score: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Suggested moments, by weights and name, whether the file names kimg or records, with weights or without."""
+    """Suggested moments by weights and kimg; the file may hold plain kimg or records, grouped by weights or not."""
     found: list[dict[str, Any]] = []
     for name, value in _table(score, "moments").items():
         nested = isinstance(value, dict) and "kimg" not in value
@@ -158,7 +158,7 @@ def _moments(score: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _reached(ticks: Sequence[Mapping[str, Any]], snapshots: Sequence[float]) -> float:
-    """The furthest moment that is known of."""
+    """The last moment that the statistics or snapshots show."""
     curve = _curve(ticks, "Progress/kimg")
     return max([0.0, *snapshots[-1:], *curve[-1:]])
 

@@ -1,11 +1,11 @@
-"""Any pictures to a data set one can train on: taken in, cropped or tiled, scaled, packed into a zip.
+"""Turns any pictures into a data set to train on: decoded, cropped or tiled, scaled, packed into a zip.
 
     from bend.prepare import PackageConfig, package
     config = PackageConfig(sources=(Path("photos"),), out=Path("rocks.zip"), resolution=64, crop="tiles:40")
     report = package(config)
 
-The zip's format is `stylegan.archive`'s. Names load lazily, so that worker processes and `bend package --help`
-start without what only the packaging itself needs.
+The format of the zip is in `stylegan.archive`. Names load lazily, so that worker processes and `bend package --help`
+start without importing what only the packaging itself needs.
 """
 
 import importlib

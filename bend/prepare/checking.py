@@ -1,4 +1,4 @@
-"""Data sets read as a trainer would read them, and what is wrong with each of their zips."""
+"""Reads data sets as a trainer would, and says what is wrong with each of their zips."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from stylegan.archive.faults import Fault
 __all__ = ["check_zips", "fault_facts", "fault_lines"]
 
 Faults: TypeAlias = Mapping[str, Sequence[Fault]]
-"""By the zip; none where it is sound."""
+"""The faults of each zip; an empty sequence for a sound one."""
 
 
 def check_zips(paths: Iterable[Path]) -> Faults:

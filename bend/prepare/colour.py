@@ -1,8 +1,8 @@
-"""Any colour a picture file can hold, to plain 8-bit sRGB.
+"""Converts any colours that a picture file can hold to plain 8-bit sRGB.
 
-Sixteen bits, floats, grey, palettes, CMYK, Lab and alpha become RGB the way a colour-managed viewer shows
-them. An embedded ICC profile is followed; one that cannot be is ignored and said so. LittleCMS, through
-Pillow, does the conversion between profiles.
+Sixteen bits, floats, grey, palettes, CMYK, Lab and alpha become RGB as a colour-managed viewer shows them. An embedded
+ICC profile is followed; one that is unusable is ignored, and noted. LittleCMS, through Pillow, converts between
+profiles.
 """
 
 import functools
@@ -48,7 +48,7 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def _white_level(values: np.ndarray, *, is_float: bool) -> float:
-    """What counts as white in a format that does not say: the smallest usual range that holds all values."""
+    """The value of white in a format that does not state it: the smallest usual range that holds all values."""
     highest = float(values.max(initial=0.0))
     usual = (1.0, 255.0, 65535.0) if is_float else (255.0, 65535.0)
     return next((top for top in usual if highest <= top), highest)

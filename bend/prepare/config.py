@@ -1,4 +1,4 @@
-"""What `bend package` is asked to do: one frozen dataclass, which refuses what cannot be meant."""
+"""The settings of `bend package`: a frozen dataclass, which refuses values that make no sense."""
 
 import math
 import re
@@ -27,7 +27,7 @@ class Split:
     """A part of the pictures that goes to a zip of its own."""
 
     name: str
-    """What its zip is called: `rocks-NAME.zip` beside `rocks.zip`."""
+    """Part of its zip's name: `rocks-NAME.zip` beside `rocks.zip`."""
     share: float
     """Of the pictures, above 0 and below 1."""
 
@@ -47,15 +47,15 @@ class PackageConfig:
     labels_from_folders: bool = False
     """Label each picture with the folder it lies in."""
     max_images: int | None = None
-    """Stop at so many images, drawn from the pictures at random; None for all."""
+    """Stop after so many images, of pictures in random order; None for all."""
     every: float = 1.0
     """Seconds from one frame taken of a video to the next."""
     max_frames: int = 10_000
     """Frames taken of one video at most, spread over its length."""
     split: tuple[str, ...] = ()
-    """Zips beside `out`, each `NAME:SHARE`: that share of the pictures, tiles and lookalikes together."""
+    """Zips beside `out`, each `NAME:SHARE`: so many of the pictures; tiles and lookalikes stay together."""
     shard_size: int | None = None
-    """Images a zip, of as many zips as it takes; None for one zip."""
+    """How many images each zip holds, of as many zips as it takes; None for one zip."""
     seed: int = 0
     """Seed of the tiles' places, of the draw and of the split."""
     workers: int | None = None

@@ -1,8 +1,8 @@
-"""Which part of a picture becomes the training image, and cutting it out.
+"""Chooses the part of a picture that becomes the training image, and cuts it out.
 
-A `Crop` is a box in the pixels of the upright file and the size it is drawn at; what it leaves of the square
-is filled with the background. `center`, `center-wide`, `fit` and `entropy` give one crop a picture; many of
-them are cut by `bend.prepare.tiles`. Scaling is Lanczos with antialiasing.
+A `Crop` is a box in the pixels of the upright file, and the size at which it is drawn; the rest of the square is filled
+with the background. `center`, `center-wide`, `fit` and `entropy` give one crop a picture, `bend.prepare.tiles` many.
+Scaling is Lanczos with antialiasing.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _REDUCING_GAP = 3.0  # Pillow may shrink by whole factors first while Lanczos st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """A part of a picture, and how it is to lie in the square."""
+    """A part of a picture, and its size in the square."""
 
     box: Box
     """In pixels of the upright file."""

@@ -1,8 +1,8 @@
-"""The same picture twice, by its bytes or by its looks.
+"""Finds duplicates of pictures, by their bytes or by their looks.
 
-Looks are compared by 64-bit difference hash (Krawetz 2013, from the ImageHash library): resaved, scaled and
-slightly recoloured copies differ in few bits. All earlier hashes are compared at once, as one array, which
-takes a millisecond at 100,000 pictures. `bend.prepare.split` keeps lookalikes together by the same measure.
+Looks are compared by a 64-bit difference hash (Krawetz 2013, from the ImageHash library): resaved, scaled and slightly
+recoloured copies differ in few bits. All earlier hashes are compared at once, as one array, which takes a millisecond
+for 100,000 pictures. `bend.prepare.split` keeps lookalikes together by the same measure.
 """
 
 import hashlib

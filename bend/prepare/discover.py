@@ -1,8 +1,8 @@
-"""Which pictures and videos there are: folders walked, zips listed, files taken, in an order that never varies.
+"""Lists the pictures and videos in folders, zips, tars and files, always in the same order.
 
-Nothing is decoded here, and nothing left out but what is plainly no picture of the user's: hidden files, the
-manifests, and `dataset.json` of data sets. Whatever else lies in a folder is looked at by `bend.prepare.intake`
-and, if it is no picture, counted as refused.
+Nothing is decoded here. Only what is plainly no picture of the user's is left out: hidden files, manifests, and the
+`dataset.json` of data sets. Everything else is opened by `bend.prepare.intake` and, if it is no picture, counted as
+refused.
 """
 
 import os
@@ -33,15 +33,15 @@ class SourcePicture:
     """A picture, or a video, yet to be opened."""
 
     name: str
-    """How it is told of: its path below the source, with forward slashes."""
+    """Its name in messages: the path below the source, with forward slashes."""
     path: Path
     """The file, or the zip or tar it lies in."""
     member: str | None = None
     """Its name in the zip or tar; None for a file of its own."""
     folder: str | None = None
-    """The class folder it lies in, None where there is none."""
+    """The class folder that it lies in; None if there is none."""
     label: Label | None = None
-    """The label it had in the data set it comes from."""
+    """The label that it had in the data set it comes from."""
     origin: dict[str, str] = field(default_factory=dict)
     """What is known of where it comes from: `ORIGIN_FIELDS`, and `parent` if it was cut before."""
 
@@ -53,7 +53,7 @@ class SourcePicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All pictures to be looked at, in order."""
+    """All pictures to be opened, in order."""
 
     pictures: tuple[SourcePicture, ...]
     num_manifest_faults: int = 0
@@ -136,7 +136,7 @@ def _from_file(
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder`, sorted by path, links to nowhere among them; hidden ones, pipes and devices left out.
+    """Files below `folder`, sorted by path, with broken links but without hidden files, pipes and devices.
 
     Links to folders are followed, and each folder is walked once, whichever links lead to it or back to it.
     """
@@ -220,11 +220,11 @@ def _is_wanted(name: str) -> bool:
 
 
 def _is_zip(path: Path) -> bool:
-    """Whether it is, or was meant to be, a zip; a text file named .zip is told as such when it is opened."""
+    """Whether it is a zip, or is named like one: what is wrong with that is found out when it is opened."""
     with path.open("rb") as file:
         return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC or path.suffix.lower() == ".zip"
 
 
 def _shown(path: Path) -> str:
-    """`path` as text that can be written and printed anywhere; bytes that are no text are escaped as such."""
+    """`path` as text that can be written and printed anywhere; bytes that are no text are escaped."""
     return printable(os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace"))

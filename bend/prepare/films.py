@@ -1,8 +1,8 @@
-"""One source to its training images, whether picture or video: what a worker process does.
+"""Prepares the training images of one source, a picture or a video: the work of a worker process.
 
-A video is one piece of work. Its frames are written, one after another and ready for the zip, to a file in a
-scratch folder, and only the file's name goes back: memory stays flat, the frames come in order, and a video
-that turns out broken near its end leaves none of them in the data set.
+A video is one piece of work. Its frames are written to a file in a scratch folder, ready for the zip, and only the
+name of the file is passed back: memory stays bounded, the frames stay in order, and a video that turns out to be broken
+near its end adds no frame to the data set.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ __all__ = ["prepare_source"]
 def prepare_source(
     source: SourcePicture, config: PackageConfig, scratch: Path | None = None, num_threads: int = 1
 ) -> Prepared:
-    """Prepare a picture, or all frames of a video. Never raises for what is wrong with it.
+    """Prepare a picture, or all frames of a video; what is wrong with it is recorded, not raised.
 
     Args:
         source: the picture or video.
         config: what to make of it.
-        scratch: folder for the frames of videos; None where there are none.
+        scratch: folder for the frames of videos; None if there are no videos.
         num_threads: of a video's decoder.
     """
     if not source.is_video:
@@ -100,11 +100,11 @@ def _spool(
 
 def _prepare_frame(shot: Shot, source: SourcePicture, config: PackageConfig) -> Prepared:
     image = shot.picture.image
-    # The time is part of the name that tiles are drawn by, so that they lie elsewhere in every frame.
+    # Tiles are drawn by name; with the time in it, they are in other places in every frame.
     pieces, notes = make_pieces(shot.picture, f"{source.name}@{shot.time_s:.3f}", config)
     return Prepared(
         pieces=pieces,
-        notes=notes[len(shot.picture.notes) :],  # the video's own are told once
+        notes=notes[len(shot.picture.notes) :],  # those of the whole video are noted once
         digest=hashlib.sha256(image.tobytes()).hexdigest() if config.dedupe != "none" else None,
         looks=difference_hash(image) if config.needs_looks else None,
         time_s=shot.time_s,
@@ -120,7 +120,7 @@ def _write(spool: IO[bytes], frame: Prepared) -> None:
 
 
 class _SpoolError(Exception):
-    """The spool could not be written; no fault of the video's."""
+    """The spool cannot be written, which is no fault of the video."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(str(reason))

@@ -1,9 +1,8 @@
-"""Any picture file to an upright RGB image, or a refusal with its reason.
+"""Decodes any picture file to an upright RGB image, or refuses it with a reason.
 
-The order is the one that costs least and trusts least: what the first bytes say, Pillow's header with an
-allow-list of formats, the number of pixels, and only then decoding, EXIF orientation and colour
-(`bend.prepare.colour`). JPEGs much larger than needed are decoded at 1/2, 1/4 or 1/8 size by the decoder
-itself.
+Cheap checks come first, and nothing is trusted: the first bytes, Pillow's header with an allow-list of formats, the
+number of pixels, and only then decoding, EXIF orientation and colour (`bend.prepare.colour`). JPEGs much larger than
+needed are decoded at 1/2, 1/4 or 1/8 of their size.
 """
 
 import warnings
@@ -41,14 +40,14 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A picture taken in."""
+    """A decoded picture."""
 
     image: Image.Image
     """Upright RGB pixels, perhaps fewer than the file holds."""
     full_size: tuple[int, int]
     """Upright width and height of the file's own pixels."""
     notes: tuple[str, ...] = ()
-    """What was mended or ignored on the way, one short word each."""
+    """What was repaired or ignored on the way, one short word each."""
 
 
 def take_in(
@@ -64,8 +63,8 @@ def take_in(
         file: the file, open at its start, seekable.
         background: RGB colour that shows through transparent parts.
         animated: take the first frame of an animation instead of refusing it.
-        scale_for: given width and height, the smallest scale at which the pixels are still enough; a JPEG is
-            then decoded at the next 1/2, 1/4 or 1/8 above it. None for all pixels.
+        scale_for: from width and height to the smallest scale that still has enough pixels; a JPEG is then decoded at
+            the next larger of 1/2, 1/4 and 1/8. None for all pixels.
 
     Raises:
         IntakeError: `not-an-image`, `heic`, `raw`, `too-many-pixels`, `animated`, `truncated` or `damaged`.
@@ -113,7 +112,7 @@ def _refuse_unwanted(opened: Image.Image, *, animated: bool) -> None:
 
 
 def _draft(opened: Image.Image, scale: float) -> None:
-    """Have the decoder leave out detail nobody will see; only JPEGs can."""
+    """Have a JPEG decoded at a smaller size; other formats cannot be."""
     if scale < 1 and opened.format in ("JPEG", "MPO"):
         width, height = opened.size
         opened.draft(opened.mode, (max(1, int(width * scale)), max(1, int(height * scale))))
@@ -132,7 +131,7 @@ def _load(opened: Image.Image) -> None:
 
 
 def _finish(opened: Image.Image, size: tuple[int, int], background: tuple[int, int, int]) -> Picture:
-    # Asked for after loading: TIFFs turn themselves while they load, PNGs may carry EXIF after their pixels.
+    # Read after loading: TIFFs are turned while they load, and PNGs may have EXIF data after their pixels.
     orientation, notes = _orientation(opened)
     try:
         image, colour_notes = to_rgb(opened, background)

@@ -1,4 +1,4 @@
-"""Which label each picture gets: its class folder's, or the one it brings along from another data set."""
+"""The label of each picture: that of its class folder, or the one it had in another data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ class Labels:
     """Labels of a plan's pictures."""
 
     values: tuple[Label | None, ...]
-    """One a picture, in the plan's order; all None where the data set has no labels."""
+    """One for each picture, in the plan's order; all None if the data set has no labels."""
     classes: tuple[str, ...] = ()
-    """Names of the class folders, in the order of their labels; empty where there are none."""
+    """Names of the class folders, in the order of their labels; empty if there are none."""
     are_dropped: bool = False
-    """Some pictures brought a label, others none, so that none can be kept."""
+    """Whether some pictures had a label and others none, so that none are kept."""
 
 
 def label_pictures(pictures: Sequence[SourcePicture], *, from_folders: bool) -> Labels:
-    """Label `pictures` by folder, or else keep the labels they have if all of them have one.
+    """Label `pictures` by folder, or keep the labels that they have, if all of them have one.
 
     Raises:
         PackageError: labels are to come from folders, and there are no class folders.

@@ -1,7 +1,7 @@
-"""Where pictures come from: the `manifest.jsonl` that a scrape leaves beside them.
+"""Reads where pictures come from: the `manifest.jsonl` that a scrape leaves beside them.
 
-One JSON object a line; `file` names the picture relative to the manifest's folder. Only the fields that make
-up an attribution are carried on into the data set.
+Each line is a JSON object; `file` names the picture relative to the manifest's folder. Only the fields of an
+attribution are copied into the data set.
 """
 
 import json
@@ -33,7 +33,7 @@ _MAX_CHARACTERS = 2000  # of one field: titles can be whole essays
 def read_manifest(path: Path) -> tuple[dict[str, dict[str, str]], int]:
     """Origins by file name (with forward slashes), and how many lines could not be read.
 
-    A later line about a file stands in for an earlier one; lines without `file` tell of pictures not kept.
+    A later line about a file replaces an earlier one; lines without `file` are about pictures that were not kept.
 
     Raises:
         OSError: the manifest cannot be read.
@@ -66,5 +66,5 @@ def origin_with_parent(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """Of bounded length, and without halves of characters, which JSON can hold and no file can."""
+    """Text of limited length, without lone surrogates, which JSON can hold but UTF-8 cannot."""
     return str(value)[:_MAX_CHARACTERS].encode("utf-8", "replace").decode()

@@ -1,9 +1,8 @@
-"""Pictures in, data-set zip out: the stages of `bend package`.
+"""Makes a data-set zip of pictures: the stages of `bend package`.
 
 Worker processes, here or on other machines (`bend.cluster.preparing`), turn pictures into encoded images
-(`bend.prepare.films`); this process alone decides, in the
-pictures' order, what is kept and where (`bend.prepare.shelves`), and writes it. So the zips' bytes do not
-depend on how many workers there were.
+(`bend.prepare.films`). This process alone decides, in the order of the pictures, what is kept and in which zip
+(`bend.prepare.shelves`), and writes it, so that the bytes of the zips do not depend on the number of workers.
 """
 
 import contextlib
@@ -35,17 +34,17 @@ _MOST_THREADS = 16  # FFmpeg advises against more
 
 
 Preparer: TypeAlias = Callable[[Sequence[Job], PackageConfig], Generator[Prepared]]
-"""Prepares pictures and videos and yields what became of each, in their order; closing it stops the work."""
+"""Prepares pictures and videos, and yields the result of each, in order; closing the generator stops the work."""
 
 
 def package(config: PackageConfig, preparer: Preparer | None = None) -> PackageReport:
     """Make the data-set zip `config.out`, and those split off, of what is in `config.sources`.
 
-    Progress goes to stderr where that is a terminal. Whatever happens, the zips are all whole, or as they were.
+    Progress goes to stderr if that is a terminal. Whatever happens, either all zips are written whole, or none is.
 
     Args:
-        config: what is wanted.
-        preparer: who prepares the pictures; processes of this machine by default.
+        config: the settings.
+        preparer: prepares the pictures; processes of this machine if None.
 
     Raises:
         PackageError: a source is missing or damaged, a zip exists, or no picture can be used.
@@ -87,7 +86,7 @@ def _open_report(config: PackageConfig, plan: Plan, labels: Labels) -> PackageRe
 
 
 def _queue(plan: Plan, labels: Labels, config: PackageConfig) -> list[Job]:
-    """The pictures in the order they are to be taken: as found, or drawn at random if not all are wanted."""
+    """The pictures in the order in which they are taken: as found, or at random if not all are wanted."""
     jobs = [Job(*pair) for pair in zip(plan.pictures, labels.values, strict=True)]
     if config.max_images is None:
         return jobs
@@ -96,7 +95,7 @@ def _queue(plan: Plan, labels: Labels, config: PackageConfig) -> list[Job]:
 
 @contextlib.contextmanager
 def _scratch(config: PackageConfig, queue: Sequence[Job]) -> Iterator[Path | None]:
-    """A hidden folder for frames where there are videos: beside the zip, since there must be room for them."""
+    """A hidden folder for the frames of videos, if there are any; beside the zip, where there must be room anyway."""
     if not any(job.picture.is_video for job in queue):
         yield None
         return
@@ -125,7 +124,7 @@ def prepare_here(queue: Sequence[Job], config: PackageConfig) -> Generator[Prepa
 
 
 def _fill(shelves: Shelves, queue: Sequence[Job], results: Generator[Prepared]) -> None:
-    """Put up what is kept of the queued pictures, in order, until there is enough."""
+    """Write what is kept of the queued pictures, in order, until there are enough."""
     bar = tqdm(total=len(queue), desc="packaging", unit="picture", disable=None)
     with contextlib.closing(results), bar:
         for done, job in enumerate(queue):

@@ -1,11 +1,10 @@
-"""A function over many items on several processes: in order, and with only a few items in flight.
+"""Maps a function over many items with several processes, in order, and with only a few items in flight.
 
-At most a few items a worker are under way or waiting for their turn, so memory stays flat however many there
-are; `ProcessPoolExecutor.map` submits everything at once. Its processes would also either be forked, which
-the threads of a caller that uses torch forbid, or import the caller's main module, which runs an unguarded
-script anew. So workers are plain subprocesses (`bend.prepare.worker`) that are asked through pipes, one
-thread each: they end when their pipe does, even if this process was killed, and Ctrl-C reaches this process
-alone.
+`ProcessPoolExecutor.map` submits everything at once; here only a few items a worker are in flight, so that memory stays
+bounded. Its processes would also either be forked, which is not safe with torch's threads, or import the caller's main
+module, which would run an unguarded script again. So workers are plain subprocesses (`bend.prepare.worker`), each
+driven by a thread through pipes. They end when their pipe closes, even if this process is killed, and Ctrl-C reaches
+only this process.
 """
 
 import contextlib
@@ -40,8 +39,8 @@ def map_in_order(
     """Yield `function(item)` for every item, in their order. Closing the generator stops the workers at once.
 
     Args:
-        function: picklable by name, as are items and results; for one worker it is called right here.
-        items: read only as far as there is room in flight.
+        function: picklable by name, as are items and results; with one worker it is called in this process.
+        items: read only as far as they fit in flight.
         num_workers: processes.
 
     Raises:
@@ -61,12 +60,12 @@ def map_in_order(
         while pending:
             yield pending.popleft().result()
     finally:
-        crew.stop()  # first, so that no thread waits for an answer any more
+        crew.stop()  # first, so that no thread is left waiting for an answer
         threads.shutdown(cancel_futures=True)
 
 
 class _Crew:
-    """Worker processes that all know one function; `ask` may be called from as many threads."""
+    """Worker processes for one function; `ask` may be called from as many threads."""
 
     def __init__(self, function: Callable[[Any], Any], num_workers: int) -> None:
         self._workers = [_start() for _ in range(num_workers)]
@@ -76,7 +75,7 @@ class _Crew:
             self._idle.put(worker)
 
     def ask(self, item: Any) -> Any:
-        """What the function makes of `item`, in whichever process is idle."""
+        """Call the function with `item` in a process that is idle."""
         worker = self._idle.get()
         try:
             _send(worker, item)
@@ -88,14 +87,14 @@ class _Crew:
             self._idle.put(worker)
 
     def stop(self) -> None:
-        """End the processes, whatever they are doing, and wait until they have gone."""
+        """Kill the processes, and wait until they have ended."""
         for worker in self._workers:
             worker.kill()
         for worker in self._workers:
             worker.wait()
             for pipe in (worker.stdin, worker.stdout):
                 assert pipe is not None
-                with contextlib.suppress(OSError):  # what could not be sent is not wanted any more
+                with contextlib.suppress(OSError):  # what could not be sent is not needed any more
                     pipe.close()
 
 

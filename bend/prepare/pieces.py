@@ -1,8 +1,7 @@
-"""One picture to its training images: from file to encoded PNGs.
+"""Turns one picture file into its training images, encoded as PNGs.
 
-Everything it needs comes in as arguments and everything it finds goes out as one record, refusals included,
-so that the result does not depend on which process did it, or when. `bend.prepare.films` does the same for
-the frames of a video.
+All inputs are arguments, and the result is one record, refusals included, so that it does not matter in which process
+or when it is made. `bend.prepare.films` does the same for the frames of a video.
 """
 
 import io
@@ -40,47 +39,47 @@ class Piece:
     png: bytes
     """Uncompressed PNG, as `stylegan.archive.encode_png` makes them."""
     box: Box
-    """What it shows: left, top, right, bottom in pixels of the upright source."""
+    """The part that it shows: left, top, right, bottom in pixels of the upright source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFile:
-    """Where the frames of a video lie; see `bend.prepare.records`."""
+    """Where the frames of a video are; see `bend.prepare.records`."""
 
     path: Path
     start: int = 0
-    """Offset of the first, in bytes; the last ends with the file."""
+    """Offset of the first frame in bytes; the last one ends with the file."""
     is_passing: bool = True
-    """The file is only for them, and goes once they are read."""
+    """Whether the file holds nothing else, and is removed once they are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What became of a source picture: its pieces, or the reason why there are none."""
+    """The result for a source picture: its pieces, or the reason why there are none."""
 
     pieces: tuple[Piece, ...] = ()
     reason: str | None = None
-    """Short word to count refusals by; None where the picture was kept."""
+    """Short word to count refusals by; None if the picture was kept."""
     message: str = ""
     """The refusal for a person, without the picture's name."""
     notes: tuple[str, ...] = ()
-    """What was mended on the way, one short word each."""
+    """What was repaired on the way, one short word each."""
     digest: str | None = None
-    """Of the file's bytes, or of a frame's pixels; None where nobody asks."""
+    """Of the file's bytes, or of a frame's pixels; None if not needed."""
     looks: int | None = None
-    """Difference hash; None where nobody asks."""
+    """Difference hash; None if not needed."""
     time_s: float | None = None
-    """Of a frame: seconds after the video's first."""
+    """Of a frame: seconds after the video's first one."""
     frames: FrameFile | None = None
-    """Of a video: where its frames lie, to be read by `bend.prepare.records.read_frames`."""
+    """Of a video: where its frames are, for `bend.prepare.records.read_frames`."""
     all_looks: tuple[int, ...] = ()
-    """Of a video: its frames' `looks`."""
+    """Of a video: the `looks` of its frames."""
     failure: OSError | None = None
-    """What is no fault of the picture's and ends the packaging, such as a full disk."""
+    """An error that is no fault of the picture and ends the packaging, such as a full disk."""
 
 
 def prepare(source: SourcePicture, config: PackageConfig) -> Prepared:
-    """Take a picture in, crop, scale and encode it. Never raises for what is wrong with the picture."""
+    """Decode, crop, scale and encode a picture; what is wrong with it is recorded, not raised."""
     try:
         with _open(source) as file:
             picture = take_in(
@@ -105,7 +104,7 @@ def prepare(source: SourcePicture, config: PackageConfig) -> Prepared:
 def make_pieces(
     picture: Picture, name: str, config: PackageConfig
 ) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
-    """Crop, scale and encode a picture taken in; its pieces, and the notes on it.
+    """Crop, scale and encode a decoded picture; gives its pieces, and the notes on it.
 
     Raises:
         IntakeError: `too-small`, `aspect` or `flat`.
@@ -129,12 +128,12 @@ def _open(source: SourcePicture) -> BinaryIO:
 
 @lru_cache(maxsize=4)
 def _container(path: Path, mtime_ns: int) -> Container | TarMembers:
-    """The open zip or tar; the time of its last change is part of the key, so that a new file is opened anew."""
+    """The open zip or tar; the time of its last change is part of the key, so that a changed file is opened anew."""
     return TarMembers(path) if is_tar(path) else Container(path)
 
 
 def _scale_for(config: PackageConfig) -> Callable[[tuple[int, int]], float]:
-    """How much smaller than the file a picture may be decoded."""
+    """From the size of a file to the smallest scale at which it may be decoded."""
 
     def scale(size: tuple[int, int]) -> float:
         if config.num_tiles is not None:
@@ -158,7 +157,7 @@ def _refuse_shape(full_size: tuple[int, int], config: PackageConfig) -> None:
 def _choose_crops(picture: Picture, name: str, config: PackageConfig) -> list[Crop]:
     if config.num_tiles is None:
         return [CROPS[config.crop](picture.image, picture.full_size)]
-    # Drawn by name, so that a picture's tiles stay the same whatever else lies beside it.
+    # Seeded by the name, so that a picture's tiles do not depend on the other pictures.
     rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
     crops = choose_tiles(picture.image, picture.full_size, config.num_tiles, config.resolution, rng)
     if not crops:

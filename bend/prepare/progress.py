@@ -1,4 +1,4 @@
-"""A progress bar for reading a data-set zip through, which only appears if that takes a moment."""
+"""A progress bar for reading a whole data-set zip, which appears only if that takes more than a second."""
 
 from collections.abc import Callable
 

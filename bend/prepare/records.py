@@ -1,8 +1,8 @@
-"""Prepared pictures as bytes: what waits in a file between the process that made it and the one that packs it.
+"""Prepared pictures as bytes, to be passed in files from the process that prepares them to the one that packs them.
 
-A record is a line of JSON and, behind it, the PNGs that the line gives the lengths of. There is nothing in it that
-could be run, so that such a file may be read wherever it was found. Records of a video's frames follow that of the
-video itself, or lie in a file of their own.
+A record is a line of JSON, followed by the PNGs whose lengths the line gives. Nothing in it can be run, so that such a
+file is safe to read wherever it comes from. The records of a video's frames follow that of the video itself, or are in
+a file of their own.
 """
 
 import json
@@ -15,7 +15,7 @@ from bend.prepare.pieces import FrameFile, Piece, Prepared
 
 __all__ = ["decoded", "encoded", "read_frames"]
 
-_ELSEWHERE = ("pieces", "frames", "failure")  # written in another way, or never
+_ELSEWHERE = ("pieces", "frames", "failure")  # written differently, or never
 _PLAIN = tuple(field.name for field in fields(Prepared) if field.name not in _ELSEWHERE)
 _TUPLES = ("notes", "all_looks")
 
@@ -24,8 +24,8 @@ def encoded(prepared: Prepared, num_frame_bytes: int | None = None) -> bytes:
     """The bytes of a picture, a frame, or a video.
 
     Args:
-        prepared: what became of it; no failure.
-        num_frame_bytes: of a video: length of its frames' records, which the caller writes behind.
+        prepared: its result; not a failure.
+        num_frame_bytes: of a video: length of its frames' records, which the caller writes after it.
     """
     assert prepared.failure is None
     record = {name: getattr(prepared, name) for name in _PLAIN}
@@ -40,7 +40,7 @@ def decoded(file: BinaryIO, path: Path) -> Prepared | None:
 
     Args:
         file: open for reading.
-        path: its name, under which a video's frames are read later; they are passed over now.
+        path: of the file; a video's frames are skipped now, and read from there later.
     """
     if not (line := file.readline()):
         return None
@@ -59,7 +59,7 @@ def decoded(file: BinaryIO, path: Path) -> Prepared | None:
 
 
 def read_frames(frames: FrameFile) -> Generator[Prepared, None, None]:
-    """The frames of a video one by one; a file that was only for them is gone afterwards."""
+    """The frames of a video one by one; a file of nothing else is removed afterwards."""
     try:
         with frames.path.open("rb") as file:
             file.seek(frames.start)

@@ -1,4 +1,4 @@
-"""What a packaging came to: how much was kept, and what was refused and why."""
+"""The result of a packaging: how much was kept, and what was refused and why."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -42,7 +42,7 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitOff:
-    """What went to a zip beside the main one."""
+    """The content of a zip beside the main one."""
 
     out: Path
     num_used: int
@@ -68,7 +68,7 @@ class PackageReport:
     """Images in `out`; those split off are not among them."""
     num_bytes: int = 0
     num_not_needed: int = 0
-    """Pictures not looked at, since `max_images` was reached."""
+    """Pictures that were not opened, since `max_images` was reached."""
     classes: dict[str, int] = field(default_factory=dict)
     """Images by class folder, in the order of their labels, in all zips."""
     splits: dict[str, SplitOff] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""A data set written as several zips of so many pictures each: `rocks-00000-of-00004.zip` and so on.
+"""Writes a data set as several zips of equally many pictures: `rocks-00000-of-00004.zip` and so on.
 
-How many there will be is known at the end. So they grow, each a whole zip that was read back, in a hidden folder beside
-their place, and get their names together; a set of which some were not named, because the power failed just then, is
-refused by whoever opens it, since the names say how many there are.
+The number of zips is known only at the end. So they are written to a hidden folder beside their place, verified, and
+renamed together. If the power fails in between, whoever opens the incomplete set refuses it, since the names say how
+many zips there are.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ __all__ = ["ShardWriter", "shards_there"]
 
 
 class ShardWriter:
-    """As `ArchiveWriter`, but of several zips.
+    """An `ArchiveWriter` of several zips.
 
     Args:
         path: what they are named after.
-        shard_size: pictures a zip; the last holds what is left.
+        shard_size: pictures in each zip; the last one holds the rest.
         replace: whether an older set of that name is replaced.
         progress: called with (pictures read back, pictures in all) while a zip is verified.
 
     Raises:
         ArchiveError, OSError: as `ArchiveWriter`; what was there stays.
-        FileExistsError: on leaving, one of the zips is there and is not to be replaced.
+        FileExistsError: on leaving, one of the zips is there and must not be replaced.
     """
 
     def __init__(

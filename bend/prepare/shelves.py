@@ -1,7 +1,7 @@
-"""The zips being filled: what is kept, what it counts as, and which zip it goes to.
+"""The zips being filled: decides which pictures are kept, how they are counted, and to which zip they go.
 
-All that depends on what came before is decided here, by one process that sees the pictures in their order:
-repeats, the split, the end of what is wanted. The zips get their names only when all of them are whole.
+Everything that depends on earlier pictures is decided here, by one process that sees them in order: duplicates, the
+split, and when there are enough. The zips get their names only when all of them are whole.
 """
 
 from collections.abc import Iterable
@@ -38,11 +38,11 @@ class Job:
 
 
 class Shelves:
-    """The zips of one packaging; a context manager, on leaving which they are all whole or none is there.
+    """The zips of one packaging; a context manager, after which either all of them are there, whole, or none is.
 
     Args:
-        config: what is wanted.
-        report: where it is counted.
+        config: the settings.
+        report: counts what is kept and refused.
 
     Raises:
         PackageError: on leaving, one of the zips would be empty.
@@ -74,14 +74,14 @@ class Shelves:
             return
         fresh: list[ArchiveWriter | ShardWriter] = []
         try:
-            with self._stack:  # leaving it names the zips, the main one last: with it, all are there
+            with self._stack:  # leaving it renames the zips, the main one last: if that is there, all are
                 self._refuse_empty()
                 for archive in self._archives:
                     archive.finish()
                 fresh = [archive for archive in self._archives if not archive.path.exists()]
         except FileExistsError as there:
             for archive in fresh:
-                if archive.is_named:  # the others are somebody else's
+                if archive.is_named:  # the others were made by another process
                     archive.path.unlink(missing_ok=True)
             raise PackageError(
                 f"{there.filename}: was made by another process meanwhile; use --force to replace it"
@@ -94,12 +94,12 @@ class Shelves:
 
     @property
     def room(self) -> int | None:
-        """Images still wanted; None for as many as come."""
+        """How many more images are wanted; None for no limit."""
         wanted = self._config.max_images
         return None if wanted is None else wanted - sum(map(len, self._archives))
 
     def take(self, job: Job, prepared: Prepared) -> None:
-        """Keep what a picture or video was made into, or count why not.
+        """Write the images of a picture or video, or count why they are refused.
 
         Raises:
             OSError: the disk is full.
@@ -213,7 +213,7 @@ def _open_writer(out: Path, config: PackageConfig) -> ArchiveWriter | ShardWrite
 
 
 def _source(picture: SourcePicture, piece: Piece, time_s: float | None) -> dict[str, Any]:
-    """What the data set says of an image's origin; one cut before keeps its first parent."""
+    """The origin of an image for the data set; a picture that was cut before keeps its first parent."""
     if "parent" in picture.origin:
         return dict(picture.origin)
     time = {} if time_s is None else {"time": round(time_s, 3)}

@@ -1,9 +1,9 @@
-"""Which zip a picture goes to, when part of them is split off, for testing say.
+"""Decides which zip a picture goes to when a part is split off, as for testing.
 
-A picture's side is drawn from a hash of the seed and its own bytes, so that it stays where it is whatever is
-added, renamed or moved; the shares are met in the mean. What was cut from one parent stays together, and what
-looks the same as an earlier picture follows it. A picture between two sides, looking like one on either, goes
-to neither: no two lookalikes are ever parted.
+A picture's side is drawn from a hash of the seed and its own bytes, so that it stays the same whatever is added,
+renamed or moved; the shares are met on average. Pieces of one parent stay together, and a picture that looks the same
+as an earlier one follows it. A picture that looks like pictures on both sides goes to neither, so that lookalikes are
+never separated.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ class Splitter:
     """Assigns pictures to sides: 0 for the main zip, 1 for that of the first split, and so on.
 
     Args:
-        splits: the parts to be split off.
-        seed: another one draws other sides.
+        splits: the parts to split off.
+        seed: of the draw.
     """
 
     def __init__(self, splits: Sequence[Split], seed: int) -> None:
@@ -30,10 +30,10 @@ class Splitter:
         self._looks = [Looks() for _ in range(len(splits) + 1)]
 
     def side(self, key: str, looks: Sequence[int] = ()) -> int:
-        """The side of all that has `key`.
+        """The side of all images with this key.
 
         Args:
-            key: what the images of one parent have in common, and no others.
+            key: identifies the parent of the images.
             looks: difference hashes of the parent's picture, or of its frames.
         """
         if not self._splits:
@@ -45,11 +45,11 @@ class Splitter:
         return self._decided[key]
 
     def is_torn(self, looks: int | None, side: int) -> bool:
-        """Whether a picture of `side` looks like one on another."""
+        """Whether a picture of `side` looks like one on another side."""
         return looks is not None and any(other != side for other in self._sides_like(looks))
 
     def remember(self, looks: int | None, side: int) -> None:
-        """Take note of what a picture that was kept on `side` looks like."""
+        """Remember the looks of a picture that was kept on `side`."""
         if self._splits and looks is not None:
             self._looks[side].add(looks)
 

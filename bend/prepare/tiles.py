@@ -1,10 +1,10 @@
-"""Many training images out of one large photo: random squares that overlap little and show something.
+"""Cuts many training images out of one large photo: random squares that overlap little and show some detail.
 
-The side of a tile is drawn log-uniformly between a quarter of the photo's shorter side and all of it, so that
-a set mixes close-ups with views; where many tiles are asked for, both ends come down until they fit beside
-one another, and never below the resolution while the photo is larger. A place is refused where it overlaps an
-earlier tile by more than a seventh (then by more than a third, then by half, where there is no room), and
-where most of it shows nothing: sky, walls and blur have hardly any local contrast.
+The side of a tile is drawn log-uniformly between a quarter of the photo's shorter side and all of it, so that a set
+mixes close-ups with views. If many tiles are wanted, both limits are lowered until the tiles fit beside one another,
+but not below the resolution unless the photo is smaller. A tile is refused if it overlaps an earlier one by more than
+0.15 of the area (then 0.35, then 0.5, if there is no room), or if most of it shows no detail: sky, walls and blur have
+hardly any local contrast.
 """
 
 import math
@@ -18,9 +18,11 @@ from bend.prepare.crop import Box, Crop, grey_copy
 __all__ = ["choose_tiles", "side_range"]
 
 FLAT_CONTRAST = 3.0
-"""Grey levels: a spot is flat if neighbours, in a copy 512 pixels long, differ by less, down and across added."""
+"""A spot is flat if the differences to its neighbours, down and across, add up to fewer grey levels than this.
+
+They are measured in a copy 512 pixels long."""
 LEAST_DETAILED = 0.4
-"""Part of a tile that must not be flat: one edge across an empty sky is not enough."""
+"""The least part of a tile that must not be flat: one edge across an empty sky is not enough."""
 
 _OVERLAP_LIMITS = (0.15, 0.35, 0.5)  # of the smaller tile's area
 _TRIES_PER_TILE = 40
@@ -32,7 +34,7 @@ _CELL = 4  # pixels of that copy
 def choose_tiles(
     image: Image.Image, full_size: tuple[int, int], num_tiles: int, resolution: int, rng: np.random.Generator
 ) -> list[Crop]:
-    """Up to `num_tiles` squares of the photo; fewer where there is no room, none where all of it is flat.
+    """Up to `num_tiles` squares of the photo; fewer if there is no room, none if all of it is flat.
 
     Args:
         image: upright RGB, perhaps decoded smaller than the file is.
@@ -107,7 +109,7 @@ class _DetailMap:
 
 
 def _cell_means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Means over cells of `_CELL` by `_CELL`; what does not fill a cell at the right and bottom is left out."""
+    """Means over cells of `_CELL` by `_CELL`; incomplete cells at the right and bottom are left out."""
     rows, columns = (max(1, length // _CELL) for length in values.shape)
     high, wide = min(_CELL, values.shape[0]), min(_CELL, values.shape[1])
     cells = values[: rows * high, : columns * wide].reshape(rows, high, columns, wide)

@@ -1,9 +1,9 @@
-"""A video file to upright sRGB frames, one every so many seconds: streamed, and only whole files to the end.
+"""Decodes a video file to upright sRGB frames, one every so many seconds, and refuses files that are not whole.
 
-Demuxing and decoding are FFmpeg's, through PyAV, held to a few containers and to the file itself, since a
-playlist in disguise could send it anywhere else. A frame is turned as the display matrix says, pixels that
-are not square are stretched, and the YUV matrix is the one that is tagged, or else the one that players take.
-HDR is not tone-mapped, only noted. What becomes of the frames is `bend.prepare.films`'s.
+FFmpeg demuxes and decodes, through PyAV. It may open only a few containers and the file itself, since a disguised
+playlist could refer to anything else. Frames are turned as the display matrix says, pixels that are not square are
+stretched, and the YUV matrix is the tagged one, or else the one that players assume. HDR is not tone-mapped, only
+noted. `bend.prepare.films` uses the frames.
 """
 
 import contextlib
@@ -32,11 +32,11 @@ _OPEN_OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi",
     "protocol_whitelist": "file",
 }
-_CUT_S, _CUT_SHARE = 1.0, 0.01  # headers are wrong by less than so many seconds, or such a part of the length
+_CUT_S, _CUT_SHARE = 1.0, 0.01  # a correct header is off by less: in seconds, or as a part of the length
 _FULL_RANGE = 2  # numbers of ITU-T H.273, as FFmpeg has them
 _UNSPECIFIED_MATRIX = 2
 _HDR_TRANSFERS = (16, 18)  # PQ and HLG
-_HD_HEIGHT = 720  # from here on players take untagged colours for BT.709's, below for BT.601's
+_HD_HEIGHT = 720  # players assume BT.709 for untagged colours from this height on, BT.601 below it
 
 # By the signs of the display matrix's a, b, c and d: x' = ax + cy, y' = bx + dy, with y downwards.
 _TURNS: dict[tuple[int, ...], Image.Transpose] = {
@@ -57,7 +57,7 @@ class Shot:
     time_s: float
     """When it is shown, in seconds after the first frame."""
     picture: Picture
-    """Upright pixels, and notes on what was done to them."""
+    """Upright pixels, and notes on how they were converted."""
 
 
 def shots(
@@ -70,12 +70,12 @@ def shots(
 ) -> Generator[Shot, None, None]:
     """Yield the first frame and then one every `every_s` seconds, decoded one at a time.
 
-    The last of them says nothing on whether the file is whole; only the end of the iteration does.
+    Only when the iteration has ended without an error is the file known to be whole.
 
     Args:
         path: the video.
-        every_s: seconds from frame to frame; below the video's own distance, every frame once.
-        max_frames: with more than so many, they are spread over the length that the header states.
+        every_s: seconds from frame to frame; less than the video's own interval gives every frame once.
+        max_frames: if there would be more, they are spread over the length that the header states.
         background: RGB colour that shows through transparent parts.
         num_threads: of the decoder; the frames are the same for any number.
 
@@ -94,7 +94,8 @@ def shots(
         watch = _Watch(container)
         turn, is_first = None, True
         for time, frame in _due(_decoded(container, stream, watch), interval, max_frames):
-            if is_first:  # asking a frame keeps it until the garbage is collected: too long for each
+            # Only once: reading the side data of a frame keeps it in memory until garbage is collected.
+            if is_first:
                 turn, is_first = _TURNS.get(_matrix_signs(frame)), False
             image, _ = to_rgb(_to_image(frame), background)
             image = _upright(image, stream.sample_aspect_ratio, turn)
@@ -129,7 +130,7 @@ def _open(path: Path) -> Any:
 
 
 def _picture_stream(container: Any, num_threads: int) -> Any:
-    """The first video stream that is no cover picture, its decoder set up."""
+    """The first video stream that is not a cover picture, with its decoder configured."""
     import av
 
     cover = av.stream.Disposition.attached_pic
@@ -154,28 +155,28 @@ def _refuse_large(width: int, height: int) -> None:
 
 
 def _stated_length(container: Any, stream: Any) -> float:
-    """Seconds that the header states, 0 where it states none."""
+    """The length in seconds that the header states; 0 if it states none."""
     length_s = (container.duration or 0) / 1_000_000
     if "matroska" in container.format.name:  # its writers state the time at which it ends
         length_s -= max(container.start_time or 0, 0) / 1_000_000
     if container.format.name == "avi" and stream.frames and stream.average_rate:
-        # FFmpeg shortens the rest of a cut file's header to what is there.
+        # For a file that was cut off, FFmpeg shortens the duration to what is there, but not the number of frames.
         length_s = max(length_s, float(stream.frames / stream.average_rate))
     return length_s
 
 
 class _Watch:
-    """How far into the file, in seconds, its packets have come."""
+    """Tracks how far into the video, in seconds, its packets have come."""
 
     def __init__(self, container: Any) -> None:
         self.reached_s = 0.0
         self._start_s = (container.start_time or 0) / 1_000_000
 
     def see(self, packet: Any) -> None:
-        """Take note of a packet of any stream.
+        """Note a packet of any stream.
 
         Raises:
-            IntakeError: part of it was not there.
+            IntakeError: part of it is missing.
         """
         if packet.is_corrupt:
             raise IntakeError("truncated", f"cut off or unreadable after {self.reached_s:.1f} s")
@@ -187,7 +188,7 @@ class _Watch:
 def _due(
     frames: Iterator[tuple[Fraction, Any]], interval: Fraction, max_frames: int
 ) -> Iterator[tuple[Fraction, Any]]:
-    """The frames to be taken; those after the last are read as well, to see whether the file is whole."""
+    """The frames that are wanted; the rest are read too, to see whether the file is whole."""
     due, num_taken = Fraction(0), 0
     for time, frame in frames:
         if time >= due and num_taken < max_frames:
@@ -217,14 +218,14 @@ def _decoded(container: Any, stream: Any, watch: _Watch) -> Iterator[tuple[Fract
 
 
 def _time(frame: Any, stream: Any, index: int) -> Fraction:
-    """A frame's time in seconds; by its number where the file does not tell."""
+    """A frame's time in seconds, computed from its number if the file does not state it."""
     if frame.pts is not None and frame.time_base is not None:
         return Fraction(frame.pts * frame.time_base)
     return index / Fraction(stream.average_rate or 25)
 
 
 def _upright(image: Image.Image, aspect: Fraction | None, turn: Image.Transpose | None) -> Image.Image:
-    """`image`, whose pixels are `aspect` times as wide as high, with square ones and turned."""
+    """`image`, whose pixels are `aspect` times as wide as high, with square pixels and turned."""
     if aspect and aspect != 1 and Fraction(1, 8) < aspect < 8:
         size = (round(image.width * max(Fraction(1), aspect)), round(image.height / min(Fraction(1), aspect)))
         _refuse_large(*size)
@@ -245,7 +246,7 @@ def _to_image(frame: Any) -> Image.Image:
 
 
 def _matrix_signs(frame: Any) -> tuple[int, ...]:
-    """The display matrix as quarter turns and mirrorings; empty where there is none."""
+    """The signs of the display matrix, which tell quarter turns and mirrorings; empty if there is none."""
     for data in frame.side_data:
         if data.type.name == "DISPLAYMATRIX":
             numbers = struct.unpack("=9i", bytes(data)[:36])

@@ -1,7 +1,7 @@
 """`python -m bend.prepare.worker`: one process of `bend.prepare.parallel`.
 
-Reads pickles from standard input, first a function and then its arguments one by one, and answers each with the
-pickled result on standard output. It ends when its input does.
+Reads pickles from standard input, first a function and then its arguments, and writes the pickled result of each to
+standard output. It ends when its input does.
 """
 
 import os
@@ -15,7 +15,7 @@ def main() -> None:
     """Serve until the input ends or nobody listens."""
     questions = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a decoder prints must not land among the answers
+    os.dup2(2, 1)  # what a decoder prints must not get among the answers
     try:
         function = pickle.load(questions)
         while True:
