@@ -1,7 +1,7 @@
-"""Joining a Ray cluster: one that runs already, or one of this machine's own that ends with the command.
+"""Joining a Ray cluster: one that is running, or one started on this machine for the length of the command.
 
-Ray's own ways of failing (retries for a minute, an abort of the process where the address is somebody else's) are kept
-away from a person: what cannot be reached is found out beforehand, within a deadline, and told in one line.
+Ray fails in unfriendly ways: it retries for a minute, and aborts the process if another program listens at the address.
+So the address is tried beforehand, within a deadline, and what is wrong is said in one line.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ from bend.errors import ClusterError
 __all__ = ["Cluster", "joined"]
 
 _CONNECT_S = 10.0
-_ANSWER_S = 45.0  # Ray takes seconds to be imported alone
-_OBJECT_STORE_BYTES = 80 << 20  # results go through files; Ray wants no less
+_ANSWER_S = 45.0  # importing Ray alone takes seconds
+_OBJECT_STORE_BYTES = 80 << 20  # the least that Ray accepts; results go through files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,11 @@ class Cluster:
 
 @contextlib.contextmanager
 def joined(address: str | None, *, num_cpus: int | None = None) -> Iterator[Cluster]:
-    """Join a cluster for as long as the block lasts; one that this process has joined already stays so.
+    """Join a cluster for as long as the block lasts; one that this process has already joined is not left.
 
     Args:
         address: `HOST:PORT` or `auto`, of a cluster that this machine belongs to; None starts one here.
-        num_cpus: tasks at the same time, of a cluster started here; one a core by default.
+        num_cpus: how many tasks a cluster started here runs at once; one a core by default.
 
     Raises:
         ClusterError: Ray is not installed, or there is no such cluster.
@@ -80,7 +80,7 @@ def _cluster(ray: Any) -> Cluster:
 
 
 def _start(ray: Any, num_cpus: int | None) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours tells nobody about itself
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that we start reports to nobody
     try:
         ray.init(
             address="local",
@@ -104,7 +104,7 @@ def _connect(ray: Any, address: str) -> None:
 
 
 def _refuse_address(address: str) -> None:
-    """Find out what cannot work before Ray tries for a minute."""
+    """Refuse an address that cannot work, before Ray tries it for a minute."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -117,9 +117,9 @@ def _refuse_address(address: str) -> None:
     except OSError as error:
         reason = error.strerror or f"no answer in {_CONNECT_S:.0f} s"
         raise ClusterError(
-            f"--address {address}: nobody can be reached there ({reason}); look with `ray status` on the head"
+            f"--address {address}: cannot be reached ({reason}); run `ray status` on the head"
         ) from None
-    # In a process of its own: Ray aborts where what listens there is none of its own.
+    # In another process, since Ray aborts the one that calls it if something else listens there.
     command = [sys.executable, "-P", "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
         done = subprocess.run(command, check=False, capture_output=True, timeout=_ANSWER_S)
@@ -144,7 +144,7 @@ def _quietly() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep what SIGTERM means here, for which Ray has an idea of its own."""
+    """Keep this program's SIGTERM handler, which Ray replaces."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

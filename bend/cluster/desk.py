@@ -1,8 +1,8 @@
-"""The desk of `scrapers.desk` as a named actor: one for the whole cluster, whoever scrapes on it.
+"""The desk of `scrapers.desk` as a named actor: one for the whole cluster and all scrapes on it.
 
-It outlives the command that began it, so that a pause which a host asked for holds for the next command too, and two
-scrapes at the same time share each host's pace. It needs no processor of its own and a few kilobytes a host. Where its
-machine is lost Ray starts it anew, with empty hands.
+It outlives the command that started it, so that a pause which a host asked for also holds for the next command, and
+two scrapes at the same time share each host's limits. It needs no processor of its own and a few kilobytes a host. If
+its machine is lost, Ray starts it anew without what it knew.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from scrapers.source import HostLimit
 __all__ = ["DeskDoor", "open_desk"]
 
 _NAMESPACE = "bend"
-_NAME = "desk-2"  # the number goes up when what is said to it changes
+_NAME = "desk-2"  # the number goes up when its methods change
 _MOST_WAITING = 10_000
 
 
 def open_desk(ray: Any, config: ClientConfig) -> Any:
-    """The cluster's desk; made by the first who asks, whose `config` then holds for all."""
+    """The cluster's desk, started with the `config` of whoever asks first."""
     actor = ray.remote(Desk).options(
         name=_NAME,
         namespace=_NAMESPACE,
@@ -40,11 +40,11 @@ def open_desk(ray: Any, config: ClientConfig) -> Any:
 
 
 class DeskDoor:
-    """The way of one holder to the desk; a `scrapers.shard.SharedDoor`. Safe to use from many threads.
+    """One holder's access to the desk; a `scrapers.shard.SharedDoor`. Safe to use from many threads.
 
     Args:
         ray: the module.
-        holder: a name of its own, under which it holds places.
+        holder: a unique name, under which it holds places.
         desk: the actor; found by its name if left out.
     """
 
@@ -59,7 +59,7 @@ class DeskDoor:
         _answer(self._desk.set_limit.remote(netloc, limit))
 
     def slow_down(self, netloc: str, limit: HostLimit) -> None:
-        """Keep a host to this limit as well as to the one that it has."""
+        """Give a host this limit in addition to the one that it has."""
         _answer(self._desk.slow_down.remote(netloc, limit))
 
     @contextlib.contextmanager
@@ -75,43 +75,43 @@ class DeskDoor:
             self._desk.leave.remote(admission.lease, tuple(stay.words))
 
     def recall(self, key: str) -> str | None:
-        """What any holder found out."""
+        """What any holder has remembered under a key; None if nothing."""
         known: str | None = _answer(self._desk.recall.remote(key))
         return known
 
     def remember(self, key: str, text: str) -> None:
-        """Tell all holders."""
+        """Remember a text for all holders."""
         _answer(self._desk.remember.remote(key, text))
 
     def spend(self, lease: int, num_bytes: int) -> float:
-        """Count bytes; seconds to wait."""
+        """Count bytes; gives the seconds to wait."""
         return float(_answer(self._desk.spend.remote(lease, num_bytes)))
 
     def forget(self, holder: str) -> None:
-        """A holder has died."""
+        """Free the places of a holder that has died."""
         self._desk.forget.remote(holder)
 
     def close(self) -> None:
-        """Hold nothing any more."""
+        """Free all places of this holder."""
         self._is_closed.set()
-        with contextlib.suppress(Exception):  # the cluster may have gone first
+        with contextlib.suppress(Exception):  # the cluster may have ended already
             self._desk.forget.remote(self._holder)
 
     def _beat(self) -> None:
         while not self._is_closed.wait(BEAT_S):
             try:
                 self._desk.beat.remote(self._holder)
-            except Exception:  # noqa: BLE001 (the cluster has gone, and with it all reason to beat)
+            except Exception:  # noqa: BLE001 - the cluster has ended
                 return
 
 
 def _answer(promise: Any) -> Any:
-    """Wait for the desk; not by `ray.get`, during which Ray gives the task's processor to another task."""
+    """Wait for the desk's answer; not with `ray.get`, during which Ray would give the task's core to another task."""
     return promise.future().result()
 
 
 class _Stay:
-    """A `scrapers.gate.Visit` whose words are told on leaving, which follows at once."""
+    """A `scrapers.gate.Visit` that collects what is to be told to the desk on leaving."""
 
     def __init__(self, door: DeskDoor, admission: Admission) -> None:
         self.words: list[Word] = []

@@ -1,8 +1,8 @@
 """The downloads of `bend scrape` on a cluster; an engine as `scrapers.crew` describes it.
 
-The scrape itself goes on as ever: this process searches, chooses, judges in order and writes the manifest. What it has
-chosen is cut into shards in that order, which workers fetch into the scrape's folder. A promise that is called in
-before its shard is full sends the shard off as it is, so that never more is fetched than is wanted.
+The scrape is otherwise that of one machine: this process searches, chooses, judges in order and writes the manifest.
+What it has chosen is cut into shards, in order, which workers fetch into the scrape's folder. If a result is asked for
+before its shard is full, the shard is sent off as it is, so that no more is fetched than is wanted.
 """
 
 import contextlib
@@ -47,12 +47,12 @@ class Fetching:
         self._doors: list[DeskDoor] = []
 
     def close(self) -> None:
-        """Hold nothing at the desk any more."""
+        """Free all places at the desk."""
         for door in self._doors:
             door.close()
 
     def client(self, config: ScrapeConfig) -> PoliteClient:
-        """The searching client, which goes through the same door as all workers."""
+        """The client that searches, which keeps to the same desk as all workers."""
         ray = self._cluster.ray
         door = DeskDoor(ray, f"search-{uuid.uuid4().hex[:12]}", open_desk(ray, config.client))
         self._doors.append(door)
@@ -127,11 +127,11 @@ class _ShardCrew:
         self._runner.close()
         self._door.close()
         self._harvest()
-        with contextlib.suppress(OSError):  # a worker may not have ended yet; the next run sweeps
+        with contextlib.suppress(OSError):  # a worker may still be ending; the next run removes it
             self._shards.path.rmdir()
 
     def returns_of(self, batch: "_Batch") -> list[Return]:
-        """What came of a batch, once it is there."""
+        """Wait for a batch, and give its results."""
         if batch.shard is None:
             self._send()
         if batch.returns is None:
@@ -149,7 +149,7 @@ class _ShardCrew:
         self._runner.submit(batch.shard)
 
     def _take(self, path: Path) -> list[Return]:
-        """Read a shard's results and let the journal note what must be known if this process is killed."""
+        """Read a shard's results, and note in the journal what the next run must know if this one is killed."""
         with self._shards.open(path) as file:
             found = [Return.from_json(line) for line in file]
         for each in found:
@@ -159,7 +159,7 @@ class _ShardCrew:
         return found
 
     def _harvest(self) -> None:
-        """Note what shards brought home that nobody called in, and sweep the rest of them."""
+        """Note the results of finished shards that nobody asked for, and remove the rest."""
         for path in sorted(self._shards.path.iterdir()):
             if path.suffix == DONE:
                 self._take(path)
@@ -173,11 +173,11 @@ class _ShardCrew:
 
 @dataclass(slots=True)
 class _Batch:
-    """Errands that become a shard."""
+    """The errands of one shard, before it is sent off and afterwards."""
 
     errands: list[Errand] = field(default_factory=list)
     shard: Shard | None = None
-    """Once it is sent off."""
+    """None until it is sent off."""
     returns: list[Return] | None = None
 
 

@@ -1,9 +1,9 @@
 """The pictures of `bend package` prepared on a cluster; a preparer as `bend.prepare.packing` describes it.
 
-The queue of pictures is cut into shards, a video being one by itself. Workers write what becomes of a shard into a
-hidden folder beside the zip, which all machines must share; the packing process reads the shards in order and decides
-as ever, so that the zip's bytes are those of one machine. The folder goes when the zip is there. If the command is
-killed before, the next one of the same settings finds it, and the shards that are done.
+The queue of pictures is cut into shards; a video is a shard by itself. Workers write the results of a shard into a
+hidden folder beside the zip, which all machines must share. The packing process reads the shards in order and decides
+what is kept, so that the zip's bytes are the same as from one machine. The folder is removed when the zip is there. If
+the command is killed before, another one with the same settings goes on with the shards that are done.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ _CHUNK_BYTES = 1 << 20
 def package_on(
     cluster: Cluster, config: PackageConfig, warn: Callable[[str], None], *, shard_size: int = _SHARD_SIZE
 ) -> PackageReport:
-    """As `bend.prepare.package`, its pictures prepared by the workers of a cluster.
+    """Do what `bend.prepare.package` does, with the pictures prepared by the workers of a cluster.
 
     Args:
         cluster: where.
@@ -96,7 +96,7 @@ def _with_frames(prepared: Prepared, spool: Path) -> Iterator[bytes]:
 
 def _plan(queue: Sequence[Job], config: PackageConfig, shard_size: int) -> list[Shard]:
     """The queue in shards of neighbours; a video is one by itself, since it may take as long as all others."""
-    # What has no say in what becomes of a picture is left out, so that another zip name is no other work.
+    # Only settings that change the results count: the same shards serve a zip of another name.
     settings = repr(
         dataclasses.replace(
             config,
@@ -122,7 +122,7 @@ def _plan(queue: Sequence[Job], config: PackageConfig, shard_size: int) -> list[
 
 
 def _facts(picture: SourcePicture) -> str:
-    """What tells a picture from another, and from itself after a change."""
+    """What identifies a picture and its present content."""
     with contextlib.suppress(OSError):
         status = picture.path.stat()
         return repr((picture.name, str(picture.path), picture.member, status.st_size, status.st_mtime_ns))

@@ -1,7 +1,7 @@
-"""Shards done by tasks of Ray: a few more at a time than there are places, and those of lost workers again.
+"""Runs shards as tasks of Ray, a few more at a time than fit at once, and again where a worker was lost.
 
-A lost worker (killed, out of memory, its machine gone) costs its shard, which is done anew. A shard that is lost time
-after time, most likely because it is what kills the worker, ends the work.
+If a worker is lost (killed, out of memory, its machine gone), its shard is done anew. A shard that is lost several
+times, most likely because it is what kills the worker, ends the work.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from bend.failpoint import VARIABLE, arm
 __all__ = ["Job", "Runner"]
 
 _TRIES = 4
-_AHEAD = 2  # shards under way or waiting, for each place
+_AHEAD = 2  # shards submitted for each task that runs at once
 
 
 class Job(Protocol):
@@ -34,7 +34,7 @@ class Job(Protocol):
 
         Args:
             items: of the shard.
-            holder: a name of this attempt alone.
+            holder: a unique name of this attempt.
         """
         ...
 
@@ -61,10 +61,10 @@ class Runner:
 
     Args:
         cluster: where.
-        job: what is done with each.
-        folder: where their results go.
+        job: what is done with each shard.
+        folder: where the results go.
         warn: told when a worker was lost.
-        on_lost: told the holder's name of an attempt that was lost.
+        on_lost: told the holder's name of a lost attempt.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Runner:
         self._on_lost = on_lost
         self._run = uuid.uuid4().hex[:12]
         self._failpoint = os.environ.get(VARIABLE)
-        # A failpoint cannot be disarmed: no worker lives to do another shard with it.
+        # A failpoint cannot be disarmed, so a worker that has one does a single shard.
         once = {"max_calls": 1} if self._failpoint else {}
         self._remote = cluster.ray.remote(max_retries=0, num_cpus=1, **once)(_do)
         self._tasks: dict[Any, _Task] = {}
@@ -93,7 +93,7 @@ class Runner:
         """Do the shards, and yield each when it and all before it are done.
 
         Raises:
-            ClusterError: a shard was lost time after time, or a machine cannot do the work.
+            ClusterError: a shard was lost several times, or a machine cannot do the work.
             BendError, OSError: what a task raised.
         """
         left = iter(shards)
@@ -111,7 +111,7 @@ class Runner:
                 yield begun.popleft()
 
     def submit(self, shard: Shard, attempt: int = 1) -> None:
-        """Let a shard be done."""
+        """Have a shard done."""
         task = _Task(
             job=self._job,
             shard=shard,
@@ -137,14 +137,14 @@ class Runner:
             self._look()
 
     def close(self) -> None:
-        """End whatever is under way."""
+        """Cancel all tasks."""
         for promise in self._tasks:
             with contextlib.suppress(Exception):
                 self._ray.cancel(promise, force=True)
         self._tasks.clear()
 
     def _look(self) -> None:
-        """Take note of what ended within a second or so."""
+        """Wait up to a second for a task to end, and see what became of it."""
         ended, _ = self._ray.wait(list(self._tasks), num_returns=1, timeout=1.0)
         for promise in ended:
             task = self._tasks.pop(promise)
@@ -169,7 +169,7 @@ class Runner:
 
 
 def _do(task: _Task) -> None:
-    """In the worker: do the shard, unless it is done."""
+    """Do a shard, unless it is done; called in the worker."""
     if task.version != __version__:
         raise ClusterError(
             f"{platform.node()} has bend {__version__}, but {task.version} is asked for; install the same everywhere"

@@ -1,11 +1,10 @@
 """Work cut into shards, and a folder in which a shard's results are whole or absent.
 
-A shard is a run of neighbouring items. Its name is made of its number and of a digest of all that its results depend
-on, so the plan cannot change under it: other settings or other pictures are another shard. Its results are one file,
-which grows under a temporary name, is flushed and then renamed (`stylegan.atomic`): that it is there is the mark that
-the shard is done. So a shard may be done twice, by a worker that was thought dead and by another, and nobody notices;
-and a command that was killed goes on with the shards that are missing. Whoever merges reads the files in the order of
-the plan.
+A shard is a run of neighbouring items. Its name consists of its number and a digest of everything that its results
+depend on: with other settings or other pictures it is another shard. Its results are one file, written under a
+temporary name, flushed and then renamed (`stylegan.atomic`), so that a shard is done if and only if its file is there.
+It does no harm if a shard is done twice, as when a worker was wrongly thought dead, and a command that was killed goes
+on with the missing shards. The results are read in the order of the plan.
 """
 
 import hashlib
@@ -23,7 +22,7 @@ from stylegan.atomic import atomic_path
 __all__ = ["DONE", "Shard", "ShardFolder", "shard_name"]
 
 DONE = ".done"
-_SEEN_S = 60.0  # a network file system may take so long to show here what was renamed there
+_SEEN_S = 60.0  # a network file system may take that long to show a file renamed on another machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class Shard:
 
     Attributes:
         name: number and digest.
-        items: what is to be done.
+        items: the work in it.
     """
 
     name: str
@@ -41,7 +40,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardFolder:
-    """Where the results lie, on a file system that all machines share.
+    """Where the results go, on a file system that all machines share.
 
     Attributes:
         path: the folder, absolute.
@@ -61,7 +60,7 @@ class ShardFolder:
         """Open the file of a shard that a worker says is done.
 
         Raises:
-            ClusterError: it does not show here.
+            ClusterError: it does not appear on this machine.
         """
         until = time.monotonic() + _SEEN_S
         while True:
@@ -87,7 +86,7 @@ class ShardFolder:
                 sys.audit("failpoint", "item", f"{name}.{attempt}")
 
     def keep_only(self, names: Iterable[str]) -> None:
-        """Remove shards that are not of this plan."""
+        """Remove the results of all other shards."""
         wanted = {self.results(name) for name in names}
         for path in self.path.glob(f"*{DONE}"):
             if path not in wanted:

@@ -1,6 +1,6 @@
 """`bend models`: networks by name, formats in and out.
 
-`listing` says what there is, `download` fetches a file and goes on where it broke off, `pull` makes a known name one
-that `--base` and `--network` take, `facts` says what a file is, and `outgoing` writes it anew. Formats themselves are
-`stylegan.checkpoint`'s matter.
+`listing` lists the networks there are, `download` fetches a file and can resume, `pull` downloads a known network so
+that `--base` and `--network` take its name, `facts` describes a file, and `outgoing` writes it in another format. The
+formats themselves are in `stylegan.checkpoint`.
 """

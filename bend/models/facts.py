@@ -1,4 +1,4 @@
-"""What a network file is: format, architecture, training, checksums, and what it would run elsewhere."""
+"""Describes a network file: format, architecture, training, checksums, and what unpickling it elsewhere would run."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ class Facts:
 
 
 def describe(path_or_name: str) -> Facts:
-    """Look at a network file. Nothing in it is run; a file that is refused is described as far as it goes.
+    """Describe a network file without running anything in it; a file that is refused is described as far as possible.
 
     Raises:
         CheckpointError: there is no such file, or it cannot be read from the disk.

@@ -46,7 +46,7 @@ def grow_network(
         force: write over the file.
 
     Raises:
-        SettingsError: another kind of file.
+        SettingsError: `output` is another kind of file.
         RenderError: the output exists.
         StyleganError: the network cannot be read, or cannot grow.
     """
@@ -61,7 +61,7 @@ def grow_network(
     with torch.random.fork_rng(devices=[]):
         for name, G in (("G", network.G), ("G_ema", network.G_ema)):
             if G is not None:
-                torch.manual_seed(seed)  # both averages and raw weights get the same new ones
+                torch.manual_seed(seed)  # the raw generator and its average get the same new weights
                 grown[name] = grow_generator(G, img_resolution, channel_base=channel_base)
         if D is not None:
             torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What networks there are by name: those that come with bend, and those that can be pulled."""
+"""The networks that have a name: those that come with bend, and those that can be pulled."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Row:
     num_bytes: int | None
     """Size of its file; None where it was not downloaded."""
     approximate_mb: int
-    """Megabytes to expect, or that the file has."""
+    """Size in megabytes: of the file if it is there, else as expected."""
     licence: str
     """Licence of the weights."""
     state: str
@@ -33,7 +33,7 @@ class Row:
     url: str
     """Where it comes from; empty for an embedded one."""
     sha256: str
-    """Checksum of the file as it was downloaded; empty before."""
+    """Checksum of the downloaded file; empty if it was not downloaded."""
 
 
 def rows() -> Iterator[Row]:
@@ -74,7 +74,7 @@ def rows() -> Iterator[Row]:
 
 
 def table(found: list[Row]) -> list[str]:
-    """The rows as aligned lines; a size with ~ is what to expect."""
+    """The rows as aligned lines; a size with ~ is an estimate."""
     cells = []
     for row in found:
         about = "~" if row.num_bytes is None else ""

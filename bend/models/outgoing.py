@@ -1,4 +1,4 @@
-"""Writing a network anew: in another format, without what is not needed, or as a delta from its base."""
+"""Writes a network anew: in another format, without parts that are not needed, or as a delta from its base."""
 
 import dataclasses
 from pathlib import Path
@@ -15,7 +15,7 @@ from stylegan.checkpoint.load import EMBEDDED
 __all__ = ["Order", "Written", "write"]
 
 _OURS = ".safetensors"
-_GRAPHS = ".onnx"  # hold the averaged generator, whatever was asked for
+_GRAPHS = ".onnx"  # always holds the averaged generator alone
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Written:
     networks: tuple[str, ...]
     """`G`, `D`, `G_ema`, as far as the source had them and the order wanted them."""
     notes: tuple[str, ...]
-    """What the format cannot carry, or what had to be made up, a line each."""
+    """What the format cannot hold, or what had to be made up, a line each."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""

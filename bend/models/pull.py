@@ -1,7 +1,7 @@
-"""Making a known network one that `--base` and `--network` take: download, look, remember, put in its place.
+"""Downloads a known network, checks it and puts it where `--base` and `--network` find it by its name.
 
-A published checksum is checked where one is known. Where none is, the first download is trusted and its SHA-256
-remembered; any later download must be the same file. What is not a StyleGAN2 network is never kept.
+If a checksum was published, it must match. If not, the first download is trusted and its SHA-256 remembered; any later
+download must be the same file. A file that is no StyleGAN2 network is not kept.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ class Pulled:
     licence: str
     """Licence of the weights."""
     was_there: bool
-    """Nothing was downloaded."""
+    """Whether it had been downloaded before."""
 
 
 def find_known(name: str) -> KnownNetwork:
@@ -91,8 +91,8 @@ def pull(
         pause: waits so many seconds before another attempt.
 
     Raises:
-        ModelError: unknown, refused, broken off, somebody else is at it, or another file than before.
-        CheckpointError: what is there is no longer what was downloaded.
+        ModelError: unknown, refused, broken off, being pulled by another process, or another file than before.
+        CheckpointError: the file there is no longer the one that was downloaded.
         OSError: the disk cannot be read or written.
     """
     known = find_known(name)

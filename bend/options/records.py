@@ -1,4 +1,4 @@
-"""Options that follow a frozen record field by field: the record owns the defaults, and the values come back as it."""
+"""Options that are the fields of a frozen record: their defaults come from it, and their values are gathered in one."""
 
 import contextlib
 import dataclasses
@@ -22,7 +22,7 @@ def option_group(*options: Decorator) -> Decorator:
 
 
 def record_options(config_type: type, keyword: str, *options: Decorator) -> Decorator:
-    """Decorate a command with options, and hand their values over as one record called `keyword`."""
+    """Decorate a command with options, and pass it their values as one record, the argument `keyword`."""
     names = [field.name for field in dataclasses.fields(config_type)]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,7 +39,7 @@ def record_options(config_type: type, keyword: str, *options: Decorator) -> Deco
 
 
 def field_option(config_type: type, flag: str, field: str, help_text: str, **settings: Any) -> Decorator:
-    """An option of a record's field, with the field's default."""
+    """An option for a field of a record, with the field's default."""
     default = default_of(config_type, field)
     shown = default is not None and default != () and not settings.get("is_flag")
     return click.option(flag, field, default=default, show_default=shown, help=help_text, **settings)
@@ -51,7 +51,7 @@ def default_of(config_type: type, name: str) -> Any:
 
 
 def checked_records(command: click.Command, values: Mapping[str, Any]) -> None:
-    """Build the records that a command would build of parsed values, and throw them away.
+    """Check parsed values by building the records that a command would build of them.
 
     Raises:
         BendError, StyleganError: a record refuses them.
@@ -63,7 +63,7 @@ def checked_records(command: click.Command, values: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turn a record's refusal of what was typed into a usage error (exit status 2)."""
+    """Turn a record's refusal into a usage error (exit status 2)."""
     try:
         yield
     except (BendError, StyleganError) as error:

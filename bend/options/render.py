@@ -35,7 +35,7 @@ from bend.options.types import FINITE, OVER_TIME, SEEDS, SIZE
 
 
 def _length(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    """The length that was typed; else the track's, where it can be told already."""
+    """The length that was typed, or else that of the track if its header states it."""
     audio = ctx.params.get("audio")
     if audio is None or ctx.get_parameter_source("seconds") is not ParameterSource.DEFAULT:
         return value
@@ -45,7 +45,7 @@ def _length(ctx: click.Context, param: click.Parameter, value: float) -> float:
 
 
 def _expanded(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    """Bends with those of other programs' files in their place, so that the work stands without the files."""
+    """Bends with files of other programs replaced by their content, so that a replay does not need the files."""
     with usage_errors():
         return expand(value)
 
@@ -161,10 +161,10 @@ film_options = record_options(
 
 
 def refuse_film_options(*also: str) -> None:
-    """Refuse what only a film has, for a command that is about to write a sheet.
+    """Refuse options that are for films only, in a command that is about to write a sheet.
 
     Args:
-        also: parameters of the command that are of films, besides those of `FilmConfig`.
+        also: parameters of the command that are for films, besides those of `FilmConfig`.
 
     Raises:
         click.UsageError: the running command was given one.

@@ -8,17 +8,14 @@ from typing import Any
 
 import click
 
-from bend.config import (
-    DEVICES,
-    RenderConfig,
-)
+from bend.config import DEVICES, RenderConfig
 from bend.options.records import Decorator, default_of
 from bend.options.types import FINITE, GRID, SEEDS
 from stylegan.printable import printable
 
 
 class _OutputOption(click.Option):
-    """`-o` under either long name; help shows the one that the command was given."""
+    """`-o`, `--output` or `--out`; help shows the one that the command chose."""
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
         super().add_to_parser(parser, ctx)
@@ -34,7 +31,7 @@ def output_option(help_text: str, flag: str = "--output", **settings: Any) -> De
 
 
 def seeds_option(help_text: str) -> Decorator:
-    """`--seeds`, None where nobody says."""
+    """`--seeds`; None if not given."""
     return click.option("--seeds", type=SEEDS, metavar="0-31,77", help=help_text)
 
 
@@ -71,12 +68,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Report as JS
 
 
 def echo_lines(lines: Iterable[str]) -> None:
-    """Print lines, in which strangers' text may stand: none of it is obeyed by a terminal."""
+    """Print lines, with control characters in them made harmless, since they may quote strangers' text."""
     click.echo("\n".join(map(printable, lines)))
 
 
 def echo_report(report: Any, as_json: bool) -> None:
-    """Print what a render left behind (`bend.picture.Rendered`): one line, or JSON."""
+    """Print the result of a render (`bend.picture.Rendered`): one line, or JSON."""
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(report), "output": str(report.output)}))
         return

@@ -1,8 +1,8 @@
 """Commands that take addresses on object stores (`s3://bucket/rocks.zip`) where they take paths.
 
-A command says what each of its parameters is; what is typed as an address is then fetched into the cache before it
-runs, and its outputs are sent once it has ended well. The command itself sees local paths alone. Its summary is held
-back until what it tells of is on the store, and speaks of addresses, as errors do.
+A command states the role of each of its parameters. Addresses are then fetched into the cache before it runs, and its
+outputs are sent once it has succeeded; the command itself only sees local paths. Its summary is held back until the
+outputs are on the store, and names addresses rather than local copies, as errors do.
 """
 
 import contextlib
@@ -21,19 +21,19 @@ from bend.stores.address import is_address, parse_address
 __all__ = ["TYPED", "Role", "StoreCommand"]
 
 Role: TypeAlias = Literal["input", "network", "run", "outline", "output", "own"]
-"""What a parameter is: `input`, a file or folder; `network`, a file or one moment of a run; `run`, the same or a whole
-run; `outline`, a file, or a folder of which names and tables are enough; `output`; or `own`, which the command sees to
-itself."""
+"""The role of a parameter: `input`, a file or folder; `network`, a file or one moment of a run; `run`, the same or a
+whole run; `outline`, a file, or a folder of which names and small tables are enough; `output`; or `own`, an address
+that the command handles itself."""
 
 TYPED = "bend.typed_values"
-"""Where a context keeps what was typed: the values by parameter as they were, and the parameters in their order."""
+"""Where a context keeps what was typed: the unconverted values by parameter, and the parameters in their order."""
 
 
 class StoreCommand(click.Command):
-    """A command of whose parameters some may be addresses.
+    """A command some of whose parameters may be addresses.
 
     Args:
-        roles: what each of those is, by its name.
+        roles: of those parameters, by name.
     """
 
     takes_addresses = True
@@ -53,7 +53,7 @@ class StoreCommand(click.Command):
                     f"{param.get_error_hint(ctx)}: {address}: only a local file here; copy it first."
                 )
         rest = super().parse_args(ctx, args)
-        for name, value in remote.items():  # as it was typed: a path would have lost a slash
+        for name, value in remote.items():  # unconverted, since a Path would drop a slash
             parsed = ctx.params[name or ""]
             ctx.params[name or ""] = (
                 tuple(raw if is_address(raw) else one for raw, one in zip(value, parsed, strict=True))
@@ -81,9 +81,9 @@ class StoreCommand(click.Command):
 
 @contextlib.contextmanager
 def _local(ctx: click.Context, command: StoreCommand, held: io.StringIO) -> Iterator[None]:
-    """Put local paths in the place of the context's addresses; send the outputs at the end, if it is a good one.
+    """Replace the context's addresses with local paths, and send the outputs if the block succeeds.
 
-    The summary that is held back is dropped where they do not arrive.
+    If they do not arrive, the summary in `held` is dropped.
     """
     from bend.stores.outgoing import Outgoing, begin_output, drop, send
 
@@ -98,7 +98,7 @@ def _local(ctx: click.Context, command: StoreCommand, held: io.StringIO) -> Iter
     with tempfile.TemporaryDirectory(prefix="bend-") as folder:
         try:
             fetchers = _fetchers(Path(folder), begin, with_last=ctx.params.get("graph") is not None)
-            for param in command.params:  # outputs are looked at first: refusing them costs no download
+            for param in command.params:  # outputs first: one that is refused costs no download
                 _replace(ctx, param, command.roles, fetchers, is_output=True)
             for param in command.params:
                 _replace(ctx, param, command.roles, fetchers, is_output=False)
@@ -122,7 +122,7 @@ def _local(ctx: click.Context, command: StoreCommand, held: io.StringIO) -> Iter
 def _fetchers(
     folder: Path, begin: Callable[[str], str], *, with_last: bool
 ) -> dict[Role, Callable[[str], str]]:
-    """For each role, what gives the local path of an address."""
+    """For each role, a function from an address to its local path."""
     from bend.stores.fetching import fetch, fetch_file
     from bend.stores.networks import fetch_network, outline_run
     from bend.stores.store import look

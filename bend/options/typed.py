@@ -1,4 +1,4 @@
-"""The command line as it was typed, spelled out in full: what a rendered picture carries so that it can be replayed."""
+"""The command line as it was typed, with options in full: rendered pictures carry it, so that they can be replayed."""
 
 import shlex
 from typing import Any
@@ -10,7 +10,7 @@ from bend.options.stored import TYPED, Role, StoreCommand
 COMMAND_LINE = "bend.typed_command"
 """Where a context keeps it; see `typed_command`."""
 
-# Where the output goes is not part of the work, see `bend.provenance`.
+# The place of the output is not part of the work, see `bend.provenance`.
 _NOT_RECORDED = ("output", "force", "as_json")
 # What its files say is told, so that the work stands without them.
 _AS_READ = ("bend",)
@@ -28,7 +28,7 @@ _ROLES: dict[str, Role] = {
 
 
 class RenderCommand(StoreCommand):
-    """A command that remembers how it was typed, for the provenance; see `typed_command`."""
+    """A command that records how it was typed, for the provenance; see `typed_command`."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, roles=_ROLES, **settings)
@@ -45,13 +45,13 @@ class RenderCommand(StoreCommand):
 
 
 def typed_command() -> str:
-    """The command line of the running `RenderCommand`, less where its output goes; of a replay, the replayed one."""
+    """The command line of the running `RenderCommand` without its output; in a replay, that of the original."""
     context = click.get_current_context()
     return str((context.obj or {}).get(COMMAND_LINE) or context.meta[COMMAND_LINE])
 
 
 def given_options(command: click.Command, words: list[str]) -> dict[str, Any]:
-    """The options of a command line by parameter, as they are typed.
+    """The options of a command line by parameter, unconverted.
 
     Raises:
         click.UsageError: the command does not know them.

@@ -1,4 +1,4 @@
-"""What options parse to: seeds, grids, finite numbers, numbers over time, sizes."""
+"""Parameter types of options: seeds, grids, sizes, finite numbers, numbers over time."""
 
 import contextlib
 import re
@@ -42,10 +42,10 @@ class TwoSidesType(click.ParamType):
     """`4x2` -> 4 across, 2 down.
 
     Args:
-        name: what help calls it.
-        wanted: what a text that is none should have been.
-        num_digits: of a side, at most.
-        beyond: what a longer one says, and what to do.
+        name: shown in help.
+        wanted: the end of the message about a malformed text.
+        num_digits: the most digits that a side may have.
+        beyond: the end of the message about a side with more digits.
     """
 
     def __init__(self, name: str, *, wanted: str, num_digits: int, beyond: str) -> None:
@@ -68,7 +68,7 @@ class TwoSidesType(click.ParamType):
 
 
 class FiniteType(click.ParamType):
-    """A finite number; click's own float lets nan and inf pass."""
+    """A finite number; click's own float accepts nan and inf."""
 
     name = "float"
 
@@ -83,7 +83,7 @@ class FiniteType(click.ParamType):
 
 
 class OverTimeType(click.ParamType):
-    """A number, or a parameter over time as `bend.automation` reads it, in its own spelling."""
+    """A number, or the canonical text of a parameter over time (`bend.automation`)."""
 
     name = "number or automation"
 

@@ -1,7 +1,7 @@
-"""What an address on a store is: `SCHEME://BUCKET/KEY`, for every scheme that fsspec knows and that holds files.
+"""Addresses on stores, `SCHEME://BUCKET/KEY`, of all schemes for files that fsspec knows.
 
-Nothing is asked of any store here. Addresses are shown, written into run folders and hashed for the cache, so that one
-with a password in it is refused.
+No store is contacted here. Addresses are printed, written to run folders and hashed for the cache, so that one with a
+password in it is refused.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ __all__ = ["Address", "is_address", "parse_address"]
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.DOTALL)
 _SECRET = re.compile(r"[^/]*:[^/]*@")
-# fsspec's wrappers around other file systems, and what is read over the web but holds no run or render.
+# fsspec's wrappers around other file systems, and schemes that are read-only or no place for runs and renders.
 _NO_STORES = {
     "http",
     "https",
@@ -67,21 +67,21 @@ class Address:
         return Address(scheme=self.scheme, path=self.path.partition("/")[0])
 
     def child(self, name: str) -> "Address":
-        """What lies in it under `name`, which may have slashes."""
+        """The address of `name` in this folder; it may have slashes."""
         return Address(scheme=self.scheme, path=f"{self.path}/{name}")
 
 
 def is_address(text: object) -> bool:
-    """Whether a text is meant as an address on a store rather than as a path, a name or a page of the web."""
+    """Whether something is an address on a store, rather than a path, a name or a web page."""
     match = _ADDRESS.match(text) if isinstance(text, str) else None
     return match is not None and match[1] not in ("http", "https")
 
 
 def parse_address(text: str) -> Address:
-    """Take an address apart.
+    """Parse an address.
 
     Raises:
-        StoreError: no store is known by that scheme, or the address holds a password or nothing.
+        StoreError: the scheme is unknown, or the address has a password or no bucket.
     """
     match = _ADDRESS.match(text)
     assert match is not None, "only what is_address says is one"

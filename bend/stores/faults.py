@@ -1,7 +1,7 @@
-"""What stores answer when something is wrong, told in one line.
+"""Turns the errors of stores into one line.
 
-fsspec turns most answers into the errors of files; what the libraries below it raise themselves is known by the names
-of its classes, since they are imported only where they are used. Nothing of a credential is in any message.
+fsspec raises file errors for most of them. Errors of the libraries below it are recognised by the names of their
+classes, since those libraries are imported only where they are used. No message contains a credential.
 """
 
 import contextlib
@@ -58,14 +58,14 @@ _LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "google", "
 
 @contextlib.contextmanager
 def told(address: Address, wanted: str) -> Iterator[None]:
-    """Turn whatever a store's library raises into one line.
+    """Turn whatever a store's library raises in this block into one line.
 
     Args:
-        address: what is asked for.
-        wanted: what these credentials must be allowed to do: `read`, `write`, `list`.
+        address: for the message.
+        wanted: what the credentials must be allowed to do: `read`, `write`, `list`, `delete`.
 
     Raises:
-        StoreError: what was wrong.
+        StoreError: says what was wrong.
     """
     try:
         yield
@@ -79,9 +79,9 @@ def told(address: Address, wanted: str) -> Iterator[None]:
 
 
 def _line(error: Exception, address: Address, wanted: str) -> str | None:
-    """What to say; None for a defect of ours, or of this machine's disk."""
+    """The message; None for an error that is not the store's."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    for known, line in _LINES:  # in order: some libraries' errors are of several kinds
+    for known, line in _LINES:  # in order, since an error may have several of these base classes
         if names & known:
             return line.format(scheme=address.scheme, wanted=wanted)
     is_theirs = type(error).__module__.partition(".")[0] in _LIBRARIES

@@ -1,8 +1,8 @@
-"""Copies of what lies on a store, kept in the cache for as long as the object stays the same.
+"""Local copies of objects on a store, cached for as long as the object stays the same.
 
-An object is fetched whole, by ranges, since training reads its pictures at random and a thousand times. What a killed
-fetch left is gone on with where the object is still the same by its validator (ETag); it is asked for again at the end,
-so that a copy is never of two objects. A copy takes its name only once it is complete.
+An object is fetched whole, since a training reads its pictures at random, thousands of times. It is fetched in ranges:
+an interrupted fetch is resumed if the object's validator (ETag) is still the same. The validator is compared again at
+the end, so that a copy never mixes two objects. A copy gets its name only when it is complete.
 """
 
 import contextlib
@@ -76,8 +76,8 @@ def fetch_folder(address: Address, wanted: Callable[[str], bool] = lambda name: 
 
     Args:
         address: the folder.
-        wanted: told each name relative to it; the others are not fetched. What an earlier call fetched stays, unless it
-            is gone from the store.
+        wanted: whether to fetch a file, by its name relative to the folder. Files of earlier calls stay, unless they
+            are gone from the store.
 
     Raises:
         StoreError: as `fetch`.
@@ -114,23 +114,23 @@ def fetch_folder(address: Address, wanted: Callable[[str], bool] = lambda name: 
 
 
 def slot_of(kind: str, address: Address) -> Path:
-    """The folder of the cache in which the copy of an address lies."""
+    """The cache folder for the copy of an address."""
     return cache_folder() / "stores" / kind / hashlib.sha256(str(address).encode()).hexdigest()[:16]
 
 
 @contextlib.contextmanager
 def alone_in(slot: Path) -> Iterator[None]:
-    """Wait until no other process works in a slot, and keep others out."""
+    """Wait until no other process works in a slot, and keep others out for the length of the block."""
     slot.mkdir(parents=True, exist_ok=True)
     with alone(slot / ".lock"):
         yield
 
 
 def check_room(folder: Path, num_bytes: int) -> None:
-    """Refuse what is larger than is allowed, or than the disk has room for.
+    """Refuse to fetch more bytes than are allowed, or than the disk has room for.
 
     Raises:
-        StoreError: it is.
+        StoreError: there are more.
     """
     most = _most_bytes()
     if num_bytes > most:
@@ -148,20 +148,20 @@ def check_room(folder: Path, num_bytes: int) -> None:
 
 
 def download(address: Address, facts: Facts, path: Path, *, is_quiet: bool = False) -> None:
-    """Fetch an object to `path`, whole or not at all, going on with what an earlier attempt left.
+    """Fetch an object to `path`, whole or not at all, resuming an earlier attempt.
 
     Args:
         address: the object.
-        facts: what the store has just said of it.
-        path: where to.
-        is_quiet: no progress bar, for one of many files.
+        facts: its present facts.
+        path: where to write it.
+        is_quiet: show no progress bar, for one of many files.
 
     Raises:
-        StoreError: it cannot be read, or is another one by now.
+        StoreError: it cannot be read, or has changed meanwhile.
         OSError: the disk cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The part's name holds the validator: what belongs to another state of the object is never gone on with.
+    # The name of the part contains the validator, so that a part of another version is never resumed.
     token = hashlib.sha256(f"{facts.validator} {facts.num_bytes}".encode()).hexdigest()[:12]
     part = path.with_name(f".{path.name}.{token}.part")
     for stale in path.parent.glob(f".{_literal(path.name)}.*.part"):
@@ -184,13 +184,13 @@ def safe_name(address: Address, name: str) -> str:
     """A key as a relative path.
 
     Raises:
-        StoreError: it can be none, or leads out of its folder.
+        StoreError: it is no valid path, or leads out of its folder.
     """
     parts = name.split("/")
     if not name or any(
         part in ("", ".", "..") or "\0" in part or "\\" in part or len(part) > 240 for part in parts
     ):
-        raise StoreError(f"{address}: holds an object called {name!r}, which can be no file here; rename it")
+        raise StoreError(f"{address}: holds an object called {name!r}, which can be no file name; rename it")
     return name
 
 
@@ -213,7 +213,7 @@ def _fill(file: IO[bytes], address: Address, size: int, is_quiet: bool) -> None:
 def _bring(
     address: Address, facts: Facts, path: Path, *, index: dict[str, Any], key: str, is_quiet: bool = False
 ) -> None:
-    """Fetch an object unless its copy is there, and note that it is."""
+    """Fetch an object unless its copy is current, and note it in the index."""
     if _is_current(index, key, facts) and path.exists() and path.stat().st_size == facts.num_bytes:
         return
     download(address, facts, path, is_quiet=is_quiet)

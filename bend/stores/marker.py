@@ -1,7 +1,7 @@
-"""The object that says what a run on a store is: which state is the newest valid one, and what else belongs to it.
+"""The marker of a run on a store: an object that names the newest valid state and all other files of the run.
 
-It is `newest.json` in the run's folder, written last, after everything that it names has arrived. States lie beside it
-under the names of their contents: none is ever overwritten, and a reader of the marker finds what it was told of.
+It is `newest.json` in the run's folder, written after everything that it names has arrived. States are named by the
+hashes of their contents, so that none is ever overwritten, and whoever reads the marker finds the files that it names.
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ __all__ = [
 
 MARKER = "newest.json"
 STATES = ("state-latest.pt", "state-previous.pt")
-"""Files of a run folder that lie on the store under the hashes of their contents; `stylegan.training.state_file` names
-them so, and loads torch."""
+"""State files of a run folder, which on the store are named by their hashes. The names are repeated here because
+`stylegan.training.state_file` imports torch."""
 _VERSION = 1
 
 
@@ -38,35 +38,35 @@ class Entry:
     num_bytes: int
     sha256: str
     mtime_ns: int
-    """When it was written; a training that is taken up compares such times."""
+    """When it was written; a resumed training compares these times."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """What a run on a store is."""
+    """The content of a run's marker."""
 
     owner: str
-    """Changes with each training session, so that one which was taken over elsewhere notices."""
+    """Changes with every training session, so that a session notices if the run was continued elsewhere."""
     generation: int
-    """Counts the writings of the marker."""
+    """Counts how often the marker was written."""
     data: str | None
-    """Address of the data set, where it has one."""
+    """Address of the data set; None if that is a local file."""
     files: dict[str, Entry]
-    """By name; those of `STATES` lie under `state_object`."""
+    """The files by name; on the store, those of `STATES` are named by `state_object`."""
 
     @property
     def has_state(self) -> bool:
-        """Whether there is something to go on from; not so in the first moments of a run."""
+        """Whether the run can be resumed; it cannot before its first state is saved."""
         return any(name in self.files for name in STATES)
 
 
 def state_object(entry: Entry) -> str:
-    """What a state is called on the store."""
+    """The name of a state on the store."""
     return f"state-{entry.sha256[:16]}.pt"
 
 
 def read_marker(run: Address) -> tuple[Marker, Facts] | None:
-    """The marker of a run, and what the store says of it; None where there is none.
+    """The marker of a run, and its facts; None if there is none.
 
     Raises:
         StoreError: it is damaged, or the store does not answer.
@@ -86,7 +86,7 @@ def read_marker(run: Address) -> tuple[Marker, Facts] | None:
 
 
 def data_address(run: Path) -> str | None:
-    """The address of a run's data set as a local copy of its marker says; None where there is none."""
+    """The address of a run's data set by a local copy of its marker; None if there is none."""
     try:
         data = json.loads((run / MARKER).read_text("utf-8"))["data"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -95,10 +95,11 @@ def data_address(run: Path) -> str | None:
 
 
 def write_marker(run: Address, marker: Marker, *, over: Facts | None) -> None:
-    """Write the marker in the place of the one that was read, or where there must be none.
+    """Write the marker over the one with the facts `over`; for None, where there must be none.
 
     Raises:
-        StoreError: there is another by now, or it cannot be written.
+        ConflictError: another one is there by now.
+        StoreError: it cannot be written.
     """
     text = json.dumps({"version": _VERSION, **dataclasses.asdict(marker)}, indent=1) + "\n"
     put_bytes(run.child(MARKER), text.encode(), over=over, replace=over is not None)

@@ -1,7 +1,7 @@
-"""What local stand-ins are called by those who typed an address.
+"""The addresses that local copies stand for, for use in messages.
 
-What lies on a store is worked on as a local copy, which is nobody's business: summaries, errors and the notes inside
-pictures name the address instead.
+Objects on a store are worked on as local copies. Summaries, errors and the notes inside pictures name the address that
+was typed, never the copy.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _NAMES: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("stor
 
 @contextlib.contextmanager
 def called() -> Iterator[None]:
-    """Forget, at the end, what has come to stand for what inside."""
+    """Forget at the end of the block which copies stand for which addresses."""
     token = _NAMES.set({})
     try:
         yield
@@ -29,21 +29,21 @@ def called() -> Iterator[None]:
 
 
 def stands_for(local: Path, address: Address) -> Path:
-    """Note that `local` is the copy of `address`; gives `local` back."""
+    """Note that `local` is the copy of `address`; returns `local`."""
     names = {**_NAMES.get(), str(local): str(address)}
-    _NAMES.set(dict(sorted(names.items(), key=lambda pair: -len(pair[0]))))  # what lies deeper comes first
+    _NAMES.set(dict(sorted(names.items(), key=lambda pair: -len(pair[0]))))  # the longest paths first
     return local
 
 
 def spoken(text: str) -> str:
-    """A text with addresses in the place of their local copies."""
+    """A text with the paths of local copies replaced by their addresses."""
     for local, address in _NAMES.get().items():
         text = text.replace(local, address).replace(json.dumps(local)[1:-1], address)
     return text
 
 
 def spoken_values(value: Any) -> Any:
-    """The same of all texts in a nest of mappings and sequences."""
+    """`spoken` for all texts in nested mappings and sequences."""
     if isinstance(value, str):
         return spoken(value)
     if isinstance(value, Mapping):

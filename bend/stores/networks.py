@@ -1,7 +1,7 @@
 """Networks on a store: a file, a run folder, or one moment of a run.
 
-Of a run folder only what draws is fetched: its snapshots, options and score, never the states that a training resumes
-from. Snapshots stay as they are once they are there, so that a run may be looked at while it goes on elsewhere.
+Of a run folder only the snapshots, options and scores are fetched, never the states that a training resumes from.
+Snapshots never change once they are written, so that a run can be rendered while it goes on elsewhere.
 """
 
 import math
@@ -23,11 +23,11 @@ _SMALL = ("training_options.json", "score.json", "stats.jsonl", MARKER)
 
 
 def fetch_network(text: str, *, whole_run: bool) -> str:
-    """What to give to whoever opens networks, in place of an address.
+    """Fetch a network; gives what `load_network` takes in place of the address.
 
     Args:
         text: the address of a network file or run folder, or `RUN@KIMG`.
-        whole_run: all snapshots of a run folder are wanted, not only its last.
+        whole_run: whether to fetch all snapshots of a run folder, not only its last.
 
     Raises:
         StoreError: nothing there, or no snapshots.
@@ -49,12 +49,12 @@ def fetch_network(text: str, *, whole_run: bool) -> str:
 
 
 def outline_run(address: Address, folder: Path, *, with_last: bool = False) -> Path:
-    """A run folder of tables and names alone: what is small is fetched, everything else is there but empty.
+    """A copy of a run folder with only its tables: small files are fetched, all others are empty.
 
     Args:
-        address: the run folder, or that of a scrape.
+        address: the folder of a run or of a scrape.
         folder: where to put it.
-        with_last: the last snapshot is wanted, too.
+        with_last: whether to fetch the last snapshot, too.
     """
     found = find(address)
     last = max((name for name in found if _SNAPSHOT.fullmatch(name)), default=None) if with_last else None
@@ -70,7 +70,7 @@ def outline_run(address: Address, folder: Path, *, with_last: bool = False) -> P
 
 
 def fetch_options(address: Address) -> Path:
-    """A run folder with its options and tables alone; of a snapshot, the folder that it lies in."""
+    """A copy of a run folder with only its options and tables; for a snapshot, of the folder that it is in."""
     run = address.parent if _SNAPSHOT.fullmatch(address.name) else address
     return _fetch_some(run, [])
 
@@ -87,7 +87,7 @@ def _fetch_run(address: Address, moment: float | None) -> Path:
     run = _fetch_some(address, [moments[chosen]])
     from stylegan.checkpoint.delta import is_delta
 
-    if is_delta(run / moments[chosen]):  # what it was taken from is the first
+    if is_delta(run / moments[chosen]):  # a delta is relative to the first snapshot
         _fetch_some(address, [moments[min(moments)]])
     return run
 

@@ -1,8 +1,8 @@
-"""What a command writes to a store: made here under its ordinary rules, then sent whole.
+"""Outputs on a store: written to a local folder first, then sent.
 
-Nothing appears on the store before all of it is complete here, and of several files the one that was asked for comes
-last. Where the sending fails, what was made stays here and the error says where, so that hours of rendering are not
-lost with a connection.
+Nothing appears on the store before everything is complete here, and of several files the one that was asked for is sent
+last. If sending fails, the files are kept here and the error says where, so that a lost connection does not cost hours
+of rendering.
 """
 
 import dataclasses
@@ -22,18 +22,18 @@ __all__ = ["Outgoing", "begin_output", "drop", "send"]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """An output on its way."""
+    """An output that is to be sent."""
 
     address: Address
     """Where it goes."""
     path: Path
-    """Where a command writes it: a file or a folder, in a folder of its own."""
+    """Where the command writes it: a file or folder, inside a temporary folder of its own."""
     force: bool
     """Whether it replaces what is there."""
 
 
 def begin_output(address: Address, *, force: bool) -> Outgoing:
-    """Make a place for an output, once it is known that it may go where it is to.
+    """Prepare a local place for an output, after checking that it may be written to the store.
 
     Raises:
         StoreError: something is there already, or there is no bucket, no connection or no right to look.
@@ -46,12 +46,12 @@ def begin_output(address: Address, *, force: bool) -> Outgoing:
     sweep_folder(slot)  # of processes that were killed
     folder = slot / temporary_name(str(os.getpid()))
     folder.mkdir(exist_ok=True)
-    stands_for(folder, address.parent)  # for what a command puts beside it
+    stands_for(folder, address.parent)  # for files that the command puts beside it
     return Outgoing(address=address, path=folder / address.name, force=force)
 
 
 def send(outgoing: Outgoing) -> int:
-    """Send what was written; the number of objects.
+    """Send what was written; gives the number of objects.
 
     Raises:
         StoreError: it did not arrive; the message says where it is kept.
@@ -77,5 +77,5 @@ def send(outgoing: Outgoing) -> int:
 
 
 def drop(outgoing: Outgoing) -> None:
-    """Remove what is here of an output."""
+    """Remove the local files of an output."""
     shutil.rmtree(outgoing.path.parent, ignore_errors=True)

@@ -1,9 +1,9 @@
 """Run folders on a store: trained here in a working folder, and mirrored to the store file by file.
 
-The order is what makes a run readable at every moment: what stays as it is (snapshots, sheets), then what grows or is
-written anew (statistics, score, timeline), then the state, and the marker that names it (`bend.stores.marker`). A
-killed training is taken up from there on any machine. Where nobody has gone on with a run elsewhere, the working
-folder of this machine holds all that the store has and is used as it is.
+Files are sent in an order that keeps the run readable at every moment: first those that never change (snapshots,
+sheets), then those that grow or are rewritten (statistics, score, timeline), then the state, and last the marker that
+names it (`bend.stores.marker`). A killed training can be resumed from there on any machine. If the run was not
+continued elsewhere, the working folder of this machine has everything that the store has, and is used as it is.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from stylegan.digest import file_sha256
 __all__ = ["RunMirror", "TakenOverError", "find_remote_run", "prepare_runs", "take_up"]
 
 _LASTING = re.compile(r"(snapshot-|fakes|reals).+")
-_OWN = ".mirrored"  # in a working folder: owner and generation of the marker that it corresponds to
+_OWN = ".mirrored"  # holds the owner and generation of the marker that the working folder corresponds to
 _STATE = re.compile(r"state-[0-9a-f]{16}\.pt")
 _RUN = re.compile(r"(\d{5,})-.+")
 _TAKEN = "{}: another training has taken this name meanwhile; run the same command again"
@@ -35,16 +35,16 @@ _GONE_ON = "{}: another process has gone on with this run; this one stops, and t
 
 
 class TakenOverError(StoreError):
-    """Another process has gone on with the run meanwhile."""
+    """Another process has continued the run meanwhile."""
 
 
 class RunMirror:
-    """The store's side of one run in training.
+    """Mirrors a run in training to a store.
 
     Args:
         run: the working folder.
         address: where it is mirrored to.
-        data: address of the data set, None where it is a local file.
+        data: address of the data set; None if it is a local file.
 
     Raises:
         StoreError: the name is taken, the run is not this folder's, or the store refuses.
@@ -74,10 +74,10 @@ class RunMirror:
             self._sweep()
 
     def push(self) -> int:
-        """Bring the store up to date; the number of files that were sent.
+        """Bring the store up to date; gives the number of files that were sent.
 
         Raises:
-            TakenOverError: somebody else goes on with the run.
+            TakenOverError: another process has continued the run.
             StoreError: a file did not arrive; the store still names what was valid before.
         """
         found = read_marker(self._address)
@@ -86,7 +86,9 @@ class RunMirror:
         files, num_sent = {}, 0
         for path in _in_order(self._run):
             is_state, is_lasting = path.name in STATES, _LASTING.fullmatch(path.name)
-            data = None if is_state or is_lasting else path.read_bytes()  # what grows is sent as it is now
+            data = (
+                None if is_state or is_lasting else path.read_bytes()
+            )  # of a file that grows, what is there
             entry = self._entry(path, data)
             files[path.name] = entry
             if self._has(path.name, entry):
@@ -110,7 +112,7 @@ class RunMirror:
         return num_sent
 
     def finish(self, *, keep: bool) -> None:
-        """Bring the store up to date for the last time, and remove the working folder unless it is to stay."""
+        """Bring the store up to date for the last time, and remove the working folder unless `keep`."""
         self.push()
         if not keep:
             shutil.rmtree(self._run, ignore_errors=True)
@@ -134,7 +136,7 @@ class RunMirror:
         return there is not None and there.sha256 == entry.sha256
 
     def _sweep(self) -> None:
-        """Remove states that were sent by a session which was killed before it could name them."""
+        """Remove states of a session that was killed before its marker named them."""
         named = _objects(self._marker)
         states = [name for name in find(self._address) if _STATE.fullmatch(name)]
         remove([self._address.child(name) for name in states if name not in named])
@@ -144,7 +146,7 @@ class RunMirror:
 
 
 def prepare_runs(address: Address) -> Path:
-    """The working folder for new runs of a folder on a store, in which their numbers go on from those there.
+    """The working folder for new runs of a folder on a store; it makes their numbers continue those on the store.
 
     Raises:
         StoreError: the store does not answer, or refuses.
@@ -155,7 +157,7 @@ def prepare_runs(address: Address) -> Path:
     sweep_folder(parent)
     numbers = [int(match[1]) for name in list_folders(address) if (match := _RUN.fullmatch(name))]
     for path in parent.glob("*-taken"):
-        with contextlib.suppress(OSError):  # another training that begins may be as far
+        with contextlib.suppress(OSError):  # another training may be doing the same
             path.rmdir()
     if numbers:
         (parent / f"{max(numbers):05d}-taken").mkdir(exist_ok=True)
@@ -163,7 +165,7 @@ def prepare_runs(address: Address) -> Path:
 
 
 def find_remote_run(text: str, parent: Address) -> Address:
-    """The run that is meant by `--resume`: the name of one in `parent`, or `latest` in it.
+    """The run that `--resume` names: one in `parent` by its name, or the `latest` one that can be resumed.
 
     Raises:
         StoreError: there is none that can be resumed.
@@ -179,13 +181,13 @@ def find_remote_run(text: str, parent: Address) -> Address:
 
 
 def take_up(address: Address) -> tuple[Path, str | None]:
-    """Bring a run here to go on with it.
+    """Bring a run to this machine to resume it.
 
     Returns:
-        The working folder, and the address of its data set where it has one.
+        The working folder, and the address of its data set; None if that is a local file.
 
     Raises:
-        StoreError: no run there, no valid state of it, or the store refuses.
+        StoreError: there is no run, no valid state of it, or the store refuses.
         OSError: the disk cannot be written.
     """
     parent = _working(address.parent)
@@ -203,7 +205,7 @@ def take_up(address: Address) -> tuple[Path, str | None]:
 
 
 def _bring(address: Address, marker: Marker, run: Path) -> None:
-    """Make the working folder what the store has, whole or not at all."""
+    """Fetch a run into its working folder, whole or not at all."""
     if not marker.has_state:
         raise StoreError(f"{address}: was killed before it had a state; start it anew")
     check_room(run, sum(entry.num_bytes for entry in marker.files.values()))
@@ -224,14 +226,14 @@ def _bring(address: Address, marker: Marker, run: Path) -> None:
 
 
 def _bring_file(address: Address, name: str, entry: Entry, folder: Path) -> str | None:
-    """Fetch a file of a run; what is wrong with it where it is a state, of which there is another."""
+    """Fetch a file of a run; gives what is wrong with a state, since the other one may be valid."""
     is_state, path = name in STATES, folder / safe_name(address, name)
     source = address.child(state_object(entry) if is_state else name)
     facts = look(source)
     fault = None if facts is not None else f"{source.name} is missing"
     if facts is not None:
         download(source, facts, path)
-        # What grows may have been written anew since the marker; a resumed training takes its beginning.
+        # A growing file may be newer than the marker; a resumed training only uses its beginning.
         if (is_state or _LASTING.fullmatch(name)) and file_sha256(path) != entry.sha256:
             path.unlink()
             fault = f"{source.name} is damaged"
@@ -243,7 +245,7 @@ def _bring_file(address: Address, name: str, entry: Entry, folder: Path) -> str 
 
 
 def _in_order(run: Path) -> list[Path]:
-    """The files to mirror, what others refer to first."""
+    """The files to mirror, with those that others refer to first."""
     files = [path for path in run.iterdir() if path.is_file() and not path.name.startswith(".")]
     return sorted(files, key=lambda path: (path.name in STATES, not _LASTING.fullmatch(path.name), path.name))
 
@@ -253,7 +255,7 @@ def _objects(marker: Marker) -> set[str]:
 
 
 def _corresponds(run: Path, marker: Marker) -> bool:
-    """Whether a working folder is the one that wrote the marker, and so holds at least what it names."""
+    """Whether a working folder wrote this marker, and so has everything that it names."""
     try:
         is_own = (run / _OWN).read_text() == _stamp(marker)
     except OSError:

@@ -1,9 +1,9 @@
-"""What is asked of a store: what is there, bytes of it, and whole objects put there, by way of fsspec.
+"""The operations on a store, by way of fsspec: list, read, write and remove objects.
 
-An object appears whole or not at all: it is put there by one request, or in parts that become an object only when all
-have arrived and the upload is completed. There is no rename and no half-written object to be met by a reader. Whoever
-must not write over anything says so to the store itself where it listens (S3's and Google's conditional requests), so
-that two who write at once do not both succeed.
+An object appears whole or not at all: it is uploaded in one request, or in parts that become an object only when the
+upload is completed. So nothing is renamed, and no reader meets a half-written object. A write that must not replace
+anything is a conditional request where the store supports them (S3, Google), so that of two concurrent writers only one
+succeeds.
 """
 
 import dataclasses
@@ -39,23 +39,23 @@ _S3 = ("s3", "s3a")
 
 
 class ConflictError(StoreError):
-    """An object is not what it was to be when it was written over, or is there where none was to be."""
+    """An object has changed since it was read, or is there where none may be."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a store says of an object or folder."""
+    """What a store states about an object or folder."""
 
     is_folder: bool
     num_bytes: int
     validator: str
-    """Changes with the content: the ETag, or whatever the store has of that kind."""
+    """Changes with the content: the ETag, or what the store has instead."""
     etag: str
-    """Without quotes; empty where the store has none."""
+    """Without quotes; empty if the store has none."""
 
 
 def look(address: Address) -> Facts | None:
-    """What is at an address; None if nothing is.
+    """The facts of what is at an address; None if nothing is.
 
     Raises:
         StoreError: the store does not answer, or refuses.
@@ -68,7 +68,7 @@ def look(address: Address) -> Facts | None:
 
 
 def need_bucket(address: Address) -> None:
-    """Refuse, before any work, to write where there is no bucket.
+    """Refuse, before any work, an address in a bucket that does not exist.
 
     Raises:
         StoreError: there is none, or no connection or credentials.
@@ -78,7 +78,7 @@ def need_bucket(address: Address) -> None:
 
 
 def find(address: Address) -> dict[str, Facts]:
-    """All objects below a folder, by their names relative to it; without those that only stand for folders.
+    """All objects below a folder, by their names relative to it, without placeholders for folders.
 
     Raises:
         StoreError: the store does not answer, or refuses.
@@ -95,7 +95,7 @@ def find(address: Address) -> dict[str, Facts]:
 
 
 def list_folders(address: Address) -> list[str]:
-    """The names of the folders in a folder; none where there is no such folder.
+    """The names of the folders in a folder; none if it does not exist.
 
     Raises:
         StoreError: the store does not answer, or refuses.
@@ -109,7 +109,7 @@ def list_folders(address: Address) -> list[str]:
 
 
 def read(address: Address, ranges: Sequence[tuple[int, int]] | None = None) -> list[bytes]:
-    """Bytes of an object: those of each range (start, end), or all.
+    """The bytes of an object: of each range (start, end), or all in one block.
 
     Raises:
         StoreError: it is not there, or the store does not answer.
@@ -126,15 +126,15 @@ def read(address: Address, ranges: Sequence[tuple[int, int]] | None = None) -> l
 
 
 def put(address: Address, path: Path, *, replace: bool) -> None:
-    """Put a file there, whole or not at all, and compare what has arrived with it.
+    """Upload a file, whole or not at all, and verify what has arrived.
 
     Args:
-        address: its name there.
+        address: its name on the store.
         path: the file, which must not change meanwhile.
         replace: whether an object of that name is replaced.
 
     Raises:
-        StoreError: one is there and is not to be replaced, or the upload failed; the object is what it was.
+        StoreError: an object is there and must not be replaced, or the upload failed; the object is unchanged.
     """
     size = path.stat().st_size
     options: dict[str, Any] = {} if replace else {"mode": "create"}
@@ -148,7 +148,7 @@ def put(address: Address, path: Path, *, replace: bool) -> None:
         except OSError as error:
             if replace or not _is_refusal(error):
                 raise
-            if not _arrived(address, path):  # else it was this very upload, whose answer was lost
+            if not _arrived(address, path):  # otherwise this upload succeeded, and only its answer was lost
                 raise FileExistsError from None
     sys.audit("failpoint", "sent", str(address))
     if not _arrived(address, path):
@@ -156,17 +156,17 @@ def put(address: Address, path: Path, *, replace: bool) -> None:
 
 
 def put_bytes(address: Address, data: bytes, *, over: Facts | None = None, replace: bool = True) -> None:
-    """Put a small object there, whole or not at all.
+    """Upload a small object, whole or not at all.
 
     Args:
-        address: its name there.
-        data: what it holds.
-        over: what must still be there, for the store to compare where it can; None for anything.
+        address: its name on the store.
+        data: its content.
+        over: the facts of the object that must still be there, if the store can compare; None for any.
         replace: whether an object of that name is replaced.
 
     Raises:
-        ConflictError: another one is there.
-        StoreError: the upload failed; the object is what it was.
+        ConflictError: another object is there.
+        StoreError: the upload failed; the object is unchanged.
     """
     options: dict[str, Any] = {} if replace else {"mode": "create"}
     if over is not None and address.scheme in _S3 and over.etag:
@@ -187,7 +187,7 @@ def put_bytes(address: Address, data: bytes, *, over: Facts | None = None, repla
 
 
 def remove(addresses: Sequence[Address]) -> None:
-    """Remove objects; one that is not there is no fault.
+    """Remove objects; those that are not there are ignored.
 
     Raises:
         StoreError: the store does not answer, or refuses.
@@ -202,7 +202,7 @@ def remove(addresses: Sequence[Address]) -> None:
 
 @functools.lru_cache(maxsize=8)
 def _system(scheme: str) -> Any:
-    """The store's file system, which takes credentials and endpoint from its library's own configuration."""
+    """The file system of a scheme; its library finds credentials and endpoint in its own configuration."""
     import fsspec
 
     options = {"auto_mkdir": True} if scheme in ("file", "local") else {}
@@ -222,7 +222,7 @@ def _facts(info: dict[str, Any]) -> Facts:
 
 
 def _is_refusal(error: OSError) -> bool:
-    """Whether a store refused since its condition does not hold."""
+    """Whether the store refused because the condition of the request did not hold."""
     words = f"{error} {error.__cause__}"
     return (
         isinstance(error, FileExistsError)
@@ -231,12 +231,12 @@ def _is_refusal(error: OSError) -> bool:
 
 
 def _make_parent(address: Address) -> None:
-    if address.scheme not in _WITH_BUCKETS:  # those have no folders, and the others would miss theirs
+    if address.scheme not in _WITH_BUCKETS:  # stores with buckets have no folders; others need them
         _system(address.scheme).makedirs(address.parent.path, exist_ok=True)
 
 
 def _arrived(address: Address, path: Path) -> bool:
-    """Whether an object is the file: by size, then by ETag where that is a checksum, else read back."""
+    """Whether an object equals the file: by size, then by the ETag if that is a checksum, else by reading it back."""
     facts = look(address)
     if facts is None or facts.num_bytes != path.stat().st_size:
         return False
@@ -251,7 +251,7 @@ def _arrived(address: Address, path: Path) -> bool:
 
 
 def _etag(path: Path, *, is_whole: bool) -> str:
-    """What S3 calls these bytes unencrypted: their MD5, or the MD5 of their parts' MD5s and how many those are."""
+    """S3's ETag of an unencrypted file: its MD5, or the MD5 of its parts' MD5s and the number of parts."""
     part_bytes = _part_bytes(path.stat().st_size)
     whole, parts = hashlib.md5(usedforsecurity=False), []
     with path.open("rb") as file:

@@ -1,1 +1,1 @@
-"""`bend finetune` behind its options: the run, what looks on while it trains, which snapshots stay."""
+"""The work of `bend finetune`: the run, what is done at its snapshots, and which snapshots are kept."""

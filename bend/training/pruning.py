@@ -1,8 +1,8 @@
-"""Which snapshots of a run to keep: not the latest ones, but those that differ.
+"""Chooses which snapshots of a run to keep: not the latest ones, but those that differ most.
 
-A run is a path through pictures. Taking away the snapshot whose two neighbours are nearest to one another shortens the
-path least, so that one goes first, again and again, until few enough are left (the idea of Visvalingam & Whyatt 1993
-for lines on maps). The ends always stay, and what is worth sparing goes last.
+A run is a path through pictures. Removing the snapshot whose two neighbours are closest to each other changes the path
+least, so that one is removed, again and again, until few enough are left (as Visvalingam & Whyatt 1993 simplify lines
+on maps). The first and last snapshots always stay.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -18,14 +18,14 @@ def choose_removals(
     spared: Collection[float] = (),
     vital: Collection[float] = (),
 ) -> list[float]:
-    """The moments to do without, in the order in which they go.
+    """The moments whose snapshots to remove, in that order.
 
     Args:
-        moments: of the snapshots that there are, rising.
+        moments: of all snapshots, rising.
         apart: how different the pictures of two moments are.
         keep: how many may stay, at least 2.
-        spared: these go only once nothing else is left.
-        vital: these stay, even where more than `keep` do then.
+        spared: these are removed only when no others are left.
+        vital: these always stay, even if there are more than `keep`.
     """
     left = list(moments)
     gone: list[float] = []

@@ -1,4 +1,4 @@
-"""`bend finetune` behind its options: a dry run, a new training or a resumed one, and what to say at its end."""
+"""The work of `bend finetune`: a dry run, a new training or a resumed one, and its report."""
 
 import contextlib
 import dataclasses

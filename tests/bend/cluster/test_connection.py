@@ -46,7 +46,7 @@ def test_what_cannot_be_reached_or_is_no_cluster_is_said(monkeypatch: pytest.Mon
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert "nobody can be reached there (Connection refused)" in message_of(f"127.0.0.1:{port}")
+    assert "cannot be reached (Connection refused)" in message_of(f"127.0.0.1:{port}")
     monkeypatch.setattr("bend.cluster.connection._ANSWER_S", 5.0)
     with FakeServer() as server:
         assert "does not answer as a Ray cluster" in message_of(server.url.removeprefix("http://"))
