@@ -1,7 +1,7 @@
 """bend: an instrument that circuit-bends a generative network.
 
-The command line (`bend.cli`) and the art: preparing pictures, walking latent space, rendering, the timeline
-of the breaking. The network itself lives in `stylegan`, the picture sources in `scrapers`; neither imports
+This package is the command line (`bend.cli`) and everything artistic: preparing pictures, walking latent space,
+bending, rendering, scoring. The network itself lives in `stylegan`, the picture sources in `scrapers`; neither imports
 this package.
 """
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
-    del sys.path[0]  # `torchrun bend …` runs this folder as a script, and its modules are no top-level ones
+    del sys.path[0]  # `torchrun bend …` runs this folder as a script; its modules must not be top-level ones
 
 from bend import ranks
 from bend.cli import main

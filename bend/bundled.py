@@ -1,7 +1,7 @@
 """Finds the folder `datasets` that comes with bend: the sample photos with their licences, and recipes.
 
-In a source checkout it lies beside the package, in an installed wheel inside it, as `bend/datasets`. It holds
-no Python on purpose: an importable top-level `datasets` would hide another library of that name.
+In a source checkout it lies beside the package, in an installed wheel inside it, as `bend/datasets`. It holds no
+Python on purpose: an importable top-level `datasets` would hide the library of that name.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """The `bend` command: a lazy table of subcommands, and the one place where an error becomes one line.
 
-Commands are imported when they are called, so that `bend --help` needs neither torch nor Pillow. Exit status: 0
-done, 1 failed (one line says why), 2 usage, 130 and 143 interrupted by SIGINT and by SIGTERM or SIGHUP with everything
-saved.
+Commands are imported when they are called, so that `bend --help` needs neither torch nor Pillow. Exit status: 0 done,
+1 failed (one line says why), 2 wrong usage; interrupted with everything saved, 130 after SIGINT and 143 after SIGTERM
+or SIGHUP.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ _OURS = ("bend", "stylegan", "scrapers")
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, travelling the same road as Ctrl-C so that `finally` blocks run."""
+    """SIGTERM, raised as Ctrl-C is, so that `finally` blocks run."""
 
 
 @click.group(cls=LazyGroup, table=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,12 +74,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _on_sigterm)
     if (hangup := getattr(signal, "SIGHUP", None)) and signal.getsignal(hangup) == signal.SIG_DFL:  # no nohup
         signal.signal(hangup, _on_hangup)
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # a character that its encoding lacks is escaped, and ends nothing
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A character that the encoding lacks is escaped instead of ending the command.
         sys.stdout.reconfigure(errors="backslashreplace")
-    # Before torch is there: threads that spin for long while they wait are slow on a loaded machine, threads that never
-    # do are slow on an idle one.
+    # OpenMP reads this when torch is imported. Threads that spin long while they wait are slow on a loaded machine,
+    # threads that never spin are slow on an idle one.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         ranks.begin(sys.argv[1:])
@@ -111,7 +110,7 @@ def main() -> None:
 
 
 def _one_line(error: Exception) -> str | None:
-    """The line to print for an error that is a user's to mend, None for a defect of ours."""
+    """The line to print for an error that the user can mend; None for a defect of ours."""
     if isinstance(error, BendError) or type(error).__module__ in ("stylegan.errors", "scrapers.errors"):
         return printable(" ".join(str(error).split()))
     if isinstance(error, OSError) and error.errno is not None:
@@ -125,7 +124,7 @@ def _one_line(error: Exception) -> str | None:
 
 
 def _refusal(error: click.ClickException) -> str:
-    """The line to print for what was typed wrong; where it does not say what to type, it says where that is told."""
+    """The line to print for a usage error; one that does not say what to type points to `--help`."""
     line = printable(" ".join(error.format_message().split())).rstrip(".")
     context = getattr(error, "ctx", None)
     if context is None or ";" in line or line.endswith(("?", "?)")):
@@ -134,7 +133,7 @@ def _refusal(error: click.ClickException) -> str:
 
 
 def _leave_word(line: str) -> None:
-    """Tell other processes why this one ends; whoever ends it meanwhile does not keep it from saying so."""
+    """Tell other processes why this one ends, even if it is being terminated meanwhile."""
     with contextlib.suppress(Terminated):
         ranks.leave_word(line)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -151,11 +150,11 @@ def _on_sigterm(signum: int, frame: FrameType | None) -> None:
 
 
 def _on_hangup(signum: int, frame: FrameType | None) -> None:
-    """The terminal was closed: the same as SIGTERM, once, though shell and system both say so."""
+    """The terminal was closed: act as on SIGTERM, once, though both the shell and the system send a signal."""
     signal.signal(signum, signal.SIG_IGN)
     for descriptor in (1, 2):
         try:
             os.write(descriptor, b"")
-        except OSError:  # a word to a terminal that is gone must not be what ends us
+        except OSError:  # later output must not fail because the terminal is gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
     signal.raise_signal(signal.SIGTERM)

@@ -27,7 +27,7 @@ def fetching(engine: str, address: str | None, *, num_cpus: int | None = None) -
         num_cpus: workers of a cluster started here.
 
     Raises:
-        SettingsError: an address without a use.
+        SettingsError: an address that the engine does not use.
         ClusterError: there is no such cluster.
     """
     _check(engine, address)
@@ -41,7 +41,7 @@ def fetching(engine: str, address: str | None, *, num_cpus: int | None = None) -
 
 
 def package_on_engine(engine: str, address: str | None, config: "PackageConfig") -> "PackageReport":
-    """As `bend.prepare.package`, on an engine.
+    """Do what `bend.prepare.package` does, on an engine.
 
     Raises:
         SettingsError, ClusterError: as `fetching`.
@@ -62,7 +62,7 @@ def package_on_engine(engine: str, address: str | None, config: "PackageConfig")
 def _joined(address: str | None, num_cpus: int | None) -> "Iterator[Cluster]":
     from bend.cluster.connection import joined
 
-    # Ray prints what it has to say on stdout, which is for results.
+    # Ray prints its messages on stdout, which is for results.
     with (
         contextlib.redirect_stdout(sys.stderr),
         joined(address or os.environ.get("RAY_ADDRESS") or None, num_cpus=num_cpus) as cluster,

@@ -1,4 +1,4 @@
-"""What can go wrong in the instrument itself, each told in one line: what, why, mend.
+"""The errors of `bend` itself. Each message is one line: what, why, mend.
 
     BendError
     ├── ClusterError    a cluster that cannot be joined, or that cannot do the work
@@ -75,10 +75,10 @@ class StoreError(BendError):
 
 @contextlib.contextmanager
 def about(what: str) -> Iterator[None]:
-    """Let the settings that are refused within be told as those of `what`, an option as it was typed.
+    """Put `what`, an option as it was typed, before the message of a SettingsError raised in this block.
 
     Raises:
-        SettingsError: what was raised within, behind `what`.
+        SettingsError: the same error, with the longer message.
     """
     try:
         yield

@@ -1,15 +1,15 @@
-"""Dying on purpose, at a chosen moment: `BEND_FAILPOINT=NAME[@FILE]:ACTION:NTH[,…]`, for tests of what survives.
+"""Fail on purpose at a chosen moment, to test what survives: `BEND_FAILPOINT=NAME[@FILE]:ACTION:NTH[,…]`.
 
-The write sites of all three packages announce themselves as audit events (PEP 578): `sys.audit("failpoint", "named",
-path)`. Nobody listens unless the variable is set, so that an announcement costs some tens of nanoseconds, and neither
-`stylegan` nor `scrapers` needs to import anything for it. Events of Python's own (`open`, `os.rename`, …) count too
-under the name `*`, as a clock of the work that ticks the same however fast the machine is.
+All three packages raise an audit event (PEP 578) where they write: `sys.audit("failpoint", "named", path)`. Nobody
+listens unless the variable is set, so that an event costs tens of nanoseconds, and neither `stylegan` nor `scrapers`
+has to import anything for it. Under the name `*`, Python's own events (`open`, `os.rename`, …) count too: they measure
+how far the work has come, on however fast a machine.
 
     written@*.zip:kill:1       SIGKILL before the first zip is flushed
     placed:ENOSPC:3            the third picture placed finds the disk full
     step:stop:2,member:int:9   SIGSTOP at one moment, SIGINT at another
     *:kill:1500                SIGKILL at the 1,500th event of any kind
-    *:count:FILE               no harm; the number of events goes to FILE at the end
+    *:count:FILE               does no harm; the number of events is written to FILE at the end
 """
 
 import atexit
@@ -36,14 +36,14 @@ _SIGNALS = {name: f"SIG{name.upper()}" for name in ("kill", "stop", "int", "term
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """One thing that is to happen.
+    """One failure that is to happen.
 
     Attributes:
-        name: of the announcement; `*` for every event, Python's own included.
+        name: of the event; `*` for every event, Python's own included.
         file: pattern that the name of the file being written must match.
         action: `kill`, `stop`, `int`, `term`, `hup`, `count`, or the name of a system error such as `ENOSPC`.
-        nth: at which of the matching events, from 1; for `count` unused.
-        report: where `count` writes.
+        nth: which of the matching events fails, from 1; unused by `count`.
+        report: the file that `count` writes.
     """
 
     name: str
@@ -69,10 +69,10 @@ class Clause:
         return fnmatch.fnmatchcase(Path(str(arguments[1])).name, self.file)
 
     def act(self) -> None:
-        """Do it.
+        """Send the signal, or raise the error.
 
         Raises:
-            OSError: that is what was asked for.
+            OSError: the error that was asked for.
         """
         if self.action in _SIGNALS:
             os.kill(os.getpid(), getattr(signal, _SIGNALS[self.action]))
@@ -85,16 +85,16 @@ def parse(text: str) -> tuple[Clause, ...]:
     """Read the variable's value.
 
     Raises:
-        SettingsError: it cannot be meant.
+        SettingsError: it is malformed.
     """
     return tuple(_clause(part) for part in text.split(","))
 
 
 def arm(text: str) -> None:
-    """Let the clauses of `text` happen in this process, from now on. Cannot be undone.
+    """Have the clauses of `text` happen in this process from now on; this cannot be undone.
 
     Raises:
-        SettingsError: `text` cannot be meant.
+        SettingsError: `text` is malformed.
     """
     for clause in parse(text):
         sys.addaudithook(_hook(clause))

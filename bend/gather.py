@@ -1,6 +1,6 @@
-"""`bend scrape` behind its options: the run with its progress bar, the dry run, the table of sources, the zip.
+"""The work of `bend scrape`: the run with its progress bar, the dry run, the list of sources, the zip.
 
-Searching, fetching and judging are `scrapers`'; this module joins them to a terminal and to `bend.prepare`.
+Searching, fetching and judging are done by `scrapers`; this module connects them to a terminal and to `bend.prepare`.
 """
 
 import os
@@ -34,7 +34,7 @@ _WIDEST = 1_000  # characters of a line of the dry run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """What a scrape left behind, for a person and for a program."""
+    """The result of a scrape, for a person and for a program."""
 
     lines: tuple[str, ...]
     record: dict[str, Any]
@@ -56,9 +56,9 @@ def run_scrape(
         address: of a cluster.
 
     Raises:
-        ScraperError: no pictures can be had, or the folder is not a scrape's.
+        ScraperError: no picture was kept, or the folder is not a scrape's.
         PackageError: no zip can be made of them.
-        SettingsError, ClusterError: the engine is not to be had.
+        SettingsError, ClusterError: the engine is not available.
     """
     with fetching(engine, address) as fetcher:
         with tqdm(total=config.count, unit="picture", disable=None) as bar:
@@ -82,7 +82,7 @@ def plan_scrape(
     contact: str | None,
     **settings: Any,
 ) -> ScrapeConfig:
-    """The scrape that a person typed.
+    """The scrape that was typed on a command line.
 
     Args:
         queries: words, files or folders.
@@ -93,7 +93,7 @@ def plan_scrape(
         **settings: other fields of `ScrapeConfig`, `ClientConfig` and `DownloadRules`.
 
     Raises:
-        ValueError: something cannot be meant.
+        ValueError: a value makes no sense.
     """
     names = _names(sources)
     files = [query for query in queries if _is_path(query)]
@@ -117,7 +117,7 @@ def plan_scrape(
 
 
 def _is_path(query: str) -> bool:
-    """Whether a file or folder is meant. A word may be a folder's name too: `bend scrape rocks -o rocks`, run again."""
+    """Whether a query is a file or folder; a plain word is not, even if a folder, such as the output, is called so."""
     is_word = Path(query).name == query
     return os.path.isfile(query) or (os.path.isdir(query) and not is_word)  # noqa: PTH112, PTH113 - any text will do
 
@@ -127,7 +127,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def plan_zip(folder: Path, out: Path, resolution: int, *, force: bool) -> PackageConfig:
-    """The packaging that is to follow; what cannot work is refused before hours of scraping.
+    """The packaging that follows the scrape, refused before hours of scraping if it cannot work.
 
     Raises:
         ValueError: a value makes no sense.
@@ -143,7 +143,7 @@ def plan_zip(folder: Path, out: Path, resolution: int, *, force: bool) -> Packag
 
 
 def run_dry(config: ScrapeConfig) -> Iterator[str]:
-    """Lines that say what would be fetched, and the count of what would be refused; nothing is written.
+    """Lines that say what would be fetched, and how much would be refused; nothing is written.
 
     Raises:
         SourceError: no source answers.

@@ -1,4 +1,4 @@
-"""Columns of pictures under words: the sheet of a timeline or a dial."""
+"""Columns of pictures, each under a label: the sheet of a timeline or a dial."""
 
 from collections.abc import Sequence
 

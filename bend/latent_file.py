@@ -2,7 +2,7 @@
 
 A file holds one of three arrays: `w` `[K, w_dim]`, `ws` `[K, num_ws, w_dim]` (w+, a w for every layer) or `z`
 `[K, z_dim]`; a single latent may leave K out, and `w` may also be `[K, num_ws, w_dim]`, as other projectors write it.
-`times` `[K]` says when a path passes each, in seconds or any other unit, rising. Nothing pickled is ever read.
+`times` `[K]` are the moments, rising and in any unit, at which a path passes the latents. Pickles are never read.
 """
 
 import zipfile
@@ -34,7 +34,7 @@ class LatentFile:
     Attributes:
         kind: `w`, `ws` or `z`.
         rows: `[K, dim]` for w and z, `[K, num_ws, dim]` for ws.
-        times: `[K]`, rising, or None where the file says none.
+        times: `[K]`, rising; None if the file has none.
     """
 
     kind: str
@@ -49,7 +49,7 @@ def read_latents(path: str | Path) -> LatentFile:
     """Read a file of latents.
 
     Raises:
-        SettingsError: no such file, no `.npz`, or no latents in it that could be meant.
+        SettingsError: no such file, no `.npz`, or no latents of the right shape in it.
     """
     arrays = read_arrays(path)
     kind = next((name for name in _KINDS if name in arrays), None)
@@ -68,14 +68,14 @@ def read_latents(path: str | Path) -> LatentFile:
 
 
 def write_latents(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write arrays to an `.npz`, whole or not at all, the same bytes for the same arrays.
+    """Write arrays to an `.npz`, whole or not at all; the same arrays give the same bytes.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
         for name, array in arrays.items():
-            # numpy.savez would write the time of day into the zip.
+            # numpy.savez would write the current time into the zip.
             with file.open(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), "w") as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
 
@@ -84,7 +84,7 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     """All arrays of an `.npz` by name.
 
     Raises:
-        SettingsError: no such file, or none that can be read.
+        SettingsError: no such file, or it cannot be read.
     """
     _refuse_other_kinds(path)
     try:
@@ -101,7 +101,7 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
 
 
 def _refuse_other_kinds(path: str | Path) -> None:
-    """Refuse what is not even by its first bytes what numpy writes."""
+    """Refuse a file whose first bytes show that numpy did not write it."""
     try:
         with Path(path).open("rb") as file:
             head = file.read(HEAD_BYTES)

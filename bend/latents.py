@@ -1,9 +1,9 @@
-"""Seeds to z, z to w, w to ws: every way in which a picture's latent comes to be, in the order it happens.
+"""From seeds to z, from z to w, from w to ws, with truncation.
 
-A seed is the same picture everywhere: `numpy.random.RandomState(seed).randn(1, z_dim)`; where files of latents are
-named (`RenderConfig.latents`), a seed is a row of theirs instead. Truncation pulls w towards the running mean `w_avg`
-(Karras et al., arXiv 1812.04948, appendix B). Paths through these spaces are `bend.walks`, shifts along a direction
-`bend.directions`.
+A seed means the same latent everywhere: `numpy.random.RandomState(seed).randn(1, z_dim)`. If files of latents are given
+(`RenderConfig.latents`), a seed is the number of a row of theirs instead. Truncation pulls w towards the running mean
+`w_avg` (Karras et al., arXiv 1812.04948, appendix B). Paths through these spaces are in `bend.walks`, shifts along
+directions in `bend.directions`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -90,7 +90,7 @@ def truncate(G: Generator, ws: Tensor, psi: float, cutoff: int | None = None) ->
 
 
 def usual_seeds(config: RenderConfig, num: int) -> Sequence[int]:
-    """The seeds where nobody names any: 0 to `num` - 1, or every row of the files of latents.
+    """The default seeds: 0 to `num` - 1, or every row of the files of latents.
 
     Raises:
         SettingsError: a file of latents cannot be read.
@@ -120,7 +120,7 @@ def stored_ws(G: Generator, stored: LatentFile, name: str, class_index: int | No
     """The ws `[K, num_ws, w_dim]` of a file of latents.
 
     Raises:
-        SettingsError: its latents are of another network.
+        SettingsError: its latents do not fit this network.
     """
     wanted = {"z": (G.z_dim,), "w": (G.w_dim,), "ws": (G.num_ws, G.w_dim)}[stored.kind]
     if stored.rows.shape[1:] != wanted:
@@ -166,7 +166,7 @@ def plane(corners: Tensor, columns: int, rows: int, extent: float = 0.0) -> Tens
 
 
 def w_avg(G: Generator) -> Tensor:
-    """The mean of w `[w_dim]`, zero where a network keeps none."""
+    """The running mean of w, `[w_dim]`; zero if the network keeps none."""
     average: Tensor | None = getattr(G.mapping, "w_avg", None)
     return torch.zeros([G.w_dim], device=device_of(G)) if average is None else average.float()
 

@@ -1,7 +1,7 @@
 """`--gpus N`: the same command in N processes of this machine, started as torchrun would.
 
-The launcher is torch's own (`torch.distributed.launcher`): it starts the processes, ends them all where one fails, and
-hands signals on. Here its failure becomes an exit status; what failed, the first process has said by then.
+The launcher is torch's own (`torch.distributed.launcher`): it starts the processes, ends all of them if one fails, and
+passes signals on. Its failure becomes an exit status; the first process has reported the error by then.
 """
 
 import logging
@@ -22,7 +22,7 @@ def start_processes(num: int, arguments: Sequence[str]) -> int:
     """Run `bend` with `arguments` in `num` processes that find each other, and wait for them.
 
     Returns:
-        The exit status: 0 if all are done, 128 + N after signal N, else 1.
+        The exit status: 0 if all have succeeded, 128 + N after signal N, else 1.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -67,7 +67,7 @@ def words_of(ctx: click.Context, *, without: str) -> list[str]:
 
 
 def _status(rank: int, code: int) -> int:
-    if code >= 0 or rank > 0:  # the first process has told of the others
+    if code >= 0 or rank > 0:  # the first process has reported it
         return max(code, 1)
     name = signal.Signals(-code).name
     click.echo(

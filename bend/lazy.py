@@ -54,11 +54,10 @@ class LazyGroup(click.Group):
 
 
 def refuse_words(command: click.Command, words: Sequence[str]) -> None:
-    """Refuse what a command would take for a path without its being one: nothing, and addresses on object stores.
+    """Refuse words that a command would mistake for a path: empty ones, and addresses on object stores.
 
     Raises:
-        click.UsageError: an empty word, or an address where the command is not one that knows them
-            (`bend.options.stored`).
+        click.UsageError: an empty word, or an address that the command does not take (`bend.options.stored`).
     """
     for before, word in itertools.pairwise(["", *words]):
         if not word or re.fullmatch(r"--[a-z-]+=", word):

@@ -1,4 +1,4 @@
-"""Which of the words that are known somebody meant who typed another: for messages that name it."""
+"""Finds the known word that was probably meant by an unknown one, for messages."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ __all__ = ["meant", "nearest"]
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word most like the one that was typed, in whichever case.
+    """The known word most like the one that was typed, ignoring case; None if none is alike.
 
     Args:
         word: as typed.
-        known: what it could have been.
-        cutoff: how alike they have to be, 0 for anything to 1 for the same.
+        known: the words that it could have been.
+        cutoff: how alike they must be, from 0 (not at all) to 1 (equal).
     """
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=cutoff)

@@ -1,6 +1,6 @@
-"""The native operations at sizes that networks meet: what `bend ops bench` measures, and what `bend.op_timing` times.
+"""The native operations at sizes that occur in networks: the cases that `bend.op_timing` times for `bend ops bench`.
 
-A case runs whichever operation serves, the native or the plain one, on an input and on whatever else it takes.
+A case runs the native operation where that is loaded, and the plain one otherwise.
 """
 
 from collections.abc import Callable
@@ -23,26 +23,26 @@ _SYM6_TAPS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An operation at a size that the network meets."""
+    """An operation at a size that occurs in networks."""
 
     name: str
-    """What it is."""
+    """Shown in the table."""
     shape: tuple[int, int, int, int]
     """Of the input, `[N, C, H, W]`."""
     run: Callable[[Tensor, Any], Tensor]
-    """The operation on the input and whatever `constant` made for it."""
+    """Runs the operation on the input and on what `constant` made for it."""
     constant: Callable[[Tensor], Any]
-    """The filter, the bias, or all other operands, for an input."""
+    """Makes the other operands for an input: the filter, the bias, or all of them."""
     is_differentiated: bool = False
-    """Forward and backward, as training does."""
+    """Whether to run forward and backward, as in training."""
     is_planar: bool = False
-    """In the order of the dimensions rather than channels last."""
+    """Whether the input is contiguous rather than channels last."""
     keeps_output: bool = False
-    """The backward pass reads the output again."""
+    """Whether the backward pass reads the output again."""
     is_small: bool = False
-    """Stays as small as it is on CUDA: what counts is how soon it is done."""
+    """Whether the input is not enlarged on CUDA, because latency is what counts."""
     macs: int = 0
-    """Multiply-adds of an element of the output, where they count."""
+    """Multiply-adds for each element of the output; 0 where only memory counts."""
 
 
 def _bias(x: Tensor) -> Tensor:
@@ -83,15 +83,15 @@ def _wavelet_down(x: Tensor, f: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ending:
-    """What a layer's end takes besides the convolution's result; on its device, in float32."""
+    """The operands of a layer's end besides the convolution's result; on its device, in float32."""
 
     demodulation: Tensor
     noise: Tensor
     bias: Tensor
     f: Tensor | None
-    """The filter, None for no upsampling."""
+    """The filter; None for no upsampling."""
     taps: Tensor | None
-    """The same as the kernel takes it."""
+    """The filter as the kernel takes it."""
 
 
 def _ending(x: Tensor, crop: int = 0) -> _Ending:
@@ -136,7 +136,7 @@ def _to_rgb(x: Tensor, given: tuple[Tensor, Tensor, Tensor]) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """What a whole synthesis layer takes besides its input."""
+    """The operands of a whole synthesis layer besides its input."""
 
     weight: Tensor
     styles: Tensor
@@ -210,7 +210,7 @@ def _layer_case(channels: int, size: int, up: int = 1) -> Case:
         shape=(1, channels, size, size),
         run=_synthesize,
         constant=partial(_layer, up=up),
-        macs=9 * channels // up**2,  # an upsampling kernel meets each of the lower resolution's samples once
+        macs=9 * channels // up**2,  # upsampling multiplies each sample of the lower resolution once
     )
 
 
@@ -267,4 +267,4 @@ CASES = (
         macs=9 * 256,
     ),
 )
-"""What is measured, in the order of printing."""
+"""All cases, in the order in which they are printed."""

@@ -1,10 +1,11 @@
-"""How fast the native operations are here, against the plain ones and against a mere copy of the same bytes.
+"""Times the native operations against the plain ones, and against copying the same bytes.
 
-`bend ops bench` and `benchmarks/ops.py` print what `measure` yields. Native and plain runs take turns and the least
-time of each counts, since what else the machine does only ever adds. The share of the roofline is the time of copying
-as many bytes as the operation must read and write, or of as many multiply-adds in a large product of matrices where
-that is more, over the time that it took: beyond 100 % where Winograd's products are fewer, or a matrix unit's faster.
-Batches on CUDA fill the device, and several runs are queued at once: its own clock times them, without the host's part.
+`bend ops bench` and `benchmarks/ops.py` print what `measure` yields. Native and plain runs take turns, and the least
+time of each counts, since other work on the machine can only add to it. The roofline is the time of copying the bytes
+that the operation must read and write, or of doing its multiply-adds in a large matrix product if that takes longer;
+the table gives its ratio to the native time. The ratio exceeds 100 % where Winograd's algorithm needs fewer products,
+or a matrix unit is faster. On CUDA, batches fill the device and several runs are queued, timed by the device's own
+clock without the host's part.
 """
 
 import math
@@ -33,22 +34,22 @@ _CUDA_BYTES = 2**29  # of an input, so that no cache holds it; a quarter where m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """What a case took."""
+    """The times of a case."""
 
     name: str
-    """Which case."""
+    """The name of the case."""
     shape: tuple[int, ...]
-    """Of its input."""
+    """The shape of its input."""
     dtype: str
-    """Of its input."""
+    """The dtype of its input."""
     plain_ms: float
     """The least time of the plain operation."""
     native_ms: float
     """The least time of the native one."""
     gigabytes_per_s: float
-    """What must be read and written, by the native one."""
+    """Bytes that must be read and written, over the native time."""
     roofline: float
-    """Time of a copy of as many bytes, or of as many multiply-adds, over the native time."""
+    """Time of copying as many bytes, or of as many multiply-adds, over the native time."""
 
     @property
     def ratio(self) -> float:
@@ -68,7 +69,7 @@ def measure(
         dtypes: of the inputs.
         cases: what to time, `CASES` if None.
     """
-    keep_freed_memory()  # as rendering and training do; else page faults are all that is measured
+    keep_freed_memory()  # as rendering and training do; otherwise page faults would take most of the time
     for dtype in dtypes:
         for case in CASES if cases is None else cases:
             torch.manual_seed(0)
@@ -92,7 +93,7 @@ def table(timings: Iterator[Timing]) -> Iterator[str]:
 
 
 def _shape(case: Case, device: torch.device, dtype: torch.dtype) -> tuple[int, ...]:
-    """A case's own, on CUDA with as many samples as fill the device."""
+    """The shape of a case's input; on CUDA with enough samples to fill the device."""
     n, *rest = case.shape
     if device.type != "cuda" or case.is_small:
         return case.shape
@@ -109,7 +110,7 @@ def _time(case: Case, x: Tensor) -> Timing:
         y = case.run(x, constant)
     num_bytes = (x.nbytes + y.nbytes) * (2 if case.is_differentiated else 1)
     num_bytes += y.nbytes if case.keeps_output else 0
-    # A copy reads and writes; half the bytes each.
+    # A copy reads one half of the bytes and writes the other.
     source = torch.zeros(num_bytes // 2, dtype=torch.uint8, device=x.device)
     target = torch.zeros_like(source)
 
@@ -141,7 +142,7 @@ def _time(case: Case, x: Tensor) -> Timing:
 
 @cache
 def _macs_per_s(device: torch.device, dtype: torch.dtype) -> float:
-    """Of a large product of matrices."""
+    """Multiply-adds a second in a large matrix product."""
     side = _MATRIX_SIDES[device.type]
     a = torch.ones([side, side], device=device, dtype=dtype)
     (taken,) = _least([lambda: a @ a], device)
@@ -149,7 +150,7 @@ def _macs_per_s(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def _least(runs: list[Callable[[], object]], device: torch.device) -> list[float]:
-    """The least time of each, taking turns for a while."""
+    """The least time of each run; they take turns for a while."""
     is_cuda = device.type == "cuda"
     few_s, least = (_CUDA_FEW_S, 2) if is_cuda else (_FEW_S, 3)
     timers = [_queued(run, device) if is_cuda else _warm(run) for run in runs]
@@ -164,7 +165,7 @@ def _least(runs: list[Callable[[], object]], device: torch.device) -> list[float
 
 
 def _warm(run: Callable[[], object]) -> Callable[[], float]:
-    """A timer of what has run once before."""
+    """A timer of `run`, which has run once before."""
     run()
     return partial(_seconds, run)
 
@@ -176,7 +177,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def _queued(run: Callable[[], object], device: torch.device) -> Callable[[], float]:
-    """A timer by the device's clock, of as many runs in a row as take a while."""
+    """A timer by the device's clock, which averages enough runs in a row to be precise."""
     run()
     once = _device_seconds(run, device, 1)
     count = min(max(math.ceil(_CUDA_QUEUED_S / once), 1), _CUDA_QUEUED)
@@ -184,7 +185,7 @@ def _queued(run: Callable[[], object], device: torch.device) -> Callable[[], flo
 
 
 def _device_seconds(run: Callable[[], object], device: torch.device, count: int) -> float:
-    """What each of `count` runs took; the host queues them while the device is at one before, that is not timed."""
+    """Seconds for each of `count` runs, queued by the host while the device does another run, which is not timed."""
     with torch.cuda.device(device):
         began, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         run()

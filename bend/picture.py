@@ -1,7 +1,7 @@
-"""Stills on the disk: one picture to a PNG, JPEG or WebP with its provenance inside, whole or absent.
+"""Pictures on the disk: written as PNG, JPEG or WebP with their provenance inside, whole or not at all.
 
-Also tells what a folder already holds, so that a render taken up again draws only what is missing and never
-overwrites a picture of other work. What is drawn is `bend.render`'s, a sheet of many is `bend.grid`'s.
+Also finds out what a folder already holds, so that a resumed render draws only what is missing and never overwrites a
+picture of other work. `bend.render` draws the pictures, `bend.grid` lays sheets out.
 """
 
 import base64
@@ -46,13 +46,13 @@ _JPEG_COMMENT = 65_533  # bytes of it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What a render left behind.
+    """The result of a render.
 
     Attributes:
         output: the file or folder.
-        num_pictures: pictures or frames in it.
+        num_pictures: how many pictures or frames it holds.
         num_drawn: how many of them were drawn now; the others were there already.
-        size: width and height in pixels; None where nothing was drawn.
+        size: width and height in pixels; None if nothing was drawn.
     """
 
     output: Path
@@ -62,7 +62,7 @@ class Rendered:
 
 
 def one_picture(output: Path, surface: Pixels) -> Rendered:
-    """What a render left behind that drew the one picture `surface`, uint8 `[H, W, 3]`."""
+    """The result of a render of a single picture, uint8 `[H, W, 3]`."""
     height, width = surface.shape[:2]
     return Rendered(output=output, num_pictures=1, num_drawn=1, size=(width, height))
 
@@ -84,8 +84,8 @@ def save_picture(path: Path, pixels: Pixels, provenance: Provenance, *, replace:
     Args:
         path: the file.
         pixels: the picture.
-        provenance: goes inside.
-        replace: whether what is there is replaced; else only the same work may be.
+        provenance: written inside.
+        replace: whether a picture of other work is replaced.
 
     Raises:
         RenderError: a suffix that is no picture format, a picture or note too big for the format, or other work there.
@@ -138,15 +138,15 @@ def exif_note(note: str) -> bytes:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a name ends as one of the pictures that `save_picture` writes."""
+    """Whether a path has the suffix of a picture that `save_picture` writes."""
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def check_picture_output(path: Path, force: bool) -> None:
-    """Refuse, before any work, a place where a picture cannot go; of several processes, only the first goes on.
+    """Refuse, before any work, a path where a picture cannot go; of several processes, only the first goes on.
 
     Raises:
-        RenderError: a suffix that is no picture format, or a file that exists and nobody said `--force`.
+        RenderError: a suffix that is no picture format, or a file exists there without `force`.
     """
     leave_to_first()
     _refuse_folder(path)
@@ -155,10 +155,10 @@ def check_picture_output(path: Path, force: bool) -> None:
 
 
 def refuse_existing(path: Path, force: bool) -> None:
-    """Refuse to write over a file, or in the place of a folder.
+    """Refuse to overwrite a file, unless forced, or a folder.
 
     Raises:
-        RenderError: `path` is a folder, or exists and nobody said `--force`.
+        RenderError: `path` is a folder, or a file exists there without `force`.
     """
     _refuse_folder(path)
     if path.exists() and not force:
@@ -166,14 +166,14 @@ def refuse_existing(path: Path, force: bool) -> None:
 
 
 def missing(wanted: Mapping[Path, tuple[Name, Provenance]], force: bool) -> list[Name]:
-    """Which of the wanted PNGs are still to be drawn: those that are not there whole, from the same work.
+    """Which of the wanted PNGs are still to be drawn: those that are not there, or not whole and of the same work.
 
     Args:
         wanted: for each path the caller's name for it (a seed, a frame) and its provenance.
-        force: write over pictures of other work.
+        force: overwrite pictures of other work.
 
     Raises:
-        RenderError: a path holds something else, and nobody said `--force`.
+        RenderError: another file is in the way, and not `force`.
     """
     todo = []
     for path, (name, provenance) in wanted.items():
@@ -191,7 +191,7 @@ def _refuse_folder(path: Path) -> None:
 
 
 def _holds(path: Path, provenance: Provenance) -> bool:
-    """Whether a PNG is there whole, from that work."""
+    """Whether a path holds a whole PNG of that work."""
     return png_is_whole(path) and provenance.same_work(read_provenance(path))
 
 

@@ -1,4 +1,4 @@
-"""Whether a file is a picture, by its content: for messages about files that were meant to be something else."""
+"""Whether a file is a picture, by its content, for messages about files that should have been something else."""
 
 import warnings
 from pathlib import Path

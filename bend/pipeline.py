@@ -1,8 +1,8 @@
-"""Runs a recipe's stages in order, in a folder of their own, and skips those that are complete.
+"""Runs the stages of a recipe in order, in a folder of its own, and skips those that are complete.
 
-A stage is complete when it ended well, nothing before it has changed since, and its output is still there. One that was
-interrupted is run again, and the command itself goes on where it stopped: a scrape by its journal, a training by its
-last state, frames by those that are there.
+A stage is complete if it has succeeded, no stage before it has changed since, and its output is still there. An
+interrupted stage is run again, and its command goes on where it stopped: a scrape from its journal, a training from its
+last state, a folder of frames from those that are there.
 """
 
 import contextlib
@@ -26,23 +26,23 @@ _JOURNAL = ".bend-run.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a stage."""
+    """The outcome of a stage."""
 
     number: int
     do: str
     output: Path | None
-    """What it made; None for a command that does not say."""
+    """What it made; None if its options do not name an output."""
     skipped: bool
-    """It was complete."""
+    """Whether it was complete already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """A stage as it is run here."""
+    """A stage, ready to run."""
 
     stage: Stage
     key: str
-    """Changes with the stage and with all before it."""
+    """A hash of the stage and all stages before it."""
     words: list[str]
     output: Path | None
 
@@ -55,17 +55,17 @@ def run_recipe(
     force: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Outcome]:
-    """Run what is not complete, each stage when the one before it has been taken.
+    """Run the stages that are not complete, each when the iterator is asked for its outcome.
 
     Args:
         recipe: what to do.
         folder: the current folder of every stage; created if need be.
         beside: folder of the recipe, `{recipe}` in its texts.
-        force: let stages write over files that are in their way.
+        force: let stages overwrite files that are in their way.
         say: told each command line before it runs.
 
     Yields:
-        What became of each stage.
+        The outcome of each stage.
 
     Raises:
         RecipeError: a stage uses `{finetune}` and none came before, or writes to an address.
@@ -118,7 +118,7 @@ def _step(stage: Stage, key: str, beside: Path, runs: Path | None) -> _Step:
         named = stage.options.get("output", stage.options.get("out"))
         return _Step(stage=stage, key=key, words=words, output=None if named is None else Path(str(named)))
     assert runs is not None
-    # Each training has a folder of its own, so that it is found again and no other is taken for it.
+    # Each training has a parent folder of its own, so that its run is found again without mistake.
     words += ["--out", str(runs)]
     if runs.is_dir() and any(runs.glob("*/state-*.pt")):
         words = ["--resume", "latest", "--out", str(runs)]

@@ -1,7 +1,7 @@
-"""What may happen to a network while it draws: the `Play`, and the `Moment` it is told.
+"""The protocol of everything that changes a network while it draws: the `Play`, and the `Moment` that it is given.
 
-A still, a walk, a timeline and the studio draw in the same way; a bend, a dial or anything else that changes the
-network for the length of a picture is a `Play` and so works in all of them. Drawing itself is `bend.render`'s.
+A bend, a dial, or anything else that changes the network while a picture is drawn is a `Play`, and so works in stills,
+walks, timelines and the studio alike. The drawing itself is in `bend.render`.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ class Moment:
     """When a picture is drawn.
 
     Attributes:
-        seconds: from the start of the film; 0 for a still.
-        index: which frame of the film; 0 for a still.
+        seconds: since the start of the film; 0 for a still.
+        index: of the frame; 0 for a still.
         seed: of the picture.
-        place: which of the pictures of the frame, where a film shows several side by side.
+        place: which picture of the frame it is, in a film that shows several side by side.
     """
 
     seconds: float = 0.0
@@ -33,23 +33,23 @@ class Moment:
 
 
 class Play(Protocol):
-    """Something that is done to a generator while pictures are drawn, and undone afterwards."""
+    """A change to a generator that lasts while pictures are drawn."""
 
     @property
     def varies(self) -> bool:
-        """Whether it differs from moment to moment: then pictures are drawn one at a time, in order."""
+        """Whether it changes over time: pictures are then drawn one by one, in order."""
         ...
 
     def during(self, G: Generator, moment: Moment) -> AbstractContextManager[None]:
-        """Do it to `G` as it is at `moment`, for as long as the context lasts."""
+        """Apply it to `G`, as it is at `moment`, for as long as the context lasts."""
         ...
 
 
 def frames_to_draw(plays: Sequence[Play], num_frames: int, wanted: Container[int]) -> Sequence[int]:
-    """The frames of a film that must be drawn for those that are wanted, in order.
+    """The frames of a film that must be drawn to obtain the wanted ones, in order.
 
-    Where a play keeps something from frame to frame, which it says by an attribute `remembers`, these are all from
-    the first to the last one wanted.
+    If a play keeps something from frame to frame, these are all frames up to the last wanted one. Such a play has a
+    true attribute `remembers`; most plays have no such attribute.
     """
     needed = [index for index in range(num_frames) if index in wanted]
     in_order = any(getattr(play, "remembers", False) for play in plays)
@@ -58,7 +58,7 @@ def frames_to_draw(plays: Sequence[Play], num_frames: int, wanted: Container[int
 
 @contextlib.contextmanager
 def playing(G: Generator, plays: Sequence[Play], moment: Moment) -> Iterator[None]:
-    """All plays at once, the first one outermost."""
+    """Apply all plays, the first one outermost."""
     with contextlib.ExitStack() as stack:
         for play in plays:
             stack.enter_context(play.during(G, moment))

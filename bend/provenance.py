@@ -1,10 +1,10 @@
-"""How a picture or film came to be, written inside it: command, network and its hash, seeds and settings.
+"""Notes inside pictures and films on how they were made: command, network and its hash, seeds and settings.
 
-The note is one JSON object under the key `bend`: a text chunk in PNG and APNG, a comment in JPEG and GIF, the
-EXIF description in WebP, the comment tag of an MP4. It holds what the person typed and what decides the
-pixels (`bend.work` gathers it), but not where the file went: the same work gives the same bytes in any folder,
-and no path is told that nobody typed. Each writer embeds the note in its own way (`picture`, `animation`,
-`video`); reading all of them back is here.
+A note is a JSON object under the key `bend`: a text chunk in PNG and APNG, a comment in JPEG and GIF, the EXIF
+description in WebP, the comment tag of an MP4. It holds the command line and everything that decides the pixels
+(`bend.work` gathers it), but not where the file was written: the same work gives the same bytes in any folder, and only
+paths that were typed are recorded. Each writer embeds the note in its own way (`picture`, `animation`, `video`); this
+module reads all of them.
 """
 
 import dataclasses
@@ -38,13 +38,13 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What made a picture.
+    """How a picture was made.
 
     Attributes:
-        work: all that decides the pixels, as JSON values: kind, seeds, settings, and the seed or frame.
-        network: the network as it was asked for.
+        work: everything that decides the pixels, as JSON values: kind, seeds, settings, and the seed or frame.
+        network: the name of the network as it was given.
         network_sha256: of the generator's weights, see `weights_sha256`.
-        command: the command line, less where the output goes; None from Python.
+        command: the command line without the output; None if it was made from Python.
         version: of bend.
     """
 
@@ -55,11 +55,11 @@ class Provenance:
     version: str = __version__
 
     def about(self, **details: Any) -> "Provenance":
-        """The same, of one part of the work: a seed, a frame."""
+        """The note of one part of the work, such as a seed or a frame."""
         return dataclasses.replace(self, work={**self.work, **details})
 
     def same_work(self, other: "Provenance | None") -> bool:
-        """Whether the pixels are bound to be the same, whatever command line asked for them."""
+        """Whether the pixels must be the same, whatever the command lines were."""
         return other is not None and self._decisive() == other._decisive()
 
     def to_json(self) -> str:
@@ -75,7 +75,7 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> Self | None:
-        """Read a note back; None where the text is no such note."""
+        """Read a note; None if the text is none."""
         try:
             record = json.loads(text)
             if not isinstance(record["command"], str | None):
@@ -95,7 +95,7 @@ class Provenance:
 
 
 def weights_sha256(network: "nn.Module") -> str:
-    """A hash of the weights and buffers by name, the same in whichever file format they came."""
+    """A hash of the weights and buffers by name, whatever file format they came from."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
@@ -104,7 +104,7 @@ def weights_sha256(network: "nn.Module") -> str:
 
 
 def read_provenance(path: str | Path) -> Provenance | None:
-    """The note inside a picture or film; None where there is none.
+    """The note inside a picture or film; None if there is none.
 
     Raises:
         OSError: the file cannot be read.
@@ -126,7 +126,7 @@ def png_is_whole(path: Path) -> bool:
 
 
 def _png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Each chunk's type, with the data of text chunks; stops where the file is cut short or is no PNG."""
+    """The type of each chunk, and the data of text chunks; ends where the file is cut off, or is no PNG."""
     with path.open("rb") as file:
         if file.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
             return

@@ -1,8 +1,8 @@
-"""One voice out of several processes: what those that torchrun started say, and which of them do what.
+"""The processes that torchrun starts: which of them work, and which prints.
 
-`finetune` and the renders share their work (`stylegan.distributed`). Of every other command, and of a picture that is
-one file, the first process does all, and the others end well. Only the first process prints; what fails another one, it
-tells the first (`stylegan.distributed.join`).
+`finetune` and the renders share their work (`stylegan.distributed`). Every other command, and a picture in a single
+file, is done by the first process, and the others exit with success. Only the first process prints; the others pass
+their errors to it (`stylegan.distributed.join`).
 """
 
 import contextlib
@@ -20,13 +20,13 @@ _SHARED = ("finetune", "render")  # commands whose work several processes share
 
 
 def begin(arguments: list[str]) -> None:
-    """Take this process's part in a command line.
+    """Prepare this process for a command line: silence it unless it is the first, and end it if it has no part.
 
     Args:
         arguments: the words after `bend`.
 
     Raises:
-        SystemExit: there is none; the first process does it all.
+        SystemExit: the first process does all the work.
     """
     if _size() == 1:
         return
@@ -34,7 +34,7 @@ def begin(arguments: list[str]) -> None:
         sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     if not arguments or arguments[0] not in _SHARED:
         leave_to_first()
-        os.environ["WORLD_SIZE"] = "1"  # whatever it calls works alone
+        os.environ["WORLD_SIZE"] = "1"  # so that whatever it calls works alone
 
 
 def is_first() -> bool:
@@ -53,20 +53,20 @@ def leave_to_first() -> None:
 
 
 def leave(status: int) -> NoReturn:
-    """End one of several processes at once.
+    """End one of several processes at once, without Python's own shutdown; everything must be saved by now.
 
-    Its peers may be gone and the launcher may be ending it already: torch's threads, torn down in such a moment, abort
-    the process, and a signal during Python's own end prints a traceback. Everything is saved by now.
+    Other processes may be gone, and the launcher may be ending this one: during a shutdown, torch's threads could then
+    abort the process, and a signal would print a traceback.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # nobody listens any more
+        with contextlib.suppress(OSError, ValueError):  # the stream may be closed
             stream.flush()
     os._exit(status)
 
 
 def leave_word(line: str) -> None:
-    """Have the first process tell why this one failed, before they have met; the first itself is heard anyway."""
+    """Have the first process print why this one failed, even if they are not connected yet."""
     if not is_first():
         from stylegan.distributed import leave_word
 

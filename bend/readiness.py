@@ -1,10 +1,10 @@
-"""What a process does before it draws: native operations loaded, or compiled where the work ahead is long.
+"""Compiles the native operations before drawing, if enough pictures are to come.
 
-A cached build is loaded at the first picture whatever the work (`stylegan.ops.native`). Compiling one takes half a
-minute, so that it is left alone until plain drawing would take about as long: a few pictures, or a short film of a
-small network, are there sooner without. It comes before the first picture, never between two, so that the pictures of a
-work are drawn alike; only a live session, whose pictures nobody compares, does not wait for it.
-Where nobody says here how many pictures there will be, `stylegan.inference.readiness` decides at the first heavy one.
+A cached build is always loaded at the first picture (`stylegan.ops.native`). Compiling takes half a minute, and is done
+only if drawing without would take about as long: a few pictures, or a short film of a small network, are ready sooner
+without. It happens before the first picture and never between two, so that all are drawn in the same way; only a live
+session, whose pictures nobody compares, does not wait for it. If the number of pictures is not known in advance,
+`stylegan.inference.readiness` decides at the first large one.
 """
 
 import threading

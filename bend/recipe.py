@@ -1,4 +1,4 @@
-"""Recipes: a whole piece of work in one `.toml`, and what of it is no recipe.
+"""Recipes: a whole piece of work in one `.toml`; reads, checks and writes them.
 
     bend = 1                                  the version of this format
     title = "Rocks into faces"
@@ -16,9 +16,9 @@
     seeds = "0-7"
     output = "walk.mp4"
 
-Stages run in order. In texts `{sample}` is the folder of bundled photos, `{recipe}` the folder of the recipe, and
-`{finetune}` the run folder of the last `finetune` before. The commands themselves say which options there are and what
-they take, so a recipe can never know less than the command line. Running one is `bend.pipeline`'s.
+Stages run in order. In texts, `{sample}` is the folder of bundled photos, `{recipe}` the folder of the recipe, and
+`{finetune}` the run folder of the last `finetune` stage before. Options and values are checked by the commands
+themselves, so that a recipe can hold whatever a command line can. `bend.pipeline` runs recipes.
 """
 
 import dataclasses
@@ -62,10 +62,10 @@ COMMANDS = {
     "render": ("bend.commands.render", "render"),
     "roll": ("bend.commands.roll", "roll"),
 }
-"""What a stage may do: name -> (module, attribute)."""
+"""The commands that a stage may name, each as (module, attribute)."""
 _MOST_BYTES = 1 << 20
 _MOST_STAGES = 1000
-_HELP = ["-h", "--help"]  # as the command line has them: Click makes a command's help option once, for good
+_HELP = ["-h", "--help"]  # as on the command line, since Click caches a command's help option
 _OURS = ("force", "as_json", "help", "dry_run", "resume", "list_sources")
 
 
@@ -75,7 +75,7 @@ class Stage:
 
     Attributes:
         do: `package`, `render latent-walk`, …
-        options: value of each parameter that was given, by the parameter's name.
+        options: the value of each given parameter, by the parameter's name.
     """
 
     do: str
@@ -93,7 +93,7 @@ class Stage:
         """What would be typed after the command.
 
         Args:
-            places: what stands for `{sample}`, `{recipe}` and `{finetune}`.
+            places: the values of `{sample}`, `{recipe}` and `{finetune}`.
         """
         words: list[str] = []
         positional: list[str] = []
@@ -117,7 +117,7 @@ class Stage:
 
         Args:
             words: what is typed after it, see `arguments`.
-            command_line: what the notes inside pictures are to say was typed; None for what is.
+            command_line: recorded inside pictures in place of the actual command line; None for the actual one.
 
         Raises:
             RecipeError: the command does not take the words.
@@ -150,7 +150,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read a recipe and check every key and value of it, before anything runs.
 
     Raises:
-        RecipeError: it is none; says which stage and key.
+        RecipeError: it is no recipe; says which stage and key is wrong.
         OSError: the file cannot be read.
     """
     if path.is_dir():
@@ -168,7 +168,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """Write a recipe that `read_recipe` reads back as the same.
+    """Write a recipe; `read_recipe` reads the same back.
 
     Raises:
         OSError: the file cannot be written.
@@ -185,7 +185,10 @@ def recipe_text(recipe: Recipe) -> str:
 
 
 def options_of(config: RenderConfig) -> dict[str, Any]:
-    """What a stage says of how pictures are drawn: the network, and all that is not as usual but where and how fast."""
+    """The options of a stage that draws as `config` does: the network, and all fields that differ from their default.
+
+    Fields that only decide where and how fast pictures are drawn are left out.
+    """
     changed = {
         field.name: value
         for field in dataclasses.fields(config)
@@ -281,7 +284,7 @@ def _plain(key: str, value: Any) -> Any:
 
 
 def _check(command: click.Command, stage: Stage) -> None:
-    """Let the command parse the values, without running it."""
+    """Check the values of a stage by having its command parse them, without running it."""
     places = dict.fromkeys(("sample", "recipe", "finetune"), ".")
     words = stage.arguments(places)
     try:

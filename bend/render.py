@@ -1,9 +1,9 @@
-"""From latents to pictures: the one place where a network is asked for pixels, in batches that fit memory.
+"""Draws pictures of latents, in batches that fit memory.
 
-`images` draws seeds and `frames` draws any stream of ws, both lazily, as uint8 `[H, W, 3]`. `draw` is the
-single step below them. A picture does not depend on its neighbours in the batch: constant noise is the
-network's own, and random noise is drawn from a generator seeded for that picture. What is done to the network
-meanwhile is `play`'s; where pictures go is `stills`, `film` and `video`.
+`images` draws seeds and `frames` any stream of ws, both lazily, as uint8 `[H, W, 3]`; `draw` draws one batch. A picture
+does not depend on the others of its batch: constant noise is the network's own, and random noise is drawn from a
+generator seeded for that picture. Plays (`bend.play`) change the network meanwhile; `bend.renders` and `bend.film`
+write the pictures.
 """
 
 import itertools
@@ -49,7 +49,7 @@ __all__ = [
 Item = TypeVar("Item")
 
 _TENSORS_ALIVE = 6  # feature maps of the widest layer that one picture keeps at once, measured
-_CPU_BYTES = 2**30  # beyond it a larger batch brings a CPU nothing
+_CPU_BYTES = 2**30  # a batch larger than this does not speed a CPU up
 _LARGEST_BATCH = {"cpu": 16, "cuda": 64, "mps": 16}
 
 
@@ -65,7 +65,7 @@ def images(
     device: str | torch.device | None = None,
     plays: Sequence[Play] = (),
 ) -> Iterator[Pixels]:
-    """Draw a picture a seed.
+    """Draw a picture for each seed.
 
     Args:
         net: a network from `load_network` (its G_ema, else its G), a generator, or what `load_network` takes.
@@ -76,13 +76,13 @@ def images(
         class_index: class of a conditional network.
         batch: pictures at once, None for what fits memory.
         device: where to draw, None for where the network is.
-        plays: what is done to the network while it draws.
+        plays: changes to the network while it draws.
 
     Returns:
         Lazily, uint8 `[H, W, 3]`, in the order of the seeds.
 
     Raises:
-        SettingsError: settings that are no settings, or not this network's.
+        SettingsError: a setting makes no sense, or does not suit this network.
     """
     G = generator_of(net, device=device)
     if fault := fault_of(truncation_psi):
@@ -118,8 +118,8 @@ def frames(
         noise_seeds: of random noise, one a picture; None for 0, 1, 2, …
         batch: pictures at once, None for what fits memory.
         device: where to draw, None for where the network is.
-        plays: what is done to the network while it draws.
-        fps: pictures a second of the film they are frames of; None for stills, which are all at 0 seconds.
+        plays: changes to the network while it draws.
+        fps: frames a second, of a film; None for stills, which are all at 0 seconds.
 
     Returns:
         Lazily, uint8 `[H, W, 3]`, in the order of `ws`.
@@ -164,7 +164,7 @@ def draw(
         ws: `[N, num_ws, w_dim]`.
         noise_mode: `const`, `random` or `none`.
         noise_seeds: `[N]`, of random noise; None for the seeds of `moments`.
-        plays: what is done to the network while it draws; where one varies, pictures are drawn one by one.
+        plays: changes to the network while it draws; if one varies, pictures are drawn one by one.
         moments: `[N]`, when each picture is drawn; None for stills.
 
     Returns:
@@ -190,7 +190,7 @@ def draw(
 
 @torch.inference_mode()
 def _draw(G: Generator, ws: Tensor, noise_mode: str, noise_seeds: Sequence[int]) -> Pixels:
-    """Pictures `[N, H, W, 3]` by the network as it is."""
+    """Draw pictures `[N, H, W, 3]` without plays."""
     ws = ws.to(device_of(G))
     if noise_mode == "random":
         image = torch.cat([_draw_noisy(G, ws[i : i + 1], seed) for i, seed in enumerate(noise_seeds)])
@@ -200,7 +200,7 @@ def _draw(G: Generator, ws: Tensor, noise_mode: str, noise_seeds: Sequence[int])
 
 
 def _draw_noisy(G: Generator, ws: Tensor, seed: int) -> Tensor:
-    # One at a time, since noise drawn for a batch would depend on who else is in it.
+    # One at a time, since noise drawn for a batch would depend on the other pictures in it.
     generator = torch.Generator(ws.device).manual_seed(seed)
     image: Tensor = G.synthesis(ws, noise_mode="random", generator=generator)
     return image
@@ -218,7 +218,7 @@ def open_generator(config: RenderConfig) -> Generator:
     """Load the generator that `config` asks for, on its device.
 
     Raises:
-        ConfigError: the device is not there.
+        ConfigError: the device is not available.
         StyleganError: no such network, or one that cannot be read.
     """
     device = choose_device(config.device)
@@ -232,10 +232,10 @@ def open_generator(config: RenderConfig) -> Generator:
 
 
 def open_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
-    """What `config` asks to be done to `G` while it draws.
+    """The plays of everything in `config` that changes `G` while it draws, the first one outermost.
 
     Raises:
-        SettingsError: it asks for what `G` does not have.
+        SettingsError: a setting does not suit `G`.
     """
     return (
         *open_weight_plays(config, G),
@@ -258,7 +258,7 @@ def generator_of(
 
 
 def fitting_batch(G: Generator) -> int:
-    """How many pictures to draw at once: a power of two whose feature maps fit the memory that is free."""
+    """How many pictures to draw at once: a power of two whose feature maps fit free memory."""
     device = device_of(G)
     widest = max(block.conv1.weight.shape[0] * block.resolution**2 for block in G.synthesis.blocks())
     room = _spare_bytes(device) / (4 * widest * _TENSORS_ALIVE)
@@ -267,14 +267,14 @@ def fitting_batch(G: Generator) -> int:
 
 
 def _spare_bytes(device: torch.device) -> float:
-    """Bytes that a batch may take, with room left for everyone else."""
+    """How many bytes a batch may take, with some left for other programs."""
     if device.type == "cpu":
         return min(free_bytes(device) / 4, _CPU_BYTES)
     return free_bytes(device) / 2
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Consecutive lists of `size` items, the last one shorter."""
+    """Consecutive lists of `size` items; the last one may be shorter."""
     iterator = iter(items)
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk

@@ -1,8 +1,8 @@
-"""A rendered picture or film made again from the note inside it, or that note turned into a recipe.
+"""Renders a picture or film again from the note inside it, or turns that note into a recipe.
 
-The note (`bend.provenance`) holds the command line and the hash of the network. The same bytes come out where the
-network, this release and the machine are the same; a changed network is told before anything is drawn, since what
-came out would be another picture.
+The note (`bend.provenance`) holds the command line and the hash of the network. With the same network, release and
+machine the bytes are the same. A changed network is refused before anything is drawn, since the picture would be
+another one.
 """
 
 import contextlib
@@ -33,18 +33,18 @@ from stylegan.errors import StyleganError
 __all__ = ["Replayed", "recipe_of", "replay", "save_recipe"]
 
 _ONE_NETWORK = ("images", "grid", "plane", "latent-walk", "style-mix", "truncation", "clusters")
-"""Kinds of work whose note holds the hash of the one network they were drawn with."""
+"""Kinds of work drawn with a single network, whose hash is in the note."""
 _DECIDE_WEIGHTS = ("network", "weights", "device", "kimg", "dial_from", "dial")
-"""Options that do."""
+"""The options that decide its weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """What came out."""
+    """The result of a replay."""
 
     output: Path
     is_same: bool
-    """Byte for byte what was replayed."""
+    """Whether it is equal to the original, byte for byte."""
 
 
 def replay(
@@ -53,13 +53,13 @@ def replay(
     """Render a picture or film again.
 
     Args:
-        path: what bend rendered.
-        output: where to; None for its name with `-replay` in the current folder.
-        network: the network, where it lies elsewhere now.
+        path: a picture or film that bend rendered.
+        output: where to write it; None for its name with `-replay` in the current folder.
+        network: the network, if it is elsewhere now.
         force: write over the output.
 
     Raises:
-        RecipeError: no note inside, or the network or another file of the work is another one now.
+        RecipeError: there is no note inside, or the network or another file of the work has changed.
         BendError, StyleganError, OSError: it cannot be rendered here.
     """
     note = _note(path)
@@ -111,7 +111,7 @@ def recipe_of(path: Path) -> Recipe:
 
 
 def save_recipe(path: Path, output: Path, *, force: bool = False) -> None:
-    """Write the recipe of a picture or film; arguments and errors as `recipe_of` and `refuse_existing`."""
+    """Write the recipe of a picture or film; raises as `recipe_of` and `refuse_existing`."""
     refuse_existing(output, force)
     write_recipe(output, recipe_of(path))
 
@@ -131,7 +131,7 @@ def _stage(note: Provenance) -> Stage:
     """The command line as a stage.
 
     Raises:
-        RecipeError: this release does not know it so.
+        RecipeError: this release cannot run it.
     """
     try:
         name, verb, kind, *words = shlex.split(note.command or "")
@@ -151,9 +151,9 @@ def _names_network(stage: Stage) -> bool:
 
 
 def _workplace(path: Path, network: str) -> Path:
-    """The folder that the note's relative paths start from: the current one, or the picture's if the network is there.
+    """The folder that relative paths of the note start from: the current one, or the picture's if the network is there.
 
-    Recipes work in a folder of their own, so that their films name what lies beside them.
+    A recipe runs in a folder of its own, so that the paths in its films are relative to that.
     """
     folder, at, _ = network.rpartition("@")
     name = Path(folder if at else network)

@@ -1,8 +1,9 @@
-"""Pictures drawn by several processes: each draws its share, a run of neighbours, and the result is that of one.
+"""Divides pictures among several processes; the result is the same as that of one.
 
-Pictures that are files of their own are written by whoever drew them, into a folder that all hosts see. The frames of
-one film file are kept as PNGs in hidden folders, each process's own, and handed to the first one as it encodes them, so
-that hosts need no disk in common. Who the processes are is `stylegan.distributed`'s.
+Each process draws a run of neighbours. Pictures in separate files are written by the process that drew them, into a
+folder that all hosts share. The frames of a film file are kept as PNGs in a hidden folder of each process, and sent to
+the first process when it encodes them, so that hosts need no shared disk. `stylegan.distributed` connects the
+processes.
 """
 
 import contextlib
@@ -26,15 +27,15 @@ __all__ = ["Frames", "drawn_together", "own_share", "refuse_other_work", "refuse
 
 Item = TypeVar("Item")
 
-# Given which frames are wanted, yields (index, uint8 [H, W, 3]) in order; may yield others of the same batch
-# too, so that a film taken up again is drawn in the same batches, to the same bytes, as one drawn at once.
+# Given the indices of the wanted frames, yields (index, uint8 [H, W, 3]) in order. It may also yield others of the same
+# batch, so that a resumed film is drawn in the same batches, to the same bytes, as one drawn at once.
 Frames: TypeAlias = Callable[[Container[int]], Iterator[tuple[int, Pixels]]]
 
 
 def own_share(items: Sequence[Item], team: Team, rank: int | None = None) -> Sequence[Item]:
-    """The items that this process, or process `rank`, sees to.
+    """The items that this process, or process `rank`, is to draw.
 
-    They are neighbours, since those share batches; all shares differ by one at most.
+    They are neighbours, since those share batches; shares differ in size by one at most.
     """
     place = team.rank if rank is None else rank
     start, stop = (-(-len(items) * bound // team.size) for bound in (place, place + 1))
@@ -42,22 +43,23 @@ def own_share(items: Sequence[Item], team: Team, rank: int | None = None) -> Seq
 
 
 def refuse_other_work(provenance: Provenance, team: Team) -> None:
-    """Refuse to mix pictures: another host's network, or another file of the work, may go by the same name.
+    """Refuse to mix pictures of different works: files of the same name may differ from host to host.
 
     Raises:
-        RenderError: this process would draw something else than the first.
+        RenderError: this process would draw other pictures than the first one.
     """
     if not provenance.same_work(team.first_says(provenance)):
         raise RenderError(
-            "this is not the first process's bend, network and files; copy the same to every host, under the same names"
+            "bend, the network or a file is not the same as in the first process; "
+            "copy the same to every host, under the same names"
         )
 
 
 def refuse_unshared(folder: Path, team: Team) -> None:
-    """Refuse a folder that some process does not see as the first one does: its pictures would be scattered over hosts.
+    """Refuse a folder that is not shared by all processes: the pictures would be scattered over the hosts.
 
     Args:
-        folder: made if need be.
+        folder: created if need be.
         team: the processes, each of which calls this.
 
     Raises:
@@ -86,7 +88,7 @@ def refuse_unshared(folder: Path, team: Team) -> None:
 
 
 def _is_there(probe: Path) -> bool:
-    """Whether another process has made `probe`, by trying to: creation alone is seen at once on every network disk."""
+    """Whether another process has made `probe`; tries to create it, since network disks cache everything else."""
     made = [folder for folder in probe.parents if not folder.exists()]
     probe.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -101,14 +103,14 @@ def _is_there(probe: Path) -> bool:
 
 @contextlib.contextmanager
 def drawn_together(output: Path, frames: Frames, num_frames: int, team: Team) -> Iterator[Frames]:
-    """Draw a film's frames in all processes, and yield them in the first as if it had drawn them all.
+    """Draw a film's frames in all processes; in the first, yields a reader of all of them.
 
-    What is yielded there gives each frame once, in order; the other processes are done with theirs by then.
+    The reader gives each frame once, in order. All frames are drawn by then.
 
     Args:
-        output: the film that they are for.
-        frames: draws them.
-        num_frames: frames in all.
+        output: the film file.
+        frames: draws frames.
+        num_frames: of the whole film.
         team: the processes, each of which calls this.
 
     Raises:
@@ -130,7 +132,7 @@ def drawn_together(output: Path, frames: Frames, num_frames: int, team: Team) ->
 
 @contextlib.contextmanager
 def _hidden_folder(output: Path, team: Team) -> Iterator[Path]:
-    """Where this process keeps its frames: beside the film; on a host without its folder, among temporary files."""
+    """A folder for this process's frames: beside the film or, on a host without that folder, in the temporary one."""
     if team.is_first:
         output.parent.mkdir(parents=True, exist_ok=True)
     parent = output.parent if output.parent.is_dir() else None

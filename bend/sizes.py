@@ -1,9 +1,9 @@
 """Pictures of other sizes and shapes: a wider constant makes a wider picture.
 
-The synthesis is convolutions of a learned 4×4 constant, so a constant of 8×4 gives a picture twice as wide. It is made
-wider about its centre: `reflect` mirrors it outwards, `tile` repeats it, `stretch` interpolates it. The layers' noise
-keeps its own pixels in the middle and goes on with seeded noise around them. Since every layer sees its neighbourhood
-only, a picture too big for memory is drawn in tiles (`bend.tiles`) that overlap by what the layers can see.
+The synthesis convolves a learned 4×4 constant, so that a constant of 8×4 gives a picture twice as wide. The constant is
+extended about its centre: `reflect` mirrors it outwards, `tile` repeats it, `stretch` interpolates it. The noise of the
+layers keeps its own pixels in the middle, with seeded noise around them. Since every layer only sees a neighbourhood, a
+picture too large for memory is drawn in tiles (`bend.tiles`), which overlap by as much as the layers see.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Sized:
         rows: of the wider constant.
         columns: of the wider constant.
         how: `reflect`, `tile` or `stretch`.
-        in_tiles: may draw in tiles; not where something else looks at whole feature maps.
+        in_tiles: whether it may draw in tiles, which bends of whole feature maps do not allow.
     """
 
     rows: int
@@ -45,7 +45,7 @@ class Sized:
 
     @property
     def varies(self) -> bool:
-        """True, so that pictures are drawn one by one: a wide one fills the memory of many."""
+        """True, so that pictures are drawn one by one: a wide one takes as much memory as many others."""
         return True
 
     @contextlib.contextmanager
@@ -72,7 +72,7 @@ class Sized:
 
 
 def open_size(config: RenderConfig, G: Generator, *, in_tiles: bool = True) -> tuple[Sized, ...]:
-    """The play of `config.size`; none where it is the network's own.
+    """The play of `config.size`: one, or none for the network's own size.
 
     Raises:
         SettingsError: a size that this network cannot draw.
@@ -92,7 +92,7 @@ def open_size(config: RenderConfig, G: Generator, *, in_tiles: bool = True) -> t
 
 
 def extend(x: Tensor, rows: int, columns: int, how: str) -> Tensor:
-    """Make a constant wider, or narrower, about its centre.
+    """Extend or crop a constant about its centre.
 
     Args:
         x: `[N, C, h, w]`.
@@ -110,7 +110,7 @@ def extend(x: Tensor, rows: int, columns: int, how: str) -> Tensor:
 
 
 def extend_noise(noise: Tensor, rows: int, columns: int, seed: int) -> Tensor:
-    """A layer's noise `[h, w]` in the middle of seeded noise `[rows, columns]`; what does not fit is cut off."""
+    """A layer's noise `[h, w]` in the middle of seeded noise `[rows, columns]`, cropped to that if it is larger."""
     generator = torch.Generator().manual_seed(seed)
     wider = torch.randn([rows, columns], generator=generator, dtype=noise.dtype).to(noise.device)
     (top, from_top, height), (left, from_left, width) = (
@@ -123,7 +123,7 @@ def extend_noise(noise: Tensor, rows: int, columns: int, seed: int) -> Tensor:
 
 
 def _indices(new: int, old: int, how: str) -> Tensor:
-    """For each of `new` places the one of `old` that stands there."""
+    """For each of `new` places the index of the one of `old` that goes there."""
     places = torch.arange(new) - (new - old) // 2
     if how == "tile":
         return places % old

@@ -1,9 +1,9 @@
-"""A track that plays along: what is heard at every moment of it, from 0 to 1.
+"""Analyses a track: how strong a feature of its sound is at any moment, from 0 to 1.
 
-Levels of a band are in decibels, stretched so that the quiet twentieth of the track, or what is 60 decibels below the
-loud one, is 0 and the loud twentieth 1.
-Onsets are the rises of the spectrum (spectral flux; Bello et al., IEEE TSAP 13(5), 2005), the strongest being 1, each
-ringing off. Files are decoded by PyAV. What the numbers drive is `bend.automation`'s, under the name of `audio(…)`.
+The level of a band is in decibels, scaled so that the loudest twentieth of the track is 1, and 0 the quietest one or
+what is 60 decibels below the loudest. Onsets are rises of the spectrum (spectral flux; Bello et al., IEEE TSAP 13(5),
+2005), the strongest being 1, each of which fades out. PyAV decodes the files. Parameters follow a track by `audio(…)`,
+see `bend.automation`.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ _EARLY = round(_WINDOW / 4 / _HOP)
 """Analyses by which a strike is seen early: what enters a Hann window rises fastest a quarter before its middle."""
 _BANDS = {"bass": (20.0, 150.0), "mid": (150.0, 2000.0), "treble": (2000.0, 10000.0)}
 FEATURES = (*_BANDS, "loudness", "onset")
-"""What can be listened for by name; bands are also had by their bounds."""
+"""The named features; any band can also be given by its bounds."""
 _BAND = re.compile(r"(\d+)-(\d+)hz", re.IGNORECASE)
 _MOST_SECONDS = 4 * 3600
 _PADDING_S = 0.1  # of codecs, at the ends of a track: packets hold it, and headers tell it off
@@ -82,7 +82,7 @@ def load_track(path: Path) -> Track:
     """
     import av
 
-    path.stat()  # a missing file is told as such
+    path.stat()  # for a clear error if the file is missing
     parts: list[Floats] = []
     try:
         with av.open(media_url(path)) as container:
@@ -109,12 +109,12 @@ def load_track(path: Path) -> Track:
 
 
 def is_sound(samples: NDArray[Any]) -> bool:
-    """Whether samples are numbers, and no louder than any sound: files of floats may hold anything."""
-    return bool(np.abs(samples).max(initial=0) < _LOUDEST)  # and nan is not
+    """Whether samples are numbers of a plausible size: a file of floats may hold anything."""
+    return bool(np.abs(samples).max(initial=0) < _LOUDEST)  # false for nan
 
 
 def length_of(path: Path) -> float | None:
-    """Seconds of a track by its header, or by its packets where that but guesses, as for raw AAC; None for no track."""
+    """Seconds of a track by its header, or by its packets if the header only guesses, as for raw AAC; None for no track."""
     import av
 
     try:
@@ -138,7 +138,7 @@ _HEARD: ContextVar[Track | None] = ContextVar("track", default=None)
 
 @contextlib.contextmanager
 def hearing(track: Track | None) -> Iterator[None]:
-    """Let `audio(…)` hear a track for as long as the context lasts."""
+    """Have `audio(…)` follow a track for as long as the context lasts."""
     token = _HEARD.set(track)
     try:
         yield
@@ -147,15 +147,15 @@ def hearing(track: Track | None) -> Iterator[None]:
 
 
 def heard_track() -> Track | None:
-    """The track of the innermost `hearing`, None outside."""
+    """The track of the innermost `hearing`; None outside of any."""
     return _HEARD.get()
 
 
 def check_feature(feature: str) -> None:
-    """Refuse what cannot be listened for.
+    """Refuse an unknown feature.
 
     Raises:
-        SettingsError: it is neither a name nor a band.
+        SettingsError: it is neither a name of `FEATURES` nor a band.
     """
     band = _BAND.fullmatch(feature)
     if feature not in FEATURES and band is None:
@@ -163,7 +163,7 @@ def check_feature(feature: str) -> None:
             f"audio: {feature!r} is unknown; known are {', '.join(FEATURES)}, or a band such as 200-800hz"
         )
     if band and not 0 < float(band[1]) < float(band[2]) <= RATE / 2:
-        raise SettingsError(f"audio: {feature} is no band; it lies between 1 and {RATE // 2} hz, rising")
+        raise SettingsError(f"audio: {feature} is no band; give 1 to {RATE // 2} hz, the lower end first")
 
 
 def level(track: Track, feature: str, smooth: float, t: float) -> float:
@@ -217,7 +217,7 @@ def _range(feature: str) -> tuple[float, float]:
 
 
 def _onsets(track: Track) -> Floats:
-    """How much the spectrum rises at every analysis, the strongest rise being 1."""
+    """How much the spectrum rises at every analysis, relative to the strongest rise."""
     flux: list[Floats] = []
     before = None
     for part in _spectra(track):
@@ -226,7 +226,7 @@ def _onsets(track: Track) -> Floats:
         flux.append(np.maximum(np.diff(logs, axis=0, prepend=first), 0).sum(axis=1))
         before = logs[-1:]
     rises = np.concatenate([np.zeros(_EARLY, np.float32), *flux])[:-_EARLY]
-    # What merely swells is no strike: the usual rise of a second around is taken off.
+    # A slow swell is no onset: the mean rise of the second around is subtracted.
     usual = _smoothed(rises, 1.0)
     strikes: Floats = np.maximum(rises - usual, 0)
     return strikes / max(float(strikes.max()), _FLOOR)
@@ -246,7 +246,7 @@ def _ring(strikes: Floats, seconds: float) -> Floats:
 
 
 def _smoothed(values: Floats, seconds: float) -> Floats:
-    """A moving average, centred, so that nothing comes late."""
+    """A moving average, centred so that it does not lag."""
     width = round(seconds * RATE / _HOP) | 1
     if width <= 1 or len(values) < 2:
         return values

@@ -1,7 +1,7 @@
 """Truncation that varies over time: psi as an automation, `--trunc 'lfo(sine,0..1,4s)'`.
 
-A psi that holds for a whole work is applied where ws are made (`bend.latents`); one that varies is a `Play` on the `ws`
-tap, before directions and bends, by the same formula (Karras et al., arXiv 1812.04948, appendix B).
+A constant psi is applied where ws are computed (`bend.latents`). One that varies is a `Play` on the `ws` tap, before
+directions and bends, with the same formula (Karras et al., arXiv 1812.04948, appendix B).
 """
 
 import contextlib
@@ -26,7 +26,7 @@ class Truncating:
 
     Attributes:
         psi: over time.
-        cutoff: number of leading layers that are truncated, None for all.
+        cutoff: number of leading layers that are truncated; None for all.
     """
 
     psi: Automation
@@ -49,7 +49,7 @@ class Truncating:
 
 
 def open_truncation(config: RenderConfig) -> tuple[Truncating, ...]:
-    """The play of a `config.trunc` that is an automation; none where it is a number."""
+    """The play of `config.trunc`: one if it varies over time, none if it is a number."""
     if not isinstance(config.trunc, str):
         return ()
     return (Truncating(psi=parse(config.trunc), cutoff=config.trunc_cutoff),)

@@ -1,7 +1,7 @@
-"""A work told as a `Provenance`: settings, weights, and the contents of every file that decides its pixels.
+"""Makes the `Provenance` of a work: its settings, its weights, and the hashes of all files that decide its pixels.
 
-Bends, blends, directions and records say which files are theirs. A dial's base and the snapshots that training time
-passes are files of the work too, since no weights that are drawn with at first tell of them.
+Bends, blends, directions and records name their files. The base of a dial, and the snapshots that training time passes
+through, are files of the work too, since the hash of the network as it was opened does not cover them.
 """
 
 import dataclasses
@@ -40,13 +40,13 @@ def describe(
     Args:
         kind: the command that makes it: `images`, `grid`, …
         config: how its pictures are drawn.
-        network: what draws them.
-        command: the command line, where there was one.
-        others: further networks that are drawn with, by name, beyond those that `config` names.
-        **details: what else decides the pixels, by name: JSON values and frozen records.
+        network: the generator.
+        command: the command line; None from Python.
+        others: names of further networks that are drawn with, besides those in `config`.
+        **details: whatever else decides the pixels: JSON values and frozen records.
 
     Raises:
-        SettingsError: a setting that is none, or no such run.
+        SettingsError: a malformed setting, or no such run.
         StyleganError: a network that is not there.
         OSError: a file cannot be read.
     """
@@ -70,7 +70,7 @@ def describe(
 
 
 def _inputs(config: RenderConfig, others: Iterable[str], details: Iterable[Any]) -> dict[str, Path]:
-    """The files that decide the pixels beside the network's own, by the names that a person gave them."""
+    """The files, besides the network's own, that decide the pixels; by the names that were typed."""
     named = [*config.latents]
     for spec in (
         *map(parse_direction, config.direction),

@@ -63,5 +63,7 @@ def test_a_host_without_the_network_or_with_another_is_one_line(hosts: Hosts) ->
     save_tiny(network, seed=1)
     alpha, _ = hosts.run(*words, run_id="other")
     (line,) = [line for line in alpha.text.splitlines() if line.startswith("Error:")]
-    assert line.startswith("Error: host beta: this is not the first process's bend, network and files")
+    assert line.startswith(
+        "Error: host beta: bend, the network or a file is not the same as in the first process"
+    )
     assert not (hosts.alpha.folder / "film.mp4").exists()
