@@ -1,7 +1,7 @@
-"""What a page may ask for, one function a word, in one table.
+"""What a page may ask for: one function for each word, in one table.
 
-Every function gets the studio, the seat that asks and the message, and returns what to answer that seat, or None. They
-run on worker threads, since the instrument is asked and files are written.
+Every function gets the studio, the seat that asks and the message, and returns the answer to that seat, or None. Most
+run on worker threads, since they wait for the instrument or write files.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ from bend.studio.stage import Stage
 __all__ = ["ACTIONS", "BUSY", "Action", "Studio", "act", "graph_facts", "whole_state"]
 
 BUSY = "the instrument is busy; try again"
-"""What is said where it does not answer in time."""
+"""The answer if the instrument does not respond in time."""
 Answer = Message | None
 Action = Callable[["Studio", Seat, Mapping[str, Any]], Answer]
 _FILM_FPS = 24.0
@@ -38,7 +38,7 @@ _MOST_TAPS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """Everything that the server has in its hands."""
+    """The parts of the studio, as the server holds them."""
 
     config: StudioConfig
     shelf: Shelf
@@ -52,7 +52,7 @@ def act(studio: Studio, seat: Seat, message: Any) -> Answer:
     """Do what a message asks for.
 
     Raises:
-        SettingsError: it asks for nothing that there is.
+        SettingsError: it asks for something unknown.
         TimeoutError: the instrument is busy.
         BendError, StyleganError, OSError: it cannot be done.
     """
@@ -63,7 +63,7 @@ def act(studio: Studio, seat: Seat, message: Any) -> Answer:
 
 
 def whole_state(studio: Studio) -> dict[str, Any]:
-    """What changes now and then: presets, takes, jobs, runs and what is on the shelf."""
+    """Everything that changes now and then: presets, takes, jobs, runs, networks and data sets."""
     return {
         "standing": [dataclasses.asdict(one) for one in studio.shelf.standing()],
         "runs": studio.shelf.runs(),
@@ -76,7 +76,7 @@ def whole_state(studio: Studio) -> dict[str, Any]:
 
 
 def graph_facts(stage: Stage) -> dict[str, Any]:
-    """The network on the stage as a graph, with the places where bends are hung."""
+    """The network on the stage as a graph whose nodes are the taps for bends."""
     G = stage.G
     return {
         "network": stage.standing.name,
@@ -94,7 +94,7 @@ def graph_facts(stage: Stage) -> dict[str, Any]:
 
 
 def _play(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    """Play what was moved, which may be a part of a patch; what is refused is answered with what is played instead."""
+    """Play a patch, of which the page may send only what changed; a refusal tells what is played instead."""
     seat.gesture = _number(message, "gesture", 0, 2**53, 0)
     played, changes = studio.instrument.patch.facts(), message.get("patch")
     try:
@@ -183,7 +183,7 @@ def _end_record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answe
 
 
 def _film(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    """Render a film of what is being played now, as it goes on by itself."""
+    """Render a film of what is playing now, as it would go on by itself."""
     seconds = float(_number(message, "seconds", 1, 600, 10))
     patch, path, resolution = studio.instrument.path(seconds, _FILM_FPS)
     name = studio.keeping.keep_film(

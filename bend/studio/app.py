@@ -1,12 +1,11 @@
-"""The server: the page's files, what can be downloaded, and the socket on which one plays.
+"""The server: the page's files, the downloads, and the socket for playing.
 
-Nothing here takes a path from a client: files of runs, takes and jobs are looked up by name on the shelf.
+No path is ever taken from a client: files of runs and takes are looked up by name.
 """
 
 import contextlib
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,8 +16,6 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from bend.bends.geometry import EDGES
-from bend.bends.row import MemoryBend, SignalBend, WeightBend
-from bend.bends.table import BENDS
 from bend.errors import BendError, SettingsError
 from bend.studio.actions import BUSY, Studio, graph_facts, whole_state
 from bend.studio.config import StudioConfig
@@ -29,6 +26,7 @@ from bend.studio.jobs import Jobs
 from bend.studio.keeping import Keeping
 from bend.studio.live import live
 from bend.studio.message import Message
+from bend.studio.palette import palette
 from bend.studio.shelf import Shelf
 from stylegan.errors import StyleganError
 
@@ -41,7 +39,7 @@ def open_studio(config: StudioConfig) -> Studio:
     """Open the network and start the threads.
 
     Raises:
-        SettingsError, StyleganError: the network cannot be opened, or what was kept cannot be read.
+        SettingsError, StyleganError: the network or the stored presets cannot be read.
     """
     shelf, hub = Shelf(config), Hub()
     keeping = Keeping(config.out, shelf)
@@ -62,7 +60,7 @@ def make_app(studio: Studio, *, token: str, hosts: Collection[str]) -> Starlette
 
     Args:
         studio: what it serves; closed when the application ends.
-        token: that opens it.
+        token: the secret that a request must carry.
         hosts: names under which it may be called.
     """
 
@@ -105,11 +103,11 @@ async def _icon(request: Request) -> Response:
 
 
 async def _start(request: Request) -> Response:
-    """Everything a page needs to begin."""
+    """Everything that a page needs at its start."""
     studio: Studio = request.app.state.studio
     graph = await run_in_threadpool(lambda: studio.instrument.ask(graph_facts).result(timeout=120))
     state = await run_in_threadpool(whole_state, studio)
-    facts = {"bends": _bends(), "edges": EDGES, "graph": graph, "state": state}
+    facts = {"bends": palette(), "edges": EDGES, "graph": graph, "state": state}
     return JSONResponse(facts | {"patch": studio.instrument.patch.facts()})
 
 
@@ -160,54 +158,3 @@ def _download(name: str, data: bytes) -> Response:
         name.rpartition(".")[2]
     ]
     return Response(data, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
-
-def _bends() -> list[dict[str, Any]]:
-    """The table of bends for the page."""
-    return [
-        {
-            "name": name,
-            "does": row.does,
-            "family": _family(name),
-            "kinds": _places(row),
-            "is_spatial": isinstance(row, SignalBend) and row.is_spatial,
-            "takes_edge": isinstance(row, SignalBend) and row.takes_edge,
-            "parameters": [
-                {
-                    "name": parameter.name,
-                    "low": parameter.low,
-                    "high": parameter.high,
-                    "default": example if parameter.default is None else parameter.default,
-                    "neutral": neutral,
-                    "example": example,
-                    "is_whole": parameter.is_whole,
-                }
-                for parameter, example, neutral in zip(
-                    row.parameters,
-                    row.example or (0.0,) * len(row.parameters),
-                    row.neutral or (0.0,) * len(row.parameters),
-                    strict=True,
-                )
-            ],
-        }
-        for name, row in BENDS.items()
-    ]
-
-
-def _family(name: str) -> str:
-    """Which drawer of the palette: the file in which the bend's maths is."""
-    row = BENDS[name]
-    if isinstance(row, WeightBend):
-        return "weights"
-    assert isinstance(row, (SignalBend, MemoryBend))
-    return row.apply.__module__.rpartition(".")[2]
-
-
-def _places(row: Any) -> list[str]:
-    """Kinds of taps that a bend suits."""
-    if isinstance(row, WeightBend):
-        return list(row.kinds)
-    spatial = ["conv", "torgb", "const", "image"]
-    if isinstance(row, SignalBend) and row.is_spatial:
-        return spatial
-    return [*spatial, "affine", "ws", "mapping"]

@@ -1,7 +1,7 @@
-"""Chance on the page: random bends of the network as it stands, thrown and judged one by one while the play goes on.
+"""Chance on the page: random bends of the network as it is, drawn and judged one by one while the play goes on.
 
-Throws, crossings and the judge are those of `bend roll`; here they are dealt out in small steps, so that a person who
-moves something meanwhile does not wait.
+Throws, crossings and the judge are those of `bend roll`, here in small steps, so that a person who moves something
+meanwhile does not wait.
 """
 
 import dataclasses
@@ -31,17 +31,17 @@ _THUMBNAIL = 96
 def throws(
     stage: Stage, patch: Patch, *, num: int, seed: int, parents: Sequence[Patch] = ()
 ) -> Iterator[dict[str, Any] | None]:
-    """Throw until enough live.
+    """Throw until enough throws are alive.
 
     Args:
         stage: the network.
-        patch: what is bent: its bends are the dice's, everything else stays.
+        patch: whose bends are replaced by those thrown; everything else stays.
         num: how many are wanted, at most `MOST`.
-        seed: of the dice.
+        seed: of the random numbers.
         parents: two patches or more to cross; none for new bends.
 
     Yields:
-        None for a throw that was dead, else `modules` as a patch has them, and `picture`, a data URL.
+        None for a dead throw, else `modules` as in a patch, and `picture`, a data URL.
     """
     stage.prepare(patch)
     places = list(taps(stage.G).values())
@@ -78,7 +78,7 @@ def _throw(rng: np.random.Generator, kin: Sequence[Chance], places: Sequence[Tap
 
 
 def _living(stage: Stage, patch: Patch, chance: Chance, judge: Judge, home: Pixels) -> Pixels | None:
-    """The first picture of a throw that lives."""
+    """The first picture of a throw; None for a dead one."""
     try:
         stage.prepare(patch)
         pictures = stage.pictures(_bent(patch, chance), _JUDGED)

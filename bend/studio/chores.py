@@ -1,4 +1,4 @@
-"""Long work on the instrument's own thread, in steps that fit between two frames: chance, and the ground of the map."""
+"""Long work on the instrument's own thread, in steps that fit between two frames: chance and the map's background."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ class _Chore:
 
 
 class Chores:
-    """A queue of generators; of each name there is one at most. Whoever calls holds the lock, but for `step`."""
+    """A queue of generators, at most one of each name. Callers hold the instrument's lock, except for `step`."""
 
     def __init__(self) -> None:
         self._chores: deque[_Chore] = deque()
@@ -26,31 +26,31 @@ class Chores:
         return bool(self._chores)
 
     def add(self, name: str, begin: Callable[[], Iterator[Message | None]]) -> None:
-        """Have something done; the one of that name that is not done yet ends.
+        """Queue a chore in place of an unfinished one of the same name.
 
         Args:
-            name: its own.
-            begin: gives its steps, when its turn has come.
+            name: of the chore.
+            begin: gives its steps; called when its turn has come.
         """
         self.drop(name)
         self._chores.append(_Chore(name, begin))
 
     def drop(self, name: str) -> None:
-        """End the one of that name."""
+        """End the chore of that name, if any."""
         self._chores = deque(chore for chore in self._chores if chore.name != name)
 
     def end_begun(self) -> list[str]:
-        """End those that have begun; gives their names."""
+        """End the chores that have begun; gives their names."""
         begun = [chore.name for chore in self._chores if chore.steps is not None]
         for name in begun:
             self.drop(name)
         return begun
 
     def step(self) -> Message | None:
-        """One step of the first: what it has to tell, also that it has finished.
+        """Do one step of the first chore; gives its message, if any, and `finished` after the last step.
 
         Raises:
-            Exception: whatever the step did; the chore is over.
+            Exception: whatever the step raised; the chore is over.
         """
         chore = next(iter(self._chores), None)
         if chore is None:

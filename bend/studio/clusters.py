@@ -1,7 +1,7 @@
-"""Clusters as pictures to choose from: where in the plane the channels of each cluster are awake.
+"""Clusters as pictures to choose from: where in the plane the channels of each cluster are active.
 
-One strip a layer: a tile a cluster, the heat of its channels' mean map laid over the average picture, so that "this
-one draws eyes" can be seen.
+Each layer is a strip with a tile for each cluster: its channels' mean map as heat over the average picture, so that one
+sees, for example, which cluster draws the eyes.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _SIDE = 64
 
 
 def cluster_facts(stage: Stage) -> dict[str, Any]:
-    """For every convolution the number of channels in each cluster, and a strip of their pictures."""
+    """For every convolution, the number of channels in each cluster and a strip of their pictures."""
     found = stage.clusters()
     background = _average_picture(stage)
     layers = {}

@@ -1,4 +1,4 @@
-"""What `bend studio` is told on its command line."""
+"""The settings of `bend studio`."""
 
 from dataclasses import dataclass
 from pathlib import Path

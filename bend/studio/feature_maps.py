@@ -1,8 +1,8 @@
-"""Feature maps as pictures: what passes each tap, small, so that one sees where the data flows.
+"""Feature maps as small pictures: the signal at each tap, so that one sees how the data flows.
 
-The channels of a layer are dealt into three groups in order, and the groups' means are red, green and blue: layers that
-have something to tell apart are colourful, dead ones grey. Styles and w, which have no height and width, are shown as
-a square of bars. All maps of a moment go into one sheet, tile by tile.
+The channels of a layer are split into three groups in order, whose means are red, green and blue: where groups differ
+the tile is colourful, where they agree it is grey. Styles and w, which have no height and width, are shown as a square
+or as bars. All maps of a moment go onto one sheet.
 """
 
 import math
@@ -23,18 +23,18 @@ _EVERY_S = 0.25
 
 
 class Watch:
-    """Whose maps are shown, and when the next ones are due."""
+    """Which taps' maps are shown, and when the next ones are due."""
 
     def __init__(self) -> None:
         self._names: tuple[str, ...] = ()
         self._next = 0.0
 
     def show(self, names: tuple[str, ...]) -> None:
-        """Have those of these taps, at once."""
+        """Show the maps of these taps, from the next frame on."""
         self._names, self._next = names, 0.0
 
     def due(self, now: float) -> dict[str, Tensor | None] | None:
-        """Places for the maps of a frame that is drawn at `now`, of `time.monotonic`; None for a frame without."""
+        """A dict to be filled with the maps of a frame drawn at `now`, of `time.monotonic`; None if none are due."""
         if not self._names or now < self._next:
             return None
         self._next = now + _EVERY_S

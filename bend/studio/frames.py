@@ -1,4 +1,4 @@
-"""Pictures on their way to a page: how large, and how encoded."""
+"""The size and the encoding of the frames that are sent to a page."""
 
 import io
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Pace:
     """Chooses the size of frames while something moves, by how long they take.
 
     Args:
-        sides: resolutions at which drawing can stop, falling, the whole picture first.
+        sides: resolutions at which drawing can stop, the largest first.
     """
 
     def __init__(self, sides: Sequence[int]) -> None:
@@ -35,7 +35,7 @@ class Pace:
         return self._sides[self._level]
 
     def took(self, seconds: float, *, is_whole: bool) -> None:
-        """Learn from a frame."""
+        """Adapt to the time that a frame took."""
         if is_whole:
             return
         self._mean = seconds if self._num == 0 else _MEMORY * self._mean + (1 - _MEMORY) * seconds
@@ -49,7 +49,7 @@ class Pace:
 
 
 def encode(picture: Pixels, *, is_whole: bool) -> tuple[str, bytes]:
-    """The media type and bytes of a picture `[H, W, 3]`: without loss at rest, small while moving."""
+    """The media type and bytes of a picture `[H, W, 3]`: PNG at rest unless it is large, JPEG while moving."""
     file = io.BytesIO()
     image = Image.fromarray(picture)
     if is_whole and max(image.size) <= 512:

@@ -1,8 +1,8 @@
-"""Who may come in: pages of this very server that know its token, and nobody else.
+"""Access control: only pages of this very server that know its token may come in.
 
-Three locks, each enough against another visitor: the Host must be one that the studio was started for (a foreign name
-that resolves to loopback is not), a request of another page's script gives itself away by its Origin, and without the
-token, which only the terminal showed, nothing is answered but the page's own files.
+There are three checks, each against another kind of visitor. The Host must be one that the studio was started for,
+which stops DNS rebinding. The Origin must be the studio's own, which stops scripts of other pages. And without the
+token, which only the terminal shows, nothing is served but the page's own files.
 """
 
 import hmac
@@ -33,7 +33,7 @@ _HEADERS = {
 
 
 def cookie_name(host: str) -> str:
-    """The cookie of a studio by its Host header; with the port, to which browsers do not keep cookies apart."""
+    """The name of a studio's cookie; it contains the port, since browsers share cookies between ports."""
     return "bend-studio-" + re.sub(r"[^\w.]", "-", host.lower(), flags=re.ASCII)
 
 
@@ -42,7 +42,7 @@ class Guard:
 
     Args:
         app: what is guarded.
-        token: that opens it.
+        token: the secret that a request must carry.
         hosts: names under which the studio may be called, without ports.
     """
 
@@ -100,7 +100,7 @@ def _name_of(host: str) -> str | None:
 
 
 def _tokens(scope: Scope, headers: Headers) -> list[str]:
-    """What a request gives as tokens, ASCII only."""
+    """The tokens that a request carries, without those that are not ASCII."""
     query = parse_qs(scope["query_string"].decode("latin-1"))
     given = list(query.get("token", []))
     try:

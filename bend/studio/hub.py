@@ -1,7 +1,7 @@
-"""Everyone who looks: messages from the instrument's thread go to every page, each at its own speed.
+"""Delivers messages from the instrument's thread to every page, each at its own speed.
 
-A page that is slow misses what is stale by then, and nothing else: of pictures and states only the latest waits for it.
-The seat of a page that lets too much else wait is over; it may come anew.
+A slow page misses only what is out of date: of pictures and states, only the latest waits for it. If too many other
+messages wait, the page is disconnected, and may connect again.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ __all__ = ["Hub", "Seat"]
 
 _MOST_WORDS = 512
 _OF_THE_MOMENT = ("frame", "maps", "patch", "state")
-"""Kinds of which the latest makes those before it stale."""
+"""Kinds of messages of which only the latest counts."""
 
 
 class Seat:
-    """What waits for one page.
+    """The messages that wait for one page.
 
     Attributes:
         watched: taps whose feature maps it shows.
-        gesture: number of the last gesture that was heard from it.
+        gesture: number of the last gesture that was received from it.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Seat:
         self._news = asyncio.Event()
 
     def put(self, message: Message) -> None:
-        """Have a message wait; on the event loop."""
+        """Queue a message. Call this on the event loop."""
         if message.kind in _OF_THE_MOMENT:
             self._latest[message.kind] = message
         elif len(self._words) < _MOST_WORDS:
@@ -43,7 +43,7 @@ class Seat:
         self._news.set()
 
     async def take(self) -> Message | None:
-        """The next message, words before what is of the moment; None once too many words have waited."""
+        """The next message, those of which every one counts first; None once too many have waited."""
         while not self._is_over:
             if self._words:
                 return self._words.popleft()
@@ -55,40 +55,40 @@ class Seat:
 
 
 class Hub:
-    """All seats."""
+    """The seats of all pages."""
 
     def __init__(self) -> None:
         self._seats: set[Seat] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> None:
-        """Begin, on the event loop."""
+        """Start delivering. Call this on the event loop."""
         self._loop = asyncio.get_running_loop()
 
     def join(self) -> Seat:
-        """A seat for a page that has come."""
+        """A seat for a new page."""
         seat = Seat()
         self._seats.add(seat)
         return seat
 
     def leave(self, seat: Seat) -> None:
-        """A page has gone."""
+        """Remove the seat of a page that has gone."""
         self._seats.discard(seat)
 
     def watched(self) -> tuple[str, ...]:
-        """Taps that some page shows, each once."""
+        """The taps that any page shows, each once."""
         return tuple(dict.fromkeys(name for seat in tuple(self._seats) for name in seat.watched))
 
     def heard(self) -> list[int]:
-        """The last gesture of every page, by which each knows whether its own have come."""
+        """The last gesture of every page, by which a page knows whether its own were received."""
         return [seat.gesture for seat in tuple(self._seats)]
 
     def publish(self, message: Message, but: Seat | None = None) -> None:
         """Send to every page, from any thread.
 
         Args:
-            message: words, or words with a picture.
-            but: a seat that knows already.
+            message: to send.
+            but: a seat that is left out.
         """
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._deliver, message, but)

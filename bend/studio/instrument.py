@@ -1,8 +1,8 @@
 """The instrument while it is played: one thread that owns the network and draws what the page wants to see now.
 
 Gestures come faster than pictures can be drawn, so only the latest state counts. While something moves, frames are
-JPEG and as large as can be drawn in time; at rest the whole picture follows, without loss. Anything else that needs the
-network (chance, clusters, a film's path) is done by the same thread between two frames.
+JPEG and as large as can be drawn in time; at rest, the whole picture follows. Anything else that needs the network
+(chance, clusters, a film's path) is done by the same thread between two frames.
 """
 
 import dataclasses
@@ -46,7 +46,7 @@ class Instrument:
     Args:
         config: of the studio.
         shelf: where networks come from.
-        publish: takes what every page is to see; called from the thread.
+        publish: sends a message to every page; called from the thread.
 
     Raises:
         SettingsError, StyleganError: the first network cannot be opened.
@@ -73,15 +73,15 @@ class Instrument:
 
     @property
     def patch(self) -> Patch:
-        """The state as it is."""
+        """The current state."""
         return self._patch
 
     def play(self, patch: Patch, gesture: int = 0) -> None:
-        """Have this state from now on.
+        """Play this state from now on.
 
         Args:
             patch: the state.
-            gesture: number of the gesture that made it, told with the picture that shows it.
+            gesture: number of the gesture that made it, which is sent along with its picture.
         """
         with self._news:
             self._patch = patch
@@ -97,7 +97,7 @@ class Instrument:
             self._news.notify()
 
     def watch(self, names: tuple[str, ...]) -> None:
-        """Show what passes these taps, too; none to stop."""
+        """Show the feature maps of these taps as well; none to stop."""
         with self._news:
             self._watch.show(names)
             self._flow.touch()
@@ -110,17 +110,17 @@ class Instrument:
             self._news.notify()
 
     def ask(self, question: Callable[[Stage], Result]) -> "Future[Result]":
-        """Have the thread answer something about its network, between two frames."""
+        """Have the thread answer a question about its network, between two frames."""
         with self._news:
             future = self._questions.add(question)
             self._news.notify()
         return future
 
     def ask_now(self, question: Callable[[Stage, Patch, float], Result]) -> "Future[Result]":
-        """Have the thread answer something about this moment.
+        """Have the thread answer a question about this moment.
 
         Args:
-            question: of the network, the state with its point where it is now, and the clock's seconds.
+            question: gets the network, the state with its point where it is now, and the clock's seconds.
         """
 
         def look(_: Stage) -> Result:
@@ -132,11 +132,11 @@ class Instrument:
         return self.ask(look)
 
     def begin(self, name: str, steps: Callable[[Stage, Patch], Iterator[Message | None]]) -> None:
-        """Have the thread work something off in steps; one of the same name that is not done yet ends.
+        """Have the thread do a chore in steps, in place of an unfinished one of the same name.
 
         Args:
             name: of the chore.
-            steps: from the network and the state, as they are when its turn has come, to its steps; what they yield is
+            steps: gives the steps for the network and the state as they are when its turn has come; what they yield is
                 published.
         """
         with self._news:
@@ -149,7 +149,7 @@ class Instrument:
             self._chores.drop(name)
 
     def start_take(self) -> None:
-        """Begin to keep what is played; the clock starts anew."""
+        """Begin to record what is played; the clock starts again at 0."""
 
         def start(stage: Stage, patch: Patch, seconds: float) -> None:
             self._recording.begin(stage)
@@ -159,13 +159,13 @@ class Instrument:
         self.ask_now(start).result(timeout=60)
 
     def end_take(self) -> list[Take]:
-        """Stop recording; until they are saved, the takes are held.
+        """Stop recording; the takes are held until `has_saved`.
 
         Returns:
-            What was played: one take, or several where something changed of which a film has only one.
+            What was played: one take, or several if something changed that is fixed within a film.
 
         Raises:
-            SettingsError: nothing was.
+            SettingsError: nothing was played.
         """
         return self.ask(lambda stage: self._recording.end(time.monotonic() - self._began)).result(timeout=60)
 
@@ -174,7 +174,7 @@ class Instrument:
         self.ask(lambda stage: self._recording.has_saved(take)).result(timeout=60)
 
     def path(self, seconds: float, rate: float) -> tuple[Patch, tuple[np.ndarray, np.ndarray], int]:
-        """The way that the point goes from here on.
+        """The path of the point from here on.
 
         Args:
             seconds: how long.
@@ -218,7 +218,7 @@ class Instrument:
         return bool(self._questions) or self._may_step() or self._wants_frame()
 
     def _may_step(self) -> bool:
-        """Whether a chore can go on: none does while a hand is moving, or before the network is open."""
+        """Whether a chore can go on: none does while the player moves something, or before the network is open."""
         return (
             bool(self._chores) and self._is_open(self._patch) and not self._flow.is_played(time.monotonic())
         )
@@ -248,7 +248,7 @@ class Instrument:
             self._flow.touch()
 
     def _draw(self) -> None:
-        """A frame; why there is none is told to the pages, and waits for the next gesture."""
+        """Draw a frame. If that fails, the pages are told why, and nothing is drawn until the next gesture."""
         with self._news:
             patch, gesture = self._patch, self._gesture
             began = time.monotonic()
@@ -303,12 +303,12 @@ class Instrument:
             self._publish(Message("maps", {"order": order}, sheet_of_maps(maps, order)))
 
     def _start_anew(self) -> None:
-        """The next frame is the first one of the clock."""
+        """Restart the clock with the next frame."""
         self._stage.forget()
         self._began, self._index = time.monotonic(), 0
 
     def _open(self, patch: Patch) -> None:
-        """Change the network, if it is another one; the chores of the old one end."""
+        """Open the patch's network, if it is not open; the chores of the old one end."""
         if self._is_open(patch):
             return
         self._publish(Message("opening", {"network": patch.network}))
@@ -321,7 +321,7 @@ class Instrument:
         self._publish(Message("opened", {"network": patch.network}))
 
     def _opened(self) -> tuple[Stage, Patch]:
-        """The state as it is, and its network, opened for whoever asks before the next frame does."""
+        """The current state and its network, opened now if no frame has opened it yet."""
         patch = self._patch
         self._open(patch)
         return self._stage, patch
@@ -331,7 +331,7 @@ class Instrument:
 
 
 def _told(error: Exception) -> str:
-    """A failure in one line; what is no fault of the state goes to the log, too."""
+    """A failure in one line; one that the state does not explain goes to the log, too."""
     if isinstance(error, (BendError, StyleganError)):
         return str(error)
     _log.error("the instrument's thread", exc_info=error)

@@ -1,8 +1,8 @@
 """Long work, one at a time: a queue of command lines of `bend`, each run as a process of its own.
 
-A process can be stopped without hurting the instrument, and survives the page being closed. What it says goes to a log
-in the job's folder, of which a page sees the last line. A job that is stopped gets an interrupt first, so that a
-training saves its state; stopped again, it ends at once, with every process that it started.
+A process can be stopped without disturbing the instrument, and goes on when the page is closed. Its output goes to a
+log in the job's folder, of which a page sees the last line. Stopping a job interrupts it first, so that a training
+saves its state; stopping it again ends it at once, with every process that it started.
 """
 
 import contextlib
@@ -36,15 +36,15 @@ class Job:
     """A command line in the queue.
 
     Attributes:
-        number: its own.
-        kind: `train`, `film` or `package`.
+        number: by which pages name it.
+        kind: `train` or `film`.
         title: to show.
-        commands: run one after the other, each what is typed after `bend`.
-        log: where they say what they say.
+        commands: run one after the other, each as it is typed after `bend`.
+        log: file for their output.
         folder: that it works in.
         output: file that it makes there, to be downloaded; None for none.
         state: `waiting`, `running`, `done`, `failed` or `stopped`.
-        began: seconds since 1970; 0 before.
+        began: seconds since 1970; 0 before it runs.
         ended: likewise.
         num_stops: how often it was asked to stop.
     """
@@ -63,7 +63,7 @@ class Job:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether it has ended, in whichever way."""
         return self.state in ("done", "failed", "stopped")
 
     def facts(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Jobs:
     """The queue and the thread that works it off.
 
     Args:
-        changed: told whenever a job begins or ends, from that thread.
+        changed: called whenever a job is queued, begins or ends, from any thread.
     """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
@@ -205,7 +205,7 @@ class Jobs:
 
 
 def _await(process: "subprocess.Popen[bytes]", job: Job) -> int:
-    """Wait for a process; interrupt it at the first stop, end it with its children at the second or out of patience."""
+    """Wait for a process; interrupt it at the first stop, kill it and its children at the second or after a minute."""
     asked_at: float | None = None
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):

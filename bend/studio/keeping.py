@@ -1,7 +1,7 @@
-"""What is kept: pictures with their recipe inside, recipes, presets, takes, and the films that are made of them.
+"""What the studio saves: pictures with their recipe inside, recipes, presets, takes, and films of takes.
 
-A preset is a patch with a name and a small picture, all in one JSON file. A take is a folder with a recipe and the path
-of its point, which `bend run` renders without the studio.
+A preset is a patch with a name and a small picture; all are in one JSON file. A take is a folder with a recipe and the
+path of its point, which `bend run` renders without the studio.
 """
 
 import dataclasses
@@ -46,11 +46,11 @@ class Keeping:
     """The studio's folder.
 
     Args:
-        out: the folder; made when something is kept.
+        out: the folder; made when something is saved.
         shelf: for the names of networks.
 
     Raises:
-        SettingsError: the presets that are there cannot be read.
+        SettingsError: the stored presets cannot be read.
     """
 
     def __init__(self, out: Path, shelf: Shelf) -> None:
@@ -63,24 +63,24 @@ class Keeping:
         """All presets: `name`, `patch`, `picture`; those that cannot be read are left out."""
         try:
             stored = self._stored_presets()
-        except SettingsError:  # told at the start, and to whoever would write the file
+        except SettingsError:  # reported at the start, and whenever presets are written
             return []
         return [preset for one in stored if (preset := _read_preset(one)) is not None]
 
     def keep_preset(self, name: str, stage: Stage, patch: Patch) -> None:
-        """Keep a patch under a name, in the place of one of the same name.
+        """Save a patch under a name, in place of a preset of the same name.
 
         Args:
-            name: empty for one that is free.
-            stage: has the patch's network on it.
-            patch: what is kept.
+            name: empty for a free one.
+            stage: with the patch's network.
+            patch: to save.
 
         Raises:
-            SettingsError: no name, too many presets, or a file of them that cannot be read.
+            SettingsError: a malformed name, too many presets, or stored presets that cannot be read.
             OSError: the folder cannot be written.
         """
-        if name:
-            _refuse_name(name)
+        if name and not _NAME.fullmatch(name):
+            raise SettingsError("a name has letters, digits, spaces, dots and dashes, at most 60")
         picture = thumbnail(_drawn(stage, patch, 0.0))
         with self._lock:
             name = name or self._free_name()
@@ -90,7 +90,7 @@ class Keeping:
             self._write_presets([*others, {"name": name, "patch": patch.facts(), "picture": picture}])
 
     def drop_preset(self, name: str) -> None:
-        """Forget a preset.
+        """Remove a preset.
 
         Raises:
             SettingsError: the file of presets cannot be read.
@@ -103,7 +103,7 @@ class Keeping:
         """The picture of a moment as PNG, at full size, with its recipe inside.
 
         Args:
-            stage: has the patch's network on it.
+            stage: with the patch's network.
             patch: with the point where it is at that moment.
             seconds: the moment.
         """
@@ -124,7 +124,7 @@ class Keeping:
         return file.getvalue()
 
     def recipe(self, stage: Stage, patch: Patch, seconds: float) -> tuple[str, bytes]:
-        """The recipe of a moment: a name and the bytes of a `.toml`, or of a zip with its point beside it."""
+        """The recipe of a moment: a file name and the bytes of a `.toml`, or of a zip that also holds its point."""
         recipe = still_recipe(patch, drawing_at(patch, self._shelf, seconds), "studio", "studio.png")
         text = recipe_text(anchored(recipe)).encode()
         if patch.place.is_plain:
@@ -148,16 +148,16 @@ class Keeping:
         resolution: int,
         kind: str,
     ) -> str:
-        """Keep what is needed to render a film.
+        """Save what is needed to render a film.
 
         Args:
-            patch: what varies is as automations.
+            patch: with automations for what varies.
             bends: instead of the patch's.
             path: times `[K]` and points `[K, w_dim]`.
             seconds: length.
             fps: frames a second.
-            resolution: of the network's pictures, which are enlarged to `_FILM_SIDE` or more.
-            kind: `take` or `film`, the beginning of the name.
+            resolution: of the network's pictures; small ones are enlarged to about `_FILM_SIDE`.
+            kind: `take` or `film`, with which the name begins.
 
         Returns:
             The name of the folder that was made.
@@ -181,7 +181,7 @@ class Keeping:
         return folder.name
 
     def takes(self) -> list[dict[str, Any]]:
-        """All takes and films, the latest first: `name`, and whether it is rendered."""
+        """All takes and films, the latest first: `name` and `is_rendered`."""
         return [
             {"name": folder.name, "is_rendered": (folder / f"{folder.name}.mp4").is_file()}
             for folder in reversed(self._folders())
@@ -199,7 +199,7 @@ class Keeping:
         return folder
 
     def take_archive(self, name: str) -> bytes:
-        """A take as a zip: the recipe and its path."""
+        """A take as a zip of its recipe and its path."""
         folder = self.take_folder(name)
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -223,7 +223,7 @@ class Keeping:
         return folder
 
     def _stored_presets(self, but: str | None = None) -> list[Any]:
-        """What the file of presets holds, also what is none, without the preset of that name.
+        """The entries of the file of presets, also those that are no presets; without the preset called `but`.
 
         Raises:
             SettingsError: it cannot be read.
@@ -249,13 +249,13 @@ class Keeping:
 
 
 def _number(folder: Path) -> int:
-    """Of a take, at the end of its name; 0 where somebody has named it anew."""
+    """The number at the end of a take's name; 0 if somebody has renamed it."""
     found = re.search(r"-(\d+)$", folder.name)
     return int(found[1]) if found else 0
 
 
 def _drawn(stage: Stage, patch: Patch, seconds: float) -> np.ndarray:
-    """The whole picture of a moment, drawn as the first frame: uint8 `[H, W, 3]`."""
+    """The full-size picture of a moment, drawn as if it were the first frame: uint8 `[H, W, 3]`."""
     still = dataclasses.replace(patch, wander=dataclasses.replace(patch.wander, on=False))
     stage.prepare(still, seconds)
     stage.forget()
@@ -263,13 +263,8 @@ def _drawn(stage: Stage, patch: Patch, seconds: float) -> np.ndarray:
     return stage.draw(still, stage.w(patch.place, patch.class_index), moment)
 
 
-def _refuse_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise SettingsError("a name has letters, digits, spaces, dots and dashes, at most 60")
-
-
 def _read_preset(found: Any) -> dict[str, Any] | None:
-    """A preset as a page takes it, with a whole patch; None for what is none."""
+    """A stored preset for the page, with a complete patch; None if it is malformed."""
     try:
         preset = {
             "name": found["name"],

@@ -1,7 +1,7 @@
-"""The socket on which one plays: messages of a page in, pictures and words out.
+"""The web socket for playing: requests of a page come in, messages go out.
 
-The two directions run beside one another, so that a gesture never waits for a picture. What only leaves a note for the
-instrument is done at once; whatever asks it or writes files is done on a thread, and answered when it is done.
+The two directions run side by side, so that a gesture never waits for a picture. A request that only leaves a note for
+the instrument is done at once; one that waits for it or writes files is done on a thread.
 """
 
 import asyncio
@@ -19,20 +19,21 @@ from bend.studio.hub import Seat
 from bend.studio.message import Message
 from stylegan.errors import StyleganError
 
-__all__ = ["live"]
+__all__ = ["LONGEST_MESSAGE", "live"]
 
-_LONGEST = 256 * 1024
+LONGEST_MESSAGE = 1 << 18
+"""Bytes of the longest message of a page."""
 _MOST_AT_ONCE = 64
-"""Answers that a page may wait for."""
+"""The most requests of a page that may be unanswered."""
 _QUICK = ("play", "shown", "watch", "stop-roll")
-"""What is done at once, on the event loop, since it only leaves a note for the instrument."""
+"""Requests that are done at once, on the event loop, since they only leave a note for the instrument."""
 _IN_TURN = ("record", "end-record")
-"""What is done on threads, but in the order in which it came."""
+"""Requests that are done on threads, but in the order in which they came."""
 _log = logging.getLogger(__name__)
 
 
 async def live(socket: WebSocket) -> None:
-    """Serve one page until it goes."""
+    """Serve one page until it disconnects."""
     studio: Studio = socket.app.state.studio
     await socket.accept()
     seat = studio.hub.join()
@@ -45,10 +46,10 @@ async def live(socket: WebSocket) -> None:
         studio.hub.leave(seat)
         studio.instrument.watch(studio.hub.watched())
         sending.cancel()
-        # Not gather, which may make a cancellation of this very task anew, without its reason.
+        # Not `gather`, which may replace a cancellation of this very task by one without its reason.
         await asyncio.wait([sending])
         if not sending.cancelled():
-            sending.exception()  # it could not send any more: the page has gone
+            sending.exception()  # marked as seen: sending failed because the page has gone
 
 
 async def _send(socket: WebSocket, seat: Seat) -> None:
@@ -93,14 +94,14 @@ async def _receive(socket: WebSocket, studio: Studio, seat: Seat) -> None:
 
 
 async def _at_leisure(studio: Studio, seat: Seat, message: Any, turn: asyncio.Lock | None) -> None:
-    """Answer on a thread; of what has a turn to wait for, one after the other."""
+    """Answer on a thread, after those before it if it has to wait for its turn."""
     async with turn or contextlib.nullcontext():
         await run_in_threadpool(_answer, studio, seat, message)
 
 
 def _read(text: str | None) -> Any:
-    """A message of a page."""
-    if text is None or len(text) > _LONGEST:
+    """Parse a message of a page."""
+    if text is None or len(text) > LONGEST_MESSAGE:
         raise SettingsError("the page sent bytes, or too much at once; reload it")
     try:
         return json.loads(text)
@@ -109,12 +110,12 @@ def _read(text: str | None) -> Any:
 
 
 def _answer(studio: Studio, seat: Seat, message: Any) -> None:
-    """Do what a message asks for, and say what came of it."""
+    """Do what a message asks for, and send the answer or the error."""
     try:
         answer = act(studio, seat, message)
     except (BendError, StyleganError) as error:
         answer = _trouble(str(error))
-    except TimeoutError:  # before OSError, of which it is one
+    except TimeoutError:  # a kind of OSError, so it comes first
         answer = _trouble(BUSY)
     except OSError as error:
         answer = _trouble(f"{error.filename or 'a file'}: {error.strerror or error}")

@@ -1,4 +1,4 @@
-"""What a page is told: words, or words with a picture, and how they travel."""
+"""The messages that are sent to a page: JSON, or JSON with a picture."""
 
 import json
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ __all__ = ["Message"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing to tell.
+    """A message to a page.
 
     Attributes:
-        kind: what it is about, by which a page knows what to do with it.
-        facts: the words, as JSON has them.
-        picture: bytes of an image file; None for words alone.
+        kind: what it is about; the page has a handler for each.
+        facts: further entries of the JSON.
+        picture: bytes of an image file, if any.
     """
 
     kind: str

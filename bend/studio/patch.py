@@ -1,7 +1,7 @@
 """A patch: the whole state of the instrument as a frozen record, and the reader of what a page sends.
 
-A page is never trusted: every value is checked here, numbers against the ranges of the table of bends, texts against
-the grammars of the command line; files cannot be named at all. Drawing a patch is `stage`'s, its recipe `recipes`'.
+A page is never trusted. Every value is checked here: numbers against their ranges, texts against the grammars of the
+command line; a page cannot name files. `stage` draws a patch, `recipes` writes it as a recipe.
 """
 
 import dataclasses
@@ -33,13 +33,13 @@ class Place:
     """A point of latent space, by its place on a map.
 
     Attributes:
-        mode: `seeds`, the plane through three of them, or `pca`, two principal axes about the first seed.
-        seeds: a, b, c: at (0, 0), (1, 0) and (0, 1).
+        mode: `seeds` for the plane through three seeds, `pca` for two principal axes through the first seed.
+        seeds: those at (0, 0), (1, 0) and (0, 1).
         axes: numbers of the principal components.
-        x: to the right; of principal axes, in standard deviations.
+        x: to the right; along principal axes in standard deviations.
         y: down, likewise.
-        to: another place, towards which a morph is on its way.
-        share: how far it has come.
+        to: the place that a morph leads to; None for no morph.
+        share: how far the morph has come, 0 to 1.
     """
 
     mode: str = "seeds"
@@ -52,7 +52,7 @@ class Place:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it lies in the plane of its seeds, which a command line can name."""
+        """Whether it lies in the plane of its seeds, so that options of the command line can name it."""
         return self.mode == "seeds" and self.to is None
 
 
@@ -61,9 +61,9 @@ class Wander:
     """How the point moves by itself.
 
     Attributes:
-        on: whether it does.
+        on: whether it moves.
         path: `drift`, `circle`, or `journey` from seed to seed.
-        speed: turns or seeds in ten seconds, roughly.
+        speed: roughly the turns, or seeds, in ten seconds.
         reach: radius on the map.
     """
 
@@ -78,7 +78,7 @@ class DialSetting:
     """How far the network is turned from its base.
 
     Attributes:
-        base: shelf name of what it was bent from; None for no dial.
+        base: shelf name of the network at 0; None for no dial.
         amount: in the grammar of `bend.dial.amount`.
     """
 
@@ -97,7 +97,7 @@ class Module:
     Attributes:
         key: the page's name for it.
         spec: the bend.
-        on: whether it is heard.
+        on: whether it acts.
     """
 
     key: str
@@ -117,8 +117,8 @@ class Patch:
         trunc: truncation psi over time.
         noise_mode: `const`, `random` or `none`.
         class_index: of a conditional network.
-        kimg: moment of a run over time; None for the network as it is.
-        dial: from base to bent.
+        kimg: training time over the seconds; None for the network as it is.
+        dial: from the base to the bent network.
         modules: bends, in the order in which they act.
     """
 
@@ -135,12 +135,12 @@ class Patch:
 
     @property
     def bends(self) -> tuple[BendSpec, ...]:
-        """The bends that are heard."""
+        """The bends that are switched on."""
         return tuple(module.spec for module in self.modules if module.on)
 
     @property
     def moves(self) -> bool:
-        """Whether it differs from moment to moment by itself."""
+        """Whether it changes over time by itself."""
         return (
             self.wander.on
             or self.trunc.varies
@@ -150,7 +150,7 @@ class Patch:
         )
 
     def facts(self) -> dict[str, Any]:
-        """What `read_patch` reads back as the same."""
+        """As JSON, which `read_patch` reads back."""
         return {
             "network": self.network,
             "weights": self.weights,
@@ -169,7 +169,7 @@ def read_patch(facts: Any) -> Patch:
     """Read the JSON of a patch.
 
     Raises:
-        SettingsError: it is none; says which part and what would be one.
+        SettingsError: it is malformed; says which part is wrong and what to give.
     """
     table = _table("the patch", facts)
     modules = _listed("modules", table.get("modules", []), _MOST_MODULES)
@@ -193,7 +193,7 @@ def read_place(facts: Any, depth: int = 0) -> Place:
     """Read the JSON of a place.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it is malformed.
     """
     table = _table("place", facts)
     to = table.get("to")
@@ -218,7 +218,7 @@ def read_module(facts: Any) -> Module:
     """Read the JSON of a bend in the rack.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it is malformed.
     """
     table = _table("a module", facts)
     name = _text("name", table.get("name"))

@@ -1,4 +1,4 @@
-"""The map's ground: small pictures of the plane on which the point is moved, row after row."""
+"""The map's background: small pictures of the plane on which the point is moved."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from bend.studio.stage import Stage
 __all__ = ["EXTENTS", "ground"]
 
 EXTENTS = {"seeds": (-0.25, 1.25), "pca": (-3.0, 3.0)}
-"""What of the plane is shown, in both directions."""
+"""The part of the plane that is shown, the same in both directions."""
 _CELLS = 7
 _SIDE = 48
 
 
 def ground(stage: Stage, patch: Patch, key: str) -> Iterator[Message | None]:
-    """Draw the map, a row a step.
+    """Draw the background of the map, one row at each step.
 
     Args:
         stage: the network.
-        patch: whose place says which plane; its bends are in the pictures.
-        key: the page's name for this map, told with it.
+        patch: whose place says which plane, and whose bends act.
+        key: the page's name for this map, which is sent along.
 
     Yields:
         None, and at the end `ground` with the sheet, which is square.

@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class Questions:
-    """What is asked about the network on the stage, from any thread; answered by one."""
+    """Questions about the network on the stage, asked by any thread and answered by one."""
 
     def __init__(self) -> None:
         self._asked: deque[tuple[Callable[[Stage], Any], Future[Any]]] = deque()
@@ -22,13 +22,13 @@ class Questions:
         return bool(self._asked)
 
     def add(self, question: Callable[[Stage], Result]) -> "Future[Result]":
-        """Ask."""
+        """Queue a question; gives its future answer."""
         future: Future[Result] = Future()
         self._asked.append((question, future))
         return future
 
     def answer(self, stage: Callable[[], Stage]) -> None:
-        """Answer everything that was asked; `stage` gives the network as it is then."""
+        """Answer all questions; `stage` gives the network as it is at each."""
         while self._asked:
             question, future = self._asked.popleft()
             try:

@@ -1,7 +1,7 @@
-"""A patch as a recipe: the picture of a moment, or a film, as stages that `bend run` draws without the studio.
+"""A patch as a recipe: the picture of a moment, or a film, as a stage that `bend run` draws without the studio.
 
-A picture whose point lies in the plane of its seeds is a plane of a single cell, told in numbers alone. Any other point
-lies in a file of latents beside the recipe.
+A picture whose point lies in the plane of its seeds is a plane of a single cell, given by numbers alone. Any other
+point is in a file of latents beside the recipe.
 """
 
 import dataclasses
@@ -20,15 +20,15 @@ from bend.studio.shelf import Shelf
 __all__ = ["LATENT", "PATH", "drawing", "drawing_at", "film_recipe", "still_recipe"]
 
 LATENT, PATH = "latent.npz", "path.npz"
-"""Files beside a recipe: the point of a picture, the path of a film."""
+"""The files beside a recipe: the point of a picture, and the path of a film."""
 
 
 def still_recipe(patch: Patch, config: RenderConfig, title: str, output: str) -> Recipe:
-    """The picture of a patch at a moment; it needs `LATENT` where the place is not plain.
+    """The recipe of a picture; it needs `LATENT` beside it unless the place is plain.
 
     Args:
-        patch: its place is the one at that moment.
-        config: how it draws then; see `drawing_at`.
+        patch: with the place of that moment.
+        config: of `drawing_at` that moment.
         title: of the recipe.
         output: name of the picture.
     """
@@ -56,10 +56,10 @@ def film_recipe(
     title: str,
     output: str,
 ) -> Recipe:
-    """The film of a patch over time, along the path in `PATH`.
+    """The recipe of a film of a patch, along the path in `PATH`.
 
     Args:
-        patch: what varies is as automations.
+        patch: with automations for what varies.
         shelf: for the networks' names.
         bends: instead of the patch's.
         seconds: length.
@@ -83,7 +83,7 @@ def film_recipe(
 
 
 def drawing(patch: Patch, shelf: Shelf) -> RenderConfig:
-    """How a patch draws, over time; training time as `Stage.prepare` plays it."""
+    """The settings that draw a patch over time, with training time limited to that of the run."""
     base = patch.dial.base
     standing = shelf.find(patch.network)
     kimg = standing.held(patch.kimg)
@@ -101,7 +101,7 @@ def drawing(patch: Patch, shelf: Shelf) -> RenderConfig:
 
 
 def drawing_at(patch: Patch, shelf: Shelf, seconds: float) -> RenderConfig:
-    """How a patch draws at a moment."""
+    """The settings that draw a patch as it is at a moment."""
     config = drawing(patch, shelf)
     return dataclasses.replace(
         config,
@@ -113,7 +113,7 @@ def drawing_at(patch: Patch, shelf: Shelf, seconds: float) -> RenderConfig:
 
 
 def _bend_at(spec: BendSpec, seconds: float) -> BendSpec:
-    """A bend as it stands at a moment."""
+    """A bend as it is at a moment."""
     mask = spec.mask
     if mask is not None:
         mask = dataclasses.replace(mask, numbers=tuple(Constant(n.at(seconds)) for n in mask.numbers))

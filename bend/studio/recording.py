@@ -1,4 +1,4 @@
-"""What is being recorded: a take, and one more wherever something changes of which a film has only one."""
+"""A recording: a take, and another one whenever something changes that is fixed within a film."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,10 @@ __all__ = ["Recording"]
 
 
 class Recording:
-    """Takes in a row, of which the last one grows. Times are seconds since that one began.
+    """Successive takes, of which the last one grows. Times are seconds since that one began.
 
     Attributes:
-        is_over: nothing more is added; the takes wait to be saved.
+        is_over: whether nothing more is added, and the takes wait to be saved.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Recording:
         return bool(self._takes)
 
     def begin(self, stage: Stage) -> None:
-        """Keep what is played from here on, and nothing that was before."""
+        """Record what is played from here on, and drop earlier takes."""
         self._takes, self.is_over = [_take_of(stage)], False
 
     def part(self, seconds: float, patch: Patch, stage: Stage) -> str | None:
@@ -37,14 +37,14 @@ class Recording:
         Args:
             seconds: how long this one is then.
             patch: that is to be played.
-            stage: has the patch's network on it.
+            stage: with the patch's network.
 
         Returns:
-            What is another, in words; None where the take goes on.
+            What has changed, in words; None if the take goes on.
         """
         if not self._takes or self.is_over:
             return None
-        if self._takes[-1].patch is None:  # the network may be another than at the beginning
+        if self._takes[-1].patch is None:  # the network may have changed since `begin`
             self._takes[-1] = _take_of(stage)
         what = self._takes[-1].other(patch)
         if what is not None:
@@ -53,7 +53,7 @@ class Recording:
         return what
 
     def add(self, seconds: float, patch: Patch, w: NDArray[np.float32]) -> bool:
-        """Keep a frame, if something is recorded; see `Take.add`. Gives whether the longest take has just ended."""
+        """Add a frame, as `Take.add`, while recording; gives whether the take has just reached its greatest length."""
         if not self._takes or self.is_over:
             return False
         if seconds > LONGEST:
@@ -63,7 +63,7 @@ class Recording:
         return False
 
     def end(self, seconds: float) -> list[Take]:
-        """Add nothing more.
+        """Stop recording.
 
         Returns:
             All takes that are not saved yet.

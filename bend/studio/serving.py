@@ -1,4 +1,4 @@
-"""Starts the studio's server, says where it is, and ends it with everything saved."""
+"""Starts the studio's server, prints its address, and stops it with everything saved."""
 
 import secrets
 import socket
@@ -10,10 +10,9 @@ from bend.errors import SettingsError
 from bend.studio.app import make_app, open_studio
 from bend.studio.config import StudioConfig
 from bend.studio.guard import LOOPBACK
+from bend.studio.live import LONGEST_MESSAGE
 
 __all__ = ["serve"]
-
-_LONGEST_MESSAGE = 1 << 18
 
 
 def serve(config: StudioConfig, say: Callable[[str], None], token: str | None = None) -> None:
@@ -21,8 +20,8 @@ def serve(config: StudioConfig, say: Callable[[str], None], token: str | None = 
 
     Args:
         config: how the studio starts.
-        say: told the address to open, once it answers.
-        token: that opens it; None makes one.
+        say: gets the address to open, once connections are accepted.
+        token: the secret that requests must carry; None makes one.
 
     Raises:
         SettingsError: the address is taken, or the network cannot be opened.
@@ -30,12 +29,12 @@ def serve(config: StudioConfig, say: Callable[[str], None], token: str | None = 
     listener = _listen(config)
     port = listener.getsockname()[1]
     token = token or secrets.token_urlsafe(18)
-    hosts = {*LOOPBACK, config.host}
+    name, hosts = config.host, {*LOOPBACK, config.host}
     if config.host in ("0.0.0.0", "::"):
-        hosts |= {socket.gethostname(), _own_address()}
+        name = _own_address()
+        hosts |= {socket.gethostname(), name}
     studio = open_studio(config)
     app = make_app(studio, token=token, hosts=hosts)
-    name = config.host if config.host not in ("0.0.0.0", "::") else _own_address()
     say(f"http://{f'[{name}]' if ':' in name else name}:{port}/?token={token}")
     server = uvicorn.Server(
         uvicorn.Config(
@@ -43,7 +42,7 @@ def serve(config: StudioConfig, say: Callable[[str], None], token: str | None = 
             log_level="warning",
             access_log=False,
             ws="websockets-sansio",
-            ws_max_size=_LONGEST_MESSAGE,
+            ws_max_size=LONGEST_MESSAGE,
             timeout_graceful_shutdown=3,
             server_header=False,
         )
@@ -57,7 +56,7 @@ def _listen(config: StudioConfig) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
-        listener.listen(64)  # whoever follows the address at once waits, and is not turned away
+        listener.listen(64)  # a browser that comes before the server runs waits, and is not turned away
     except OSError as error:
         listener.close()
         raise SettingsError(
@@ -67,7 +66,7 @@ def _listen(config: StudioConfig) -> socket.socket:
 
 
 def _own_address() -> str:
-    """The address of this machine in its network, as others see it; nothing is sent."""
+    """The address of this machine in its network, as others see it. Nothing is sent to find it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

@@ -1,8 +1,8 @@
-"""What there is to play and to train on, by names that a page may say; no path ever comes from a page.
+"""The networks, runs and data sets to play and to train on, by names that a page may use in place of paths.
 
-A shelf name is `faces64`, the name of a network that was given on the command line, or `run:` with the name of a run
-folder. A file is called by its name, with as many of its folders as tell it from the others. Files of runs and takes
-are found by listing their folders and comparing names.
+A shelf name is `faces64`, the name of a network that was given on the command line, or `run:` and the name of a run
+folder. A file is called by its name, with as many of its parent folders as tell it from the others. Files of runs are
+found by listing their folders and comparing names.
 """
 
 import json
@@ -33,11 +33,11 @@ class Standing:
     """One network on the shelf.
 
     Attributes:
-        name: that a page says.
-        network: that `load_network` takes.
+        name: by which a page calls it.
+        network: for `load_network`.
         title: to show.
-        moments: kimg of the snapshots of a run; none for a plain network.
-        base: shelf name of what a run was bent from, where that is on the shelf; else None.
+        moments: kimg of the snapshots of a run; empty for a plain network.
+        base: shelf name of the network that it was bent from; None if that is not on the shelf.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Standing:
     base: str | None = None
 
     def held(self, kimg: Automation | None) -> Automation | None:
-        """Training time, held between the first and the last snapshot; None for a plain network, which has none."""
+        """Training time limited to that of the run's snapshots; None for a plain network."""
         return kimg.within(self.moments[0], self.moments[-1]) if kimg is not None and self.moments else None
 
 
 class Shelf:
-    """Networks, runs and data sets, as they are now.
+    """Networks, runs and data sets, as they are on the disk now.
 
     Args:
         config: of the studio.
@@ -134,11 +134,10 @@ class Shelf:
         for folder in folders:
             moments = tuple(at for at, _ in _snapshots(folder))
             if moments:
-                title = folder.name
                 yield Standing(
                     name=_RUN + folder.name,
                     network=str(folder),
-                    title=title,
+                    title=folder.name,
                     moments=moments,
                     base=names.get(_base_of(folder)),
                 )
@@ -151,7 +150,7 @@ class Shelf:
 
 
 def _short(text: str, others: Iterable[str]) -> str:
-    """What a network or a data set is called on the shelf, beside the others."""
+    """The name of a network or a data set: as much of its path as tells it from the others."""
     if not Path(text).exists():
         return text
     parts, taken = Path(text).absolute().parts, [Path(other).absolute().parts for other in others]
@@ -201,7 +200,7 @@ def _run_facts(folder: Path) -> dict[str, Any]:
 
 
 def _reached(folder: Path, moments: list[float]) -> float:
-    """The kimg of the last whole line of the run's statistics."""
+    """The kimg in the last line of the run's statistics, or of the last snapshot if that cannot be read."""
     try:
         lines = (folder / "stats.jsonl").read_text("utf-8").splitlines()
         mean = json.loads(lines[-1])["Progress/kimg"]
@@ -211,7 +210,7 @@ def _reached(folder: Path, moments: list[float]) -> float:
 
 
 def _score(folder: Path) -> dict[str, Any] | None:
-    """Curves of how far it has broken, for drawing; None where it was not scored."""
+    """The curves of a run's score card, for drawing; None if it has not been scored."""
     try:
         card = read_card(folder)
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,9 +1,9 @@
 """The network on the stage, and the picture of a patch at a moment.
 
-Where a render opens a network for one work, here the same network is asked for one picture after another, each a little
-different from the one before. What did not change is kept: weights are mixed only when the dial or the moment moved,
-bends are hung anew only when the rack changed. A small preview is the image as it stands at a lower resolution, where
-drawing stops (Karras et al., arXiv 1912.04958, section 4: the picture is a sum over resolutions).
+One network draws picture after picture, each a little different from the one before, so what did not change is kept:
+weights are mixed only when the dial or the training time has moved, and bends are put in place only when the rack has
+changed. For a small preview, drawing stops at the image of a lower resolution, since the picture is a sum over
+resolutions (Karras et al., arXiv 1912.04958, section 4).
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class _Enough(Exception):  # noqa: N818  a signal, no error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Weights:
-    """What the weights were last asked to be."""
+    """What the weights were last set to."""
 
     kimg: float | None = None
     base: str | None = None
@@ -94,7 +94,7 @@ class Stage:
         return self.G.img_resolution
 
     def discriminator(self) -> Discriminator | None:
-        """The network's own judge; None where the file has none that fits."""
+        """The network's own discriminator; None if the file has none that fits."""
         if not self._has_looked:
             D = load_network(self.config.network).D
             self._judge = D.eval() if D is not None and D.img_resolution == self.G.img_resolution else None
@@ -102,7 +102,7 @@ class Stage:
         return self._judge
 
     def prepare(self, patch: Patch, seconds: float = 0.0) -> None:
-        """Set the weights as the patch wants them at a moment; training time is held at the ends of the run.
+        """Set the weights as the patch wants them at a moment; training time is limited to that of the run.
 
         Raises:
             SettingsError: no such base or layer, or a run without snapshots.
@@ -116,7 +116,7 @@ class Stage:
         put_back(self.G, self._own)
         self._set, self._points = _Weights(), {}
         if kimg is not None:
-            training_time = self._training_time()  # which looks where the run ends now
+            training_time = self._training_time()  # updates `standing`, since a run may have grown
             held = self.standing.held(patch.kimg)
             assert held is not None
             training_time.set(self.G, held.at(seconds))
@@ -127,7 +127,7 @@ class Stage:
         self._set = wanted
 
     def w(self, place: Place, class_index: int | None = None) -> Tensor:
-        """The w `[w_dim]` of a place, before truncation, by the weights as they are."""
+        """The w `[w_dim]` of a place, before truncation, with the weights as they are."""
         if place.to is not None:
             here = self.w(dataclasses.replace(place, to=None, share=0.0), class_index)
             return here.lerp(self.w(place.to, class_index), place.share)
@@ -146,17 +146,17 @@ class Stage:
         """Draw one picture.
 
         Args:
-            patch: `prepare` has seen it.
+            patch: already given to `prepare`.
             w: `[w_dim]`, before truncation.
-            moment: for what varies.
+            moment: of what varies.
             most: resolution to stop at, for a preview; None for the whole picture.
-            listeners: filled with what passes the taps that are its keys, after the bends; those past a preview stay.
+            listeners: its keys are taps; filled with their signals after the bends, if drawing gets that far.
 
         Returns:
             uint8 `[H, W, 3]`.
 
         Raises:
-            SettingsError: the rack asks for what the network does not have.
+            SettingsError: a bend that does not suit the network.
         """
         psi = patch.trunc.at(moment.seconds)
         ws = latents.truncate(self.G, w.expand(1, self.G.num_ws, -1), psi)
@@ -177,19 +177,19 @@ class Stage:
         return render.draw(self.G, ws, noise_mode=patch.noise_mode, noise_seeds=seeds, plays=(play,))
 
     def clusters(self) -> ChannelClusters:
-        """The clusters of the network as it was opened, wherever the dial stands."""
+        """The clusters of the network as it was opened, whatever the dial says."""
         if self._clusters is None:
             with self._as_opened():
                 self._clusters = find_clusters(self.G)
         return self._clusters
 
     def previews(self) -> list[int]:
-        """Resolutions at which a preview can stop, falling, the whole picture first."""
+        """Resolutions at which drawing can stop, the largest first."""
         images = [tap.resolution for tap in taps(self.G).values() if tap.kind == "image" and tap.resolution]
         return sorted({*images, self.resolution}, reverse=True)
 
     def forget(self) -> None:
-        """Forget earlier frames, so that the next one is the first."""
+        """Forget earlier frames, so that the next one counts as the first."""
         self._bends = None
 
     def _amounts(self, dial: DialSetting, seconds: float) -> tuple[float, ...]:
@@ -206,7 +206,7 @@ class Stage:
         return self._bases[name]
 
     def _training_time(self) -> TrainingTime:
-        """Of the run as it is now; the networks that it holds are kept until a snapshot comes or goes."""
+        """The training time of the run as it is now; its loaded networks are kept until a snapshot comes or goes."""
         snapshots = run_snapshots(self.config.network)
         if self._training is None or self._training[0] != snapshots:
             self._training = (snapshots, TrainingTime(snapshots, Constant(0.0), self.config.weights))
@@ -214,7 +214,7 @@ class Stage:
         return self._training[1]
 
     def _corners(self, place: Place, class_index: int | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Where the map begins, and its two axes, `[w_dim]` each."""
+        """The origin of the map and its two axes, `[w_dim]` each."""
         key = (place.mode, place.seeds, place.axes, class_index)
         if key not in self._points:
             if len(self._points) > 64:
@@ -235,7 +235,7 @@ class Stage:
         return torch.stack([a, *axes])
 
     def _spread(self, class_index: int | None) -> Spread:
-        """Of w, in the network as it was opened: it takes long, and a dial has no end of places."""
+        """The spread of w in the network as it was opened, since finding it for every dial would take too long."""
         if class_index not in self._spreads:
             with self._as_opened():
                 self._spreads[class_index] = spread_of_w(self.G, class_index)
@@ -243,7 +243,7 @@ class Stage:
 
     @contextlib.contextmanager
     def _as_opened(self) -> Iterator[None]:
-        """Have the weights be the network's own for a while, wherever the dial stands."""
+        """Restore the network's own weights for a while, whatever the dial says."""
         if self._own is None:
             yield
             return
@@ -252,7 +252,7 @@ class Stage:
             yield
 
     def _play(self, patch: Patch) -> BendPlay:
-        """The rack put in place; kept as long as it stays the same, since bends may remember."""
+        """The play of the rack; kept while the rack stays the same, since bends may remember frames."""
         key = tuple(map(str, patch.bends))
         if self._bends is None or self._bends[0] != key:
             self._bends = (key, open_bends(patch.bends, self.G, labels=self._labels))
@@ -263,12 +263,12 @@ class Stage:
 
     @contextlib.contextmanager
     def _listening(self, listeners: dict[str, Tensor | None] | None) -> Iterator[None]:
+        wanted = listeners or {}
+        known = taps(self.G) if wanted else {}
         with contextlib.ExitStack() as undo:
-            known = taps(self.G) if listeners else {}
-            for name in list(listeners or ()):
-                assert listeners is not None
+            for name in wanted:
                 if name in known and not known[name].is_parameter:
-                    undo.enter_context(hang(self.G, known[name], _keeping(listeners, name)))
+                    undo.enter_context(hang(self.G, known[name], _keeping(wanted, name)))
             yield
 
 

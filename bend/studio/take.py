@@ -1,9 +1,9 @@
-"""A take: a performance as it was played, kept so that it can be rendered again at full quality.
+"""A take: a performance as it was played, recorded so that it can be rendered again at full quality.
 
-Every frame that was shown leaves where the point was in w and what every parameter stood at. At the end the point's way
-becomes a path, each parameter that was moved becomes keyframes, and one that an oscillator moved keeps its oscillator.
-A bend that came or went in the middle is there throughout, mixed in only while it was heard. What of a patch a film has
-only one of (a network, a class) ends the take when it changes: `recording` goes on with another.
+Every frame records the point in w and the value of every parameter. At the end, the points become a path, and each
+parameter that was moved becomes keyframes; a parameter that only an oscillator moved keeps its oscillator. A bend that
+came or went in the middle is in the film throughout, but mixed in only while it was on. What is fixed within a film (a
+network, a class) ends the take when it changes: `recording` goes on with another.
 """
 
 import dataclasses
@@ -20,19 +20,19 @@ from bend.studio.patch import DialSetting, Module, Patch
 __all__ = ["LONGEST", "Take", "Track"]
 
 LONGEST = 600.0
-"""Seconds of the longest take."""
+"""The greatest length of a take, in seconds."""
 _SHORTEST = 0.1
 _FRAME = 1 / 24
 _STEP = 0.001
 _IDLE = 0.15
-"""Seconds without a frame after which nothing had moved in between, since nothing that stands still is drawn."""
+"""If frames are further apart than this, in seconds, nothing moved in between: what stands still is not drawn."""
 _SAME = {
     "network": "network",
     "weights": "set of weights",
     "noise_mode": "kind of noise",
     "class_index": "class",
 }
-"""Attributes of a patch that are the same throughout a film, in words."""
+"""The attributes of a patch that are fixed within a film, and their names for the player."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Track:
     """One parameter over a take.
 
     Attributes:
-        is_stepped: it jumps from value to value, as a seed does.
+        is_stepped: whether it jumps from value to value, as a seed does.
     """
 
     is_stepped: bool = False
@@ -48,7 +48,7 @@ class Track:
     _frames: list[tuple[float, float]] = field(default_factory=list)
 
     def add(self, seconds: float, automation: Automation) -> None:
-        """What it stood at in a frame; seconds rise."""
+        """Record its value in a frame, later than the one before."""
         if not self._automations or self._automations[-1] != automation:
             self._automations.append(automation)
         value = automation.at(seconds)
@@ -64,7 +64,7 @@ class Track:
             self._frames.append((seconds, value))
 
     def automation(self) -> Automation:
-        """The whole of it."""
+        """Its course over the take."""
         if len(self._automations) == 1:
             return self._automations[0]
         frames = _thinned(self._frames)
@@ -78,12 +78,12 @@ class Take:
 
     Args:
         resolution: of the network's pictures.
-        last_kimg: of the run, where its network stands unless a patch says otherwise; None for a plain network.
+        last_kimg: training time of a run's last snapshot, which a patch without `kimg` plays; None for a plain network.
 
     Attributes:
         resolution: as given.
-        patch: the first; None as long as nothing was played.
-        seconds: how long it is, once it has ended.
+        patch: the first one; None while nothing has been played.
+        seconds: its length, once it has ended.
     """
 
     def __init__(self, *, resolution: int, last_kimg: float | None = None) -> None:
@@ -102,7 +102,7 @@ class Take:
         self._seen = 0.0
 
     def other(self, patch: Patch) -> str | None:
-        """What of a patch is another than the take's and cannot be in its film, in words; None where all can."""
+        """What of a patch differs from the take but is fixed within its film, in words; None if nothing does."""
         if self.patch is None:
             return None
         for name, words in _SAME.items():
@@ -112,12 +112,12 @@ class Take:
         return "base" if len(bases) > 1 else None
 
     def add(self, seconds: float, patch: Patch, w: NDArray[np.float32]) -> None:
-        """Keep a frame.
+        """Record a frame.
 
         Args:
-            seconds: since the take began; they rise.
-            patch: as it was played, with no `other`.
-            w: where the point was, `[w_dim]`, before truncation.
+            seconds: since the take began, more than before.
+            patch: as it was played; `other` gives None for it.
+            w: the point `[w_dim]`, before truncation.
         """
         self.patch = self.patch or patch
         self._base = self._base or patch.dial.base
@@ -135,25 +135,25 @@ class Take:
         self._add_point(seconds, w)
 
     def end(self, seconds: float) -> None:
-        """It has been so long."""
+        """End the take at this length."""
         self.seconds = max(min(seconds, LONGEST), _SHORTEST)
 
     def path(self) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Times `[K]` and points `[K, w_dim]` of the way, K at least 2, the last one at the end."""
+        """The path of the point: times `[K]` and points `[K, w_dim]`, K at least 2, the last one at the end."""
         times, points = list(self._times), list(self._points)
         times.append(max(self.seconds, times[-1] + _STEP))
         points.append(points[-1])
         return np.asarray(times, np.float64), np.stack(points)
 
     def played(self) -> Patch:
-        """The patch with every parameter as it was moved."""
+        """The patch with every parameter as it was moved, but for its bends."""
         assert self.patch is not None
         kimg = self._kimg.automation() if self._is_timed else None
         dial = DialSetting(base=self._base, amount=_amount_text(self._dial))
         return dataclasses.replace(self.patch, trunc=self._trunc.automation(), kimg=kimg, dial=dial)
 
     def bends(self) -> tuple[BendSpec, ...]:
-        """All bends that were heard, as they were moved."""
+        """All bends that were on at any time, as they were moved."""
         return tuple(tracks.spec() for tracks in self._modules.values())
 
     def _add_point(self, seconds: float, w: NDArray[np.float32]) -> None:
@@ -181,7 +181,7 @@ class _ModuleTracks:
 
     @classmethod
     def of(cls, module: Module, seconds: float) -> "_ModuleTracks":
-        """A bend that is heard first at `seconds`."""
+        """A bend that is first on at `seconds`."""
         values = [Track(is_stepped=parameter.is_whole) for parameter in module.spec.row.parameters]
         tracks = cls(module=module, values=values, mix=Track(is_stepped=True))
         if seconds > _FRAME:
@@ -202,13 +202,13 @@ class _ModuleTracks:
 
 
 def _identity(module: Module) -> tuple[str, str]:
-    """What of a bend cannot be a parameter over time: another of it is another bend."""
+    """The part of a bend that cannot vary over time: if it changes, this is another bend."""
     spec = module.spec
     return module.key, f"{spec.name}@{spec.tap}/{spec.channels}/{spec.mask}/{spec.soft}/{spec.edge}"
 
 
 def _add_amount(tracks: dict[str, Track], seconds: float, amount: Amount) -> None:
-    # A whole dial that becomes faders, or the other way, would be two grammars: both are kept by layer then.
+    # An amount is written either as one number or by layer, so a take with both is recorded by layer.
     if not amount.layers:
         if not tracks or list(tracks) == [""]:
             tracks.setdefault("", Track()).add(seconds, amount.overall)
@@ -224,7 +224,7 @@ def _add_amount(tracks: dict[str, Track], seconds: float, amount: Amount) -> Non
 
 
 def _begun_as(track: Track | None) -> Track:
-    """A track that begins as another did."""
+    """A new track that begins with the history of another."""
     if track is None:
         return Track()
     return Track(
@@ -239,7 +239,7 @@ def _amount_text(tracks: dict[str, Track]) -> str:
 
 
 def _thinned(frames: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Without the frames that a straight line between their neighbours passes through, times to a millisecond."""
+    """Without the frames that lie on a straight line between their neighbours; times are whole milliseconds."""
     values = [value for _, value in frames]
     slack = (max(values) - min(values)) * 1e-3
     kept: list[tuple[float, float]] = []

@@ -1,7 +1,7 @@
-"""Memory that was needed for a moment is given back, so that an hour of playing holds no more than a minute.
+"""Gives memory back that was needed only for a moment, so that an hour of playing holds no more than a minute.
 
-Drawing keeps freed memory to use it again (`stylegan.allocator`). Between two frames a throw of the dice, a bend by a
-large neighbourhood or another network may take many times what a frame does, and would hold it for good.
+Drawing keeps freed memory to reuse it (`stylegan.allocator`). A throw, a bend of a large neighbourhood or another
+network may need many times the memory of a frame, and would otherwise keep it for good.
 """
 
 from stylegan.allocator import give_back_freed_memory
@@ -12,13 +12,13 @@ _EVERY_S = 10.0
 
 
 class Tidy:
-    """Gives back now and then, by whoever works."""
+    """Gives memory back now and then."""
 
     def __init__(self) -> None:
         self._next = 0.0
 
     def after_work(self, now: float) -> None:
-        """Something was drawn; `now` is of `time.monotonic`."""
+        """Give memory back, unless that was done a moment ago; `now` is of `time.monotonic`."""
         if now >= self._next:
             self._next = now + _EVERY_S
             give_back_freed_memory()

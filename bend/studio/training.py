@@ -1,6 +1,6 @@
-"""Trainings from the page: a form's answers become a command line of `bend finetune`, and nothing else.
+"""Trainings from the page: the answers of a form become a command line of `bend finetune`.
 
-Only what is on the shelf can be named. A training that was stopped is resumed by the name of its run folder.
+A page can name only what is on the shelf. A training that was stopped is resumed by the name of its run folder.
 """
 
 import math
@@ -27,14 +27,14 @@ def start(answers: Mapping[str, Any], config: StudioConfig, shelf: Shelf, jobs: 
     """Queue a new training.
 
     Args:
-        answers: `data`, `base` (shelf names), `kimg`, and if wanted `until`, `preset`, `aug`, `mirror`, `seed`,
-            `snapshots`, `batch`.
+        answers: `data` and `base` (shelf names), `kimg`, and optionally `until`, `preset`, `aug`, `mirror`, `seed`,
+            `snapshots`, `batch`, `freeze_d`.
         config: of the studio.
         shelf: of networks and data sets.
         jobs: the queue.
 
     Raises:
-        SettingsError: trainings are not allowed, or an answer is none.
+        SettingsError: trainings are not allowed, or an answer is missing or wrong.
     """
     _refuse_unless_allowed(config)
     base = shelf.find(str(answers.get("base")))
@@ -57,11 +57,11 @@ def start(answers: Mapping[str, Any], config: StudioConfig, shelf: Shelf, jobs: 
 
 
 def resume(name: str, answers: Mapping[str, Any], config: StudioConfig, shelf: Shelf, jobs: Jobs) -> Job:
-    """Queue going on with a run.
+    """Queue the continuation of a run.
 
     Args:
         name: of the run folder.
-        answers: `kimg`, where it is to go farther than it was meant to.
+        answers: optionally `kimg`, a new length.
         config: of the studio.
         shelf: of runs.
         jobs: the queue.
@@ -83,7 +83,7 @@ def _refuse_unless_allowed(config: StudioConfig) -> None:
 
 
 def _bundled(network: str, config: StudioConfig) -> tuple[Path, list[list[str]]]:
-    """The zip of the bundled photos, and the command that packs it where it is not there yet."""
+    """The zip of the bundled photos, and the command that packs it unless it is there already."""
     G = outline_network(network).generator()
     data = config.out / "data" / f"photos-{G.img_resolution}x{G.img_channels}.zip"
     if data.is_file():
@@ -113,7 +113,7 @@ def _options(answers: Mapping[str, Any]) -> list[str]:
 
 
 def _snapshots(value: Any) -> str:
-    """Moments at which to keep the network; the command itself checks them."""
+    """When to keep snapshots; the command itself checks the details."""
     text = str(value)
     if not set(text) <= set("0123456789.,:logevry ") or len(text) > 200:
         raise SettingsError("snapshots: write log, every:K, or a list of kimg such as 0.5,1,2")

@@ -1,6 +1,6 @@
-"""The point that moves by itself over the map: where it is at any moment, as a plain function of time.
+"""The point that moves over the map by itself: its place as a plain function of time.
 
-The same function serves the live picture and the film that is rendered of it later, so that both walk the same way.
+The same function serves the live picture and the film that is rendered later, so that both follow the same path.
 """
 
 import dataclasses
@@ -10,21 +10,21 @@ from bend.studio.patch import Patch, Place, Wander
 
 __all__ = ["Walk", "wandered"]
 
-_TURN = 10.0  # seconds of a turn, or from seed to seed, at speed 1
+_TURN = 10.0  # seconds of a turn, or from one seed to the next, at speed 1
 _LONGEST_STEP_S = 0.5
-_RATIO = (math.sqrt(5) - 1) / 2  # of the frequencies of a drift: it never closes
+_RATIO = (math.sqrt(5) - 1) / 2  # of the frequencies of a drift: irrational, so that it never repeats
 
 
 def wandered(place: Place, wander: Wander, seconds: float) -> Place:
     """Where the point is.
 
     Args:
-        place: where it set out.
+        place: where it started.
         wander: how it moves.
         seconds: since then.
 
     Returns:
-        A place; of a journey, one on its way from seed to seed.
+        A place; on a journey, a morph from one seed to the next.
     """
     if not wander.on:
         return place
@@ -44,10 +44,10 @@ def wandered(place: Place, wander: Wander, seconds: float) -> Place:
 
 
 class Walk:
-    """The point on its way while it is played: the way is added up, so that a change of speed does not make it jump.
+    """The moving point while it is played; its phase is accumulated, so that a change of speed does not make it jump.
 
     Args:
-        place: where it sets out.
+        place: where it starts.
         now: of `time.monotonic`.
 
     Attributes:
@@ -60,7 +60,7 @@ class Walk:
         self._phase = 0.0
 
     def move(self, patch: Patch, now: float) -> Place:
-        """Go on to where the point is now."""
+        """Move the point to where it is now."""
         elapsed, self._moved_at = now - self._moved_at, now
         step = min(elapsed, _LONGEST_STEP_S) * patch.wander.speed
         self._phase = self._phase + step if patch.wander.on else 0.0
@@ -68,20 +68,20 @@ class Walk:
         return self.place
 
     def ahead(self, patch: Patch, seconds: float) -> Place:
-        """Where it will be after so long, if it goes on as it does."""
+        """Where it will be in `seconds`, if the patch stays the same."""
         even = dataclasses.replace(patch.wander, speed=1.0)
         return wandered(patch.place, even, self._phase + seconds * patch.wander.speed)
 
 
 def _journey(place: Place, turns: float) -> Place:
-    """From seed to seed, at rest for a moment at each."""
+    """From seed to seed, slowing to a stop at each."""
     number, u = divmod(turns, 1.0)
     here, there = (_at_seed(place, int(number) + step) for step in (0, 1))
     return dataclasses.replace(here, to=there, share=u * u * (3 - 2 * u))
 
 
 def _at_seed(place: Place, steps: int) -> Place:
-    """The picture of the seed so many after the first one; the first is where the point set out."""
+    """The place of the seed `steps` after the first one; step 0 is where the point started."""
     if steps == 0:
         return dataclasses.replace(place, to=None, share=0.0)
     seed = (place.seeds[0] + steps) % 2**32
