@@ -58,7 +58,9 @@ def render_timeline_film(
     if not seeds:
         raise SettingsError("a film needs seeds; give at least one")
     if loop and config.kimg is not None:
-        raise SettingsError(f"--loop and --kimg {config.kimg} both say which moment is shown; leave one of them out")
+        raise SettingsError(
+            f"--loop and --kimg {config.kimg} both say which moment is shown; leave one of them out"
+        )
     snapshots = run_snapshots(config.network)
     if config.kimg is None:
         kimg = even_pace([at for at, _ in snapshots], _last_second(film, loop), loop=loop)

@@ -7,7 +7,9 @@ import copy
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bend import render
 from stylegan.archive import ArchiveWriter
@@ -18,7 +20,15 @@ from stylegan.training.config import Hyperparameters, TrainConfig
 from stylegan.training.run_folder import write_options
 from tests.bend.tiny import tiny_generator
 
-__all__ = ["between", "collapsed", "save_snapshot", "tiny_discriminator", "write_data", "write_run"]
+__all__ = [
+    "between",
+    "collapsed",
+    "drawn_at",
+    "save_snapshot",
+    "tiny_discriminator",
+    "write_data",
+    "write_run",
+]
 
 
 def tiny_discriminator() -> Discriminator:
@@ -34,6 +44,12 @@ def between(first: Generator, other: Generator, share: float) -> Generator:
         for mine, its in zip(G.state_dict().values(), other.state_dict().values(), strict=True):
             mine.lerp_(its, share)
     return G
+
+
+def drawn_at(share: float, seed: int, *, psi: float = 1.0) -> NDArray[np.int64]:
+    """The picture of a seed by the network that far on the way from the tiny base to the other."""
+    G = between(tiny_generator(seed=0), tiny_generator(seed=1), share)
+    return next(render.images(G, [seed], truncation_psi=psi)).astype(np.int64)
 
 
 def collapsed(G: Generator) -> Generator:

@@ -5,17 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from bend.provenance import read_provenance
 from tests.bend.conftest import Run
+from tests.bend.pixels import pixels
 from tests.bend.tiny import save_tiny
-
-
-def pixels(path: Path) -> NDArray[np.int64]:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB")).astype(int)
-
 
 KINDS = {
     "images": (["render", "images", "--seeds", "3"], "out/seed0003.png"),

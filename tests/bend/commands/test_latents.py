@@ -11,6 +11,7 @@ from PIL import Image
 from bend.provenance import read_provenance
 from stylegan.checkpoint import save_network
 from tests.bend.conftest import Run
+from tests.bend.pixels import pixels
 from tests.bend.projection.test_search import tiny_discriminator
 from tests.bend.tiny import tiny_generator
 
@@ -26,11 +27,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("network") / "tiny.safetensors"
     save_network(path, G_ema=tiny_generator(noise_strength=0.02), D=tiny_discriminator())
     return path
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB")).astype(int)
 
 
 def frames(path: Path) -> list[np.ndarray]:

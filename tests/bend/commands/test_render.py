@@ -12,17 +12,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
 
 from bend.cli import bend
 from bend.lazy import LazyGroup
 from bend.provenance import read_provenance
 from tests.bend.conftest import Run
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB")).astype(int)
+from tests.bend.pixels import pixels
 
 
 def test_group_lists_its_commands(run: Run) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from bend import render
 from bend.errors import SettingsError
@@ -14,7 +13,8 @@ from bend.latent_file import write_latents
 from bend.renders.dial import DialConfig
 from stylegan.checkpoint import NetworkMeta, load_network, save_network
 from tests.bend.conftest import Run
-from tests.bend.runs import between, save_snapshot, tiny_discriminator
+from tests.bend.pixels import pixels
+from tests.bend.runs import between, drawn_at, save_snapshot, tiny_discriminator
 from tests.bend.tiny import save_tiny, tiny_generator
 
 SIDE, HEAD = 16, 18
@@ -34,16 +34,6 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "base.safetensors", folder / "bent.safetensors"
 
 
-def at(share: float, seed: int) -> np.ndarray:
-    G = between(tiny_generator(seed=0), tiny_generator(seed=1), share)
-    return next(render.images(G, [seed])).astype(int)
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image).astype(int)
-
-
 def test_a_range_is_a_sheet_with_overdrive_at_its_ends(
     ends: tuple[Path, Path], run: Run, tmp_path: Path
 ) -> None:
@@ -57,7 +47,7 @@ def test_a_range_is_a_sheet_with_overdrive_at_its_ends(
     for column, share in enumerate((-0.5, 0, 0.5, 1, 1.5)):
         for row, seed in enumerate((3, 4)):
             top, left = HEAD + row * SIDE, column * SIDE
-            assert np.abs(sheet[top : top + SIDE, left : left + SIDE] - at(share, seed)).max() <= 1
+            assert np.abs(sheet[top : top + SIDE, left : left + SIDE] - drawn_at(share, seed)).max() <= 1
 
 
 def test_one_amount_is_a_grid_and_a_swap_takes_layers(
@@ -103,7 +93,7 @@ def test_a_film_turns_the_dial_while_truncation_moves(
     )
     assert status == 0, err
     for index, share in enumerate((0, 0.5, 1, 0.5)):
-        assert np.abs(pixels(tmp_path / "loop" / f"frame{index:06d}.png") - at(share, 3)).max() <= 1
+        assert np.abs(pixels(tmp_path / "loop" / f"frame{index:06d}.png") - drawn_at(share, 3)).max() <= 1
 
 
 def test_the_bent_network_goes_on_training_under_the_dial(
@@ -118,7 +108,7 @@ def test_the_bent_network_goes_on_training_under_the_dial(
         )
         assert status == 0, err
     for name, share in (("film/frame000000.png", 0.5), ("film/frame000001.png", 0), ("sheet.png", 0.5)):
-        assert np.abs(pixels(tmp_path / name) - at(share, 3)).max() <= 1, name
+        assert np.abs(pixels(tmp_path / name) - drawn_at(share, 3)).max() <= 1, name
 
 
 def test_only_a_range_goes_there_and_back(ends: tuple[Path, Path], run: Run, tmp_path: Path) -> None:

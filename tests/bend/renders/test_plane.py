@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from bend.config import PlaneConfig, RenderConfig
 from bend.errors import SettingsError
 from bend.render import images
 from bend.renders.plane import parse_axis, render_plane
-from tests.bend.runs import between, write_run
+from tests.bend.pixels import pixels
+from tests.bend.runs import drawn_at, write_run
 from tests.bend.tiny import tiny_generator
 
 SIDE = 16
@@ -23,15 +23,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def cells(path: Path) -> np.ndarray:
     """`[rows, columns, H, W, 3]`."""
-    with Image.open(path) as image:
-        sheet = np.asarray(image).astype(int)
+    sheet = pixels(path)
     rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
     return sheet.reshape(rows, SIDE, columns, SIDE, 3).swapaxes(1, 2)
-
-
-def at(share: float, seed: int = 3, psi: float = 1.0) -> np.ndarray:
-    G = between(tiny_generator(seed=0), tiny_generator(seed=1), share)
-    return next(images(G, [seed], truncation_psi=psi)).astype(int)
 
 
 @pytest.mark.parametrize("noise_mode", ["const", "random", "none"])
@@ -54,7 +48,7 @@ def test_training_time_against_truncation(folder: Path, tmp_path: Path) -> None:
     drawn = cells(tmp_path / "plane.png")
     for column, share in enumerate((0, 0.25, 0.5, 0.75, 1)):  # spaced as the snapshots are
         for row, psi in enumerate((0.5, 1)):
-            assert np.abs(drawn[row, column] - at(share, psi=psi)).max() <= 1
+            assert np.abs(drawn[row, column] - drawn_at(share, 3, psi=psi)).max() <= 1
 
 
 def test_the_dial_against_seeds(folder: Path, tmp_path: Path) -> None:
@@ -65,7 +59,7 @@ def test_the_dial_against_seeds(folder: Path, tmp_path: Path) -> None:
     drawn = cells(tmp_path / "plane.png")
     for row, share in enumerate((-0.5, 0.5, 1.5)):
         for column, seed in enumerate((3, 4)):
-            assert np.abs(drawn[row, column] - at(share, seed)).max() <= 1
+            assert np.abs(drawn[row, column] - drawn_at(share, seed)).max() <= 1
 
 
 def test_training_time_against_the_dial(folder: Path, tmp_path: Path) -> None:
@@ -74,15 +68,15 @@ def test_training_time_against_the_dial(folder: Path, tmp_path: Path) -> None:
     drawn = cells(tmp_path / "plane.png")
     for column, there in enumerate((0.5, 1.0)):
         for row, turned in enumerate((0, 1)):
-            assert np.abs(drawn[row, column] - at(there * turned)).max() <= 1
+            assert np.abs(drawn[row, column] - drawn_at(there * turned, 3)).max() <= 1
 
 
 def test_a_direction_against_training_time(folder: Path, tmp_path: Path) -> None:
     config = RenderConfig(network=str(folder), weights="raw", device="cpu")
     render_plane(config, PlaneConfig(grid=(3, 2), x="sefa:0=-2..2", y="kimg"), (3,), tmp_path / "plane.png")
     drawn = cells(tmp_path / "plane.png")
-    assert np.abs(drawn[0, 1] - at(0)).max() <= 1  # no shift in the middle
-    assert np.abs(drawn[1, 1] - at(1)).max() <= 1
+    assert np.abs(drawn[0, 1] - drawn_at(0, 3)).max() <= 1  # no shift in the middle
+    assert np.abs(drawn[1, 1] - drawn_at(1, 3)).max() <= 1
     assert np.abs(drawn[0, 0] - drawn[0, 2]).max() > 5
 
 

@@ -4,19 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
 from bend.provenance import read_provenance
 from bend.render import images
 from bend.renders.stills import render_grid, render_images
+from tests.bend.pixels import pixels
 from tests.bend.tiny import save_tiny, tiny_generator
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image).astype(int)
 
 
 @pytest.fixture

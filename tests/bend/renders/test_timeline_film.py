@@ -12,9 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
 
-from bend import render
 from bend.config import FilmConfig, RenderConfig
 from bend.errors import RenderError, SettingsError
 from bend.latent_file import write_latents
@@ -25,8 +23,9 @@ from bend.renders.timeline import render_timeline
 from bend.renders.timeline_film import render_timeline_film
 from bend.score import score_run
 from tests.bend.conftest import Run
-from tests.bend.runs import between, write_run
-from tests.bend.tiny import save_tiny, tiny_generator
+from tests.bend.pixels import pixels
+from tests.bend.runs import drawn_at, write_run
+from tests.bend.tiny import save_tiny
 
 SIDE = 16
 SHARES = (0.0, 0.5, 1.0)
@@ -39,13 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def frame(path: Path, index: int) -> np.ndarray:
-    with Image.open(path / f"frame{index:06d}.png") as image:
-        return np.asarray(image).astype(int)
-
-
-def at(share: float, seed: int) -> np.ndarray:
-    G = between(tiny_generator(seed=0), tiny_generator(seed=1), share)
-    return next(render.images(G, [seed])).astype(int)
+    return pixels(path / f"frame{index:06d}.png")
 
 
 def test_each_face_morphs_through_training_time(folder: Path, tmp_path: Path) -> None:
@@ -58,7 +51,7 @@ def test_each_face_morphs_through_training_time(folder: Path, tmp_path: Path) ->
     ):  # as long to each snapshot, the last frame the last one
         picture = frame(tmp_path / "film", index)
         assert picture.shape == (SIDE, 2 * SIDE, 3)
-        assert np.abs(picture - np.concatenate([at(share, 3), at(share, 4)], axis=1)).max() <= 1
+        assert np.abs(picture - np.concatenate([drawn_at(share, 3), drawn_at(share, 4)], axis=1)).max() <= 1
     again = render_timeline_film(config, film, (3, 4), tmp_path / "film", grid=(2, 1))
     assert again.num_drawn == 0
 
@@ -68,7 +61,7 @@ def test_a_film_by_the_clock_that_was_asked_for(folder: Path, tmp_path: Path) ->
     render_timeline_film(config, FilmConfig(seconds=1.5, fps=2.0), (3,), tmp_path / "film")
     for index, kimg in enumerate((4, 2, 0)):
         share = float(np.interp(kimg, (0, 1, 4), SHARES))
-        assert np.abs(frame(tmp_path / "film", index) - at(share, 3)).max() <= 1
+        assert np.abs(frame(tmp_path / "film", index) - drawn_at(share, 3)).max() <= 1
 
 
 def test_the_dial_turns_what_the_training_has_become(folder: Path, tmp_path: Path) -> None:
@@ -78,7 +71,7 @@ def test_the_dial_turns_what_the_training_has_become(folder: Path, tmp_path: Pat
         look = replace(config, dial_from=str(tmp_path / "base.safetensors"), dial=dial)
         render_timeline_film(look, FilmConfig(seconds=2.0, fps=1.0), (3,), tmp_path / name)
         for index, share in enumerate(halves):
-            assert np.abs(frame(tmp_path / name, index) - at(share, 3)).max() <= 1
+            assert np.abs(frame(tmp_path / name, index) - drawn_at(share, 3)).max() <= 1
 
 
 def test_any_number_of_seeds_has_a_film(folder: Path, tmp_path: Path) -> None:
@@ -86,7 +79,7 @@ def test_any_number_of_seeds_has_a_film(folder: Path, tmp_path: Path) -> None:
     render_timeline_film(config, FilmConfig(seconds=1.0, fps=1.0), (3, 4, 5), tmp_path / "film")
     picture = frame(tmp_path / "film", 0)
     assert picture.shape == (2 * SIDE, 2 * SIDE, 3)
-    assert np.abs(picture[SIDE:, :SIDE] - at(0, 5)).max() <= 1
+    assert np.abs(picture[SIDE:, :SIDE] - drawn_at(0, 5)).max() <= 1
     assert not picture[SIDE:, SIDE:].any()
 
 
@@ -96,9 +89,9 @@ def test_there_and_back_and_both_side_by_side(folder: Path, tmp_path: Path) -> N
     render_timeline_film(config, film, (3,), tmp_path / "film", both=True, loop=True)
     left = [frame(tmp_path / "film", index)[:, :SIDE] for index in range(4)]
     right = [frame(tmp_path / "film", index)[:, SIDE:] for index in range(4)]
-    assert np.abs(left[1] - at(0.5, 3)).max() <= 1
+    assert np.abs(left[1] - drawn_at(0.5, 3)).max() <= 1
     assert np.array_equal(left[1], left[3])
-    assert np.abs(right[1] - at(0.5**1.5, 3)).max() <= 1  # the average lags behind
+    assert np.abs(right[1] - drawn_at(0.5**1.5, 3)).max() <= 1  # the average lags behind
 
 
 def test_latents_of_a_file_are_all_shown(folder: Path, tmp_path: Path) -> None:
@@ -107,8 +100,7 @@ def test_latents_of_a_file_are_all_shown(folder: Path, tmp_path: Path) -> None:
     render_timeline(config, None, tmp_path / "sheet.png")
     render_scrubber(config, None, tmp_path / "page.html", between=1)
     render_timeline_film(config, FilmConfig(seconds=1, fps=1), None, tmp_path / "film")
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.height == 18 + 2 * SIDE
+    assert len(pixels(tmp_path / "sheet.png")) == 18 + 2 * SIDE
     assert page_data((tmp_path / "page.html").read_text())["seeds"] == [0, 1]
     assert frame(tmp_path / "film", 0).shape == (SIDE, 2 * SIDE, 3)
 
@@ -129,11 +121,10 @@ def test_a_film_file_plays(folder: Path, tmp_path: Path) -> None:
 def test_a_sheet_of_both(folder: Path, tmp_path: Path) -> None:
     config = RenderConfig(network=str(folder), device="cpu")
     render_timeline(config, (5,), tmp_path / "sheet.png", both=True)
-    with Image.open(tmp_path / "sheet.png") as image:
-        sheet = np.asarray(image).astype(int)
+    sheet = pixels(tmp_path / "sheet.png")
     assert sheet.shape == (2 * (18 + SIDE), 3 * SIDE, 3)
-    assert np.abs(sheet[18 : 18 + SIDE, SIDE : 2 * SIDE] - at(0.5, 5)).max() <= 1
-    assert np.abs(sheet[-SIDE:, SIDE : 2 * SIDE] - at(0.5**1.5, 5)).max() <= 1
+    assert np.abs(sheet[18 : 18 + SIDE, SIDE : 2 * SIDE] - drawn_at(0.5, 5)).max() <= 1
+    assert np.abs(sheet[-SIDE:, SIDE : 2 * SIDE] - drawn_at(0.5**1.5, 5)).max() <= 1
 
 
 def test_what_a_film_refuses(folder: Path, tmp_path: Path) -> None:
@@ -162,8 +153,7 @@ def page_data(page: str) -> dict[str, object]:
 
 
 def picture_of(uri: str) -> np.ndarray:
-    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
-        return np.asarray(image).astype(int)
+    return pixels(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
 
 
 def test_the_page_holds_every_moment_and_needs_nothing_else(folder: Path, tmp_path: Path) -> None:
@@ -182,7 +172,7 @@ def test_the_page_holds_every_moment_and_needs_nothing_else(folder: Path, tmp_pa
     assert report.num_pictures == 10
     for index, share in enumerate((0, 0.25, 0.5, 0.75, 1)):
         cell = picture_of(data["frames"]["raw"][index])[:64, :64]
-        wanted = at(share, 3).repeat(4, 0).repeat(4, 1)
+        wanted = drawn_at(share, 3).repeat(4, 0).repeat(4, 1)
         assert np.abs(cell - wanted).mean() < 12  # WebP is lossy
     with pytest.raises(RenderError, match="--force"):
         render_scrubber(config, None, tmp_path / "page.html")

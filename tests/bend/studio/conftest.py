@@ -12,6 +12,8 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from bend.studio.actions import Studio
 from bend.studio.app import make_app, open_studio
 from bend.studio.config import StudioConfig
+from bend.studio.shelf import Shelf
+from bend.studio.stage import Stage
 
 TOKEN = "open-sesame"
 
@@ -75,11 +77,18 @@ def config(tmp_path: Path, tiny_network: Path) -> StudioConfig:
 
 @pytest.fixture
 def studio(config: StudioConfig) -> Iterator[Studio]:
-    """It, without its server."""
+    """That studio, without its server."""
     opened = open_studio(config)
     yield opened
     opened.instrument.close()
     opened.jobs.close()
+
+
+@pytest.fixture
+def stage(config: StudioConfig) -> Stage:
+    """The network of that studio."""
+    shelf = Shelf(config)
+    return Stage(shelf, shelf.first, device="cpu")
 
 
 @pytest.fixture

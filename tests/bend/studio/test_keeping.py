@@ -24,12 +24,6 @@ def keeping(config: StudioConfig) -> Keeping:
     return Keeping(config.out, Shelf(config))
 
 
-@pytest.fixture
-def stage(config: StudioConfig) -> Stage:
-    shelf = Shelf(config)
-    return Stage(shelf, shelf.first, device="cpu")
-
-
 def test_takes_and_films_are_shown_the_latest_first(keeping: Keeping, config: StudioConfig) -> None:
     kept = ["film-002", "film-1000", "take-001", "take-003", "take-999", "renamed"]
     for name in kept:

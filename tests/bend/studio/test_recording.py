@@ -18,12 +18,6 @@ W = np.zeros(4, np.float32)
 FIRST, SECOND = read_patch({"class_index": 0}), read_patch({"class_index": 1})
 
 
-@pytest.fixture
-def stage(config: StudioConfig) -> Stage:
-    shelf = Shelf(config)
-    return Stage(shelf, shelf.first, device="cpu")
-
-
 def test_another_class_is_another_take(stage: Stage) -> None:
     recording = Recording()
     recording.add(0.0, FIRST, W)

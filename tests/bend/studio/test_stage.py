@@ -30,12 +30,6 @@ MODULES = [
 ]
 
 
-@pytest.fixture
-def stage(config: StudioConfig) -> Stage:
-    shelf = Shelf(config)
-    return Stage(shelf, shelf.first, device="cpu")
-
-
 def _draw(stage: Stage, facts: dict[str, object], seconds: float = 0.0) -> np.ndarray:
     patch = read_patch({"network": stage.standing.name, **facts})
     stage.prepare(patch, seconds)
