@@ -202,7 +202,7 @@ def _adding(name: str, sums: dict[str, Tensor]) -> Callable[[Tensor], Tensor]:
 
 
 def _read(path: Path, G: Generator) -> ChannelClusters | None:
-    """What is kept at `path`; None where there is nothing, or nothing whole."""
+    """What is kept at `path`; None if there is nothing, or nothing whole."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             names = [name.removeprefix("labels/") for name in file.files if name.startswith("labels/")]

@@ -62,7 +62,7 @@ def run_recipe(
         folder: the current folder of every stage; created if need be.
         beside: folder of the recipe, `{recipe}` in its texts.
         force: let stages overwrite files that are in their way.
-        say: told each command line before it runs.
+        say: called with each command line before it runs.
 
     Yields:
         The outcome of each stage.

@@ -75,7 +75,7 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> Self | None:
-        """Read a note; None if the text is none."""
+        """Read a note; None if the text is no note."""
         try:
             record = json.loads(text)
             if not isinstance(record["command"], str | None):

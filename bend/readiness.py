@@ -27,7 +27,7 @@ def prepare_drawing(G: Generator, num_pictures: int, say: Callable[[str], None] 
     Args:
         G: what will draw.
         num_pictures: how many.
-        say: told in one line before a compilation starts.
+        say: called with a line before a compilation starts.
 
     Raises:
         BuildError: `BEND_NATIVE=1`, and they cannot be built.

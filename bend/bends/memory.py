@@ -33,7 +33,7 @@ class Memory:
     maps: dict[int, dict[int, Tensor]] = field(default_factory=dict)
 
     def recall(self, index: int, like: Tensor) -> Tensor | None:
-        """The map of frame `index` at this place; None where there was none, or one of another shape."""
+        """The map of frame `index` at this place; None if there was none, or one of another shape."""
         found = self.maps.get(self.moment.place, {}).get(index)
         return found if found is not None and found.shape == like.shape else None
 

@@ -41,7 +41,7 @@ class SignalAtTap:
         return isinstance(row, MemoryBend) and row.remembers(*self.spec.values_at(0.0))
 
     def at(self, moment: Moment) -> Callable[[Tensor], Tensor] | None:
-        """The function of the signal at `moment`; None where it changes nothing.
+        """The function of the signal at `moment`; None if it changes nothing.
 
         The function takes and gives the signal as `stylegan.taps` describes it, dtype and memory layout kept.
         """

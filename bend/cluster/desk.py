@@ -2,7 +2,7 @@
 
 It outlives the command that started it, so that a pause which a host asked for also holds for the next command, and
 two scrapes at the same time share each host's limits. It needs no processor of its own and a few kilobytes a host. If
-its machine is lost, Ray starts it anew without what it knew.
+its machine is lost, Ray restarts it without its state.
 """
 
 import contextlib

@@ -34,7 +34,7 @@ class Fetching:
 
     Args:
         cluster: where.
-        warn: told when a worker was lost.
+        warn: called with a message when a worker was lost.
         shard_size: references in a shard.
     """
 

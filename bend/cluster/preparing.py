@@ -41,7 +41,7 @@ def package_on(
     Args:
         cluster: where.
         config: what is wanted.
-        warn: told when a worker was lost.
+        warn: called with a message when a worker was lost.
         shard_size: pictures in a shard.
 
     Raises:

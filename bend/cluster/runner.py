@@ -1,6 +1,6 @@
 """Runs shards as tasks of Ray, a few more at a time than fit at once, and again where a worker was lost.
 
-If a worker is lost (killed, out of memory, its machine gone), its shard is done anew. A shard that is lost several
+If a worker is lost (killed, out of memory, its machine gone), its shard is done again. A shard that is lost several
 times, most likely because it is what kills the worker, ends the work.
 """
 
@@ -63,8 +63,8 @@ class Runner:
         cluster: where.
         job: what is done with each shard.
         folder: where the results go.
-        warn: told when a worker was lost.
-        on_lost: told the holder's name of a lost attempt.
+        warn: called with a message when a worker was lost.
+        on_lost: called with the holder's name of a lost attempt.
     """
 
     def __init__(

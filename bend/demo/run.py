@@ -63,7 +63,7 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoReport:
 
     Args:
         config: what to do.
-        say: told each stage as it begins.
+        say: called with each stage as it begins.
 
     Raises:
         BendError, StyleganError: a stage failed; those before it are kept.

@@ -1,6 +1,6 @@
 """The dial: a play that turns a network from its base to the bent network, and beyond.
 
-For every picture the weights are mixed anew and put back afterwards, so that a dial works in any render and with any
+For every picture the weights are mixed again and put back afterwards, so that a dial works in any render and with any
 bends. The maths is in `mixing`, the amounts are in `amount`.
 """
 

@@ -1,6 +1,7 @@
 """Describes a data set, one zip or shards: its pictures, labels, creators and licences; draws a contact sheet."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
@@ -27,19 +28,10 @@ def describe_archive(path: str) -> Information:
         ArchiveError: no data set that can be trained on.
     """
     data = open_dataset(path)
-    licences, creators, services = Counter[str](), Counter[str](), Counter[str]()
-    parents = set()
-    for source in data.iterate_sources():
-        parents.add(source.get("parent"))
-        licences[str(source.get("license") or "unknown")] += 1
-        creators[str(source.get("creator") or "unknown")] += 1
-        services[str(source.get("source") or "unknown")] += 1
-    if (num_unsaid := len(data) - licences.total()) > 0:
-        for counter in (licences, creators, services):
-            counter["unknown"] += num_unsaid
+    origins = _origins_of(data)
     labels = _label_counts(data)
     channels = {1: "grey", 3: "RGB"}.get(data.num_channels, f"{data.num_channels} channels")
-    num_bytes, num_parents = data.num_bytes, len(parents - {None, ""})
+    num_bytes, num_parents = data.num_bytes, len(origins.parents)
     lines = [
         f"data set: {path}",
         f"pictures: {len(data):,} of {data.resolution}×{data.resolution}, {channels}, {with_unit(num_bytes)}"
@@ -48,7 +40,8 @@ def describe_archive(path: str) -> Information:
         f"fingerprint: {data.fingerprint()}",
         f"labels: {_label_text(data, labels)}",
     ]
-    for name, counts in (("licence", licences), ("creator", creators), ("source", services)):
+    named = (("licence", origins.licences), ("creator", origins.creators), ("source", origins.services))
+    for name, counts in named:
         lines += ["", *_count_lines(name, counts)]
     record = {
         "kind": "data set",
@@ -62,10 +55,10 @@ def describe_archive(path: str) -> Information:
         "sha256": data.fingerprint(),
         "label_dim": data.label_dim,
         "labels": labels,
-        "licences": dict(licences.most_common()),
-        "unknown_licences": sum(n for name, n in licences.items() if family_of(name) == "unknown"),
-        "creators": dict(creators.most_common()),
-        "sources": dict(services.most_common()),
+        "licences": dict(origins.licences.most_common()),
+        "unknown_licences": sum(n for name, n in origins.licences.items() if family_of(name) == "unknown"),
+        "creators": dict(origins.creators.most_common()),
+        "sources": dict(origins.services.most_common()),
     }
     return Information(lines=tuple(lines), record=record)
 
@@ -89,8 +82,32 @@ def _cell(data: PictureSet, index: int) -> Pixels:
     return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).resize((_CELL, _CELL), method))
 
 
+@dataclass(frozen=True, slots=True)
+class _Origins:
+    """Where the pictures come from: how many of each licence, creator and service, and their original pictures."""
+
+    licences: Counter[str] = field(default_factory=Counter)
+    creators: Counter[str] = field(default_factory=Counter)
+    services: Counter[str] = field(default_factory=Counter)
+    parents: set[str] = field(default_factory=set)
+
+
+def _origins_of(data: PictureSet) -> _Origins:
+    origins = _Origins()
+    counters = {"license": origins.licences, "creator": origins.creators, "source": origins.services}
+    for source in data.iterate_sources():
+        if parent := source.get("parent"):
+            origins.parents.add(parent)
+        for key, counter in counters.items():
+            counter[str(source.get(key) or "unknown")] += 1
+    if (num_unsaid := len(data) - origins.licences.total()) > 0:
+        for counter in counters.values():
+            counter["unknown"] += num_unsaid
+    return origins
+
+
 def _label_counts(data: PictureSet) -> dict[str, int] | None:
-    """How many pictures each class has; None where there are no labels, or where they are no classes."""
+    """How many pictures each class has; None if there are no labels, or where they are no classes."""
     if not data.has_labels:
         return None
     counts = data.label_counts()

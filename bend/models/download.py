@@ -45,7 +45,7 @@ class Download:
     max_bytes: int
     """More than this is refused."""
     on_bytes: Callable[[int, int | None], None] = lambda done, total: None
-    """Called after every block with the bytes so far, and the size of the file or None where that is unknown."""
+    """Called after every block with the bytes so far, and the size of the file or None if that is unknown."""
     pause: Callable[[float], None] = time.sleep
     """Waits that many seconds before another attempt."""
 

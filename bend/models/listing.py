@@ -21,7 +21,7 @@ class Row:
     resolution: int
     """Side of its pictures, in pixels."""
     num_bytes: int | None
-    """Size of its file; None where it was not downloaded."""
+    """Size of its file; None if it was not downloaded."""
     approximate_mb: int
     """Size in megabytes: of the file if it is there, else as expected."""
     licence: str

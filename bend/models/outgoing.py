@@ -1,4 +1,4 @@
-"""Writes a network anew: in another format, without parts that are not needed, or as a delta from its base."""
+"""Rewrites a network: in another format, without parts that are not needed, or as a delta from its base."""
 
 import dataclasses
 from pathlib import Path

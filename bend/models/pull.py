@@ -87,8 +87,8 @@ def pull(
         name: a key of `KNOWN`.
         force: download it again.
         max_bytes: more than this is refused.
-        on_bytes: told of progress: bytes so far, and bytes in all if that is known.
-        pause: waits so many seconds before another attempt.
+        on_bytes: called with the bytes so far, and bytes in all if that is known.
+        pause: waits the given seconds before another attempt.
 
     Raises:
         ModelError: unknown, refused, broken off, being pulled by another process, or another file than before.

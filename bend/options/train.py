@@ -12,7 +12,7 @@ from stylegan.training.config import AUG_MODES, DTYPES, FORMATS, PRECISIONS, UNT
 __all__ = ["FROM_SCRATCH", "train_options"]
 
 FROM_SCRATCH = ("channel_base", "channel_max", "mapping_layers", "w_dim")
-"""What a base decides where there is one."""
+"""The options that a base decides, if there is one."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
 _CHOICES = {

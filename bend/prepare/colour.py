@@ -87,7 +87,7 @@ def _plain_rgb(image: Image.Image) -> Image.Image:
 
 @functools.lru_cache(maxsize=32)  # photos of one camera share a profile
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The transform from `profile` to sRGB; None where it is sRGB already."""
+    """The transform from `profile` to sRGB; None if it is sRGB already."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     if source.profile.xcolor_space.strip() != _PROFILE_SPACES[mode]:
         raise ValueError(f"a profile for {source.profile.xcolor_space} in a picture of mode {mode}")

@@ -128,7 +128,7 @@ def _open(source: SourcePicture) -> BinaryIO:
 
 @lru_cache(maxsize=4)
 def _container(path: Path, mtime_ns: int) -> Container | TarMembers:
-    """The open zip or tar; the time of its last change is part of the key, so that a changed file is opened anew."""
+    """The open zip or tar; the time of its last change is part of the key, so that a changed file is opened again."""
     return TarMembers(path) if is_tar(path) else Container(path)
 
 

@@ -98,7 +98,7 @@ def parse_axis(text: str) -> Axis:
     """Read an axis, see the module.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it is malformed.
     """
     name, equals, ends = text.strip().partition("=")
     if name not in _RANGES and not _is_direction(name):

@@ -5,6 +5,7 @@ opposite (Karras et al., arXiv 1812.04948, appendix B and figure 8).
 """
 
 from collections.abc import Container, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,11 +73,24 @@ def render_truncation(
     note = describe("truncation", config, G, command, seeds=list(seeds), sweep=sweep, film=timing)
     ws = latents.ws_from_seeds(G, config, seeds)
     if not is_sheet:
-
-        def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
-            return _frames(G, config, sweep, film, ws, wanted)
-
+        frames = partial(_frames, G, config, sweep, film, ws)
         return films.write_film(output, frames, config=film, provenance=note, force=force)
+    surface = _sheet(G, config, sweep, seeds, ws)
+    save_picture(output, surface, note)
+    return one_picture(output, surface)
+
+
+def psi_at(sweep: TruncationConfig, index: int, num_frames: int) -> float:
+    """Psi in frame `index` of a film: straight there, or in a loop there and back, so that the film can repeat."""
+    there, back = index / max(num_frames - 1, 1), 1 - abs(2 * index / num_frames - 1)
+    share = back if sweep.loop else there
+    return sweep.psi_from + (sweep.psi_to - sweep.psi_from) * share
+
+
+def _sheet(
+    G: Generator, config: RenderConfig, sweep: TruncationConfig, seeds: Sequence[int], ws: Tensor
+) -> Pixels:
+    """A row for each seed, a column for each psi."""
     psis = np.linspace(sweep.psi_from, sweep.psi_to, sweep.steps)
     swept = torch.stack([latents.truncate(G, ws, psi, config.trunc_cutoff) for psi in psis], dim=1)
     pictures = render.frames(
@@ -88,16 +102,7 @@ def render_truncation(
         plays=render.open_plays(config, G),
     )
     enlarged = (enlarge(picture, config.scale, config.scale_filter) for picture in pictures)
-    surface = sheet(counted(enlarged, len(seeds) * len(psis)), sweep.steps, len(seeds))
-    save_picture(output, surface, note)
-    return one_picture(output, surface)
-
-
-def psi_at(sweep: TruncationConfig, index: int, num_frames: int) -> float:
-    """Psi in frame `index` of a film: straight there, or in a loop there and back, so that the film can repeat."""
-    there, back = index / max(num_frames - 1, 1), 1 - abs(2 * index / num_frames - 1)
-    share = back if sweep.loop else there
-    return sweep.psi_from + (sweep.psi_to - sweep.psi_from) * share
+    return sheet(counted(enlarged, len(seeds) * len(psis)), sweep.steps, len(seeds))
 
 
 def _frames(

@@ -104,7 +104,7 @@ def collapse(curve: Curve) -> int | None:
 
 
 def last(curve: Curve) -> int | None:
-    """The last snapshot before the collapse; None where there is none."""
+    """The last snapshot before the collapse; None if there is none."""
     first_bad = collapse(curve)
     return None if not first_bad else first_bad - 1
 

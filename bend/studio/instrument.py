@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from bend.errors import BendError
 from bend.play import Moment
@@ -269,19 +270,16 @@ class Instrument:
             self._publish(Message("parted", {"what": what}))
         seconds = max(began - self._began, 0.0)
         place = self._walk.move(patch, began)
-        stage = self._stage
-        stage.prepare(patch, seconds)
-        w = stage.w(place, patch.class_index)
+        self._stage.prepare(patch, seconds)
+        w = self._stage.w(place, patch.class_index)
         noise_seed = self._index if patch.moves else place.seeds[0]
         moment = Moment(seconds=seconds, index=self._index, seed=noise_seed)
         most = None if is_whole else self._pace.most
         maps = self._watch.due(began)
-        picture = stage.draw(patch, w, moment, most=most, listeners=maps)
-        drawn = time.monotonic()
-        self._pace.took(drawn - began, is_whole=is_whole)
-        played = dataclasses.replace(patch, kimg=stage.standing.held(patch.kimg))
-        if self._recording.add(seconds, played, w.cpu().numpy()):
-            self._publish(Message("full", {"minutes": LONGEST / 60}))
+        picture = self._stage.draw(patch, w, moment, most=most, listeners=maps)
+        took = time.monotonic() - began
+        self._pace.took(took, is_whole=is_whole)
+        self._record(patch, seconds, w)
         self._index += 1
         kind, data = encode(picture, is_whole=is_whole)
         with self._news:
@@ -292,7 +290,7 @@ class Instrument:
             "seconds": round(min(seconds, LONGEST) if self._recording.is_on else seconds, 3),
             "place": dataclasses.asdict(place),
             "size": [picture.shape[1], picture.shape[0]],
-            "milliseconds": round((drawn - began) * 1000, 1),
+            "milliseconds": round(took * 1000, 1),
             "is_whole": is_whole,
             "is_recording": self._recording.is_on,
             "type": kind,
@@ -301,6 +299,12 @@ class Instrument:
         if maps:
             order = list(maps)
             self._publish(Message("maps", {"order": order}, sheet_of_maps(maps, order)))
+
+    def _record(self, patch: Patch, seconds: float, w: Tensor) -> None:
+        """Add a frame to the take, if one is being recorded."""
+        played = dataclasses.replace(patch, kimg=self._stage.standing.held(patch.kimg))
+        if self._recording.add(seconds, played, w.cpu().numpy()):
+            self._publish(Message("full", {"minutes": LONGEST / 60}))
 
     def _start_anew(self) -> None:
         """Restart the clock with the next frame."""

@@ -7,6 +7,7 @@ Only the first and the last mirroring must succeed.
 
 import contextlib
 import dataclasses
+import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ class Place:
     parent: Address
     """The folder that its run folder lies in."""
     data: str | None
-    """Address of the data set, None where it is a local file."""
+    """Address of the data set, None if it is a local file."""
 
 
 def fetched(
@@ -103,27 +104,9 @@ def mirrored(session: Session, place: Place | None) -> Iterator[Callable[[], str
         yield None
         return
     address = place.parent.child(session.run.name)
-    is_new = session.plan.state.step == 0
+    mirror = _begun(session, address, place.data)
     try:
-        mirror = RunMirror(session.run, address, place.data)
-        mirror.push()
-    except StoreError:
-        session.close()
-        if is_new:
-            shutil.rmtree(session.run, ignore_errors=True)
-        raise
-
-    def on_save() -> str | None:
-        try:
-            mirror.push()
-        except TakenOverError:
-            raise
-        except StoreError as error:
-            return f"not mirrored: {error}; going on, and trying again when the next state is saved"
-        return None
-
-    try:
-        yield on_save
+        yield functools.partial(_push_or_warn, mirror)
     except TakenOverError:
         raise
     except Exception:
@@ -138,3 +121,28 @@ def mirrored(session: Session, place: Place | None) -> Iterator[Callable[[], str
         raise StoreError(
             f"{error}; the run is whole on this machine, `bend finetune --resume {address}` sends the rest"
         ) from None
+
+
+def _begun(session: Session, address: Address, data: str | None) -> RunMirror:
+    """The mirror of a run, with what there is of the run; if that fails, nothing is left of a new run."""
+    is_new = session.plan.state.step == 0
+    try:
+        mirror = RunMirror(session.run, address, data)
+        mirror.push()
+    except StoreError:
+        session.close()
+        if is_new:
+            shutil.rmtree(session.run, ignore_errors=True)
+        raise
+    return mirror
+
+
+def _push_or_warn(mirror: RunMirror) -> str | None:
+    """Mirror a saved state; gives a warning if the store fails, and raises if another process has the run."""
+    try:
+        mirror.push()
+    except TakenOverError:
+        raise
+    except StoreError as error:
+        return f"not mirrored: {error}; going on, and trying again when the next state is saved"
+    return None

@@ -138,7 +138,7 @@ def _run_to_resume(request: Request, config: TrainConfig, team: Team) -> Path | 
 
 
 def _refuse_elsewhere(request: Request, team: Team) -> None:
-    """Refuse to begin anew where this launch has a training on a host that is no longer the first.
+    """Refuse to start again where this launch has a training on a host that is no longer the first.
 
     Raises:
         TrainingError: there is such a host.

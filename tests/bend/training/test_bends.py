@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,25 +11,15 @@ from PIL import Image
 from bend.bends import open_bends
 from bend.errors import SettingsError
 from bend.play import Moment
-from bend.training.session import Report, Request, run_finetune
 from stylegan.checkpoint import load_network, read_meta
 from stylegan.training.config import read_config
 from tests.bend.conftest import Run
-from tests.bend.training.test_session import SMALL
-from tests.stylegan.training.tiny import read_state, write_zip
+from tests.bend.training.small import SMALL, finetune
+from tests.stylegan.training.tiny import read_state
 
 pytestmark = pytest.mark.usefixtures("few_fakes")
 
 BEND = "rotate:90@b8.conv1"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_zip(tmp_path_factory.mktemp("data") / "rocks.zip")
-
-
-def finetune(out: Path, *, resume: str | None = None, **options: Any) -> Report:
-    return run_finetune(Request(out=out, resume=resume, dry_run=False, options=options))
 
 
 @pytest.fixture(scope="module")

@@ -8,32 +8,11 @@ from typing import Any
 
 import pytest
 
-from bend.training.session import Report, Request, run_finetune
 from stylegan.errors import ConfigError, TrainingError
-from tests.stylegan.training.tiny import read_state, write_zip
+from tests.bend.training.small import SMALL, finetune
+from tests.stylegan.training.tiny import read_state
 
 pytestmark = pytest.mark.usefixtures("few_fakes")
-
-SMALL: dict[str, Any] = {
-    "base": "none",
-    "batch": 4,
-    "kimg": 0.008,
-    "channel_base": 256,
-    "channel_max": 16,
-    "w_dim": 16,
-    "device": "cpu",
-    "no_score": True,
-}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty pictures of 16 pixels."""
-    return write_zip(tmp_path_factory.mktemp("data") / "rocks.zip")
-
-
-def finetune(out: Path, *, resume: str | None = None, dry_run: bool = False, **options: Any) -> Report:
-    return run_finetune(Request(out=out, resume=resume, dry_run=dry_run, options=options))
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
