@@ -114,7 +114,7 @@ def is_sound(samples: NDArray[Any]) -> bool:
 
 
 def length_of(path: Path) -> float | None:
-    """Seconds of a track by its header, or by its packets if the header only guesses, as for raw AAC; None for no track."""
+    """Seconds of a track by its header, or by its packets if that only guesses, as for raw AAC; None for no track."""
     import av
 
     try:

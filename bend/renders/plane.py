@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from bend import latents, render
-from bend.automation import Constant, parse_range
+from bend.automation import Constant, parse, parse_range
 from bend.config import PlaneConfig, RenderConfig
 from bend.dial.amount import Amount, parse_amount
 from bend.dial.play import Dial, open_dial
@@ -260,6 +260,8 @@ def _refuse_unsuited(config: RenderConfig, names: Sequence[str]) -> None:
         value = getattr(config, name)
         if name in names and value != usual:
             raise SettingsError(f"--{name} {value}: an axis says it; leave it out")
+    if "dial" in names and config.kimg is not None and parse(config.kimg).varies:
+        raise SettingsError(f"--kimg {config.kimg} varies over time; give the one moment that the dial turns")
 
 
 def _open_dial(config: RenderConfig, G: Generator) -> Dial | None:

@@ -114,6 +114,7 @@ def test_same_work_same_bytes(folder: Path, tmp_path: Path) -> None:
             r"--trunc lfo.*: an axis says it; leave it out",
         ),
         ("dial", "seeds", None, {"dial_from": "faces64", "dial": "0.3"}, "--dial 0.3: an axis says it"),
+        ("dial", "trunc", None, {"kimg": "0s:0,1s:4", "dial_from": "none"}, "--kimg 0s:0,1s:4 varies"),
         ("kimg=0..99", "trunc", None, {}, "kimg 99: .* goes from 0 to 4 kimg"),
         ("sefa:99", "trunc", None, {}, "^sefa:99: sefa has 32 directions"),
     ],

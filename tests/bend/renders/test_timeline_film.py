@@ -138,7 +138,7 @@ def test_what_a_film_refuses(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"kimg 5: .* goes from 0 to 4 kimg"):
         config = RenderConfig(network=str(folder), kimg="0s:0,1s:5")
         render_timeline_film(config, FilmConfig(), None, tmp_path / "film.mp4")
-    with pytest.raises(SettingsError, match=r"--loop: --kimg 0s:0,1s:4 says when .*; leave one of them out"):
+    with pytest.raises(SettingsError, match=r"--loop and --kimg 0s:0,1s:4 .*; leave one of them out"):
         config = RenderConfig(network=str(folder), kimg="0s:0,1s:4")
         render_timeline_film(config, film, None, tmp_path / "film.mp4", loop=True)
     with pytest.raises(SettingsError, match="--kimg"):
