@@ -94,21 +94,22 @@ class ArchiveWriter:
         self,
         pixels: npt.NDArray[np.uint8],
         *,
-        label: Label | None = None,
+        label: Label | np.integer[Any] | npt.NDArray[Any] | None = None,
         source: Mapping[str, Any] | None = None,
     ) -> str:
         """Append a picture, uint8 [H, W, 3], [H, W, 1] or [H, W], and return its name in the zip.
 
         Args:
             pixels: the picture.
-            label: class index or vector; all pictures have one, or none has.
+            label: class index or vector, Python's or numpy's; all pictures have one, or none has.
             source: what is known of its origin (source, license, creator, page_url, parent, …), JSON-able.
 
         Raises:
             ValueError: another shape or type.
             OSError: the disk is full.
         """
-        return self.add_encoded(encode_png(pixels), label=label, source=source)
+        plain = label.tolist() if isinstance(label, np.integer | np.ndarray) else label
+        return self.add_encoded(encode_png(pixels), label=plain, source=source)
 
     def add_encoded(
         self, png: bytes, *, label: Label | None = None, source: Mapping[str, Any] | None = None
@@ -170,7 +171,7 @@ def write_archive(
     path: str | os.PathLike[str],
     images: Iterable[npt.NDArray[np.uint8]],
     *,
-    labels: Iterable[Label] | None = None,
+    labels: Iterable[Label | np.integer[Any] | npt.NDArray[Any]] | None = None,
     sources: Iterable[Mapping[str, Any]] | None = None,
 ) -> int:
     """Write `images`, each uint8 [H, W, C], to the zip `path`; labels and sources go along in the same order.

@@ -35,6 +35,13 @@ def test_the_layout_is_the_official_one(tmp_path: Path) -> None:
     assert all(np.array_equal(data.image(i), PICTURES[i].transpose(2, 0, 1)) for i in range(5))
 
 
+def test_labels_may_be_numpys(tmp_path: Path) -> None:
+    write_archive(tmp_path / "classes.zip", PICTURES[:2], labels=np.array([2, 0]))
+    write_archive(tmp_path / "vectors.zip", PICTURES[:2], labels=np.array([[0.5, 1], [2, 3]], np.float32))
+    assert DatasetZip(tmp_path / "classes.zip").label(0).tolist() == [0, 0, 1]
+    assert DatasetZip(tmp_path / "vectors.zip").label(0).tolist() == [0.5, 1]
+
+
 def test_member_names_have_eight_digits() -> None:
     assert member_name(0) == "00000/img00000000.png"
     assert member_name(123_456) == "00123/img00123456.png"
