@@ -31,7 +31,7 @@ from stylegan.training.run_folder import (
     write_options,
 )
 from stylegan.training.space import check_space
-from stylegan.training.state_file import save_state
+from stylegan.training.state_file import refuse_nonfinite, save_state
 from stylegan.training.stats import StatsWriter
 
 __all__ = ["Session", "open_run", "resume_run"]
@@ -63,8 +63,14 @@ class Session:
             self.lock.release()
 
     def save_snapshot(self, kimg: float) -> Path:
-        """Write the networks and a sheet of the fixed seeds; `kimg` names them."""
+        """Write the networks and a sheet of the fixed seeds; `kimg` names them.
+
+        Raises:
+            TrainingError: weights are not finite; nothing is written.
+            OSError: the disk is full.
+        """
         plan, state = self.plan, self.plan.state
+        refuse_nonfinite(self.run, state)
         path = self.run / snapshot_name(kimg)
         first = self.run / snapshot_name(0)
         meta = NetworkMeta(

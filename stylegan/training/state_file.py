@@ -15,7 +15,7 @@ from stylegan.atomic import atomic_path
 from stylegan.errors import TrainingError
 from stylegan.training.step import TrainState
 
-__all__ = ["LATEST", "PREVIOUS", "load_state", "save_state"]
+__all__ = ["LATEST", "PREVIOUS", "load_state", "refuse_nonfinite", "save_state"]
 
 LATEST, PREVIOUS = "state-latest.pt", "state-previous.pt"
 STATE_VERSION = 1
@@ -28,7 +28,7 @@ def save_state(run: Path, state: TrainState, extra: dict[str, Any]) -> None:
         TrainingError: weights are not finite; nothing is written.
         OSError: the disk is full; the state before is intact.
     """
-    _refuse_nonfinite(run, state)
+    refuse_nonfinite(run, state)
     content = {
         "version": STATE_VERSION,
         "G": state.G.state_dict(),
@@ -72,7 +72,12 @@ def load_state(run: Path, state: TrainState) -> tuple[dict[str, Any], str | None
     raise TrainingError(f"{run}: cannot be resumed ({'; '.join(reasons)}); start from a snapshot with --base")
 
 
-def _refuse_nonfinite(run: Path, state: TrainState) -> None:
+def refuse_nonfinite(run: Path, state: TrainState) -> None:
+    """See to it that nothing of a training that has diverged is saved.
+
+    Raises:
+        TrainingError: weights are not finite.
+    """
     for name, network in (("G", state.G), ("D", state.D), ("G_ema", state.G_ema)):
         for key, value in network.state_dict().items():
             if not bool(torch.isfinite(value).all()):
