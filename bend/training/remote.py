@@ -18,6 +18,7 @@ from bend.stores.address import Address, is_address, parse_address
 from bend.stores.fetching import fetch_file
 from bend.stores.networks import fetch_network
 from bend.stores.runs import RunMirror, TakenOverError, find_remote_run, prepare_runs, take_up
+from stylegan.errors import TeamError
 from stylegan.training.session import Session
 
 __all__ = ["Place", "fetched", "fetched_inputs", "mirrored"]
@@ -107,7 +108,7 @@ def mirrored(session: Session, place: Place | None) -> Iterator[Callable[[], str
     mirror = _begun(session, address, place.data)
     try:
         yield functools.partial(_push_or_warn, mirror)
-    except TakenOverError:
+    except (TakenOverError, TeamError):  # if a process is lost, the launcher ends this one too
         raise
     except Exception:
         with contextlib.suppress(StoreError):  # the error that ended the training is the one to report
