@@ -3,25 +3,26 @@
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 
 def pytest_configure() -> None:
-    """Before any test module is imported: one that draws at once must not load what the person at the machine built.
-
-    Nothing that is made until all tests are collected is let go of, so that nobody need look for what was.
-    """
+    """Before any test module is imported: one that draws at once must not load what the person at the machine built."""
     os.environ["BEND_NATIVE"] = "0"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests stay to the end: nobody looks for garbage among them, now or later."""
     gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    """Modules and tests stay to the end: collections of garbage pass them over."""
-    gc.freeze()
-    gc.enable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
