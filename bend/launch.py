@@ -28,7 +28,7 @@ def start_processes(num: int, arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.disable(logging.ERROR)
+    logging.disable(logging.ERROR)  # each of torch's loggers has a level of its own
     if "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = str(max((os.cpu_count() or 1) // num, 1))
     config = LaunchConfig(

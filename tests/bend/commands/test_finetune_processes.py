@@ -60,7 +60,11 @@ def test_an_interrupt_of_the_first(data: Path, tmp_path: Path) -> None:
         (["--data", "nowhere.zip"], "", "nowhere.zip: no such file"),
         (["--batch", "4"], "", "--batch 4: too few for 2 processes"),
         ([], "step@rank1.0:ENOSPC:3", "No space left on device"),
-        ([], "step@rank1.0:kill:3", "the connection to another process is lost"),
+        (
+            [],
+            "step@rank1.0:kill:3",
+            "is lost; what was saved is intact, run the command again (a training with --resume)",
+        ),
         ([], "step@rank0.0:kill:3", "the first process was ended by SIGKILL"),
     ],
 )
