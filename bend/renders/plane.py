@@ -259,7 +259,8 @@ def _refuse_unsuited(config: RenderConfig, names: Sequence[str]) -> None:
     for name, usual in (("kimg", None), ("dial", "1"), ("trunc", 1.0)):
         value = getattr(config, name)
         if name in names and value != usual:
-            raise SettingsError(f"--{name} {value}: an axis says it; leave it out")
+            neutral = f", or give --{name} {usual} where a config file sets it" if usual else ""
+            raise SettingsError(f"--{name} {value}: an axis says it; leave it out{neutral}")
     if "dial" in names and config.kimg is not None and parse(config.kimg).varies:
         raise SettingsError(f"--kimg {config.kimg} varies over time; give the one moment that the dial turns")
 
