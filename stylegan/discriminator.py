@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylegan.layers import DEFAULT_FILTER, ConvLayer, DenseLayer
+from stylegan.layers import DEFAULT_FILTER, ConvLayer, DenseLayer, fir
 from stylegan.mapping import MappingNetwork
-from stylegan.ops import downsample2d, setup_filter
+from stylegan.ops import downsample2d
 from stylegan.precision import block_dtype, block_format, is_half_block
 from stylegan.pyramid import channel_counts, check_architecture
 
@@ -82,7 +82,7 @@ class DiscriminatorBlock(nn.Module):
         self.use_fp16 = use_fp16
         self.half_dtype: torch.dtype | None = None
         self.num_layers = 0
-        self.register_buffer("resample_filter", setup_filter(resample_filter))
+        self.register_buffer("resample_filter", fir(resample_filter))
         frozen = iter([True] * freeze + [False] * 4)
 
         def layer(

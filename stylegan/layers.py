@@ -25,6 +25,7 @@ __all__ = [
     "TapPoint",
     "ToRGBLayer",
     "draw_normal",
+    "fir",
     "normalize_2nd_moment",
 ]
 
@@ -45,6 +46,11 @@ def draw_normal(shape: Sequence[int]) -> Tensor:
     """
     x = torch.empty(shape)
     return x if x.is_meta else x.normal_()
+
+
+def fir(taps: Sequence[float]) -> Tensor:
+    """The filter of `taps` on the default device, where a layer's other tensors are made."""
+    return setup_filter(taps, device=torch.get_default_device())
 
 
 class DenseLayer(nn.Module):
@@ -137,7 +143,7 @@ class ConvLayer(nn.Module):
         self.padding = kernel_size // 2
         self.weight_gain = 1 / math.sqrt(in_channels * kernel_size**2)
         self.act_gain = default_gain(activation)
-        self.register_buffer("resample_filter", setup_filter(resample_filter))
+        self.register_buffer("resample_filter", fir(resample_filter))
         weight = draw_normal([out_channels, in_channels, kernel_size, kernel_size])
         self.weight: Tensor
         self.bias: Tensor | None
@@ -196,7 +202,7 @@ class SynthesisLayer(nn.Module):
         self.activation = activation
         self.conv_clamp = conv_clamp
         self.act_gain = default_gain(activation)
-        self.register_buffer("resample_filter", setup_filter(resample_filter))
+        self.register_buffer("resample_filter", fir(resample_filter))
         self.affine = DenseLayer(w_dim, in_channels, bias_init=1)
         self.weight = nn.Parameter(draw_normal([out_channels, in_channels, 3, 3]))
         if use_noise:

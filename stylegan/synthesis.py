@@ -23,8 +23,9 @@ from stylegan.layers import (
     TapPoint,
     ToRGBLayer,
     draw_normal,
+    fir,
 )
-from stylegan.ops import setup_filter, upsample2d
+from stylegan.ops import upsample2d
 from stylegan.precision import block_dtype, block_format, is_half_block
 from stylegan.pyramid import channel_counts, check_architecture
 
@@ -74,7 +75,7 @@ class SynthesisBlock(nn.Module):
         self.architecture = architecture
         self.use_fp16 = use_fp16
         self.half_dtype: torch.dtype | None = None
-        self.register_buffer("resample_filter", setup_filter(resample_filter))
+        self.register_buffer("resample_filter", fir(resample_filter))
         self.num_conv = 1 if in_channels == 0 else 2
         self.num_torgb = int(is_last or architecture == "skip")
 

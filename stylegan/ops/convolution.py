@@ -95,11 +95,15 @@ class _Geometry:
 
 def _convolve(x: Tensor, w: Tensor, geometry: _Geometry) -> Tensor:
     has_gradient = torch.is_grad_enabled() and (x.requires_grad or w.requires_grad)
-    # Under autocast the result is of another dtype than what is kept for the backward pass: torch's own knows of that.
-    if has_gradient and not native.is_traced() and not torch.is_autocast_enabled(x.device.type):
+    if has_gradient and not native.is_traced() and not _is_autocast(x.device.type):
         result: Tensor = _Convolution.apply(x, w, geometry)
         return result
     return _forward(x, w, geometry)
+
+
+def _is_autocast(device_type: str) -> bool:
+    """Whether results are of another dtype than what is kept for the backward pass, which torch's own knows of."""
+    return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
 
 def _forward(x: Tensor, w: Tensor, geometry: _Geometry) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stylegan import Generator
+from stylegan import Discriminator, Generator
 from stylegan.layers import TapPoint
 
 ARCHITECTURES = ("skip", "orig", "resnet")
@@ -291,6 +291,14 @@ def test_a_compiler_sees_one_graph(with_gradients: bool) -> None:
     with torch.set_grad_enabled(with_gradients):
         compiled = torch.compile(G, backend="eager", fullgraph=True)
         torch.testing.assert_close(compiled(latents(), noise_mode="const"), G(latents(), noise_mode="const"))
+
+
+def test_everything_is_made_on_the_default_device() -> None:
+    with torch.device("meta"):
+        G = Generator(8, 0, 8, 16, 3, {"num_layers": 2}, {"channel_base": 128, "channel_max": 8})
+        D = Discriminator(0, 16, 3, channel_base=128, channel_max=8)
+    assert all(value.is_meta for network in (G, D) for value in network.state_dict().values())
+    assert D(G(torch.randn(2, 8, device="meta"))).shape == (2, 1)
 
 
 def replica(module: nn.Module) -> nn.Module:
