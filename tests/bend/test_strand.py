@@ -94,8 +94,7 @@ def steps(film: dict[int, Pixels], closed: bool) -> np.ndarray:
     return (after - seen[: len(after)]).norm(dim=1).numpy()
 
 
-@pytest.mark.parametrize("loop", [False, True])
-@pytest.mark.parametrize("path", ["linear", "slerp"])
+@pytest.mark.parametrize(("path", "loop"), [("linear", True), ("slerp", False)])
 def test_an_even_walk_takes_equal_steps(tmp_path: Path, path: str, loop: bool) -> None:
     """Two keyframes near each other and two far apart: by time one crawls, then leaps."""
     G = tiny_generator()

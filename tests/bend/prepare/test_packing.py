@@ -27,7 +27,7 @@ def _package(out: Path, *sources: Path, **settings: Any) -> PackageReport:
     )
 
 
-@pytest.mark.parametrize("crop", ["center", "tiles:4"])
+@pytest.mark.parametrize("crop", [pytest.param("center", marks=pytest.mark.slow), "tiles:4"])
 def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path, crop: str) -> None:
     folder = photos(tmp_path / "in", 24)
     (folder / "005b.txt").write_text("no picture")

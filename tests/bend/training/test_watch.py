@@ -70,6 +70,7 @@ def test_until_the_crossing(session: Session) -> None:
     assert f"{session.run}@1, {session.run}@2" in replies[2].stop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("session", [{"until": "knee"}], indirect=True)
 def test_until_the_knee_goes_one_snapshot_beyond(session: Session) -> None:
     watch = RunWatch(session)
