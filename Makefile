@@ -46,16 +46,15 @@ install-dev: $(VENV)/.installed-dev  ## the same, with the tests' and linters' t
 demo: $(VENV)/.installed  ## photos in, faces turning into rocks out: see demo/index.html
 	$(BIN)/bend demo -o demo
 
-# A failed assertion tells no values here, for which each process would rewrite every test; those of test-again do.
 test: $(VENV)/.installed-dev  ## the quick tests: no GPU, no network, under two minutes
-	$(PYTEST) --assert plain
+	$(PYTEST)
 
 test-slow: $(VENV)/.installed-dev  ## only the slow tests (and the GPU's, where there is one)
 	$(PYTEST) -m "$(SLOW_MARKS)" --durations 5
 
 test-all: test test-slow  ## the quick tests, then the slow ones
 
-test-again: $(VENV)/.installed-dev  ## only the tests that failed the last time, one at a time and in more words
+test-again: $(VENV)/.installed-dev  ## only the tests that failed the last time, one at a time
 	OMP_NUM_THREADS=1 $(BIN)/pytest --last-failed --last-failed-no-failures none -m "not network and not soak"
 
 lint: $(VENV)/.installed-dev  ## style, types, and who may import whom
