@@ -1,11 +1,12 @@
-"""Recipes that are written down for what lies here: the files they name are found from any folder.
+"""Makes the paths in a recipe absolute, so that it can be played from any folder.
 
-Stages work in a folder of their own (`bend.pipeline`), so a path that was typed relative to another one would lead
-nowhere. Names of networks, addresses and what is not there stay as they are.
+Stages work in a folder of their own (`bend.pipeline`), where a path relative to another folder would lead nowhere.
+Names of networks, addresses, and files that do not exist stay as they are.
 """
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,17 @@ from stylegan.checkpoint.load import EMBEDDED
 __all__ = ["anchored"]
 
 _PATHS = ("network", "dial_from", "base", "bents", "latents", "path_file", "audio")
-"""Options that are a path, or a network."""
+"""Options that are a path or a network."""
 _SPECS: Mapping[str, Callable[[str], Any]] = {
     "bend": parse_bend,
     "blend": parse_blend,
     "direction": parse_direction,
 }
-"""Options that may name files among other things, and what reads them."""
+"""Options that may name files among other things, and their parsers."""
 
 
 def anchored(recipe: Recipe) -> Recipe:
-    """The recipe with absolute paths in the place of those of files that are there, from the current folder on."""
+    """The recipe with absolute paths for all files that exist, as seen from the current folder."""
     stages = tuple(Stage(do=stage.do, options=_anchored(stage.options)) for stage in recipe.stages)
     return dataclasses.replace(recipe, stages=stages)
 
@@ -57,7 +58,8 @@ def _path(text: str) -> str:
 
 
 def _spec(text: str, read: Callable[[str], Any]) -> str:
-    with contextlib.suppress(SettingsError):  # what it is the command will say
+    """A bend, blend or direction: a file stands at its beginning, or after `:` or `@`."""
+    with contextlib.suppress(SettingsError):  # the command itself will refuse it
         for file in read(text).files:
-            text = text.replace(file, _path(file))
+            text = _path(file).join(re.split(rf"(?:^|(?<=[:@])){re.escape(file)}(?=$|[:*@/])", text))
     return text
