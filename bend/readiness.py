@@ -8,7 +8,6 @@ session, whose pictures nobody compares, does not wait for it. If the number of 
 """
 
 import threading
-from collections.abc import Callable
 
 from bend.latents import device_of
 from bend.progress import tell
@@ -21,13 +20,12 @@ __all__ = ["prepare_drawing", "prepare_meanwhile"]
 _LONG_S = 20
 
 
-def prepare_drawing(G: Generator, num_pictures: int, say: Callable[[str], None] = tell) -> None:
+def prepare_drawing(G: Generator, num_pictures: int) -> None:
     """Compile native operations if that pays; pictures stay the same but for rounding.
 
     Args:
         G: what will draw.
         num_pictures: how many.
-        say: called with a line before a compilation starts.
 
     Raises:
         BuildError: `BEND_NATIVE=1`, and they cannot be built.
@@ -37,7 +35,7 @@ def prepare_drawing(G: Generator, num_pictures: int, say: Callable[[str], None] 
     if device != "cpu":
         return
     if num_pictures * plain_seconds(G.synthesis.blocks()) > _LONG_S:
-        native.prepare(device, say=say)
+        native.prepare(device, say=tell)
     else:
         native.settle(device)
 

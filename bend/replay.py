@@ -200,6 +200,7 @@ def _render_one(stage: Stage, note: Provenance, output: Path, batch: int) -> Non
     """One picture of a folder of seeds, among those it was drawn with: in another batch, sums are rounded otherwise."""
     from bend.latents import usual_seeds
     from bend.render import chunks
+    from bend.renders.stills import picture_name
 
     options = stage.options
     stored = RenderConfig(latents=tuple(options.get("latents", ())))
@@ -211,7 +212,7 @@ def _render_one(stage: Stage, note: Provenance, output: Path, batch: int) -> Non
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".replay") as folder:
         _render(stage, note, Path(folder), force=False)
-        (Path(folder) / f"seed{wanted:0>4}.png").replace(output)
+        (Path(folder) / picture_name(wanted)).replace(output)
 
 
 def _render(stage: Stage, note: Provenance, output: Path, force: bool) -> None:

@@ -13,7 +13,7 @@ from bend.errors import about
 from bend.play import Play
 from stylegan.generator import Generator
 
-__all__ = ["open_weight_plays", "set_weights"]
+__all__ = ["open_own_dial", "open_weight_plays", "set_weights"]
 
 
 def set_weights(config: RenderConfig, G: Generator) -> None:
@@ -28,8 +28,8 @@ def set_weights(config: RenderConfig, G: Generator) -> None:
         if kimg.varies:
             return
         open_training_time(config.network, kimg, config.weights).set(G, kimg.at(0))
-    if config.dial_from is not None and not (amount := _amount(config)).varies:
-        _open_dial(config, G, config.dial_from, amount).set(G, 0)
+    if not _amount(config).varies and (dial := open_own_dial(config, G)) is not None:
+        dial.set(G, 0)
 
 
 def open_weight_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
@@ -41,17 +41,22 @@ def open_weight_plays(config: RenderConfig, G: Generator) -> tuple[Play, ...]:
     plays: list[Play] = []
     if config.kimg is not None and (kimg := parse(config.kimg)).varies:
         plays.append(open_training_time(config.network, kimg, config.weights))
-    if config.dial_from is not None:
-        amount = _amount(config)
-        if plays or amount.varies:
-            plays.append(_open_dial(config, G, config.dial_from, amount))
+    if (plays or _amount(config).varies) and (dial := open_own_dial(config, G)) is not None:
+        plays.append(dial)
     return tuple(plays)
+
+
+def open_own_dial(config: RenderConfig, G: Generator) -> Dial | None:
+    """The dial that `config` asks for, turned as far as it says; None if it asks for none.
+
+    Raises:
+        SettingsError, StyleganError: as `set_weights`.
+    """
+    if config.dial_from is None:
+        return None
+    return open_dial(G, config.dial_from, _amount(config), network=config.network, weights=config.weights)
 
 
 def _amount(config: RenderConfig) -> Amount:
     with about(f"--dial {config.dial}"):
         return parse_amount(config.dial)
-
-
-def _open_dial(config: RenderConfig, G: Generator, base: str, amount: Amount) -> Dial:
-    return open_dial(G, base, amount, network=config.network, weights=config.weights)

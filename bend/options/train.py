@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from bend.options.records import Decorator, option_group
-from stylegan.config import PRESETS
-from stylegan.training.config import AUG_MODES, DTYPES, FORMATS, PRECISIONS, UNTIL, TrainConfig
+from stylegan.training.config import CHOICES, TrainConfig
 
 __all__ = ["FROM_SCRATCH", "train_options"]
 
@@ -15,14 +14,6 @@ FROM_SCRATCH = ("channel_base", "channel_max", "mapping_layers", "w_dim")
 """The options that a base decides, if there is one."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
-_CHOICES = {
-    "preset": tuple(PRESETS),
-    "aug": AUG_MODES,
-    "precision": PRECISIONS,
-    "snapshot_dtype": DTYPES,
-    "snapshot_format": FORMATS,
-    "until": UNTIL,
-}
 # field, type, help; shown in this order
 _OPTIONS: tuple[tuple[str, type, str], ...] = (
     (
@@ -82,8 +73,8 @@ def _option(name: str, kind: Any, text: str) -> Decorator:
     default = _FIELDS[name].default
     if default not in (None, dataclasses.MISSING):
         text = f"{text} [default: {default}]"
-    if name in _CHOICES:
-        kind = click.Choice(_CHOICES[name])
+    if name in CHOICES:
+        kind = click.Choice(CHOICES[name])
     return click.option(flag, type=kind, default=None, help=text)
 
 

@@ -22,9 +22,10 @@ from torch import Tensor
 from bend import latents, render
 from bend.automation import Constant, parse, parse_range
 from bend.config import PlaneConfig, RenderConfig
-from bend.dial.amount import Amount, parse_amount
-from bend.dial.play import Dial, open_dial
+from bend.dial.amount import Amount
+from bend.dial.play import Dial
 from bend.dial.training_time import TrainingTime, check_moments, run_snapshots
+from bend.dial.weight_plays import open_own_dial
 from bend.directions import BASES, parse_direction, vector_of
 from bend.errors import SettingsError, about
 from bend.nearest import nearest
@@ -192,7 +193,7 @@ class _Stage:
             config=look,
             snapshots=snapshots,
             training=TrainingTime(snapshots, Constant(0.0), config.weights) if snapshots else None,
-            dial=_open_dial(config, G) if moves_weights else None,
+            dial=open_own_dial(config, G) if moves_weights else None,
         )
 
     def drawn(self, cells: Sequence[_Cell], seeds: Sequence[int]) -> Iterator[tuple[_Cell, Pixels]]:
@@ -263,14 +264,6 @@ def _refuse_unsuited(config: RenderConfig, names: Sequence[str]) -> None:
             raise SettingsError(f"--{name} {value}: an axis says it; leave it out{neutral}")
     if "dial" in names and config.kimg is not None and parse(config.kimg).varies:
         raise SettingsError(f"--kimg {config.kimg} varies over time; give the one moment that the dial turns")
-
-
-def _open_dial(config: RenderConfig, G: Generator) -> Dial | None:
-    if config.dial_from is None:
-        return None
-    with about(f"--dial {config.dial}"):
-        amount = parse_amount(config.dial)
-    return open_dial(G, config.dial_from, amount, network=config.network, weights=config.weights)
 
 
 def _is_direction(name: str) -> bool:

@@ -30,7 +30,12 @@ from bend.work import describe
 from stylegan.distributed import join
 from stylegan.generator import Generator
 
-__all__ = ["render_grid", "render_images"]
+__all__ = ["picture_name", "render_grid", "render_images"]
+
+
+def picture_name(seed: int | str) -> str:
+    """What the picture of a seed is called in a folder of images."""
+    return f"seed{seed:0>4}.png"
 
 
 def render_images(
@@ -60,7 +65,7 @@ def render_images(
     G = render.open_generator(config)
     prepare_drawing(G, len(seeds))
     work = describe("images", config, G, command)
-    paths = {seed: folder / f"seed{seed:04d}.png" for seed in seeds}
+    paths = {seed: folder / picture_name(seed) for seed in seeds}
     notes = {seed: work.about(seed=seed) for seed in seeds}
     with join() as team:
         refuse_other_work(work, team)

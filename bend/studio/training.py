@@ -14,8 +14,7 @@ from bend.studio.config import StudioConfig
 from bend.studio.jobs import Job, Jobs
 from bend.studio.shelf import Shelf
 from stylegan.checkpoint import outline_network
-from stylegan.config import PRESETS
-from stylegan.training.config import AUG_MODES, UNTIL
+from stylegan.training.config import CHOICES
 
 __all__ = ["resume", "start"]
 
@@ -96,11 +95,11 @@ def _bundled(network: str, config: StudioConfig) -> tuple[Path, list[list[str]]]
 
 def _options(answers: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
-    for name, known in (("until", UNTIL), ("preset", tuple(PRESETS)), ("aug", AUG_MODES)):
+    for name in ("until", "preset", "aug"):
         value = answers.get(name)
         if value:
-            if value not in known:
-                raise SettingsError(f"{name} {value!r:.60} is unknown; known are {', '.join(known)}")
+            if value not in CHOICES[name]:
+                raise SettingsError(f"{name} {value!r:.60} is unknown; known are {', '.join(CHOICES[name])}")
             words += [f"--{name}", value]
     for name, most in (("batch", 256), ("seed", 2**31), ("freeze_d", 16)):
         if answers.get(name) not in (None, ""):

@@ -18,7 +18,7 @@ from stylegan.generator import Generator
 from stylegan.ops.bias_act import ACTIVATIONS
 from stylegan.pyramid import ARCHITECTURES
 
-__all__ = ["blank_network", "check_arguments"]
+__all__ = ["blank_network"]
 
 _MAX_VALUES = 2**29
 
@@ -46,7 +46,7 @@ def blank_network(kind: str, arguments: Mapping[str, object]) -> Generator | Dis
         ValueError: arguments out of bounds, arguments that do not fit one another, or too many weights. One line.
     """
     try:
-        check_arguments(kind, arguments)
+        _check_arguments(kind, arguments)
         with torch.device("meta"):
             network = Discriminator(**arguments) if kind == "D" else Generator(**arguments)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
@@ -56,7 +56,7 @@ def blank_network(kind: str, arguments: Mapping[str, object]) -> Generator | Dis
     return network
 
 
-def check_arguments(kind: str, arguments: Mapping[str, object]) -> None:
+def _check_arguments(kind: str, arguments: Mapping[str, object]) -> None:
     """Check the keyword arguments of a network.
 
     Args:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegan.checkpoint.container import open_container, read_tensor, write_container
-from stylegan.checkpoint.description import blank_network, check_arguments
+from stylegan.checkpoint.description import blank_network
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator
@@ -181,8 +181,7 @@ def check_savable(name: str, network: Generator | Discriminator) -> None:
     arguments = getattr(network, "init_kwargs", None)
     if arguments is None:
         raise ValueError(f"{name} is a {type(network).__name__}, no network; take off what wraps it")
-    check_arguments(name, arguments)
-    described = _shapes(name, build_network(Path(name), name, arguments))
+    described = _shapes(name, blank_network(name, arguments))
     if difference := _difference(described, _shapes(name, network)):
         raise ValueError(
             f"{name} could not be read back: {difference}; take off torch.compile, pruning and the like"

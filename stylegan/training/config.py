@@ -14,30 +14,22 @@ from stylegan.config import PRESETS, preset
 from stylegan.errors import ConfigError, TrainingError
 
 __all__ = [
-    "AUG_MODES",
-    "DTYPES",
-    "FORMATS",
-    "PRECISIONS",
-    "UNTIL",
+    "CHOICES",
     "Hyperparameters",
     "TrainConfig",
     "parse_snapshots",
     "read_config",
 ]
 
-AUG_MODES = ("ada", "fixed", "noaug")
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-DTYPES = ("fp32", "fp16")
-FORMATS = ("full", "delta")
-UNTIL = ("none", "knee", "crossing", "collapse")
-_CHOICES = {
+CHOICES = {
     "preset": tuple(PRESETS),
-    "aug": AUG_MODES,
-    "precision": PRECISIONS,
-    "snapshot_dtype": DTYPES,
-    "snapshot_format": FORMATS,
-    "until": UNTIL,
+    "aug": ("ada", "fixed", "noaug"),
+    "precision": ("auto", "fp32", "fp16", "bf16"),
+    "snapshot_dtype": ("fp32", "fp16"),
+    "snapshot_format": ("full", "delta"),
+    "until": ("none", "knee", "crossing", "collapse"),
 }
+"""The fields of `TrainConfig` that are one of several words, and the words."""
 _COUNTS = (
     "batch",
     "micro_batch",
@@ -225,7 +217,7 @@ def read_config(run: Path) -> TrainConfig:
 
 
 def _check_choices(config: TrainConfig) -> None:
-    for name, known in _CHOICES.items():
+    for name, known in CHOICES.items():
         value = getattr(config, name)
         _require(value in known, f"{_option(name)} {value}: known are {', '.join(known)}")
 
