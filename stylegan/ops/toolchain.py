@@ -47,6 +47,9 @@ _CXX_FLAGS = [
     "-Wno-unknown-pragmas",
 ]
 _NVCC_FLAGS = ["-std=c++17", "-O3", "-DUSE_CUDA", "--expt-relaxed-constexpr"]
+# A static libstdc++, which is all that some machines have to link, must not share half of its state with torch's.
+_SHARED = ["-shared", "-Wl,--exclude-libs,ALL"]
+_SHARED_ON_MACOS = ["-shared", "-undefined", "dynamic_lookup"]
 _CXX_NAMES = ("c++", "g++", "clang++")
 _CUDA_RUNTIME = "libcudart_static.a"
 
@@ -103,7 +106,7 @@ def toolchain(target: Target, *, architectures: tuple[str, ...] | None = None) -
         link = [*link, "-ltorch_cuda", *runtime, "-lcudart_static", "-ldl", "-lrt", "-lpthread"]
     if not sources:
         raise BuildError(f"{SOURCES}: no sources for {target}; install bend anew")
-    shared = ["-shared", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
+    shared = _SHARED_ON_MACOS if sys.platform == "darwin" else _SHARED
     tools = [shlex.join(compiler), nvcc or "", *flags, *shared, *link, torch.__version__, _machine(target)]
     return Toolchain(
         target=target,

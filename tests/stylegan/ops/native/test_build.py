@@ -67,6 +67,21 @@ def test_key_tells_flags_compilers_and_torch_apart(tiny: Path, monkeypatch: pyte
     assert len(keys) == 4
 
 
+def test_a_static_standard_library_is_no_other_ones(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors tell numbers. What formats these is found by marks that two copies of the library must not share."""
+    monkeypatch.setenv("CXX", f"{toolchain('cpu').compiler[0]} -static-libstdc++")
+    told = 'extern "C" __attribute__((visibility("default"))) int answer() {'
+    told += " std::ostringstream out; out << 40L + 2; return std::stoi(out.str()); }"
+    (tiny / "answer.cpp").write_text(f"#include <sstream>\n#include <string>\n{told}\n")
+    try:
+        path = build("cpu")
+    except BuildError as error:
+        pytest.skip(str(error))
+    loaded = f"import ctypes, torch; print(ctypes.CDLL({str(path)!r}).answer())"
+    ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=False)
+    assert ran.stdout == "42\n", ran.stderr
+
+
 def test_a_build_leaves_only_the_library(tiny: Path) -> None:
     path = build("cpu")
     assert [file.name for file in path.parent.iterdir()] == [path.name]
