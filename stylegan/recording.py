@@ -63,11 +63,13 @@ def record(
     before = torch.cuda.current_stream(device)
     # Other threads may go on allocating, but one records at a time.
     with _recording, torch.cuda.device(device):
-        stream = _stream_beside(before)
+        stream, tries = _stream_beside(before), torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = False  # trying kernels waits for the device
         try:
             with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
                 result = compute()
         finally:
+            torch.backends.cudnn.benchmark = tries
             torch.cuda.set_stream(before)  # where a recording cannot be ended, torch stays on its stream
     return result, graph.replay
 
@@ -160,7 +162,10 @@ class Recordings(Generic[Kept]):
 
     def _refuse(self, key: Hashable, error: RuntimeError) -> None:
         if not self._refused:
-            _log.warning("not recorded, computed launch by launch: %s", str(error).partition("\n")[0])
+            first: BaseException = error  # what ends a recording complains of what went wrong in it, too
+            while first.__context__ is not None:
+                first = first.__context__
+            _log.warning("not recorded, computed launch by launch: %s", str(first).partition("\n")[0])
         self._refused[key] = None
         _shorten(self._refused, _MOST_KEYS)
 

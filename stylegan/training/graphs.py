@@ -115,11 +115,17 @@ class _Recording:
             wanted = [y for y, has in zip(live, self.has_gradient, strict=True) if has]
             return torch.autograd.grad(wanted, self._leaves, self._cotangents, allow_unused=True)
 
-        self._results, self._forward = record(forward, device, pool)
+        # Computed once, as cuDNN tries its kernels for gradients that lie as these do: it cannot while one records.
+        likes = forward()
         self.has_gradient = [y.requires_grad and len(self._leaves) > 0 for y in live]
         self._cotangents = [
-            torch.zeros_like(y) for y, has in zip(self._results, self.has_gradient, strict=True) if has
+            torch.zeros_like(y) for y, has in zip(likes, self.has_gradient, strict=True) if has
         ]
+        if self._cotangents:
+            backward()
+        del likes
+
+        self._results, self._forward = record(forward, device, pool)
         self._gradients: Sequence[Tensor | None] = []
         self._backward: Callable[[], None] = lambda: None
         if self._cotangents:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from stylegan.ops import native
 from stylegan.ops.build import build
@@ -35,6 +36,7 @@ class Recorder:
     num_made: int = 0
     num_played: int = 0
     fault: RuntimeError | None = None
+    is_recording: bool = False
     left: list[tuple[object, list[Tensor]]] = dataclasses.field(default_factory=list)
     """Results, by the pool that they lie in."""
 
@@ -45,7 +47,9 @@ class Recorder:
             raise self.fault
         self.num_made += 1
         has_gradients = torch.is_grad_enabled()
+        self.is_recording = True
         results = list(compute())
+        self.is_recording = False
         own = [y for y in results if y is not None]
         self.left.append((pool, own))
 
@@ -65,6 +69,26 @@ class Recorder:
             if other is pool and results is not but:
                 for y in results:
                     y.fill_(torch.nan if y.is_floating_point() else 1)
+
+
+class Convolutions(TorchDispatchMode):
+    """Notes the convolutions that are recorded without having been computed before: cuDNN would try kernels for them."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._known: set[object] = set()
+        self.new: list[object] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if "convolution" in str(func):
+            lie = [(x.shape, x.stride(), x.dtype) if isinstance(x, Tensor) else str(x) for x in args]
+            key = (str(func), *lie)
+            if not self._recorder.is_recording:
+                self._known.add(key)
+            elif key not in self._known:
+                self.new.append(key)
+        return func(*args, **(kwargs or {}))
 
 
 @pytest.fixture
@@ -108,6 +132,13 @@ def test_it_is_the_same_training(data: Path, recorder: Recorder, micro_batch: in
             torch.testing.assert_close(actual[name], tensor, rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(recorded.state.pl_mean, plain.state.pl_mean)
     assert recorded.state.num_nonfinite == plain.state.num_nonfinite == 0
+
+
+def test_no_kernel_is_tried_while_one_records(data: Path, recorder: Recorder) -> None:
+    with Convolutions(recorder) as convolutions:
+        run(tiny_plan(data, aug="fixed", aug_p=0.6))
+    assert recorder.num_made >= 10
+    assert not convolutions.new
 
 
 def test_what_cannot_be_recorded_is_computed(data: Path, recorder: Recorder) -> None:
