@@ -164,7 +164,9 @@ def test_nothing_waits_for_the_device_and_graphs_can_be_captured() -> None:
 
 
 def test_replayed_pictures_are_the_computed_ones() -> None:
+    torch.manual_seed(0)
     G = generator(64, channel_base=2048, conv_clamp=256, num_fp16_res=2).cuda()
+    tolerance = {"atol": 8e-3, "rtol": 0}  # four roundings to float16 of numbers beyond 2: kernels may be others
     ws = torch.randn(5, 2, G.num_ws, G.w_dim, device="cuda")
     with torch.inference_mode():
         hook = G.synthesis.b8.register_forward_hook(lambda module, inputs, output: None)
@@ -172,12 +174,12 @@ def test_replayed_pictures_are_the_computed_ones() -> None:
         hook.remove()
         actual = [G.synthesis(own, noise_mode="const") for own in ws]
         for image, computed in zip(actual, expected, strict=True):
-            torch.testing.assert_close(image, computed, atol=2e-3, rtol=0)
+            torch.testing.assert_close(image, computed, **tolerance)
         G.synthesis.b64.conv1.weight.mul_(-1)
         changed = G.synthesis(ws[4], noise_mode="const")
-        assert (changed - expected[4]).abs().max() > 1e-2
+        assert (changed - expected[4]).abs().max() > 5e-2
         hook = G.synthesis.b8.register_forward_hook(lambda module, inputs, output: None)
-        torch.testing.assert_close(changed, G.synthesis(ws[4], noise_mode="const"), atol=2e-3, rtol=0)
+        torch.testing.assert_close(changed, G.synthesis(ws[4], noise_mode="const"), **tolerance)
         hook.remove()
     assert [len(kept) for network, kept in _recordings.items() if network is G.synthesis] == [1]
 
