@@ -27,6 +27,10 @@ __global__ void __launch_bounds__(Work::R::kThreads, Work::R::kLeastBlocks)
   __shared__ alignas(kPackBytes) typename R::Element stages[R::kStages][R::kStage];
   const typename Work::Place place(cut, call.x, blockIdx.x);
   typename Work::Column column(call, cut, place, threadIdx.x);
+  if constexpr (R::kShared > 0) {
+    __shared__ alignas(kPackBytes) typename R::Element shared[R::kShared];
+    column.shared = shared;
+  }
 #pragma unroll 1
   for (int s = 0; s < R::kStages - 1; ++s) {
     place.fetch(cut, s, threadIdx.x, stages[s]);

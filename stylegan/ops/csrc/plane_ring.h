@@ -18,7 +18,8 @@ template <int kUp, int kDown, int kTaps, int kDepth, typename T>
 struct PlaneRing : Resampling<kUp, kDown, kTaps> {
   static_assert(sizeof(T) <= sizeof(float) && kDepth < kWhole<T>);
   using Element = T;
-  static constexpr int kSides = 1, kThreads = 32, kLeastBlocks = 16, kStages = 3;
+  static constexpr int kSides = 1, kThreads = 32, kStages = 3;
+  static constexpr int kLeastBlocks = kTaps > kRingTaps && sizeof(T) == 2 ? 20 : 16;  // more would spill registers
   static constexpr int kAcross = kTaps == kRingTaps && kDepth == 1 ? kWhole<T> : 4;  // outputs of a thread in a row
   static constexpr int kWide = kAcross * kDepth;       // and their values
   static constexpr int kColumns = kThreads * kAcross;  // of outputs, of a block
@@ -28,6 +29,7 @@ struct PlaneRing : Resampling<kUp, kDown, kTaps> {
   static constexpr int kUnits = (kMet * kDepth + 2 * (kUnit - 1)) / kUnit;  // that hold a thread's, wherever they begin
   static constexpr int kMost = kWhole<T> - kUnit + (kThreads - 1) * kApart + kUnits * kUnit;  // elements that are read
   static constexpr int kRow = (kMost + kWhole<T> - 1) / kWhole<T> * kWhole<T>, kStage = kStageRows * kRow;
+  static constexpr int kShared = kDepth > 1 ? 2 * kColumns * kDepth : 0;  // two rows of outputs, for `write_together`
 };
 
 template <typename R>
@@ -45,26 +47,38 @@ struct PlanePlace : RingPlace<R> {
   // A thread's share of bringing rows into a stage.
   BEND_HD void fetch(const RingCut& cut, int step, int thread, T* stage) const {
     if (step >= this->steps) return;
-    if (has_packs) {
-      copy_rows<kWhole<T>>(cut, step, thread, stage);
+    const int top = this->in_y + step * kStageRows;
+    if (!has_packs) {
+      copy_rows<1, false>(cut, top, thread, stage);
+    } else if (top >= 0 && top + kStageRows <= cut.in_height) {
+      copy_rows<kWhole<T>, true>(cut, top, thread, stage);
     } else {
-      copy_rows<1>(cut, step, thread, stage);
+      copy_rows<kWhole<T>, false>(cut, top, thread, stage);
     }
   }
 
-  template <int kCount>
-  BEND_HD void copy_rows(const RingCut& cut, int step, int thread, T* stage) const {
-    const int width = cut.in_width * cut.depth, top = this->in_y + step * kStageRows;
+  // Threads have a piece of each row, turn by turn. A last turn with little to do is dealt to all of them, row by row.
+  template <int kCount, bool kHasRows>
+  BEND_HD void copy_rows(const RingCut& cut, int top, int thread, T* stage) const {
+    constexpr int kPieces = R::kRow / kCount, kLeft = kPieces % R::kThreads;  // of a row, and for its last turn
+    constexpr bool kDeals = kLeft > 0 && kLeft * kStageRows <= R::kThreads;
 #pragma unroll 1
-    for (int i = thread * kCount; i < R::kRow; i += R::kThreads * kCount) {
-      const bool is_inside = first + i >= 0 && first + i < width;
-      const T* column = this->from + first + i;
+    for (int i = thread; i < (kDeals ? kPieces - kLeft : kPieces); i += R::kThreads) {
 #pragma unroll
-      for (int r = 0; r < kStageRows; ++r) {
-        const bool is_there = is_inside && top + r >= 0 && top + r < cut.in_height;
-        copy_few<kCount>(stage + r * R::kRow + i, column + static_cast<int64_t>(top + r) * width, is_there);
-      }
+      for (int r = 0; r < kStageRows; ++r) copy_piece<kCount, kHasRows>(cut, top, r, i, stage);
     }
+    if constexpr (kDeals) {
+      const int row = thread / kLeft;
+      if (row < kStageRows) copy_piece<kCount, kHasRows>(cut, top, row, kPieces - kLeft + thread % kLeft, stage);
+    }
+  }
+
+  template <int kCount, bool kHasRows>
+  BEND_HD void copy_piece(const RingCut& cut, int top, int row, int piece, T* stage) const {
+    const auto is_below = [](int n, int end) { return static_cast<unsigned>(n) < static_cast<unsigned>(end); };
+    const int width = cut.in_width * cut.depth, x = first + piece * kCount, y = top + row;
+    copy_few<kCount>(stage + row * R::kRow + piece * kCount, this->from + static_cast<int64_t>(y) * width + x,
+                     is_below(x, width) && (kHasRows || is_below(y, cut.in_height)));
   }
 };
 
@@ -74,14 +88,19 @@ struct PlaneFir {
   using Place = PlanePlace<R>;
   using Call = FirCall<T>;
   static constexpr bool kBothAxes = kTaps > kRingTaps;  // a vector of taps is for both
+  static constexpr int kPiece = least(kWhole<T>, power_in(R::kWide));  // elements that are written at once
 
   struct Column : RingOutputs<R> {
     float taps[kBothAxes ? 2 : kTaps][kTaps];  // along x, and the same with the gain; or all
     int at, shift;  // the unit of a stage's row in which its inputs begin, and how far after that
+    int thread;
     bool is_whole;  // outputs of a row are written many at once
+    T* shared;      // `R::kShared` elements of the block's memory
 
     BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
-        : RingOutputs<R>(cut, place, call.out, thread * R::kAcross, 0), shift(place.shift % R::kUnit) {
+        : RingOutputs<R>(cut, place, call.out, thread * R::kAcross, 0),
+          shift(place.shift % R::kUnit),
+          thread(thread) {
       at = place.shift - shift + thread * R::kApart;
       is_whole = cut.width % R::kAcross == 0 && this->x % R::kAcross == 0;
 #pragma unroll
@@ -96,16 +115,61 @@ struct PlaneFir {
       }
     }
 
+    // Threads that write together all work.
+    BEND_HD bool is_idle() const { return R::kShared > 0 ? this->rows <= 0 : RingOutputs<R>::is_idle(); }
+
+    // Whether all outputs that a stage makes whole lie inside, and are written many at once.
+    BEND_HD bool is_inner(int step) const {
+      return is_whole && this->has_row(step, 0) && this->has_row(step, R::kDone - 1);
+    }
+
     // Writes neighbours, as far as they lie inside.
+    template <bool kIsInner>
     BEND_HD void write(const RingCut& cut, int step, int o, const float* values) const {
-      constexpr int kPiece = least(kWhole<T>, power_in(R::kWide));
-      if (!this->has_row(step, o)) return;
       T* const row = this->to + static_cast<int64_t>(cut.width * kDepth) * o;
-      if (is_whole) {
-#pragma unroll
-        for (int i = 0; i < R::kWide; i += kPiece) write_few(row + i, pack<T, kPiece>(values + i));
-        return;
+      if constexpr (kIsInner) {
+        write_pieces(row, values);
+      } else if (this->has_row(step, o)) {
+        is_whole ? write_whole(row, o, values) : write_single(row, values);
       }
+    }
+
+#if defined(BEND_HAS_WARPS)
+    BEND_HD void write_whole(T* row, int o, const float* values) const {
+      if constexpr (R::kShared > 0) {
+        write_together(row, o, values);
+      } else {
+        write_pieces(row, values);
+      }
+    }
+
+    // As a warp, where a thread's outputs are more than one piece: each writes pieces that lie beside its neighbours'.
+    // Rows take turns at two places in shared memory, so that none is overwritten while a thread still reads it.
+    BEND_HD void write_together(T* row, int o, const float* values) const {
+      static_assert(R::kThreads == 32, "more than a warp");
+      T* const place = shared + o % 2 * (R::kShared / 2);
+      write_pieces(place + thread * R::kWide, values);
+      __syncwarp();
+      T* const first = row - thread * R::kWide;
+      const int end = (this->columns + thread * R::kAcross) * kDepth;
+#pragma unroll
+      for (int turn = 0; turn < R::kWide / kPiece; ++turn) {
+        const int i = (turn * R::kThreads + thread) * kPiece;
+        if (i < end) write_few(first + i, read_shared<kPiece>(place + i));
+      }
+    }
+#else
+    BEND_HD void write_whole(T* row, int, const float* values) const {
+      if (this->has_column(0)) write_pieces(row, values);
+    }
+#endif
+
+    BEND_HD static void write_pieces(T* row, const float* values) {
+#pragma unroll
+      for (int i = 0; i < R::kWide; i += kPiece) write_few(row + i, pack<T, kPiece>(values + i));
+    }
+
+    BEND_HD void write_single(T* row, const float* values) const {
 #pragma unroll
       for (int i = 0; i < R::kWide; ++i) {
         if (this->has_column(i / kDepth)) row[i] = static_cast<T>(values[i]);
@@ -125,15 +189,19 @@ struct PlaneFir {
   BEND_HD static void work(const Call&, const RingCut& cut, Column& column, int step, const T* stage) {
     Sums live;
     column.begin(live);
-    rows_from<0>(cut, column, step, stage, live);
+    if (kBothAxes && column.is_inner(step)) {  // else other work takes longer
+      rows_from<0, kBothAxes>(cut, column, step, stage, live);
+    } else {
+      rows_from<0, false>(cut, column, step, stage, live);
+    }
     column.end(cut, live);
   }
 
   // With what a column's shift is, from `kShift` on, known beforehand.
-  template <int kShift>
+  template <int kShift, bool kIsInner>
   BEND_HD static void rows_from(const RingCut& cut, const Column& column, int step, const T* stage, Sums& live) {
     if constexpr (kShift + 1 < R::kUnit) {
-      if (column.shift != kShift) return rows_from<kShift + 1>(cut, column, step, stage, live);
+      if (column.shift != kShift) return rows_from<kShift + 1, kIsInner>(cut, column, step, stage, live);
     }
 #pragma unroll
     for (int r = 0; r < kStageRows; ++r) {
@@ -145,7 +213,7 @@ struct PlaneFir {
       add(column, r, values + kShift, live);
 #pragma unroll
       for (int o = 0; o < R::kLive; ++o) {
-        if (R::is_last(r, o)) column.write(cut, step, o, live[o]);
+        if (R::is_last(r, o)) column.template write<kIsInner>(cut, step, o, live[o]);
       }
     }
   }

@@ -13,6 +13,10 @@
 #define BEND_HD inline
 #endif
 
+#if defined(__CUDA_ARCH__)
+#define BEND_HAS_WARPS  // threads can wait for one another; elsewhere they run one after another
+#endif
+
 namespace bend {
 
 using BFloat16 = c10::BFloat16;

@@ -72,7 +72,7 @@ class Recorder:
 
 
 class Convolutions(TorchDispatchMode):
-    """Notes the convolutions that are recorded without having been computed before: cuDNN would try kernels for them."""
+    """Notes convolutions that are recorded without having been computed before: cuDNN would try kernels for them."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()

@@ -26,6 +26,7 @@
 #define blockIdx (fibers::block)
 #define __syncthreads() fibers::wait_in(fibers::kBlock)
 #define __syncwarp() fibers::wait_in(fibers::kWarp)
+#define BEND_HAS_WARPS
 
 using cudaStream_t = void*;
 
