@@ -166,7 +166,10 @@ def test_nothing_waits_for_the_device_and_graphs_can_be_captured() -> None:
 def test_replayed_pictures_are_the_computed_ones() -> None:
     torch.manual_seed(0)
     G = generator(64, channel_base=2048, conv_clamp=256, num_fp16_res=2).cuda()
-    tolerance = {"atol": 8e-3, "rtol": 0}  # four roundings to float16 of numbers beyond 2: kernels may be others
+    tolerance = {
+        "atol": 8e-3,
+        "rtol": 0,
+    }  # four roundings to float16 of numbers beyond 2: kernels may be others
     ws = torch.randn(5, 2, G.num_ws, G.w_dim, device="cuda")
     with torch.inference_mode():
         hook = G.synthesis.b8.register_forward_hook(lambda module, inputs, output: None)
