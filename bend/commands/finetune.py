@@ -9,7 +9,7 @@ import click
 from bend.options.records import usage_errors
 from bend.options.shared import output_option
 from bend.options.stored import StoreCommand
-from bend.options.train import FROM_SCRATCH, train_options
+from bend.options.train import check_heard, train_options
 from stylegan.launch import is_launched
 from stylegan.training.config import TrainConfig
 
@@ -51,11 +51,7 @@ def finetune(
     if resume is None:
         with usage_errors():
             config = TrainConfig(**given)
-        if config.base != "none" and (idle := [name for name in FROM_SCRATCH if name in given]):
-            flag = f"--{idle[0].replace('_', '-')}"
-            raise click.UsageError(
-                f"{flag}: {config.base} decides it; leave it out, or start from --base none"
-            )
+        check_heard(config, given)
     if gpus is not None and gpus > 1 and not is_launched():
         from bend.launch import start_processes, words_of
 

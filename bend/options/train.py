@@ -1,6 +1,7 @@
 """The options of `bend finetune` that are fields of `TrainConfig`, named, defaulted and bounded as those are."""
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import click
@@ -8,11 +9,9 @@ import click
 from bend.options.records import Decorator, option_group
 from stylegan.training.config import CHOICES, TrainConfig
 
-__all__ = ["FROM_SCRATCH", "train_options"]
+__all__ = ["check_heard", "train_options"]
 
-FROM_SCRATCH = ("channel_base", "channel_max", "mapping_layers", "w_dim")
-"""The options that a base decides, if there is one."""
-
+_FROM_SCRATCH = ("channel_base", "channel_max", "mapping_layers", "w_dim")
 _FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
 # field, type, help; shown in this order
 _OPTIONS: tuple[tuple[str, type, str], ...] = (
@@ -82,6 +81,33 @@ def _none_for_none(
     ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...] | None:
     return value or None
+
+
+def check_heard(config: TrainConfig, given: Collection[str]) -> None:
+    """Refuse options that nothing would come of.
+
+    Args:
+        config: what a new run is asked to be.
+        given: the fields of it that somebody named.
+
+    Raises:
+        click.UsageError: the first that another option leaves without effect. One line.
+    """
+    for fields, is_deaf, mend in (
+        (
+            _FROM_SCRATCH,
+            config.base != "none",
+            f"{config.base} decides it; leave it out, or start from --base none",
+        ),
+        (
+            ("ada_target", "ada_kimg"),
+            config.aug != "ada",
+            f"--aug {config.aug} does not go by it; leave it out, or choose --aug ada",
+        ),
+        (("aug_pipe",), config.aug == "noaug", "--aug noaug augments nothing; leave one out"),
+    ):
+        if is_deaf and (idle := [name for name in fields if name in given]):
+            raise click.UsageError(f"--{idle[0].replace('_', '-')}: {mend}")
 
 
 train_options = option_group(*(_option(name, kind, text) for name, kind, text in _OPTIONS))

@@ -146,6 +146,14 @@ def test_resuming_the_latest_run(tmp_path: Path, files: Path, run: Run) -> None:
             ["--data", "rocks.zip", "--kimg", "1", "--channel-max", "8"],
             "--channel-max: faces64 decides it; leave it out, or start from --base none",
         ),
+        (
+            ["--data", "rocks.zip", "--kimg", "1", "--aug", "fixed", "--ada-kimg", "8"],
+            "--ada-kimg: --aug fixed does not go by it; leave it out, or choose --aug ada",
+        ),
+        (
+            ["--data", "rocks.zip", "--kimg", "1", "--aug", "noaug", "--aug-pipe", "blit"],
+            "--aug-pipe: --aug noaug augments nothing; leave one out",
+        ),
     ],
 )
 def test_usage_errors_exit_2(arguments: list[str], message: str) -> None:
