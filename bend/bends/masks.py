@@ -2,7 +2,7 @@
 
     rect:X,Y,W,H         left, top, width, height, as shares of the sides
     ellipse:X,Y,RX,RY    centre and half axes, as shares of the sides
-    image:FILE           white is in, black is out
+    image:FILE           white is in; black and transparent are out
     left                 the left half; also right, top, bottom
     ~ellipse:…           everywhere else
 
@@ -23,6 +23,7 @@ from torch import Tensor
 from bend.automation import Automation, parse, split
 from bend.errors import SettingsError
 from bend.nearest import meant
+from bend.prepare.colour import to_rgb
 
 __all__ = ["Mask", "parse_mask"]
 
@@ -163,7 +164,9 @@ def _of_picture(file: str, height: int, width: int, soft: float) -> Tensor:
 def _picture(file: str) -> Image.Image:
     try:
         with Image.open(Path(file)) as image:
-            return image.convert("L")
+            image.load()
+            colours, _ = to_rgb(image, background=(0, 0, 0))
+            return colours.convert("L")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "no picture that can be read"
         raise SettingsError(f"mask image:{file}: {reason}; give a PNG or JPEG") from None

@@ -76,3 +76,16 @@ def test_a_picture(tmp_path: Path) -> None:
     assert (mask[:, 15:] == 1).all()
     soft = parse_mask(f"image:{tmp_path / 'half.png'}").at(0.0, 20, 30, 0.3)
     assert 0 < soft[10, 14] < soft[10, 15] < 1
+
+
+@pytest.mark.parametrize("kind", ["sixteen bits", "transparent"])
+def test_a_picture_means_the_same_in_any_colours(tmp_path: Path, kind: str) -> None:
+    shades = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    if kind == "sixteen bits":
+        picture = Image.fromarray(shades.astype(np.uint16) * 257)
+    else:
+        picture = Image.new("RGBA", (16, 16), "white")
+        picture.putalpha(Image.fromarray(shades))
+    picture.save(tmp_path / "mask.png")
+    mask = hard(f"image:{tmp_path / 'mask.png'}", 16, 16)
+    assert torch.equal(mask, torch.from_numpy(shades / np.float32(255)))
