@@ -9,6 +9,7 @@
     audio(200-800hz, 0..1)           the energy of any band
     audio(loudness, 1..0, 0.2s)      the energy of the whole spectrum, averaged over 0.2 seconds (0.05 if left out)
     audio(onset, 0..30, 0.3s)        strikes, each fading to a third in 0.3 seconds
+    (0s:0, 2s:1)                     any of them in brackets, where commas also separate other things
 
 Every option that may vary over time (a bend's parameter, the dial, truncation, a direction) takes one of these, spelled
 the same on a command line and in a recipe. A new function is a row of `FUNCTIONS`.
@@ -220,6 +221,8 @@ def parse(text: str | float) -> Automation:
     if isinstance(text, int | float):
         return Constant(_finite(text, str(text)))
     text = text.strip()
+    if text.startswith("(") and text.endswith(")"):
+        return parse(text[1:-1])
     if call := _CALL.fullmatch(text):
         name, arguments = call.groups()
         if name not in FUNCTIONS:

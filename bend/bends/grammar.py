@@ -209,9 +209,6 @@ def _named(part: str) -> tuple[str | None, str]:
     name, equals, value = part.partition("=")
     if not equals:
         name, value = "", part
-    value = value.strip()
-    if value.startswith("(") and value.endswith(")"):
-        value = value[1:-1]
     return name.strip() or None, value
 
 

@@ -106,7 +106,7 @@ def parse_mask(text: str) -> Mask:
     parts = split(rest)
     if len(parts) != 4:
         raise SettingsError(f"mask {text}: {kind} takes {_NUMBERS[kind]}, such as {kind}:.5,.4,.2,.3")
-    numbers = tuple(parse(part[1:-1] if part.startswith("(") else part) for part in parts)
+    numbers = tuple(parse(part) for part in parts)
     if any(number.bounds()[0] < 0 for number in numbers[2:]):
         raise SettingsError(f"mask {text}: its size must not be negative")
     return Mask(kind=kind, numbers=numbers, is_outside=is_outside)

@@ -42,6 +42,7 @@ def test_layers_may_vary_each_by_its_own_clock() -> None:
     amount = parse_amount("b4=0s:0,1s:1,b8=lfo(triangle,0..1,2s),b16=0.5")
     assert amount.varies
     assert [amount.at(1)(layer) for layer in ("b4", "b8", "b16")] == [1, 1, 0.5]
+    assert parse_amount("b4=(0s:0,1s:1),b8=(lfo(triangle,0..1,2s)),b16=.5") == amount
     assert str(parse_amount(str(amount))) == str(amount)
 
 
