@@ -1,5 +1,6 @@
 """`bend roll`: chance."""
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -16,6 +17,18 @@ from bend.options.types import SEEDS
 __all__ = ["roll"]
 
 
+def _like_the_first(
+    context: click.Context, param: click.Parameter, parents: tuple[Path, Path] | None
+) -> tuple[Path, Path] | None:
+    """Have the first parent's recipe give the options that are left out."""
+    from bend.roll import look_of
+
+    if parents is not None:
+        with contextlib.suppress(OSError):  # an earlier stage of a recipe may write it yet
+            context.default_map = look_of(parents[0])
+    return parents
+
+
 @click.command(cls=StoreCommand, roles={"network": "network", "latents": "input", "output": "output"})
 @click.option("--n", type=int, default=64, show_default=True, metavar="N", help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the dice.")
@@ -23,7 +36,9 @@ __all__ = ["roll"]
     "--breed",
     type=(click.Path(path_type=Path), click.Path(path_type=Path)),
     metavar="A.toml B.toml",
-    help="Cross and mutate two recipes of a roll instead of throwing anew.",
+    callback=_like_the_first,
+    is_eager=True,
+    help="Cross and mutate two recipes of a roll; children are drawn as A is, unless told otherwise.",
 )
 @click.option(
     "--seeds", type=SEEDS, default="0-3", show_default=True, metavar="0-31,77", help="Faces of each."

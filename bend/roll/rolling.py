@@ -6,9 +6,10 @@ the next roll to breed. The same seed and network give the same folder.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from stylegan.checkpoint import load_network
 from stylegan.generator import Generator
 from stylegan.taps import Tap, taps
 
-__all__ = ["RollConfig", "Rolled", "roll"]
+__all__ = ["RollConfig", "Rolled", "look_of", "roll"]
 
 SHEET = "roll.png"
 _TRIES = 12  # throws for each that is wanted, before giving up
@@ -138,6 +139,17 @@ def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = 
     )
 
 
+def look_of(recipe: Path) -> dict[str, Any]:
+    """How a recipe of a roll draws: its options apart from what the dice say.
+
+    Raises:
+        RecipeError: it is no recipe, or has no bends.
+        OSError: the file cannot be read.
+    """
+    looks = {"seeds", *(field.name for field in dataclasses.fields(RenderConfig))} - {"bend", "trunc"}
+    return {name: value for name, value in _bent_options(recipe).items() if name in looks}
+
+
 def _throws(dice: RollConfig, parents: Sequence[Chance], places: Sequence[Tap]) -> Iterator[Chance]:
     """Throws in order, each seeded by its number; when breeding, the parents come first."""
     yield from parents
@@ -218,10 +230,15 @@ def _bent(config: RenderConfig, chance: Chance) -> RenderConfig:
 
 
 def _chance_of(path: Path) -> Chance:
-    """The bends of a recipe's first stage that has any."""
+    options = _bent_options(path)
+    texts, trunc = options["bend"], options.get("trunc", 1.0)
+    bends = parse_bends([texts] if isinstance(texts, str) else texts)
+    return Chance(bends=bends, trunc=float(trunc) if isinstance(trunc, (int, float)) else 1.0)
+
+
+def _bent_options(path: Path) -> Mapping[str, Any]:
+    """The options of a recipe's first stage that bends."""
     for stage in read_recipe(path).stages:
-        if texts := stage.options.get("bend"):
-            bends = parse_bends([texts] if isinstance(texts, str) else texts)
-            trunc = stage.options.get("trunc", 1.0)
-            return Chance(bends=bends, trunc=float(trunc) if isinstance(trunc, (int, float)) else 1.0)
+        if stage.options.get("bend"):
+            return stage.options
     raise RecipeError(f"{path}: no stage of it bends anything; breed recipes of `bend roll`")

@@ -75,6 +75,32 @@ def test_a_recipe_draws_as_the_sheet_was_drawn(run: Run, tmp_path: Path) -> None
     assert {**played.work["render"], **dict.fromkeys(dice)} == {**sheet.work["render"], **dict.fromkeys(dice)}
 
 
+def test_children_are_drawn_as_the_first_parent_is(run: Run, tmp_path: Path) -> None:
+    network = save_tiny(tmp_path / "tiny.safetensors", c_dim=2)
+    look = (
+        "--network",
+        network,
+        "--class",
+        "1",
+        "--direction",
+        "sefa:0*1.5",
+        "--size",
+        "32x16",
+        "--seeds",
+        "5",
+    )
+    status, _, stderr = run("roll", *look, "--n", "2", "-o", tmp_path / "roll")
+    assert status == 0, stderr
+    breed = ("--breed", tmp_path / "roll" / "00.toml", tmp_path / "roll" / "01.toml", "--n", "3")
+    status, _, stderr = run("roll", *breed, "--noise-mode", "none", "--seeds", "6", "-o", tmp_path / "bred")
+    assert status == 0, stderr
+    parent, child = (
+        read_recipe(tmp_path / name).stages[0].options for name in ("roll/00.toml", "bred/02.toml")
+    )
+    dice = {"bend": ..., "trunc": ..., "output": ...}
+    assert {**child, **dice} == {**parent, **dice, "noise_mode": "none", "seeds": "6"}
+
+
 def test_a_recipe_plays_in_any_folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     save_tiny(Path("tiny.safetensors"))
