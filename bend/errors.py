@@ -10,6 +10,7 @@
     ├── RenderError     a picture or film that cannot be rendered or written
     ├── ScoreError      a run that cannot be scored
     ├── SettingsError   settings that contradict one another or the network (also a ValueError)
+    │   └── UnreadableError   a setting that names a file which cannot be read
     └── StoreError      an address on an object store that cannot be read or written
 
 `stylegan.errors` and `scrapers.errors` hold the hierarchies of the layers below; `bend.cli` alone turns any of
@@ -69,6 +70,10 @@ class SettingsError(BendError, ValueError):
     """Settings that contradict one another or the network."""
 
 
+class UnreadableError(SettingsError):
+    """A setting that names a file which cannot be read."""
+
+
 class StoreError(BendError):
     """An address on an object store that cannot be read or written."""
 
@@ -83,4 +88,4 @@ def about(what: str) -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        raise SettingsError(f"{what}: {error}") from None
+        raise type(error)(f"{what}: {error}") from None

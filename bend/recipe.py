@@ -162,7 +162,7 @@ def read_recipe(path: Path) -> Recipe:
     except (ValueError, RecursionError) as error:  # bytes that are no text, no TOML, numbers without end
         raise RecipeError(f"{path} is no TOML: {error or 'nested too deeply'}") from None
     try:
-        return _recipe(table)
+        return _recipe(table, path.parent)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
 
@@ -200,7 +200,7 @@ def options_of(config: RenderConfig) -> dict[str, Any]:
     return {"network": config.network, **changed, **lists}
 
 
-def _recipe(table: dict[str, Any]) -> Recipe:
+def _recipe(table: dict[str, Any], beside: Path) -> Recipe:
     version = table.pop("bend", None)
     if version is None:
         raise RecipeError(f"no `bend = {VERSION}`, so it is no recipe; begin it with that line")
@@ -215,10 +215,11 @@ def _recipe(table: dict[str, Any]) -> Recipe:
         raise RecipeError("no stages; write [[stage]] with a line do = …")
     if len(stages) > _MOST_STAGES:
         raise RecipeError(f"{len(stages)} stages; {_MOST_STAGES} at most")
-    return Recipe(title=title, stages=tuple(_stage(number, stage) for number, stage in enumerate(stages, 1)))
+    read = (_stage(number, stage, beside) for number, stage in enumerate(stages, 1))
+    return Recipe(title=title, stages=tuple(read))
 
 
-def _stage(number: int, table: dict[str, Any]) -> Stage:
+def _stage(number: int, table: dict[str, Any], beside: Path) -> Stage:
     do = table.pop("do", None)
     try:
         if not isinstance(do, str):
@@ -227,7 +228,7 @@ def _stage(number: int, table: dict[str, Any]) -> Stage:
         stage = Stage(
             do=do, options={_param(command, key).name or "": _plain(key, v) for key, v in table.items()}
         )
-        _check(command, stage)
+        _check(command, stage, beside)
     except RecipeError as error:
         raise RecipeError(f"stage {number}: {error}") from None
     return stage
@@ -283,13 +284,16 @@ def _plain(key: str, value: Any) -> Any:
     return value
 
 
-def _check(command: click.Command, stage: Stage) -> None:
+def _check(command: click.Command, stage: Stage, beside: Path) -> None:
     """Check the values of a stage by having its command parse them, without running it."""
-    places = dict.fromkeys(("sample", "recipe", "finetune"), ".")
+    from bend.grammars import check_texts  # which imports torch
+
+    places = {"sample": ".", "recipe": str(beside), "finetune": "."}
     words = stage.arguments(places)
     try:
         values = command.make_context(stage.do, words, help_option_names=_HELP).params
         checked_records(command, values)
+        check_texts(stage.do, values)
         if stage.do == "finetune":
             given = {name: value for name, value in values.items() if value is not None}
             TrainConfig(**{f.name: given[f.name] for f in dataclasses.fields(TrainConfig) if f.name in given})

@@ -17,6 +17,7 @@ from bend.blend import parse_blend
 from bend.config import INDECISIVE, RenderConfig
 from bend.dial.training_time import snapshots_passed
 from bend.directions import parse_direction
+from bend.errors import about
 from bend.provenance import Provenance, weights_sha256
 from bend.stores.names import spoken, spoken_values
 from stylegan.checkpoint import find_network
@@ -72,13 +73,14 @@ def describe(
 def _inputs(config: RenderConfig, others: Iterable[str], details: Iterable[Any]) -> dict[str, Path]:
     """The files, besides the network's own, that decide the pixels; by the names that were typed."""
     named = [*config.latents]
-    for spec in (
-        *map(parse_direction, config.direction),
-        *map(parse_blend, config.blend),
-        *parse_bends(config.bend),
-        *details,
-    ):
-        named += getattr(spec, "files", ())
+    for text in config.direction:
+        with about(f"--direction {text}"):
+            named += parse_direction(text).files
+    for text in config.blend:
+        with about(f"--blend {text}"):
+            named += parse_blend(text).files
+    for one in (*parse_bends(config.bend), *details):
+        named += getattr(one, "files", ())
     if config.kimg is not None:
         named += map(str, snapshots_passed(config.network, parse(config.kimg)))
     networks = [*others] if config.dial_from is None else [config.dial_from, *others]

@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from bend.automation import Automation, parse, split
-from bend.errors import SettingsError
+from bend.errors import SettingsError, UnreadableError
 from bend.nearest import meant
 from bend.prepare.colour import to_rgb
 
@@ -90,7 +90,8 @@ def parse_mask(text: str) -> Mask:
     """Read what follows `mask=`.
 
     Raises:
-        SettingsError: it is no mask, or its picture cannot be read.
+        SettingsError: it is no mask.
+        UnreadableError: its picture cannot be read.
     """
     is_outside = text.startswith("~")
     name = text.removeprefix("~")
@@ -169,4 +170,4 @@ def _picture(file: str) -> Image.Image:
             return colours.convert("L")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "no picture that can be read"
-        raise SettingsError(f"mask image:{file}: {reason}; give a PNG or JPEG") from None
+        raise UnreadableError(f"mask image:{file}: {reason}; give a PNG or JPEG") from None

@@ -115,6 +115,34 @@ def test_refusals_name_the_key(tmp_path: Path, text: str, says: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('do = "finetune"\ndata = "a.zip"\nkimg = 1\nbend = "fold"', "bend: .*says not where"),
+        ('do = "render grid"\nbend = ["fold@b8.*", "rotate:x@b8.*"]', "bend: .*'x' is no number"),
+        ('do = "render grid"\nblend = "9@up"', "blend: 'up' is no mask"),
+        ('do = "render grid"\ndirection = "pca:0*x"', "direction: 'x' is no number"),
+        ('do = "render grid"\ndial_from = "faces64"\ndial = "x"', "dial: 'x' is no number"),
+        ('do = "render plane"\ny = "kim"', "y: 'kim' is no axis; the nearest is kimg"),
+        ('do = "render style-mix"\nlayers = "thin"', "layers: 'thin' is no range"),
+        ('do = "render dial"\nfrom = "a"\nto = "b"\namount = "0..x"', "amount: .*'x' is no number"),
+        ('do = "models mix"\nfrom = "a"\nto = "b"\namount = "b4=x"', "amount: 'x' is no number"),
+    ],
+)
+def test_texts_are_read_before_the_first_stage_runs(tmp_path: Path, text: str, says: str) -> None:
+    output = "" if "finetune" in text else 'output = "a.png"\n'
+    with pytest.raises(RecipeError, match=f"stage 1: {says}"):
+        stage(tmp_path, f"{text}\n{output}")
+
+
+def test_files_that_texts_name_lie_beside_the_recipe_or_are_yet_to_come(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("transforms:\n- {layer: 4, transform: fold, params: []}\n")
+    text = 'do = "render grid"\noutput = "a.png"\n'
+    with pytest.raises(RecipeError, match=r"t\.yaml: transform 1: 'fold' is unknown"):
+        stage(tmp_path, text + 'bend = "{recipe}/t.yaml"\n')
+    stage(tmp_path, text + 'bend = "fold@b8.*/mask=image:later.png"\nblend = "9@later.png"\n')
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_bytes(b"\xff\xfe bend")

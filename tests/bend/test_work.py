@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bend.config import FilmConfig, RenderConfig, WalkConfig
+from bend.errors import SettingsError
 from bend.provenance import Provenance, weights_sha256
 from bend.renders.dial import DialConfig
 from bend.work import describe
@@ -68,6 +69,18 @@ def test_the_contents_of_every_file_are_of_the_work(tmp_path: Path, name: str) -
     assert len(before.work["inputs"][str(file)]) == 64
     write(file, 2)
     assert not before.same_work(work())
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (RenderConfig(direction=("sefa:0*x",)), r"--direction sefa:0\*x: 'x' is no number"),
+        (RenderConfig(blend=("9@left/mix=x",)), "--blend 9@left/mix=x: 'x' is no number"),
+    ],
+)
+def test_a_slip_is_told_with_its_option(config: RenderConfig, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        describe("images", config, tiny_generator())
 
 
 def test_so_are_the_snapshots_that_training_time_passes(tmp_path: Path) -> None:
