@@ -194,7 +194,7 @@ def read_card(run: Path) -> ScoreCard | None:
         )
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ScoreError(
             f"{path}: cannot be read ({error}); remove it, and it is written anew at the next snapshot"
         ) from None

@@ -4,6 +4,7 @@ No path is ever taken from a client: files of runs and takes are looked up by na
 """
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
@@ -108,7 +109,8 @@ async def _start(request: Request) -> Response:
     graph = await run_in_threadpool(lambda: studio.instrument.ask(graph_facts).result(timeout=120))
     state = await run_in_threadpool(whole_state, studio)
     facts = {"bends": palette(), "edges": EDGES, "graph": graph, "state": state}
-    return JSONResponse(facts | {"patch": studio.instrument.patch.facts()})
+    text = json.dumps(facts | {"patch": studio.instrument.patch.facts()})  # ASCII: a name may be no Unicode
+    return Response(text, media_type="application/json")
 
 
 async def _picture(request: Request) -> Response:

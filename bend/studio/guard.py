@@ -59,7 +59,7 @@ class Guard:
         if refusal is not None and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})
         elif refusal is not None:
-            await PlainTextResponse(refusal + "\n", status_code=403)(scope, receive, send)
+            await PlainTextResponse(refusal + "\n", status_code=403, headers=_HEADERS)(scope, receive, send)
         else:
             await self._app(scope, receive, self._with_headers(scope, send))
 

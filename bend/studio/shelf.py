@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bend.automation import Automation
-from bend.errors import SettingsError
+from bend.errors import ScoreError, SettingsError
 from bend.score.card import read_card
 from bend.studio.config import StudioConfig
 from stylegan.checkpoint import list_snapshots
@@ -169,21 +169,22 @@ def _snapshots(folder: Path) -> list[tuple[float, Path]]:
         return []
 
 
-def _options(folder: Path) -> dict[str, Any]:
+def _config(folder: Path) -> dict[str, Any]:
+    """The settings of a run; empty if they cannot be read."""
     try:
-        found = json.loads((folder / "training_options.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        found = json.loads((folder / "training_options.json").read_text("utf-8"))["config"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _base_of(folder: Path) -> Path:
     """The network that a run was bent from."""
-    return Path(str(_options(folder).get("config", {}).get("base"))).resolve()
+    return Path(str(_config(folder).get("base"))).resolve()
 
 
 def _run_facts(folder: Path) -> dict[str, Any]:
-    config = _options(folder).get("config", {})
+    config = _config(folder)
     moments = [at for at, _ in _snapshots(folder)]
     names = sorted(path.name for path in folder.iterdir() if _PICTURES.fullmatch(path.name))
     return {
@@ -210,10 +211,10 @@ def _reached(folder: Path, moments: list[float]) -> float:
 
 
 def _score(folder: Path) -> dict[str, Any] | None:
-    """The curves of a run's score card, for drawing; None if it has not been scored."""
+    """The curves of a run's score card, for drawing; None if it has not been scored, or the card cannot be read."""
     try:
         card = read_card(folder)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ScoreError):
         return None
     if card is None:
         return None

@@ -38,15 +38,18 @@ def client() -> TestClient:
 
 
 def test_the_token_opens_by_address_and_then_by_cookie(client: TestClient) -> None:
-    assert client.get("/start").status_code == 403
+    refused = client.get("/start")
+    assert refused.status_code == 403
+    assert "set-cookie" not in refused.headers
     page = client.get(f"/?token={TOKEN}")
     assert page.status_code == 200
     cookie = page.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert client.get("/start").status_code == 200
-    assert page.headers["content-security-policy"].startswith("default-src 'self'")
-    assert page.headers["referrer-policy"] == "no-referrer"
+    for answer in (refused, page):
+        assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+        assert answer.headers["referrer-policy"] == "no-referrer"
 
 
 def test_studios_at_two_ports_do_not_turn_one_another_out(client: TestClient) -> None:

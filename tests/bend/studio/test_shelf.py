@@ -123,6 +123,20 @@ def test_no_name_leads_out_of_the_run_folders(shelf: Shelf, trick: str) -> None:
         shelf.find(f"run:{trick}")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"config": []}', "[" * 100_000],
+    ids=["empty", "list", "table", "no table", "deep"],
+)
+def test_a_run_with_damaged_tables_is_shown_all_the_same(shelf: Shelf, text: str) -> None:
+    folder = shelf.run_folder("00000-rocks-tiny")
+    for name in ("training_options.json", "score.json"):
+        (folder / name).write_text(text)
+    (run,) = shelf.runs()
+    assert (run["name"], run["score"], run["data"]) == (folder.name, None, "")
+    assert shelf.find(f"run:{folder.name}").base is None
+
+
 def test_pictures_of_a_run_are_served_by_name(shelf: Shelf) -> None:
     folder = shelf.run_folder("00000-rocks-tiny")
     with pytest.raises(SettingsError, match="yet"):
