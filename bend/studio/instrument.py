@@ -272,7 +272,7 @@ class Instrument:
         place = self._walk.move(patch, began)
         self._stage.prepare(patch, seconds)
         w = self._stage.w(place, patch.class_index)
-        noise_seed = self._index if patch.moves else place.seeds[0]
+        noise_seed = self._index if patch.moves else place.noise_seed
         moment = Moment(seconds=seconds, index=self._index, seed=noise_seed)
         most = None if is_whole else self._pace.most
         maps = self._watch.due(began)

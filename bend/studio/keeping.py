@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, PngImagePlugin
 
 from bend.anchor import anchored
+from bend.automation import Constant
 from bend.bends.grammar import BendSpec
 from bend.config import PlaneConfig
 from bend.errors import SettingsError
@@ -28,7 +30,7 @@ from bend.provenance import KEY
 from bend.recipe import recipe_text, write_recipe
 from bend.studio.chance import thumbnail
 from bend.studio.patch import Patch, read_patch
-from bend.studio.recipes import LATENT, PATH, drawing_at, film_recipe, still_recipe
+from bend.studio.recipes import LATENT, PATH, drawing_at, film_recipe, frozen_seeds, still_recipe
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from bend.work import describe
@@ -100,7 +102,7 @@ class Keeping:
             self._write_presets(self._stored_presets(but=name))
 
     def picture(self, stage: Stage, patch: Patch, seconds: float) -> bytes:
-        """The picture of a moment as PNG, at full size, with its recipe inside.
+        """The picture of a moment as PNG, at full size, with the note of `bend render` or else its recipe inside.
 
         Args:
             stage: with the patch's network.
@@ -111,8 +113,9 @@ class Keeping:
         recipe = still_recipe(patch, config, "studio", "studio.png")
         picture = _drawn(stage, patch, seconds)
         text = PngImagePlugin.PngInfo()
-        text.add_text(_RECIPE_KEY, recipe_text(recipe))
-        if patch.place.is_plain:
+        if not patch.place.is_plain:
+            text.add_text(_RECIPE_KEY, recipe_text(recipe))
+        else:
             options = recipe.stages[0].options
             words = ["bend", "render", "plane", *recipe.stages[0].arguments({})]
             plane = PlaneConfig(grid=(1, 1), x=options["x"], y=options["y"])
@@ -130,8 +133,10 @@ class Keeping:
         if patch.place.is_plain:
             return "studio.toml", text
         stage.prepare(patch, seconds)
+        point = stage.w(patch.place, patch.class_index)[None]
+        rows = torch.cat([point, stage.w_of_seeds(frozen_seeds(patch), patch.class_index)])
         latent, file = io.BytesIO(), io.BytesIO()
-        np.savez(latent, w=stage.w(patch.place, patch.class_index).cpu().numpy()[None])
+        np.savez(latent, w=rows.cpu().numpy())
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("studio.toml", text)
             archive.writestr(LATENT, latent.getvalue())
@@ -256,10 +261,11 @@ def _number(folder: Path) -> int:
 
 def _drawn(stage: Stage, patch: Patch, seconds: float) -> np.ndarray:
     """The full-size picture of a moment, drawn as if it were the first frame: uint8 `[H, W, 3]`."""
-    still = dataclasses.replace(patch, wander=dataclasses.replace(patch.wander, on=False))
+    wander, trunc = dataclasses.replace(patch.wander, on=False), Constant(patch.trunc.at(seconds))
+    still = dataclasses.replace(patch, wander=wander, trunc=trunc)
     stage.prepare(still, seconds)
     stage.forget()
-    moment = Moment(seconds=seconds, seed=patch.place.seeds[0])
+    moment = Moment(seconds=seconds, seed=patch.place.noise_seed)
     return stage.draw(still, stage.w(patch.place, patch.class_index), moment)
 
 

@@ -55,6 +55,11 @@ class Place:
         """Whether it lies in the plane of its seeds, so that options of the command line can name it."""
         return self.mode == "seeds" and self.to is None
 
+    @property
+    def noise_seed(self) -> int:
+        """The seed of random noise: that of the plane's first corner, or 0, the row of the point in a file."""
+        return self.seeds[0] if self.is_plain else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wander:

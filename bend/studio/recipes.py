@@ -5,11 +5,12 @@ point is in a file of latents beside the recipe.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bend.automation import Constant, parse
 from bend.bends.grammar import BendSpec
+from bend.bends.memory import FIRST_FRAME
 from bend.config import RenderConfig
 from bend.dial.amount import Amount
 from bend.number import spelled
@@ -17,10 +18,10 @@ from bend.recipe import Recipe, Stage, options_of
 from bend.studio.patch import Patch
 from bend.studio.shelf import Shelf
 
-__all__ = ["LATENT", "PATH", "drawing", "drawing_at", "film_recipe", "still_recipe"]
+__all__ = ["LATENT", "PATH", "drawing", "drawing_at", "film_recipe", "frozen_seeds", "still_recipe"]
 
 LATENT, PATH = "latent.npz", "path.npz"
-"""The files beside a recipe: the point of a picture, and the path of a film."""
+"""The files beside a recipe: the point and the frozen seeds of a picture, and the path of a film."""
 
 
 def still_recipe(patch: Patch, config: RenderConfig, title: str, output: str) -> Recipe:
@@ -101,25 +102,42 @@ def drawing(patch: Patch, shelf: Shelf) -> RenderConfig:
 
 
 def drawing_at(patch: Patch, shelf: Shelf, seconds: float) -> RenderConfig:
-    """The settings that draw a patch as it is at a moment."""
+    """The settings that draw a patch as it is at a moment.
+
+    If its place is not plain, seeds are rows of `LATENT`: that of the point, then those of `frozen_seeds`.
+    """
     config = drawing(patch, shelf)
+    rows = {} if patch.place.is_plain else {seed: row for row, seed in enumerate(frozen_seeds(patch), 1)}
     return dataclasses.replace(
         config,
         trunc=patch.trunc.at(seconds),
-        bend=tuple(str(_bend_at(spec, seconds)) for spec in patch.bends),
+        bend=tuple(str(_bend_at(spec, seconds, rows)) for spec in patch.bends),
         kimg=None if config.kimg is None else spelled(parse(config.kimg).at(seconds)),
         dial="1" if patch.dial.base is None else str(_amount_at(patch.dial.parsed(), seconds)),
     )
 
 
-def _bend_at(spec: BendSpec, seconds: float) -> BendSpec:
-    """A bend as it is at a moment."""
+def frozen_seeds(patch: Patch) -> list[int]:
+    """The seeds whose maps `freeze` holds, each once."""
+    held = dict.fromkeys(map(_frozen_seed, patch.bends))
+    return [seed for seed in held if seed != FIRST_FRAME]
+
+
+def _frozen_seed(spec: BendSpec) -> int:
+    """The seed whose map a bend holds; `FIRST_FRAME` for none."""
+    return int(spec.values[0].at(0.0)) if spec.name == "freeze" else FIRST_FRAME
+
+
+def _bend_at(spec: BendSpec, seconds: float, rows: Mapping[int, int]) -> BendSpec:
+    """A bend as it is at a moment, with frozen seeds replaced by their rows."""
     mask = spec.mask
     if mask is not None:
         mask = dataclasses.replace(mask, numbers=tuple(Constant(n.at(seconds)) for n in mask.numbers))
+    values = tuple(Constant(value.at(seconds)) for value in spec.values)
+    row = rows.get(_frozen_seed(spec))
     return dataclasses.replace(
         spec,
-        values=tuple(Constant(value.at(seconds)) for value in spec.values),
+        values=values if row is None else (Constant(row),),
         mix=Constant(spec.mix.at(seconds)),
         mask=mask,
     )

@@ -30,6 +30,7 @@ from bend.picture import Pixels
 from bend.play import Moment
 from bend.readiness import prepare_meanwhile
 from bend.studio.patch import DialSetting, Patch, Place
+from bend.studio.recipes import frozen_seeds
 from bend.studio.shelf import Shelf
 from stylegan.checkpoint import load_network
 from stylegan.discriminator import Discriminator
@@ -81,7 +82,7 @@ class Stage:
         self._bases: dict[str, State] = {}
         self._training: tuple[list[tuple[float, Path]], TrainingTime] | None = None
         self._layers = layers_of(self.G)
-        self._bends: tuple[tuple[str, ...], BendPlay] | None = None
+        self._bends: tuple[tuple[object, ...], BendPlay] | None = None
         self._points: dict[tuple[object, ...], Tensor] = {}
         self._clusters: ChannelClusters | None = None
         self._spreads: dict[int | None, Spread] = {}
@@ -133,6 +134,10 @@ class Stage:
             return here.lerp(self.w(place.to, class_index), place.share)
         first, right, below = self._corners(place, class_index)
         return first + place.x * right + place.y * below
+
+    def w_of_seeds(self, seeds: Sequence[int], class_index: int | None = None) -> Tensor:
+        """The w `[N, w_dim]` of seeds, before truncation, with the weights as they are."""
+        return latents.w_from_z(self.G, latents.z_from_seeds(seeds, self.G.z_dim), class_index)
 
     def draw(
         self,
@@ -224,8 +229,7 @@ class Stage:
         return found[0], found[1], found[2]
 
     def _find_corners(self, place: Place, class_index: int | None) -> Tensor:
-        z = latents.z_from_seeds(place.seeds, self.G.z_dim)
-        a, b, c = latents.w_from_z(self.G, z, class_index)
+        a, b, c = self.w_of_seeds(place.seeds, class_index)
         if place.mode == "seeds":
             return torch.stack([a, b - a, c - a])
         spread = self._spread(class_index)
@@ -252,10 +256,23 @@ class Stage:
             yield
 
     def _play(self, patch: Patch) -> BendPlay:
-        """The play of the rack; kept while the rack stays the same, since bends may remember frames."""
-        key = tuple(map(str, patch.bends))
+        """The play of the rack; kept while the rack stays the same, since bends may remember frames.
+
+        A frozen seed is drawn as `bend render` draws it: truncated unless truncation varies, and of the patch's class.
+        """
+        psi = 1.0 if patch.trunc.varies else patch.trunc.at(0.0)
+        look = (psi, patch.class_index, self._set) if frozen_seeds(patch) else ()
+        key = (look, *map(str, patch.bends))
         if self._bends is None or self._bends[0] != key:
-            self._bends = (key, open_bends(patch.bends, self.G, labels=self._labels))
+            play = open_bends(
+                patch.bends,
+                self.G,
+                labels=self._labels,
+                ws_of_seed=lambda seed: latents.ws_from_w(
+                    self.G, self.w_of_seeds([seed], patch.class_index), psi
+                ),
+            )
+            self._bends = (key, play)
         return self._bends[1]
 
     def _labels(self, name: str) -> Labels | None:

@@ -130,6 +130,12 @@ def test_an_address_says_that_the_instrument_is_busy(
     assert (answer.status_code, answer.text) == (503, "the instrument is busy; try again\n")
 
 
+def test_a_page_opens_whatever_the_name_of_what_is_played(client: TestClient, player: Player) -> None:
+    player.play({"network": "\ud800"})
+    assert "not on the shelf" in player.kind("trouble")[0]["text"]
+    assert client.get("/start").json()["patch"]["network"] == "\ud800"
+
+
 def test_a_page_that_lets_too_many_words_wait_is_sent_away(
     player: Player, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +205,7 @@ def test_the_downloaded_picture_is_made_again_from_its_recipe(
     again = _pixels((tmp_path / "again" / "studio.png").read_bytes())
     assert np.abs(again - _pixels(downloaded)).max() <= 1
     replayed = CliRunner().invoke(
-        bend, ["replay", str(tmp_path / "studio.png"), "-o", str(tmp_path / "r.png")]
+        bend, ["replay", str(tmp_path / "studio.png"), "-o", str(tmp_path / "r.png"), "--check"]
     )
     assert replayed.exit_code == 0, replayed.output
 
@@ -207,7 +213,12 @@ def test_the_downloaded_picture_is_made_again_from_its_recipe(
 def test_a_place_off_the_map_travels_in_a_zip(
     client: TestClient, player: Player, patch: dict[str, Any], tmp_path: Path
 ) -> None:
-    patch["place"] |= {"mode": "pca", "x": 1.5}
+    patch["place"] |= {"mode": "pca", "x": 1.5, "seeds": [7, 8, 9]}
+    patch |= {"noise_mode": "random", "trunc": "0.5"}
+    patch["modules"] = [
+        {"key": str(seed), "name": "freeze", "values": [str(seed)], "tap": tap, "mix": "0.5"}
+        for seed, tap in ((7, "b8.conv1"), (9, "ws"), (7, "b16.conv0"))
+    ]
     player.picture(patch)
     zipped = client.get("/recipe")
     assert zipped.headers["content-type"] == "application/zip"

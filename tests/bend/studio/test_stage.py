@@ -28,6 +28,7 @@ MODULES = [
     {"name": "rotate", "values": ["30"], "tap": "b8.conv1"},
     {"name": "perturb", "values": ["0.3", "1"], "tap": "b16.conv0"},
 ]
+FROZEN = {"name": "freeze", "values": ["7"], "tap": "b8.conv1"}
 
 
 def _draw(stage: Stage, facts: dict[str, object], seconds: float = 0.0) -> np.ndarray:
@@ -69,6 +70,7 @@ def test_bends_come_and_go_without_a_trace(stage: Stage) -> None:
     [
         {"place": {"seeds": [3, 4, 5], "x": 0.4, "y": 0.9}, "trunc": "0.6", "modules": MODULES},
         {"place": {"seeds": [8, 4, 5], "x": 0.4}, "trunc": "lfo(sine,0..1,4s)", "noise_mode": "random"},
+        {"trunc": "0.4", "modules": [FROZEN]},
     ],
 )
 def test_the_recipe_of_a_state_draws_the_same_picture(
