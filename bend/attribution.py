@@ -19,7 +19,7 @@ from bend.errors import BendError
 from bend.prepare.origins import MANIFEST_NAME, origin_of, read_manifest
 from bend.prepare.unpacked import read_unpacked
 from bend.stores.address import is_address, parse_address
-from bend.stores.fetching import fetch_file
+from bend.stores.fetching import fetch_data
 from bend.stores.marker import data_address
 from bend.stores.networks import fetch_options
 from scrapers.licences import family_of, is_no_derivatives, is_non_commercial, normalise
@@ -180,7 +180,7 @@ def _data_of(run: Path) -> Path:
     from stylegan.archive.shard_names import are_there
 
     if address := data_address(run):
-        return fetch_file(parse_address(address))
+        return fetch_data(parse_address(address))
     try:
         options = json.loads((run / _OPTIONS_NAME).read_bytes())
         typed = Path(options["config"]["data"])  # from wherever the training was started

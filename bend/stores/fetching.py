@@ -23,6 +23,7 @@ from bend.errors import StoreError
 from bend.stores.address import Address
 from bend.stores.names import stands_for
 from bend.stores.store import Facts, find, look, read
+from stylegan.archive.shard_names import is_pattern, is_shard_name, name_matcher
 from stylegan.atomic import write_atomic
 from stylegan.cache import cache_folder
 from stylegan.lock import alone
@@ -32,6 +33,7 @@ __all__ = [
     "check_room",
     "download",
     "fetch",
+    "fetch_data",
     "fetch_file",
     "fetch_folder",
     "safe_name",
@@ -55,6 +57,21 @@ def fetch(address: Address) -> Path:
     """
     facts = _need(address)
     return fetch_folder(address) if facts.is_folder else fetch_file(address)
+
+
+def fetch_data(address: Address) -> Path:
+    """A local copy of a data set: a file, a folder of shards, or the same pattern or range of local copies.
+
+    Raises:
+        StoreError, OSError: as `fetch`.
+        ArchiveError: a range that does not run upwards, or over too many.
+    """
+    if is_pattern(address.name) and look(address) is None:
+        copy = fetch_folder(address.parent, name_matcher(address.name)) / address.name
+        return stands_for(copy, address)
+    if _need(address).is_folder:
+        return fetch_folder(address, lambda name: "/" not in name and is_shard_name(name))
+    return fetch_file(address)
 
 
 def fetch_file(address: Address) -> Path:

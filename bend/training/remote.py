@@ -15,7 +15,7 @@ from typing import Any
 
 from bend.errors import SettingsError, StoreError
 from bend.stores.address import Address, is_address, parse_address
-from bend.stores.fetching import fetch_file
+from bend.stores.fetching import fetch_data
 from bend.stores.networks import fetch_network
 from bend.stores.runs import RunMirror, TakenOverError, find_remote_run, prepare_runs, take_up
 from stylegan.errors import TeamError
@@ -88,7 +88,7 @@ def fetched_inputs(options: dict[str, Any]) -> dict[str, Any]:
     """
     options = dict(options)
     if is_address(options.get("data")):
-        options["data"] = str(fetch_file(parse_address(options["data"])))
+        options["data"] = str(fetch_data(parse_address(options["data"])))
     if is_address(options.get("base")):
         options["base"] = fetch_network(options["base"], whole_run=False)
     return options

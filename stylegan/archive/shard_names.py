@@ -5,18 +5,27 @@ JSON file that lists them. A pattern's and a folder's come in the sorted order o
 they stand there.
 """
 
+import fnmatch
 import glob
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stylegan.archive.faults import FaultError
+from stylegan.archive.faults import FaultError, fault_as_error
 from stylegan.archive.tar_shard import TAR_SUFFIXES, is_tar
 
-__all__ = ["are_there", "find_shards", "is_shard_set", "set_name"]
+__all__ = [
+    "are_there",
+    "find_shards",
+    "is_pattern",
+    "is_shard_name",
+    "is_shard_set",
+    "name_matcher",
+    "set_name",
+]
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}", re.ASCII)
 _NUMBERED = re.compile(r"(.+)-(\d+)-of-(\d+)", re.ASCII)
@@ -58,7 +67,31 @@ def is_shard_set(text: str) -> bool:
         return any(map(_is_shard, path.iterdir()))
     if path.is_file():
         return is_tar(path) or path.suffix.lower() in _LISTS
+    return is_pattern(text)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` means, by its form, the files whose names match it: a pattern or a range."""
     return glob.has_magic(text) or _RANGE.search(text) is not None
+
+
+def name_matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a pattern or range of names, without folders, means a file of that name.
+
+    Raises:
+        ArchiveError: a range that does not run upwards, or over too many.
+    """
+    try:
+        names = set(_ranged(pattern))
+    except FaultError as error:
+        raise fault_as_error(pattern, error) from None
+    patterns = [re.compile(fnmatch.translate(name)) for name in names if glob.has_magic(name)]
+    return lambda name: name in names or ("/" not in name and any(one.match(name) for one in patterns))
+
+
+def is_shard_name(name: str) -> bool:
+    """Whether a file of that name in a folder of shards is one of them."""
+    return not name.startswith(".") and name.lower().endswith((".zip", *TAR_SUFFIXES))
 
 
 def are_there(text: str) -> bool:
@@ -81,9 +114,7 @@ def set_name(text: str, shards: Sequence[Path]) -> str:
 
 
 def _is_shard(path: Path) -> bool:
-    return (
-        not path.name.startswith(".") and (path.suffix.lower() == ".zip" or is_tar(path)) and path.is_file()
-    )
+    return is_shard_name(path.name) and path.is_file()
 
 
 def _stem(path: Path) -> str:

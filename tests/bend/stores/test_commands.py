@@ -51,6 +51,11 @@ def test_a_folder_of_pictures_becomes_a_zip_there(bucket: Bucket, run: Run, tmp_
     )
     status, out, _ = run("package", "--check", f"{bucket.url}/out/rocks.zip")
     assert (status, out) == (0, f"{bucket.url}/out/rocks.zip: sound\n")
+    status, out, err = run(*words[:3], f"{bucket.url}/moss.zip", *words[4:], "--shard-size", 2)
+    assert status == 0, err
+    shards = out.partition(": ")[0]
+    assert shards == f"{bucket.url}/moss-{{00000..00001}}-of-00002.zip"
+    assert run("info", shards)[1].startswith(f"data set: {shards}\npictures: 3 of 16×16")
 
 
 @pytest.mark.slow

@@ -8,8 +8,10 @@ import pytest
 from bend.errors import StoreError
 from bend.stores import fetching
 from bend.stores.address import Address, parse_address
-from bend.stores.fetching import fetch, fetch_file, fetch_folder
+from bend.stores.fetching import fetch, fetch_data, fetch_file, fetch_folder
 from bend.stores.store import _system, read
+from stylegan.archive.shard_names import find_shards
+from stylegan.errors import ArchiveError
 from tests.bend.stores.conftest import Bucket
 
 Asked = list[tuple[str, tuple[int, int]]]
@@ -115,6 +117,26 @@ def test_a_folder_is_fetched_with_what_is_new_and_without_what_is_gone(memory: s
     assert {path.name for path in copy.rglob("*.png")} == {"b.png", "c.png"}
     assert fetch_folder(address, lambda name: name == "c.png") == copy
     assert (copy / "sub" / "b.png").exists()
+
+
+@pytest.mark.parametrize("name", ["rocks-{0..1}.zip", "rocks-?.zip", ""], ids=["range", "pattern", "folder"])
+def test_a_data_set_of_shards_is_fetched_without_what_is_beside_it(memory: str, name: str) -> None:
+    others = ("rocks-10.zip" if name else "readme.txt", "moss.tar.part", "old/rocks-0.zip")
+    for file in ("rocks-0.zip", "rocks-1.zip", *others):
+        _system("memory").pipe_file(f"/bucket/set/{file}", b"")
+    copy = fetch_data(parse_address(f"{memory}/set/{name}"))
+    assert [path.name for path in find_shards(str(copy))] == ["rocks-0.zip", "rocks-1.zip"]
+    folder = copy.parent if name else copy
+    assert {path.name for path in folder.rglob("*") if path.is_file()} == {"rocks-0.zip", "rocks-1.zip"}
+
+
+def test_a_data_set_may_be_one_file_or_none(memory: str) -> None:
+    _system("memory").pipe_file("/bucket/rocks[1].zip", b"rocks")
+    assert fetch_data(parse_address(f"{memory}/rocks[1].zip")).read_bytes() == b"rocks"
+    with pytest.raises(StoreError, match="nothing there"):
+        fetch_data(parse_address(f"{memory}/moss-*.zip"))
+    with pytest.raises(ArchiveError, match="must run upwards"):
+        fetch_data(parse_address(f"{memory}/moss-{{3..1}}.zip"))
 
 
 def test_what_is_not_there_or_cannot_be_had_is_one_line(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
