@@ -50,7 +50,7 @@ class Chores:
         """Do one step of the first chore; gives its message, if any, and `finished` after the last step.
 
         Raises:
-            Exception: whatever the step raised; the chore is over.
+            Exception: whatever the step raised; the next one is the chore's last.
         """
         chore = next(iter(self._chores), None)
         if chore is None:
@@ -60,12 +60,9 @@ class Chores:
                 chore.steps = chore.begin()
             return next(chore.steps)
         except StopIteration:
-            self._remove(chore)
+            if chore in self._chores:
+                self._chores.remove(chore)
             return Message("finished", {"what": chore.name})
         except Exception:
-            self._remove(chore)
+            chore.steps = iter(())
             raise
-
-    def _remove(self, chore: _Chore) -> None:
-        if chore in self._chores:
-            self._chores.remove(chore)

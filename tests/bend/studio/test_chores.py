@@ -1,6 +1,6 @@
 """Long work in steps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -48,9 +48,11 @@ def test_what_has_not_begun_stays_when_what_has_begun_ends() -> None:
     assert chores.step() == Message("b")
 
 
-def test_one_that_fails_is_over() -> None:
+@pytest.mark.parametrize("begin", [lambda: (1 // x for x in (0,)), lambda: 1 // 0], ids=["step", "begin"])
+def test_one_that_fails_is_over_and_says_so(begin: Callable[[], Iterator[Message | None]]) -> None:
     chores = Chores()
-    chores.add("bad", lambda: (1 // x for x in (0,)))  # type: ignore[misc]
+    chores.add("bad", begin)
     with pytest.raises(ZeroDivisionError):
         chores.step()
+    assert chores.step() == Message("finished", {"what": "bad"})
     assert not chores
