@@ -15,7 +15,6 @@ from bend.studio.config import StudioConfig
 
 __all__ = ["studio"]
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 _setting = functools.partial(field_option, StudioConfig)
@@ -40,7 +39,14 @@ _setting = functools.partial(field_option, StudioConfig)
         show_default=True,
         help="Folder of run folders, or one of them; trainings go there.",
     ),
-    _setting("--data", "data", "A data set that one may train on.", type=_FILE, multiple=True, metavar="ZIP"),
+    _setting(
+        "--data",
+        "data",
+        "A data set that one may train on.",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="ZIP",
+    ),
     output_option(
         "Keeps go there.",
         "--out",

@@ -15,7 +15,7 @@ class StudioConfig:
     Attributes:
         network: on the stage at first: a name, file, run folder or RUN@KIMG.
         runs: folder of run folders; new trainings go there.
-        data: data-set zips that may be trained on from the page.
+        data: data sets that may be trained on from the page, each a zip or shards as `bend finetune --data` takes them.
         networks: further network files that may be chosen from the page.
         out: folder for presets, takes, pictures and films.
         host: address to listen on.
@@ -37,8 +37,10 @@ class StudioConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"--port {self.port} is out of range; give 1 to 65535, or 0 for a free one")
+        from stylegan.archive.shard_names import are_there
+
         for path in self.data:
-            if not path.is_file():
+            if not are_there(str(path)):
                 raise SettingsError(f"--data {path}: no such file; name a zip of `bend package`")
         for folder in (self.runs, self.out):
             if folder.exists() and not folder.is_dir():

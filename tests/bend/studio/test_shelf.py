@@ -137,6 +137,16 @@ def test_a_run_with_damaged_tables_is_shown_all_the_same(shelf: Shelf, text: str
     assert shelf.find(f"run:{folder.name}").base is None
 
 
+@pytest.mark.parametrize("name", ["rocks-*.zip", "rocks-{0..1}.zip", ""], ids=["pattern", "range", "folder"])
+def test_a_data_set_may_be_shards(tmp_path: Path, name: str) -> None:
+    for number in range(2):
+        (tmp_path / f"rocks-{number}.zip").touch()
+    config = StudioConfig(runs=tmp_path / "runs", data=(tmp_path / name,))
+    assert list(Shelf(config).data_sets().values()) == [None, tmp_path / name]
+    with pytest.raises(SettingsError, match="no such file"):
+        StudioConfig(data=(tmp_path / "moss-*.zip",))
+
+
 def test_pictures_of_a_run_are_served_by_name(shelf: Shelf) -> None:
     folder = shelf.run_folder("00000-rocks-tiny")
     with pytest.raises(SettingsError, match="yet"):
