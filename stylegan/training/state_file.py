@@ -13,6 +13,7 @@ import torch
 
 from stylegan.atomic import atomic_path
 from stylegan.errors import TrainingError
+from stylegan.torch_save import save_torch
 from stylegan.training.step import TrainState
 
 __all__ = ["LATEST", "PREVIOUS", "load_state", "refuse_nonfinite", "save_state"]
@@ -45,7 +46,7 @@ def save_state(run: Path, state: TrainState, extra: dict[str, Any]) -> None:
     }
     latest = run / LATEST
     with atomic_path(latest, check=_check, keep=run / PREVIOUS if _is_sound(latest) else None) as temporary:
-        _write(content, temporary, latest)
+        save_torch(content, temporary)
 
 
 def load_state(run: Path, state: TrainState) -> tuple[dict[str, Any], str | None]:
@@ -85,17 +86,6 @@ def refuse_nonfinite(run: Path, state: TrainState) -> None:
                     f"{run.name}: {name}.{key} is not finite at kimg {state.cur_nimg / 1000:.3f}; not saved, the "
                     "state before is intact; resume it with a lower --g-lr and --d-lr"
                 )
-
-
-def _write(content: dict[str, Any], temporary: Path, latest: Path) -> None:
-    try:
-        with temporary.open("wb") as file:
-            torch.save(content, file)
-    except (OSError, RuntimeError) as error:  # on a full disk torch hides the system's error behind its own
-        reason = error if isinstance(error, OSError) else error.__context__
-        if isinstance(reason, OSError) and reason.errno is not None:
-            raise OSError(reason.errno, reason.strerror, str(latest)) from None
-        raise
 
 
 def _check(path: Path) -> None:

@@ -20,6 +20,7 @@ from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator
 from stylegan.ops import setup_filter
+from stylegan.torch_save import save_torch
 
 __all__ = ["save_rosinality"]
 
@@ -58,7 +59,7 @@ def save_rosinality(path: str | os.PathLike[str], network: Network) -> list[str]
     if network.meta.augment_p:
         root["ada_aug_p"] = float(network.meta.augment_p)
     with atomic_path(path) as temporary:
-        torch.save(root, temporary)
+        save_torch(root, temporary)
     return list(_notes(network))
 
 

@@ -31,17 +31,17 @@ def test_a_state_that_is_read_back_damaged_is_not_kept(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = save(tmp_path, data, 1, 2)
-    real = state_file._write
+    real = state_file.save_torch
 
-    def spoil(content: dict[str, Any], temporary: Path, latest: Path) -> None:
-        real(content, temporary, latest)
+    def spoil(content: dict[str, Any], temporary: Path) -> None:
+        real(content, temporary)
         whole = temporary.read_bytes()
         middle = len(whole) // 2
         temporary.write_bytes(
             whole[:middle] + bytes(byte ^ 255 for byte in whole[middle:][:64]) + whole[middle + 64 :]
         )
 
-    monkeypatch.setattr(state_file, "_write", spoil)
+    monkeypatch.setattr(state_file, "save_torch", spoil)
     state.step = 3
     with pytest.raises(OSError, match="read back it is damaged") as error:
         save_state(tmp_path, state, {})

@@ -78,3 +78,16 @@ def test_discriminators_too(tmp_path: Path) -> None:
     D = discriminator(1, architecture="orig")
     with pytest.raises(CheckpointError, match="architecture orig"):
         save_rosinality(tmp_path / "a.pt", network(G_ema=generator(0, w_dim=8), D=D))
+
+
+def test_a_file_that_cannot_grow_is_said_by_its_name(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            save_rosinality(tmp_path / "a.pt", network(G_ema=generator(0, w_dim=8)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(tmp_path / "a.pt")
+    assert not list(tmp_path.iterdir())
