@@ -4,8 +4,6 @@ The training that writes the files may still be running, or may have been killed
 left out.
 """
 
-import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +11,12 @@ from typing import Any
 
 from bend.info.figures import sparkline, table
 from bend.info.report import Information
+from bend.info.run_files import OPTIONS, STATS, number_in, parse_object, read_object, table_in
 from stylegan.checkpoint import list_snapshots
 
 __all__ = ["describe_run", "describe_runs", "holds_runs", "is_run"]
 
-_OPTIONS, _STATS, _SCORE = "training_options.json", "stats.jsonl", "score.json"
+_SCORE = "score.json"
 _STATES = ("state-latest.pt", "state-previous.pt")
 _CURVES = {
     "D loss": "Loss/D/loss",
@@ -32,7 +31,7 @@ _ASKED = ("kimg", "batch", "snapshots", "aug", "mirror", "freeze_d", "freeze_g",
 
 def is_run(path: Path) -> bool:
     """Whether a folder looks like one that `bend finetune` wrote."""
-    return path.is_dir() and ((path / _OPTIONS).is_file() or bool(list_snapshots(path)))
+    return path.is_dir() and ((path / OPTIONS).is_file() or bool(list_snapshots(path)))
 
 
 def holds_runs(path: Path) -> bool:
@@ -60,16 +59,16 @@ def describe_run(run: Path) -> Information:
     Raises:
         OSError: it cannot be read.
     """
-    options, ticks = _read_object(run / _OPTIONS), _read_ticks(run / _STATS)
-    config = _table(options, "config")
+    options, ticks = read_object(run / OPTIONS), _read_ticks(run / STATS)
+    config = table_in(options, "config")
     snapshots = [kimg for kimg, _ in list_snapshots(run)]
-    wanted, reached = _number(config.get("kimg")), _reached(ticks, snapshots)
+    wanted, reached = number_in(config.get("kimg")), _reached(ticks, snapshots)
     can_resume = any((run / name).is_file() for name in _STATES)
-    moments = _moments(_read_object(run / _SCORE))
+    moments = _moments(read_object(run / _SCORE))
     record: dict[str, Any] = {
         "kind": "run",
         "path": str(run),
-        "data": _table(options, "data"),
+        "data": table_in(options, "data"),
         "base": config.get("base"),
         "config": config,
         "kimg": reached,
@@ -106,7 +105,7 @@ def _state(record: Mapping[str, Any]) -> str:
 
 
 def _age(timestamp: object) -> str:
-    moment = _number(timestamp)
+    moment = number_in(timestamp)
     if moment is None:
         return ""
     minutes = max(time.time() - moment, 0) / 60
@@ -146,10 +145,10 @@ def _moment_lines(run: Path, moments: Sequence[Mapping[str, Any]]) -> list[str]:
 def _moments(score: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Suggested moments by weights and kimg; the file may hold plain kimg or records, grouped by weights or not."""
     found: list[dict[str, Any]] = []
-    for name, value in _table(score, "moments").items():
+    for name, value in table_in(score, "moments").items():
         nested = isinstance(value, dict) and "kimg" not in value
         for inner, moment in (value if nested else {name: value}).items():
-            kimg = _number(moment.get("kimg") if isinstance(moment, dict) else moment)
+            kimg = number_in(moment.get("kimg") if isinstance(moment, dict) else moment)
             if kimg is not None:
                 given = moment.get("weights") if isinstance(moment, dict) else None
                 weights = name if nested else given or "any"
@@ -164,7 +163,7 @@ def _reached(ticks: Sequence[Mapping[str, Any]], snapshots: Sequence[float]) -> 
 
 
 def _curve(ticks: Sequence[Mapping[str, Any]], key: str) -> list[float]:
-    values = (_number(_table(tick, key).get("mean")) for tick in ticks)
+    values = (number_in(table_in(tick, key).get("mean")) for tick in ticks)
     return [value for value in values if value is not None]
 
 
@@ -174,30 +173,4 @@ def _read_ticks(path: Path) -> list[dict[str, Any]]:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    return [tick for line in lines if (tick := _parse(line))]
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        return _parse(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-
-
-def _parse(text: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _table(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = values.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
+    return [tick for line in lines if (tick := parse_object(line))]

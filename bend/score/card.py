@@ -6,6 +6,7 @@ the same file.
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,12 +190,12 @@ def read_card(run: Path) -> ScoreCard | None:
         facts = json.loads(path.read_text())
         return ScoreCard(
             settings=Settings(**facts["settings"]),
-            away=float(facts["away"]),
+            away=_finite(facts["away"]),
             rows=tuple(_row(row) for row in facts["snapshots"]),
         )
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ScoreError(
             f"{path}: cannot be read ({error}); remove it, and it is written anew at the next snapshot"
         ) from None
@@ -203,7 +204,17 @@ def read_card(run: Path) -> ScoreCard | None:
 def _row(facts: Mapping[str, Any]) -> ScoreRow:
     own = {field.name for field in dataclasses.fields(ScoreRow)} - {"extra"}
     known = {name: value for name, value in facts.items() if name in own}
-    return ScoreRow(**known, extra={name: value for name, value in facts.items() if name not in own})
+    if known["weights"] not in KINDS:
+        raise ValueError(f"unknown weights {known['weights']!r:.60}")
+    measured = {name: _finite(value) for name, value in known.items() if name != "weights"}
+    extra = {name: value for name, value in facts.items() if name not in own}
+    return ScoreRow(weights=known["weights"], **measured, extra=extra)
+
+
+def _finite(value: object) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r:.60} is no measure")
+    return float(value)
 
 
 def rounded(value: float) -> float:

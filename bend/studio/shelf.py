@@ -5,7 +5,6 @@ folder. A file is called by its name, with as many of its parent folders as tell
 found by listing their folders and comparing names.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from bend.automation import Automation
 from bend.errors import ScoreError, SettingsError
+from bend.info.run_files import OPTIONS, STATS, number_in, parse_object, read_object, table_in
 from bend.score.card import read_card
 from bend.studio.config import StudioConfig
 from stylegan.checkpoint import list_snapshots
@@ -105,8 +105,9 @@ class Shelf:
         """
         if not _PICTURES.fullmatch(name):
             raise SettingsError(f"a run has no picture {name!r:.60}")
-        path = self.run_folder(run) / name
-        if not path.is_file():
+        folder = self.run_folder(run)
+        path = folder / name
+        if not path.is_file() or path.resolve().parent != folder.resolve():  # a link leads elsewhere
             raise SettingsError(f"{run} has no {name} yet")
         return path
 
@@ -130,7 +131,7 @@ class Shelf:
     def _runs(self) -> Iterator[Standing]:
         folders = self._run_folders()
         texts = self._given | {_RUN + folder.name: str(folder) for folder in folders}
-        names = {Path(text).resolve(): name for name, text in reversed(texts.items())}
+        names: dict[Path | None, str] = {Path(text).resolve(): name for name, text in reversed(texts.items())}
         for folder in folders:
             moments = tuple(at for at, _ in _snapshots(folder))
             if moments:
@@ -169,45 +170,52 @@ def _snapshots(folder: Path) -> list[tuple[float, Path]]:
         return []
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    """The settings of a run; empty if they cannot be read."""
+def _config_of(folder: Path) -> dict[str, Any]:
+    """What a run was asked for, as far as that can be read."""
     try:
-        found = json.loads((folder / "training_options.json").read_text("utf-8"))["config"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return table_in(read_object(folder / OPTIONS), "config")
+    except OSError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
-def _base_of(folder: Path) -> Path:
-    """The network that a run was bent from."""
-    return Path(str(_config(folder).get("base"))).resolve()
+def _base_of(folder: Path) -> Path | None:
+    """The network that a run was bent from; None if it does not say."""
+    base = _config_of(folder).get("base")
+    return Path(base).resolve() if isinstance(base, str) and "\0" not in base else None
 
 
 def _run_facts(folder: Path) -> dict[str, Any]:
-    config = _config(folder)
+    config = _config_of(folder)
     moments = [at for at, _ in _snapshots(folder)]
-    names = sorted(path.name for path in folder.iterdir() if _PICTURES.fullmatch(path.name))
     return {
         "name": folder.name,
         "kimg": _reached(folder, moments),
-        "kimg_wanted": config.get("kimg"),
+        "kimg_wanted": number_in(config.get("kimg")),
         "data": Path(str(config.get("data", ""))).name,
         "base": Path(str(config.get("base", ""))).name,
         "moments": moments,
-        "pictures": names,
+        "pictures": _pictures(folder),
         "score": _score(folder),
         "can_resume": any((folder / name).is_file() for name in ("state-latest.pt", "state-previous.pt")),
     }
 
 
+def _pictures(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if _PICTURES.fullmatch(path.name))
+    except OSError:
+        return []
+
+
 def _reached(folder: Path, moments: list[float]) -> float:
     """The kimg in the last line of the run's statistics, or of the last snapshot if that cannot be read."""
     try:
-        lines = (folder / "stats.jsonl").read_text("utf-8").splitlines()
-        mean = json.loads(lines[-1])["Progress/kimg"]
-        return float(mean["mean"] if isinstance(mean, dict) else mean)
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
-        return moments[-1] if moments else 0.0
+        lines = (folder / STATS).read_bytes().splitlines()
+    except OSError:
+        lines = []
+    last = parse_object(lines[-1]) if lines else {}
+    reached = number_in(table_in(last, "Progress/kimg").get("mean"))
+    return reached if reached is not None else max(moments, default=0.0)
 
 
 def _score(folder: Path) -> dict[str, Any] | None:

@@ -122,7 +122,7 @@ def _snapshots(value: Any) -> str:
 def _number(answers: Mapping[str, Any], name: str, most: float, least: float = 0.001) -> float:
     try:
         value = float(answers.get(name, "nan"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not least <= value <= most:
         raise SettingsError(f"{name}: give a number from {least:g} to {most:g}")

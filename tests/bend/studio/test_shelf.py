@@ -18,6 +18,11 @@ from tests.bend.runs import write_run
 
 TRICKS = ["..", "../..", "/etc", "00000-rocks-tiny/..", "", ".", "%2e%2e", "\0", "rocks.zip", "~"]
 
+SCORE = (
+    '{"settings": {"num_seeds": 1, "num_pictures": 1, "judge": "", "data_hash": ""}, "away": 1, "snapshots":'
+    ' [{"kimg": 0, "weights": "ema", "d0": %s, "d0_se": 0, "d1": 0, "d1_se": 0, "diversity": 1, "diversity_se": 0}]}'
+)
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -157,10 +162,43 @@ def test_pictures_of_a_run_are_served_by_name(shelf: Shelf) -> None:
         shelf.run_picture(folder.name, "training_options.json")
 
 
+def test_a_link_in_a_run_leads_to_no_other_file(shelf: Shelf, tmp_path: Path) -> None:
+    folder = shelf.run_folder("00000-rocks-tiny")
+    (folder / "reals.png").symlink_to(tmp_path / "runs" / "secret.png")
+    with pytest.raises(SettingsError, match="has no reals"):
+        shelf.run_picture(folder.name, "reals.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("training_options.json", '{"config": []}'),
+        ("training_options.json", '{"config": {"base": "\\u0000", "kimg": NaN, "data": 7}}'),
+        ("training_options.json", f'{{"config": {{"kimg": 1{"0" * 400}}}}}'),
+        ("training_options.json", "[" * 100_000),
+        ("stats.jsonl", "[" * 100_000),
+        ("stats.jsonl", '{"Progress/kimg": {"mean": NaN}}'),
+        ("score.json", "[" * 100_000),
+        ("score.json", '{"settings": {}, "away": 1, "snapshots": []}'),
+        ("score.json", SCORE % "NaN"),
+        ("score.json", SCORE % '"far"'),
+    ],
+)
+def test_a_damaged_run_does_not_hide_the_others(shelf: Shelf, name: str, text: str) -> None:
+    (shelf.run_folder("00000-rocks-tiny") / name).write_text(text, "utf-8")
+    (run,) = shelf.runs()
+    json.dumps(run, allow_nan=False)
+    assert run["moments"] == [0, 0.25, 0.5, 1, 2, 4]
+    assert run["kimg"] == 4
+    assert run["score"] is None
+    assert [standing.name for standing in shelf.standing()] == ["faces64", "run:00000-rocks-tiny"]
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
         ({"data": "/etc/passwd"}, "no data set"),
+        ({"kimg": 10**400}, "give a number"),
         ({"base": "/tmp/x.pkl"}, "not on the shelf"),
         ({"kimg": "lots"}, "give a number"),
         ({"kimg": -1}, "give a number"),
