@@ -186,7 +186,7 @@ def _data_of(run: Path) -> Path:
         typed = Path(options["config"]["data"])  # from wherever the training was started
         recorded = Path(options.get("data", {}).get("path") or typed)
         found = [path for path in (recorded, typed) if are_there(str(path))]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BendError(f"{run / _OPTIONS_NAME}: does not name the data set; give the zip itself") from None
     if not found:
         raise BendError(f"{run}: was trained on {typed}, which is not there; give the zip itself")

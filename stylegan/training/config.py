@@ -212,7 +212,7 @@ def read_config(run: Path) -> TrainConfig:
         raise TrainingError(
             f"{run}: no training_options.json there; pass a run folder of `bend finetune`"
         ) from None
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise TrainingError(f"{path}: cannot be read ({error}); restore it or start a new run") from None
 
 

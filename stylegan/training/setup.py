@@ -12,6 +12,7 @@ from torch import nn
 
 from stylegan.augment import AUGMENT_PIPES, AdaConfig, AdaController, AugmentPipe
 from stylegan.checkpoint import Network, NetworkMeta, load_network
+from stylegan.checkpoint.description import blank_network
 from stylegan.discriminator import Discriminator
 from stylegan.errors import ConfigError
 from stylegan.generator import Generator
@@ -65,7 +66,19 @@ def load_base(
 
 
 def rebuild_base(G: dict[str, Any], D: dict[str, Any] | None, meta: NetworkMeta) -> Network:
-    """Networks of the shapes a run was started with, for a saved state to fill; the base itself may be gone."""
+    """Networks of the shapes a run was started with, for a saved state to fill; the base itself may be gone.
+
+    Args:
+        G: keyword arguments of the generator.
+        D: of the discriminator; None for none.
+        meta: of the base.
+
+    Raises:
+        ValueError: arguments beyond any network's, or that do not fit one another.
+    """
+    for kind, arguments in (("G", G), ("D", D)):
+        if arguments is not None:
+            blank_network(kind, arguments)  # before any memory is taken
     with torch.random.fork_rng(devices=[]):
         return Network(
             G=Generator(**G),

@@ -124,7 +124,8 @@ def test_a_configuration_comes_back_from_its_run_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"config": {"data": "x"}}', '{"config": {"colour": 1}}', "\xff"]
+    "text",
+    ["", "{", "[]", "{}", '{"config": {"data": "x"}}', "[" * 100_000, '{"config": {"colour": 1}}', "\xff"],
 )
 def test_damaged_options_are_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "training_options.json").write_bytes(text.encode("latin-1"))

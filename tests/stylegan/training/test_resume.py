@@ -347,6 +347,7 @@ def test_two_processes_do_not_train_one_run(copy: Path) -> None:
         (lambda options: options.pop("G"), "lacks G"),
         (lambda options: options["G"].update(img_resolution=15), "is damaged"),
         (lambda options: options["G"].update(colour=1), "is damaged"),
+        (lambda options: options["G"]["mapping_kwargs"].update(num_layers=1000), "is damaged"),
         (lambda options: options["base"].update(kimg="many"), "is damaged"),
         (lambda options: options["data"].pop("hash"), "not the data set"),
         (lambda options: options["G"].update(w_dim=8), "cannot be resumed"),
