@@ -67,13 +67,19 @@ def read_latents(path: str | Path) -> LatentFile:
     return LatentFile(kind=kind, rows=rows, times=times)
 
 
-def write_latents(path: Path, **arrays: NDArray[Any]) -> None:
+def write_latents(path: Path, *, replace: bool = True, **arrays: NDArray[Any]) -> None:
     """Write arrays to an `.npz`, whole or not at all; the same arrays give the same bytes.
 
+    Args:
+        path: the file.
+        replace: whether a file that is there is replaced.
+        arrays: by name.
+
     Raises:
+        FileExistsError: there is one, and it is not to be replaced.
         OSError: the folder cannot be written or the disk is full.
     """
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+    with atomic_path(path, replace=replace) as temporary, zipfile.ZipFile(temporary, "w") as file:
         for name, array in arrays.items():
             # numpy.savez would write the current time into the zip.
             with file.open(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), "w") as member:

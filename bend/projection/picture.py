@@ -80,7 +80,7 @@ def project_picture(
 
     Raises:
         IntakeError: no picture, or none that can be used.
-        RenderError: an output that exists or cannot be written.
+        RenderError: an output that exists, or has come to exist meanwhile, or cannot be written.
         SettingsError, StyleganError: the network or its settings.
     """
     if output.suffix.lower() != ".npz":
@@ -102,11 +102,17 @@ def project_picture(
     note = describe("project", drawing, G, command, project=_decisive(config), perception=perception.name)
     key, rows = ("ws", found.ws) if config.space == "w+" else ("w", found.ws[:, 0])
     seen = _enlarged(render.pixels_of(target)[0])
-    save_picture(comparison, _beside(seen, _draw(G, found.ws)), note)
+    save_picture(comparison, _beside(seen, _draw(G, found.ws)), note, replace=force)
     if film is not None:
         _write_way(film, G, way, seen, note, force)
     # Written last: if it is there, everything is.
-    write_latents(output, **{key: rows.cpu().numpy()}, bend=np.array(note.to_json()))
+    arrays = {key: rows.cpu().numpy(), "bend": np.array(note.to_json())}
+    try:
+        write_latents(output, replace=force, **arrays)
+    except FileExistsError:
+        raise RenderError(
+            f"{output} was made by another process meanwhile; give another -o, or --force to write over it"
+        ) from None
     return Projected(
         output=output,
         comparison=comparison,

@@ -84,7 +84,7 @@ def render_clusters(
     rows = [_row(G, config, shown, clusters, layer, seeds[0]) for layer in layers]
     surface = _sheet(rows, f"{config.network}, seed {seeds[0]}", shown.boost)
     note = describe("clusters", config, G, command, seeds=list(seeds), clusters=shown)
-    save_picture(output, surface, note)
+    save_picture(output, surface, note, replace=force)
     return one_picture(output, surface)
 
 

@@ -128,7 +128,7 @@ def render_dial_sheet(
         surface = sheet(columns[0], *square(len(seeds)))
     else:
         surface = labelled_sheet([f"{amount:.3g}" for amount in amounts if amount is not None], columns)
-    save_picture(output, surface, note)
+    save_picture(output, surface, note, replace=force)
     return one_picture(output, surface)
 
 

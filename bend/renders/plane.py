@@ -152,7 +152,7 @@ def render_plane(
     drawn_with = [str(path) for _, path in stage.snapshots]
     note = describe("plane", config, stage.G, command, others=drawn_with, seeds=list(seeds), plane=plane)
     surface = _laid_out(counted(stage.drawn(cells, seeds), len(cells)), columns, rows)
-    save_picture(output, surface, note)
+    save_picture(output, surface, note, replace=force)
     return one_picture(output, surface)
 
 

@@ -120,7 +120,7 @@ def render_grid(
     note = describe("grid", config, G, command, seeds=list(seeds), grid=[columns, rows])
     drawn = (picture for _, picture in _of_seeds(G, config, seeds, seeds))
     surface = sheets.sheet(counted(drawn, len(seeds)), columns, rows)
-    save_picture(output, surface, note)
+    save_picture(output, surface, note, replace=force)
     return one_picture(output, surface)
 
 

@@ -54,7 +54,7 @@ def render_style_mix(
     seeds = [*mix.columns, *(seed for seed in mix.rows for _ in range(len(mix.columns) + 1))]
     drawn = _table(_drawn(G, config, ws, seeds))
     surface = sheet(drawn, len(mix.columns) + 1, len(mix.rows) + 1)
-    save_picture(output, surface, note)
+    save_picture(output, surface, note, replace=force)
     return one_picture(output, surface)
 
 

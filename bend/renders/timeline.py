@@ -90,7 +90,7 @@ def render_timeline(
         "timeline", config, G, command, others=drawn_with, seeds=list(seeds), kimg=moments, both=both
     )
     surface = np.concatenate([timeline_sheet(weights, columns[weights]) for weights in kinds])
-    save_picture(output, surface, note)
+    save_picture(output, surface, note, replace=force)
     return one_picture(output, surface)
 
 

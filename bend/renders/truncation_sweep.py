@@ -76,7 +76,7 @@ def render_truncation(
         frames = partial(_frames, G, config, sweep, film, ws)
         return films.write_film(output, frames, config=film, provenance=note, force=force)
     surface = _sheet(G, config, sweep, seeds, ws)
-    save_picture(output, surface, note)
+    save_picture(output, surface, note, replace=force)
     return one_picture(output, surface)
 
 

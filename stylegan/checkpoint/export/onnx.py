@@ -36,7 +36,7 @@ def onnx_paths(path: str | os.PathLike[str]) -> tuple[Path, Path]:
 
 
 def save_onnx(path: str | os.PathLike[str], network: Network) -> list[str]:
-    """Write the averaged generator as two ONNX graphs, each whole or not at all.
+    """Write the averaged generator as two ONNX graphs, both whole or neither.
 
     Args:
         path: name that `onnx_paths` makes two of.
@@ -57,9 +57,10 @@ def save_onnx(path: str | os.PathLike[str], network: Network) -> list[str]:
     psi = torch.tensor(0.7)
     inputs = {"z": z} | ({"c": c} if G.c_dim else {}) | ({"truncation_psi": psi} if _truncates(plain) else {})
     mapping, synthesis = onnx_paths(path)
-    _export(mapping, _Mapping(plain.mapping, tuple(inputs)), inputs, "ws")
     ws = plain.mapping(z, c)
-    _export(synthesis, _Synthesis(plain.synthesis), {"ws": ws}, "img")
+    with atomic_path(mapping) as first, atomic_path(synthesis) as second:  # named together, at the end
+        _export(first, _Mapping(plain.mapping, tuple(inputs)), inputs, "ws")
+        _export(second, _Synthesis(plain.synthesis), {"ws": ws}, "img")
     notes = [
         "ONNX files hold the averaged generator with its constant noise: training cannot go on from them"
     ]
@@ -110,8 +111,7 @@ def _export(path: Path, module: nn.Module, inputs: dict[str, Tensor], output: st
             verbose=False,
         )
     assert program is not None
-    with atomic_path(path) as temporary:
-        program.save(temporary, external_data=False)
+    program.save(path, external_data=False)
 
 
 def _check_installed(name: str) -> None:

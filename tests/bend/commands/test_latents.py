@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from bend.projection import picture
 from bend.provenance import read_provenance
 from stylegan.checkpoint import save_network
 from tests.bend.conftest import Run
@@ -172,6 +174,25 @@ def test_a_projection_that_was_broken_off_is_made_by_the_same_command(
     )  # another search's leavings stay
     assert run("project", tmp_path / "red.png", *typed)[0] == 0
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+
+
+@pytest.mark.parametrize("name", ["red.npz", "red.comparison.png"])
+def test_a_projection_that_came_meanwhile_is_not_replaced(
+    run: Run, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    Image.new("RGB", (40, 30), (200, 30, 60)).save(tmp_path / "red.png")
+    search = picture._search
+
+    def search_long(*args: Any) -> Any:
+        (tmp_path / name).write_bytes(b"another's")
+        return search(*args)
+
+    monkeypatch.setattr(picture, "_search", search_long)
+    typed = ("--network", network, "--steps", "1", "-o", tmp_path / "red.npz")
+    status, _, err = run("project", tmp_path / "red.png", *typed)
+    assert status == 1
+    assert err.startswith(f"Error: {tmp_path / name} was made by another process meanwhile; ")
+    assert (tmp_path / name).read_bytes() == b"another's"
 
 
 def test_project_in_w_plus_as_json(run: Run, network: Path, tmp_path: Path) -> None:

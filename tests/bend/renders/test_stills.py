@@ -1,6 +1,7 @@
 """Jobs that make stills, from the network file to the picture on the disk."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
 from bend.provenance import read_provenance
 from bend.render import images
+from bend.renders import stills
 from bend.renders.stills import render_grid, render_images
 from tests.bend.pixels import pixels
 from tests.bend.tiny import save_tiny, tiny_generator
@@ -69,6 +71,24 @@ def test_grid_lays_out_the_seeds(config: RenderConfig, tmp_path: Path) -> None:
         row, column = divmod(seed, 3)
         tile = surface[16 * row : 16 * row + 16, 16 * column : 16 * column + 16]
         assert np.abs(tile - expected).max() <= 1
+
+
+def test_a_sheet_that_came_meanwhile_is_not_replaced(
+    config: RenderConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = tmp_path / "sheet.png"
+
+    def another_draws(*args: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        render_grid(config, [7], None, sheet)
+        return stills.describe(*args, **options)
+
+    monkeypatch.setattr(stills, "describe", another_draws)
+    with pytest.raises(RenderError, match="made by another process meanwhile"):
+        render_grid(config, [8], None, sheet)
+    note = read_provenance(sheet)
+    assert note is not None
+    assert note.work["seeds"] == [7]
 
 
 def test_grid_chooses_its_own_shape_or_its_own_seeds(config: RenderConfig, tmp_path: Path) -> None:

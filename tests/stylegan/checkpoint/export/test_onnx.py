@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stylegan.checkpoint import Network, NetworkMeta
+from stylegan.checkpoint.export import onnx
 from stylegan.checkpoint.export.onnx import onnx_paths, save_onnx
 from stylegan.errors import CheckpointError
 from tests.stylegan.checkpoint.legacy.writers import generator
@@ -67,3 +68,16 @@ def test_without_the_extra_the_mend_is_told(tmp_path: Path, monkeypatch: pytest.
         CheckpointError, match=r"needs the package onnx; run `pip install 'bend-gan\[onnx\]'`"
     ):
         save_onnx(tmp_path / "a.onnx", network())
+
+
+def test_a_graph_is_not_left_without_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def export(path: Path, module: Any, inputs: Any, output: str) -> None:
+        path.write_bytes(b"graph")
+        if output == "img":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(onnx, "_check_installed", lambda name: None)
+    monkeypatch.setattr(onnx, "_export", export)
+    with pytest.raises(KeyboardInterrupt):
+        save_onnx(tmp_path / "a.onnx", network())
+    assert not list(tmp_path.iterdir())
