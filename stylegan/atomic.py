@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["atomic_path", "sweep_folder", "temporary_name", "write_atomic"]
+__all__ = ["atomic_path", "flush_folder", "sweep_folder", "temporary_name", "write_atomic"]
 
 _LONG_STEM = 200  # bytes
 _TEMPORARY = re.compile(r"\..+\.([0-9a-f]{6})-(\d+)\.tmp(\..*)?", re.DOTALL)
@@ -77,7 +77,7 @@ def atomic_path(
         if isinstance(error, OSError) and _is_about(error, temporary):
             _rename_in(error, final)
         raise
-    _flush_folder(final.parent)
+    flush_folder(final.parent)
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
@@ -110,6 +110,17 @@ def sweep_folder(folder: Path) -> None:
             else:
                 with contextlib.suppress(OSError):
                     Path(entry.path).unlink()
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, after files in it were renamed."""
+    if os.name != "posix":  # Windows cannot open a folder; its rename is durable enough
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @functools.lru_cache(maxsize=256)
@@ -187,13 +198,3 @@ def _umask() -> int:
         mask = os.umask(0o077)
         os.umask(mask)
     return mask
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows cannot open a folder; its rename is durable enough
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

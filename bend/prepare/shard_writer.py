@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from stylegan.archive import ArchiveWriter
 from stylegan.archive.metadata import Label
-from stylegan.atomic import temporary_name
+from stylegan.atomic import flush_folder, sweep_folder, temporary_name
 
 __all__ = ["ShardWriter", "shards_there"]
 
@@ -55,6 +55,7 @@ class ShardWriter:
         self._open: ArchiveWriter | None = None
 
     def __enter__(self) -> Self:
+        sweep_folder(self.path.parent)  # of sets whose writers were killed
         self._folder = self.path.with_name(temporary_name(f"{self.path.stem}-shards"))
         self._folder.mkdir(parents=True)
         return self
@@ -103,6 +104,7 @@ class ShardWriter:
             raise FileExistsError(17, os.strerror(17), str(min(stale)))
         for full, path in zip(self._full, self.paths, strict=True):
             full.replace(path)
+        flush_folder(self.path.parent)
         self.is_named = True
         for path in stale - set(self.paths):
             with contextlib.suppress(OSError):

@@ -1,11 +1,15 @@
 """Several zips that are named together, or not at all."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bend.prepare.shard_writer import ShardWriter, shards_there
 from stylegan.archive import DatasetZip, encode_png
+from stylegan.atomic import temporary_name
 from tests.stylegan.archive.zips import noise
 
 PNGS = [encode_png(noise(i, 8, 8, 3)) for i in range(5)]
@@ -43,6 +47,16 @@ def test_a_failure_leaves_nothing(tmp_path: Path, failure: type[BaseException]) 
     with pytest.raises(failure):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = tmp_path / temporary_name("r-shards").replace(f"-{os.getpid()}.", f"-{dead.pid}.")
+    left.mkdir()
+    (left / "00000.zip").write_bytes(b"half")
+    writer = _write(tmp_path / "r.zip", 2)
+    assert sorted(tmp_path.iterdir()) == list(writer.paths)
 
 
 def test_an_older_set_is_replaced_only_if_it_may_be(tmp_path: Path) -> None:
