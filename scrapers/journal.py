@@ -28,7 +28,7 @@ class Journal:
         path: the file; made where it is not there.
 
     Raises:
-        FolderError: another scrape has it open, or it is not a journal.
+        FolderError: another scrape has it open, the disk takes nothing, or it is not a journal.
     """
 
     def __init__(self, path: Path) -> None:
@@ -110,5 +110,10 @@ class Journal:
         if "full" in str(error):
             return FolderError(
                 f"{self._path}: the disk is full; free some space and run the same command again"
+            )
+        if isinstance(error, sqlite3.OperationalError):  # the disk's fault: what is in the file is whole
+            return FolderError(
+                f"{self._path}: cannot be written ({error}); mend the disk or its permissions, and run the same "
+                "command again"
             )
         return FolderError(f"{self._path}: not readable ({error}); delete {self._path.parent} to begin anew")
