@@ -32,6 +32,8 @@ _TEXT = Lookalike("text", "a text file")
 _UNKNOWN = Lookalike("unknown", "a file of unknown kind")
 _PICKLE = Lookalike("pickle", "a pickle")
 _HEIC = Lookalike("heic", "a HEIC picture", "save it as JPEG first")
+_GIF = Lookalike("gif", "a GIF picture")
+_AVIF = Lookalike("avif", "an AVIF picture")
 _UNPACK = "unpack it first"
 
 # Where in the file, and which bytes, tell it.
@@ -50,7 +52,11 @@ _SIGNATURES: dict[tuple[int, bytes], Lookalike] = {
     (257, b"ustar"): Lookalike("tar", "a tar", _UNPACK),
     (0, b"\xff\xd8\xff"): Lookalike("jpeg", "a JPEG picture"),
     (0, b"\x89PNG\r\n\x1a\n"): Lookalike("png", "a PNG picture"),
+    (0, b"GIF87a"): _GIF,
+    (0, b"GIF89a"): _GIF,
+    (8, b"WEBPVP8"): Lookalike("webp", "a WebP picture"),
     **{(4, b"ftyp" + brand): _HEIC for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")},
+    **{(4, b"ftyp" + brand): _AVIF for brand in (b"avif", b"avis")},
     (4, b"ftyp"): Lookalike("media", "a film or picture"),
     (0, b"%PDF-"): Lookalike("pdf", "a PDF document"),
     (0, b"\x89HDF"): Lookalike("hdf5", "an HDF5 file (Keras?)"),

@@ -16,14 +16,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 from bend.errors import IntakeError
 from bend.prepare.colour import to_rgb
 from stylegan.archive.picture import DECODER_ERRORS
-from stylegan.lookalikes import HEAD_BYTES, identify
+from stylegan.lookalikes import HEAD_BYTES, Lookalike, identify
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Picture", "take_in"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 MAX_PIXELS = 128_000_000
 
-_PICTURE_KINDS = {"jpeg", "png", "media", "unknown"}  # of `identify`: the rest is surely no picture
+# Kinds of `identify`: those that are surely pictures, and those that may be.
+_PICTURES = frozenset({"jpeg", "png", "gif", "webp", "avif"})
+_POSSIBLE = frozenset({"media", "unknown"})
 # An MPO's or TIFF's further images are no later moments.
 _ANIMATED_FORMATS = {"GIF", "WEBP", "PNG", "AVIF"}
 _NEW_SUBFILE_TYPE, _IS_REDUCED = 254, 1  # a TIFF's tag, and its bit for a smaller copy of another image
@@ -74,10 +76,10 @@ def take_in(
     found = identify(head)
     if found.kind == "heic":
         raise IntakeError("heic", f"HEIC cannot be read; {found.mend}")
-    if found.kind not in _PICTURE_KINDS:
+    if found.kind not in _PICTURES | _POSSIBLE:
         raise IntakeError("not-an-image", f"{found.what}, not a picture")
     # Pillow warns of sloppy metadata; what it cannot read is still an error.
-    with warnings.catch_warnings(action="ignore"), _open(file) as opened:
+    with warnings.catch_warnings(action="ignore"), _open(file, found) as opened:
         _refuse_unwanted(opened, animated=animated)
         size = opened.size
         if scale_for is not None:
@@ -86,12 +88,14 @@ def take_in(
         return _finish(opened, size, background)
 
 
-def _open(file: BinaryIO) -> Image.Image:
+def _open(file: BinaryIO, found: Lookalike) -> Image.Image:
     try:
         return Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError:
         raise IntakeError("too-many-pixels", f"more than {MAX_PIXELS:,} pixels") from None
     except Image.UnidentifiedImageError:
+        if found.kind in _PICTURES:
+            raise IntakeError("damaged", f"{found.what}, cut short or broken") from None
         raise IntakeError("not-an-image", f"no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture") from None
     except DECODER_ERRORS as error:
         raise _broken(error) from None
