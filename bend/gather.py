@@ -96,6 +96,8 @@ def plan_scrape(
         ValueError: a value makes no sense.
     """
     names = _names(sources)
+    if unknown := [name for name in names if name not in SOURCES]:
+        raise ValueError(f"{', '.join(unknown)}: no such source; choose from {', '.join(SOURCES)}")
     files = [query for query in queries if _is_path(query)]
     if files and not set(names) & {"urls", "folder"}:
         raise ValueError(f"{files[0]} is a file or folder; --source urls or --source folder takes it")

@@ -189,6 +189,10 @@ def test_lists_sources_and_no_key(as_json: bool, monkeypatch: pytest.MonkeyPatch
         ((), "QUERY and -o DIR are needed"),
         (("a",), "QUERY and -o DIR are needed"),
         (("a", "-o", "x", "--license", "gpl"), "gpl: not a licence; choose from cc0, pdm, by"),
+        (
+            ("a", "-o", "x", "--source", "met,pexels"),
+            "pexels: no such source; choose from openverse, commons",
+        ),
         (("a", "-o", "x", "--zip", "a.zip"), "--zip OUT.zip and --resolution PX go together"),
         (("a", "-o", "x", "--contact", "me"), "give a mail address or a web address"),
         (("a", "-o", "x", "--count", "0"), "0 is not in the range x>=1"),
@@ -205,7 +209,6 @@ def test_usage(arguments: tuple[str, ...], message: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a", "--source", "pexels"), "pexels: no such source"),
         (("a.txt", "--source", "urls"), "a.txt: no such file"),
         (("a", "--source", "folder"), "a: no such folder"),
     ],
