@@ -13,7 +13,7 @@ import re
 import ssl
 import threading
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urljoin
@@ -132,6 +132,7 @@ class PoliteClient:
         form: Mapping[str, str] | None = None,
         accept_statuses: frozenset[int] = frozenset(),
         retry_statuses: frozenset[int] = RETRIED_STATUSES,
+        admit: Callable[[str], None] | None = None,
     ) -> Iterator[Reply]:
         """Make one request, following redirects; the body may be read inside the `with`.
 
@@ -141,6 +142,7 @@ class PoliteClient:
             form: makes it a POST of these fields.
             accept_statuses: answers outside 2xx that the caller wants to see.
             retry_statuses: answers that may pass.
+            admit: called with each address that a redirect leads to; raises where it must not be followed.
 
         Raises:
             PassingError: another attempt may succeed.
@@ -152,6 +154,8 @@ class PoliteClient:
         left_s = self.config.total_timeout_s
         for _ in range(self.config.max_redirects + 1):
             self.guard.check_url(url)
+            if admit is not None and url != first:
+                admit(url)
             if self._session().should_strip_auth(first, url):
                 sent = {k: v for k, v in sent.items() if k.lower() not in _PRIVATE_HEADERS}
             with (

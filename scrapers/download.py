@@ -15,7 +15,7 @@ import re
 import stat
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,15 +42,24 @@ class _Note:
     length: int | None
 
 
-def download(client: PoliteClient, url: str, target: Path, part: Path, rules: DownloadRules) -> None:
+def download(
+    client: PoliteClient,
+    url: str,
+    target: Path,
+    part: Path,
+    rules: DownloadRules,
+    admit: Callable[[str], None] | None = None,
+) -> None:
     """Fetch `url` into `target`, going on from an earlier attempt where there was one, whose bytes lie in `part`.
+
+    Redirects are followed as far as `admit` does not raise.
 
     Raises:
         DownloadError: for good; its reason says why.
         PassingError: the tries are used up; a `.part` file may be left to go on from.
         OSError: the disk is full.
     """
-    transfer = _Transfer(client, url, part, rules)
+    transfer = _Transfer(client, url, part, rules, admit)
     client.config.retry.run(transfer.attempt, client.sleep, client.rng)
     transfer.finish(target)
 
@@ -83,11 +92,19 @@ class _Transfer:
     is written to the disk as it comes.
     """
 
-    def __init__(self, client: PoliteClient, url: str, part: Path, rules: DownloadRules) -> None:
+    def __init__(
+        self,
+        client: PoliteClient,
+        url: str,
+        part: Path,
+        rules: DownloadRules,
+        admit: Callable[[str], None] | None,
+    ) -> None:
         self.client = client
         self.url = url
         self.part = part
         self.rules = rules
+        self.admit = admit
         self.body: bytearray | None = None
         self.ends_seen: set[int] = set()
 
@@ -133,7 +150,9 @@ class _Transfer:
         if note:
             headers |= {"Range": f"bytes={offset}-", "If-Range": note.validator}
         accepted = frozenset({_RANGE_NOT_SATISFIABLE})
-        with self.client.attempt(self.url, headers=headers, accept_statuses=accepted) as reply:
+        with self.client.attempt(
+            self.url, headers=headers, accept_statuses=accepted, admit=self.admit
+        ) as reply:
             _check_opt_out(reply, self.rules)
             if note and not _continues(reply, offset, note):
                 _discard(self.part)

@@ -157,9 +157,14 @@ class Fetcher:
             copy_local(_local_path(url), staged, self._store.part(staged), self._rules)
             return
         self._client.guard.check_url(url)
-        if ref.source in self._obedient and not self._robots.allows(url):
+        admit = self._demand_robots if ref.source in self._obedient else None
+        if admit is not None:
+            admit(url)
+        download(self._client, url, staged, self._store.part(staged), self._rules, admit)
+
+    def _demand_robots(self, url: str) -> None:
+        if not self._robots.allows(url):
             raise DownloadError("robots", f"{url}: robots.txt of its host says no")
-        download(self._client, url, staged, self._store.part(staged), self._rules)
 
 
 def _local_path(url: str) -> Path:

@@ -73,6 +73,9 @@ class FaultServer(FakeServer):
     def on_moved_target(self, request: Request, hit: int, body: bytes) -> Answer:
         return Answer(200, body, _JPEG)
 
+    def on_to_private(self, request: Request, hit: int, body: bytes) -> Answer:
+        return Answer(302, headers={"Location": "/private/b.jpg"})
+
     def on_loop(self, request: Request, hit: int, body: bytes) -> Answer:
         return Answer(302, b"", {"Location": "/loop.jpg"})
 

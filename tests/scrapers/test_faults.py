@@ -60,6 +60,7 @@ FAULTS = {
     "noindex-for-us": ("opt-out", 1),
     "noindex-for-others": (None, 1),
     "private/a": ("robots", 0),
+    "to-private": ("robots", 1),
     "png": (None, 1),
 }
 
@@ -147,8 +148,9 @@ def test_nothing_half_fetched_is_left(outcome: Any) -> None:
     assert not list((outcome[4] / ".scrape" / "fetched").iterdir())
 
 
-def test_robots_are_asked_once(outcome: Any) -> None:
+def test_robots_are_asked_once_and_obeyed_wherever_a_redirect_leads(outcome: Any) -> None:
     assert outcome[1]["/robots.txt"] == 1
+    assert outcome[1]["/private/b.jpg"] == 0
 
 
 def test_hours_of_pause_are_not_waited_for(tmp_path: Path) -> None:
