@@ -42,6 +42,12 @@ _NETWORK_FAULTS = (  # not all of OSError: a full disk is not the network's faul
     ConnectionError,
     TimeoutError,
 )
+_NO_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    http.client.InvalidURL,
+)
 _PRIVATE_HEADERS = frozenset({"authorization", "x-subscription-token", "x-api-key"})
 
 
@@ -287,7 +293,7 @@ def _translate(error: Exception, url: str, expired: bool) -> DownloadError:
         return DownloadError("tls", f"{url}: its certificate does not hold")
     if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
         return DownloadError("encoding", f"{url}: the content encoding is broken")
-    if isinstance(error, requests.exceptions.InvalidURL | http.client.InvalidURL | ValueError):
+    if isinstance(error, _NO_ADDRESS):
         return DownloadError("bad-url", f"{url}: not an address that can be asked for")
     if any(isinstance(part, http.client.IncompleteRead) for part in (error, *error.args)):
         return PassingError("cut-short", f"{url}: the answer is shorter than announced")

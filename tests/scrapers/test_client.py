@@ -290,6 +290,18 @@ def test_unreachable_hosts(client: PoliteClient) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_an_answer_of_two_lengths_is_no_fault_of_the_address(
+    client: PoliteClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def request(*args: Any, **kwargs: Any) -> requests.Response:
+        raise requests.exceptions.InvalidHeader("Content-Length contained multiple unmatching values (5, 6)")
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    with pytest.raises(PassingError) as caught, client.attempt("http://127.0.0.1:9/a.jpg"):
+        pass
+    assert caught.value.reason == "connection"
+
+
 def test_proxies_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with Echo() as proxy:
         use_proxy(monkeypatch, proxy.url)
