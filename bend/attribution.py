@@ -10,6 +10,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -254,7 +255,7 @@ def _sources_of(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _linked(text: str, address: str) -> str:
-    plain = text.replace("\\", "\\\\").replace("|", "\\|").replace("[", "\\[").replace("]", "\\]")
+    plain = re.sub(r"[\\|\[\]]", r"\\\g<0>", text).replace("<", "&lt;")
     safe = address.replace(")", "%29").replace("(", "%28").replace("|", "%7C").replace(" ", "%20")
     return f"[{plain}]({safe})" if safe.startswith(("http://", "https://")) else plain
 

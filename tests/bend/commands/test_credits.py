@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
                 license=licence,
                 license_url="https://example.org/licence" if licence != "unknown" else None,
                 license_evidence="per-image",
-                creator="=cmd()" if number == 0 else f"Ann | [{number}]",
+                creator="=cmd()" if number == 0 else f"<b>Ann | [{number}]",
                 page_url=f"https://example.org/photo_({number})",
                 title=f"Rock {number}",
             )
@@ -62,10 +62,10 @@ def test_text(folder: Path) -> None:
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert len(lines) == 5
-    assert lines[1] == '"Rock 1" by Ann | [1], CC-BY-NC-2.0 (https://example.org/photo_(1)) [NC]'
+    assert lines[1] == '"Rock 1" by <b>Ann | [1], CC-BY-NC-2.0 (https://example.org/photo_(1)) [NC]'
     assert lines[2].endswith("[NC ND]")
     assert lines[3].endswith("[unknown]")
-    assert lines[4] == '"Rock 4" by Ann | [4], CC0-1.0 (https://example.org/photo_(4))'
+    assert lines[4] == '"Rock 4" by <b>Ann | [4], CC0-1.0 (https://example.org/photo_(4))'
     assert done.stderr.splitlines() == [
         "1 of 5 forbid adaptations (ND); a broken picture may be one",
         "2 of 5 forbid commercial use (NC)",
@@ -77,7 +77,7 @@ def test_markdown_escapes_what_strangers_wrote(folder: Path) -> None:
     lines = run(folder, "--format", "markdown").stdout.splitlines()
     assert len(lines) == 7
     assert lines[3] == (
-        "| [Rock 1](https://example.org/photo_%281%29) | Ann \\| \\[1\\] "
+        "| [Rock 1](https://example.org/photo_%281%29) | &lt;b>Ann \\| \\[1\\] "
         "| [CC-BY-NC-2.0](https://example.org/licence) | NC |"
     )
 
