@@ -55,7 +55,14 @@ class Folder:
 
 
 def _pictures(root: Path) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(root, onerror=_refuse):
+    """Picture files; each folder is walked once, whichever links lead to it or back to it."""
+    seen: set[tuple[int, int]] = set()
+    for folder, subfolders, names in os.walk(root, onerror=_refuse, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in _ENDINGS:

@@ -331,6 +331,19 @@ def test_preview_of_nothing_is_an_error(tmp_path: Path) -> None:
             list(preview(config, warn=lambda _: None, environ={"BEND_OPENVERSE_URL": openverse.url}))
 
 
+def test_linked_folders_are_walked_once(tmp_path: Path) -> None:
+    photos, shelf = tmp_path / "photos", tmp_path / "shelf"
+    photos.mkdir()
+    shelf.mkdir()
+    (photos / "rock.jpg").write_bytes(jpeg(1))
+    (shelf / "one").symlink_to(photos)
+    (shelf / "two").symlink_to(photos)
+    (photos / "back").symlink_to(shelf)
+    config = scrape_config(tmp_path / "out", str(shelf), sources=("folder",), licenses=("unknown",))
+    assert gather(config, environ={}).num_kept == 1
+    assert [line["id"] for line in lines_of(tmp_path / "out")] == ["one/rock.jpg"]
+
+
 def test_merging_folders_keeps_their_licences(tmp_path: Path) -> None:
     first = tmp_path / "first"
     with FakeOpenverse() as fake:
