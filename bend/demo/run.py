@@ -16,6 +16,7 @@ from bend.errors import BendError
 from bend.prepare import PackageConfig, package
 from bend.training.watch import train_watched
 from stylegan.checkpoint import load_network
+from stylegan.device import choose_device
 from stylegan.training.config import TrainConfig, read_config
 from stylegan.training.plan import make_plan
 from stylegan.training.session import open_run, resume_run
@@ -71,6 +72,7 @@ def run_demo(config: DemoConfig, say: Callable[[str], None]) -> DemoReport:
     output = config.output
     if output.exists() and not output.is_dir():
         raise BendError(f"{output} is a file; give another folder with -o")
+    choose_device(config.device)  # to be refused before anything is made
     page = output / "index.html"
     data = _pack_photos(config, say)
     run, stopped_by = _bend_network(config, data, say)

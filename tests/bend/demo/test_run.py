@@ -18,6 +18,7 @@ from bend.errors import BendError
 from bend.provenance import read_provenance
 from stylegan import DatasetZip, Discriminator
 from stylegan.checkpoint import list_snapshots, save_network
+from stylegan.errors import ConfigError
 from tests.bend.conftest import Run
 from tests.bend.tiny import tiny_generator
 
@@ -106,6 +107,12 @@ def test_a_second_time_goes_on(made: tuple[DemoConfig, list[str]], monkeypatch: 
     assert (config.output / "photos.zip").stat().st_mtime_ns == packed
     assert "is there" in said[0]
     assert "going on" in said[1]
+
+
+def test_a_device_that_there_is_not_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--device cuda:99"):
+        run_demo(DemoConfig(output=tmp_path / "demo", device="cuda:99"), print)
+    assert not (tmp_path / "demo").exists()
 
 
 def test_bad_places_and_lengths_are_one_line(base: Path, tmp_path: Path, run: Run) -> None:
