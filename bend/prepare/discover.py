@@ -16,6 +16,7 @@ from bend.errors import PackageError
 from bend.prepare.origins import MANIFEST_NAME, origin_with_parent, read_manifest
 from bend.prepare.unpacked import read_unpacked
 from bend.prepare.video import VIDEO_SUFFIXES
+from scrapers.walk import walk
 from stylegan.archive.container import Container
 from stylegan.archive.faults import FaultError
 from stylegan.archive.metadata import METADATA_NAME, Label, read_labels, read_sources
@@ -136,22 +137,8 @@ def _from_file(
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder`, sorted by path, with broken links but without hidden files, pipes and devices.
-
-    Links to folders are followed, and each folder is walked once, whichever links lead to it or back to it.
-    """
-    seen: set[tuple[int, int]] = set()
-    for folder_name, subfolders, names in os.walk(folder, onerror=_raise, followlinks=True):
-        status = Path(folder_name).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            subfolders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder_name, name)
-            if not name.startswith(".") and (not path.exists() or path.is_file()):
-                yield path
+    """Files below `folder`, sorted by path, with broken links but without hidden files, pipes and devices."""
+    return (path for path in walk(folder, _raise) if not path.exists() or path.is_file())
 
 
 def _raise(error: OSError) -> None:

@@ -4,7 +4,6 @@ Licences come from a `manifest.jsonl` in the folder, so that earlier scrapes can
 unknown.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from scrapers.answers import text
 from scrapers.api import Api
 from scrapers.errors import SourceError
 from scrapers.source import Access, HostLimit, ImageRef, SourceInfo, Wanted
+from scrapers.walk import walk
 
 __all__ = ["Folder"]
 
@@ -55,18 +55,8 @@ class Folder:
 
 
 def _pictures(root: Path) -> Iterator[Path]:
-    """Picture files; each folder is walked once, whichever links lead to it or back to it."""
-    seen: set[tuple[int, int]] = set()
-    for folder, subfolders, names in os.walk(root, onerror=_refuse, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            subfolders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in _ENDINGS:
-                yield Path(folder, name)
+    """Picture files, in order."""
+    return (path for path in walk(root, _refuse) if path.suffix.lower() in _ENDINGS)
 
 
 def _refuse(error: OSError) -> None:

@@ -1,0 +1,27 @@
+"""The files below a folder, whichever links lead about in it."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+__all__ = ["walk"]
+
+
+def walk(root: Path, refuse: Callable[[OSError], object]) -> Iterator[Path]:
+    """Yield what lies below `root` and is no folder, sorted folder by folder, without hidden files and folders.
+
+    Links to folders are followed, and each folder is walked once, whichever links lead to it or back to it.
+
+    Args:
+        root: the folder.
+        refuse: called with the error of a folder that cannot be listed, which is passed over unless this raises.
+    """
+    seen: set[tuple[int, int]] = set()
+    for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
