@@ -19,6 +19,7 @@ them into one line on stderr.
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 
 class BendError(Exception):
@@ -89,3 +90,10 @@ def about(what: str) -> Iterator[None]:
         yield
     except SettingsError as error:
         raise type(error)(f"{what}: {error}") from None
+
+
+def made_meanwhile(path: Path) -> RenderError:
+    """What to raise where an output has come to exist while it was drawn, and is not to be replaced."""
+    return RenderError(
+        f"{path} was made by another process meanwhile; give another -o, or --force to write over it"
+    )

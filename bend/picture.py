@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from bend.errors import RenderError
+from bend.errors import RenderError, made_meanwhile
 from bend.provenance import EXIF_DESCRIPTION, KEY, Provenance, png_is_whole, read_provenance
 from bend.ranks import leave_to_first
 from stylegan.atomic import atomic_path
@@ -107,9 +107,7 @@ def save_picture(path: Path, pixels: Pixels, provenance: Provenance, *, replace:
             _encode(temporary, suffix, Image.fromarray(pixels), note)
     except FileExistsError:
         if not _holds(path, provenance):
-            raise RenderError(
-                f"{path} was made by another process meanwhile; give another -o, or --force to write over it"
-            ) from None
+            raise made_meanwhile(path) from None
 
 
 def encode_webp(pixels: Pixels, *, quality: int, method: int = 4) -> bytes:

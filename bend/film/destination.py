@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from bend.config import FilmConfig
-from bend.errors import RenderError
+from bend.errors import RenderError, made_meanwhile
 from bend.film.background import in_background
 from bend.film.video import FILM_SUFFIXES, open_film
 from bend.picture import Rendered, missing, refuse_existing, save_picture
@@ -104,9 +104,7 @@ def _write_file(
                 write(frame)
                 bar.update()
     except FileExistsError:
-        raise RenderError(
-            f"{output} was made by another process meanwhile; give another -o, or --force to write over it"
-        ) from None
+        raise made_meanwhile(output) from None
     return Rendered(output=output, num_pictures=len(wanted), num_drawn=len(wanted), size=size)
 
 

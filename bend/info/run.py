@@ -12,12 +12,12 @@ from typing import Any
 from bend.info.figures import sparkline, table
 from bend.info.report import Information
 from bend.info.run_files import OPTIONS, STATS, number_in, parse_object, read_object, table_in
+from bend.stores.marker import holds_state
 from stylegan.checkpoint import list_snapshots
 
 __all__ = ["describe_run", "describe_runs", "holds_runs", "is_run"]
 
 _SCORE = "score.json"
-_STATES = ("state-latest.pt", "state-previous.pt")
 _CURVES = {
     "D loss": "Loss/D/loss",
     "G loss": "Loss/G/loss",
@@ -63,7 +63,7 @@ def describe_run(run: Path) -> Information:
     config = table_in(options, "config")
     snapshots = [kimg for kimg, _ in list_snapshots(run)]
     wanted, reached = number_in(config.get("kimg")), _reached(ticks, snapshots)
-    can_resume = any((run / name).is_file() for name in _STATES)
+    can_resume = holds_state(run)
     moments = _moments(read_object(run / _SCORE))
     record: dict[str, Any] = {
         "kind": "run",

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from bend import render
 from bend.config import FilmConfig, ProjectConfig, RenderConfig
-from bend.errors import IntakeError, RenderError
+from bend.errors import IntakeError, RenderError, made_meanwhile
 from bend.film.destination import check_output, write_film
 from bend.latent_file import write_latents
 from bend.picture import Pixels, refuse_existing, save_picture
@@ -110,9 +110,7 @@ def project_picture(
     try:
         write_latents(output, replace=force, **arrays)
     except FileExistsError:
-        raise RenderError(
-            f"{output} was made by another process meanwhile; give another -o, or --force to write over it"
-        ) from None
+        raise made_meanwhile(output) from None
     return Projected(
         output=output,
         comparison=comparison,

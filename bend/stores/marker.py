@@ -19,6 +19,7 @@ __all__ = [
     "Entry",
     "Marker",
     "data_address",
+    "holds_state",
     "read_marker",
     "state_object",
     "write_marker",
@@ -29,6 +30,11 @@ STATES = ("state-latest.pt", "state-previous.pt")
 """State files of a run folder, which on the store are named by their hashes. The names are repeated here because
 `stylegan.training.state_file` imports torch."""
 _VERSION = 1
+
+
+def holds_state(run: Path) -> bool:
+    """Whether a run folder holds a state, so that its training can go on."""
+    return any((run / name).is_file() for name in STATES)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

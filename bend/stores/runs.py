@@ -18,7 +18,16 @@ from pathlib import Path
 from bend.errors import StoreError
 from bend.stores.address import Address
 from bend.stores.fetching import alone_in, check_room, download, safe_name, slot_of
-from bend.stores.marker import MARKER, STATES, Entry, Marker, read_marker, state_object, write_marker
+from bend.stores.marker import (
+    MARKER,
+    STATES,
+    Entry,
+    Marker,
+    holds_state,
+    read_marker,
+    state_object,
+    write_marker,
+)
 from bend.stores.names import stands_for
 from bend.stores.store import ConflictError, find, list_folders, look, need_bucket, put, put_bytes, remove
 from stylegan.atomic import sweep_folder, temporary_name, write_atomic
@@ -260,7 +269,7 @@ def _corresponds(run: Path, marker: Marker) -> bool:
         is_own = (run / _OWN).read_text() == _stamp(marker)
     except OSError:
         return False
-    return is_own and any((run / name).is_file() for name in STATES)
+    return is_own and holds_state(run)
 
 
 def _stamp(marker: Marker) -> str:

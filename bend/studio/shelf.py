@@ -15,6 +15,7 @@ from bend.automation import Automation
 from bend.errors import ScoreError, SettingsError
 from bend.info.run_files import OPTIONS, STATS, number_in, parse_object, read_object, table_in
 from bend.score.card import read_card
+from bend.stores.marker import holds_state
 from bend.studio.config import StudioConfig
 from stylegan.checkpoint import list_snapshots
 from stylegan.errors import StyleganError
@@ -196,7 +197,7 @@ def _run_facts(folder: Path) -> dict[str, Any]:
         "moments": moments,
         "pictures": _pictures(folder),
         "score": _score(folder),
-        "can_resume": any((folder / name).is_file() for name in ("state-latest.pt", "state-previous.pt")),
+        "can_resume": holds_state(folder),
     }
 
 

@@ -116,14 +116,13 @@ class _Recording:
             return torch.autograd.grad(wanted, self._leaves, self._cotangents, allow_unused=True)
 
         # Computed once, as cuDNN tries its kernels for gradients that lie as these do: it cannot while one records.
-        likes = forward()
+        forward()
         self.has_gradient = [y.requires_grad and len(self._leaves) > 0 for y in live]
         self._cotangents = [
-            torch.zeros_like(y) for y, has in zip(likes, self.has_gradient, strict=True) if has
+            torch.zeros_like(y) for y, has in zip(live, self.has_gradient, strict=True) if has
         ]
         if self._cotangents:
             backward()
-        del likes
 
         self._results, self._forward = record(forward, device, pool)
         self._gradients: Sequence[Tensor | None] = []

@@ -46,8 +46,8 @@ struct Ring : Resampling<kUp, kDown, kRingTaps> {
   static constexpr int kColumns = kThreads / kSide * kAcross;                           // of outputs, of a block
   static constexpr int kInputs = Resampling<kUp, kDown, kRingTaps>::inputs(kColumns);   // columns that these meet
   static constexpr int kRow = kInputs * kSide * kWhole<T>, kStage = kStageRows * kRow;  // elements
-  static constexpr int kStages = kUp == 2 ? 3 : 2;  // all but one are on their way
-  static constexpr int kShared = 0;                 // elements of a block's memory besides them
+  static constexpr int kStages = kUp == 2 ? 3 : 2;                                      // all but one are on their way
+  static constexpr int kShared = 0;                                                     // elements besides them
   static constexpr int kMet = kRingTaps / kUp;                                          // columns that an output meets
 };
 
