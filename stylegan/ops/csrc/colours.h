@@ -43,10 +43,28 @@ struct Colours {
 
   // Finishes `some` sums, at most 16, of a colour's pixels from `pixel` on.
   void finish(Floats sums, int64_t n, int64_t colour, int64_t pixel, int64_t some) const {
-    const Floats value = bounded(sums + bias[colour], Floats{} + bound);
     const int64_t at = place(n, colour, pixel);
-    if (some == kLane) return store(image + at, beneath ? load(beneath + at) + value : value);
-    for (int64_t i = 0; i < some; ++i) image[at + i] = beneath ? beneath[at + i] + value[i] : value[i];
+    if (some < kLane) return write(finished(sums, colour), 0, at, some);
+    const Floats value = finished(sums, colour);
+    store(image + at, beneath ? load(beneath + at) + value : value);
+  }
+
+  // Finishes the sums of a tile of `side` by `side` pixels, the first of them `pixel`, of which `rows` and `columns`
+  // are in the picture.
+  void finish_tile(Floats sums, int64_t n, int64_t colour, int64_t pixel, int64_t side, int64_t rows, int64_t columns,
+                   int64_t width) const {
+    const Floats value = finished(sums, colour);
+    for (int64_t i = 0; i < rows; ++i) write(value, i * side, place(n, colour, pixel + i * width), columns);
+  }
+
+ private:
+  Floats finished(Floats sums, int64_t colour) const { return bounded(sums + bias[colour], Floats{} + bound); }
+
+  // Writes `some` values, from lane `lane` on.
+  void write(const Floats& values, int64_t lane, int64_t at, int64_t some) const {
+    for (int64_t i = 0; i < some; ++i) {
+      image[at + i] = beneath ? beneath[at + i] + values[lane + i] : values[lane + i];
+    }
   }
 };
 

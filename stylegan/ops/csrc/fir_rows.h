@@ -12,7 +12,7 @@ namespace bend {
 // `fir_row` over rows that are all there, or of which some are not. Settings are copied: no store may change them.
 template <bool are_whole, typename T>
 inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* taps, const float* demodulation,
-                       const float* noise, int64_t width, T* to) {
+                       const float* noise, int64_t width, T* to, bool is_far) {
   static thread_local Scratch scratch;
   const int64_t channels = e.channels;
   const T *const r0 = rows[0], *const r1 = rows[1], *const r2 = rows[2], *const r3 = rows[3];
@@ -42,7 +42,7 @@ inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* ta
       const Floats next = is_last ? Floats{} : vertical((j + 2) * channels + o);
       store(v3 + o, next);
       const Floats y = load(v0 + o) * x0 + load(v1 + o) * x1 + load(v2 + o) * x2 + next * x3;
-      store(to + o, finish(e, y, load(demodulation + o), load(e.bias + o), own));
+      store(to + o, finish(e, y, load(demodulation + o), load(e.bias + o), own), is_far);
     }
     float* const freed = v0;
     v0 = v1;
@@ -53,14 +53,14 @@ inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* ta
 }
 
 // Correlates four rows of `width + 1` pixels (null for rows of zeros) with taps along y and x, finishes, and writes
-// `width` pixels, channels last. `noise` may be null.
+// `width` pixels, channels last; whether they are far: `store`. `noise` may be null.
 template <typename T>
 inline void fir_row(const Epilogue& e, const T* const rows[4], const float* taps, const float* demodulation,
-                    const float* noise, int64_t width, T* to) {
+                    const float* noise, int64_t width, T* to, bool is_far) {
   if (rows[0] && rows[1] && rows[2] && rows[3]) {
-    fir_row_of<true>(e, rows, taps, demodulation, noise, width, to);
+    fir_row_of<true>(e, rows, taps, demodulation, noise, width, to, is_far);
   } else {
-    fir_row_of<false>(e, rows, taps, demodulation, noise, width, to);
+    fir_row_of<false>(e, rows, taps, demodulation, noise, width, to, is_far);
   }
 }
 

@@ -48,29 +48,30 @@ inline void register_tile(const float* a, int64_t step_a, const float* b, int64_
 constexpr int64_t kChain = 128;
 
 template <int rows>
-inline void row_product(const float* a, int64_t step_a, const float* b, int64_t depth, float* c, int64_t step_c) {
+inline void row_product(const float* a, int64_t step_a, const float* b, int64_t depth, float* c, int64_t step_c,
+                        bool adds) {
   for (int64_t k = 0; k < depth; k += kChain) {
-    register_tile<rows>(a + k, step_a, b + k * kPanel, std::min(kChain, depth - k), c, step_c, k > 0);
+    register_tile<rows>(a + k, step_a, b + k * kPanel, std::min(kChain, depth - k), c, step_c, adds || k > 0);
   }
 }
 
 template <int rows>
 inline void last_rows(int64_t left, const float* a, int64_t step_a, const float* b, int64_t depth, float* c,
-                      int64_t step_c) {
+                      int64_t step_c, bool adds) {
   if constexpr (rows > 0) {
-    if (left == rows) return row_product<rows>(a, step_a, b, depth, c, step_c);
-    last_rows<rows - 1>(left, a, step_a, b, depth, c, step_c);
+    if (left == rows) return row_product<rows>(a, step_a, b, depth, c, step_c, adds);
+    last_rows<rows - 1>(left, a, step_a, b, depth, c, step_c, adds);
   }
 }
 
-// c [rows, kPanel] = a [rows, depth] @ panel [depth, kPanel].
+// c [rows, kPanel] = or += a [rows, depth] @ panel [depth, kPanel].
 inline void panel_product(const float* a, int64_t step_a, int64_t rows, const float* panel, int64_t depth, float* c,
-                          int64_t step_c) {
+                          int64_t step_c, bool adds) {
   int64_t i = 0;
   for (; i + kTileRows <= rows; i += kTileRows) {
-    row_product<kTileRows>(a + i * step_a, step_a, panel, depth, c + i * step_c, step_c);
+    row_product<kTileRows>(a + i * step_a, step_a, panel, depth, c + i * step_c, step_c, adds);
   }
-  last_rows<kTileRows - 1>(rows - i, a + i * step_a, step_a, panel, depth, c + i * step_c, step_c);
+  last_rows<kTileRows - 1>(rows - i, a + i * step_a, step_a, panel, depth, c + i * step_c, step_c, adds);
 }
 
 }  // namespace bend

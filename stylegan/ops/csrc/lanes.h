@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "portable.h"
 
@@ -134,6 +135,18 @@ inline void store(BFloat16* to, Floats v) {
   const Shorts halves = __builtin_convertvector((rounded & ~is_nan) | (0x7fc0u & is_nan), Shorts);
   std::memcpy(to, &halves, sizeof(halves));
 #endif
+}
+
+// Stores a vector. Where it `is_far`, not to be read again soon, and on its boundary, it goes past the caches if the
+// processor can do that.
+template <typename T>
+inline void store(T* to, vector_t<T> v, bool is_far) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>) {
+    if (is_far) return _mm512_stream_ps(to, reinterpret_cast<__m512>(v));
+  }
+#endif
+  store(to, v);
 }
 
 }  // namespace bend

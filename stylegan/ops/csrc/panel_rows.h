@@ -27,7 +27,7 @@ class PanelOutput {
       : layer_(layer),
         height_(height),
         width_(width),
-        is_large_(layer.x.samples * height * width * layer.e.channels >= kLarge) {}
+        is_large_(layer.has_large_output(height * width)) {}
 
   void begin(int64_t n, int64_t output, int64_t y) {
     demodulation_ = load(layer_.demodulation_of(n) + output);
@@ -48,9 +48,7 @@ class PanelOutput {
     if (layer_.colours) {
       finish_all(count, sum, [this](int64_t i, Floats value) { paint(pixel_ + i, value); });
     } else if (float* const to = layer_.out + (n_ * height_ * width_ + pixel_) * channels + output_; is_large_) {
-      finish_all(count, sum, [=](int64_t i, Floats value) {
-        _mm512_stream_ps(to + i * channels, reinterpret_cast<__m512>(value));
-      });
+      finish_all(count, sum, [=](int64_t i, Floats value) { store(to + i * channels, value, true); });
     } else {
       finish_all(count, sum, [=](int64_t i, Floats value) { store(to + i * channels, value); });
     }
@@ -59,8 +57,6 @@ class PanelOutput {
   }
 
  private:
-  static constexpr int64_t kLarge = 1 << 20;  // floats, from which an output leaves the nearer caches anyway
-
   template <typename Sum, typename Take>
   void finish_all(int64_t count, const Sum& sum, const Take& take) {
     // Copies, which no store may change.

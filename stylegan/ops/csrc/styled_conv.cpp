@@ -19,79 +19,121 @@
 namespace bend {
 namespace {
 
-constexpr int64_t kFewTiles = 96;
-constexpr int64_t kDirectPixels = 64;           // of a picture, up to which the direct sum is faster
-constexpr int64_t kDirectPixelsInDigits = 256;  // the same on a matrix unit
+constexpr int64_t kFewTiles = 96, kFewTogether = 256;
+constexpr int64_t kDirectPixels = 256;  // of a picture, up to which a matrix unit is faster with the direct sum
 
 template <typename Axis>
-void prepare(const Layer& layer, int64_t panel, float* to) {
-  prepare_panel<Axis>(layer.weights, panel, to, layer.demodulation, layer.padded());
+void prepare(const Layer& layer, int64_t panel, int64_t begin, int64_t end, float* to) {
+  prepare_panel<Axis>(layer.weights, panel, begin, end, to, layer.demodulation, layer.padded());
 }
 
 template <typename Axis>
 void prepare_all(const Layer& layer) {
-  const int64_t step = panel_floats<Axis>(layer.weights.inputs);
+  const int64_t inputs = layer.weights.inputs, step = panel_floats<Axis>(inputs);
   parallel(layer.panels, [&](int64_t first, int64_t last) {
     for (int64_t panel = first; panel < last; ++panel) {
-      prepare<Axis>(layer, panel, layer.prepared + panel * step);
+      prepare<Axis>(layer, panel, 0, inputs, layer.prepared + panel * step);
     }
   });
 }
 
-template <typename Axis>
+// A convolution to the same size.
 class SameSize {
  public:
   explicit SameSize(const Layer& layer) : layer_(layer), tiles_(layer.x), outputs_(layer.e.channels) {}
 
   void run() const {
-    if (tiles_.count() <= kFewTiles) {
-      parallel(layer_.panels, [&](int64_t first, int64_t last) {
-        tiles_.run_panels(
-            first, last, [&](int64_t panel, float* to) { prepare<Axis>(layer_, panel, to); },
-            [&](int64_t panel, int64_t n, int64_t ty, int64_t tx, const float* products, int64_t step) {
-              put(n, ty, tx, products, step, panel * kPanel, std::min((panel + 1) * kPanel, outputs_));
-            });
-      });
+    if (takes_panels()) {
+      tiles_.run_panels(
+          layer_.panels,
+          [&](int64_t panel, int64_t begin, int64_t end, float* to) { prepare<SameAxis>(layer_, panel, begin, end, to); },
+          [&](int64_t panel, const Place& place, const float* products, int64_t step) {
+            put(place, products, step, panel * kPanel, std::min((panel + 1) * kPanel, outputs_));
+          });
       return;
     }
-    prepare_all<Axis>(layer_);
+    prepare_all<SameAxis>(layer_);
     parallel(tiles_.count(), [&](int64_t from, int64_t to) {
       tiles_.run(from, to, layer_.prepared, layer_.panels,
-                 [&](int64_t n, int64_t ty, int64_t tx, const float* products, int64_t step) {
-                   put(n, ty, tx, products, step, 0, outputs_);
+                 [&](const Place& place, const float* products, int64_t step) {
+                   if (layer_.colours) return paint(place, products, step);
+                   put(place, products, step, 0, outputs_);
                  });
     });
   }
 
- private:
-  static constexpr int kSide = Axis::kOutputs;
+  // Whether threads take some panels each rather than some tiles.
+  bool takes_panels() const { return tiles_.count() <= kFewTiles; }
 
-  // Finishes and writes a tile's outputs `begin` to `end`.
-  void put(int64_t n, int64_t ty, int64_t tx, const float* products, int64_t step, int64_t begin, int64_t end) const {
-    const int64_t height = layer_.x.height, width = layer_.x.width, top = ty * kSide, left = tx * kSide;
-    const int64_t rows = std::min<int64_t>(kSide, height - top), columns = std::min<int64_t>(kSide, width - left);
+ private:
+  static constexpr int64_t kSide = SameAxis::kOutputs;
+  static_assert(kSide * kSide == kLane, "a tile's colours are a vector");
+
+  // Finishes a tile's outputs `begin` to `end`, pixel by pixel: calls `take(i, j, output, values)`.
+  template <typename Take>
+  void finish_tile(const Place& place, const float* products, int64_t step, int64_t begin, int64_t end,
+                   const Take& take) const {
+    const int64_t n = place.sample, width = layer_.x.width, rows = rows_of(place), columns = columns_of(place);
     const float* noise = layer_.noise_of(n);
+    if (noise) noise += pixel_of(place);
     for (int64_t o = begin; o < end; o += kLane) {
       Floats y[kSide * kSide];
-      output_tile<Axis>(products + o - begin, step, y);
+      output_tile<SameAxis>(place, products + o - begin, step, y);
       const Floats d = load(layer_.demodulation_of(n) + o), b = load(layer_.e.bias + o);
       for (int64_t i = 0; i < rows; ++i) {
-        const int64_t at = (top + i) * width + left;
         for (int64_t j = 0; j < columns; ++j) {
-          const Floats value = finish(layer_.e, y[i * kSide + j], d, b, noise ? noise[at + j] : 0.0f);
-          store(layer_.out + (n * height * width + at + j) * outputs_ + o, value);
+          y[i * kSide + j] = finish(layer_.e, y[i * kSide + j], d, b, noise ? noise[i * width + j] : 0.0f);
         }
       }
+      take(o, y);
     }
   }
 
+  void put(const Place& place, const float* products, int64_t step, int64_t begin, int64_t end) const {
+    const int64_t width = layer_.x.width, pixels = layer_.x.height * width;
+    const int64_t rows = rows_of(place), columns = columns_of(place);
+    const bool is_far = layer_.has_large_output(pixels);
+    float* const to = layer_.out + (place.sample * pixels + pixel_of(place)) * outputs_;
+    finish_tile(place, products, step, begin, end, [&](int64_t o, const Floats* y) {
+      for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t j = 0; j < columns; ++j) {
+          store(to + (i * width + j) * outputs_ + o, y[i * kSide + j], is_far);
+        }
+      }
+    });
+  }
+
+  // A tile's colours, from all its outputs.
+  void paint(const Place& place, const float* products, int64_t step) const {
+    static thread_local Scratch scratch;
+    float* const values = scratch.take(outputs_ * kLane);  // [outputs][pixels]
+    finish_tile(place, products, step, 0, outputs_, [&](int64_t o, Floats* y) {
+      transpose(y);
+      for (int64_t i = 0; i < kLane; ++i) store(values + (o + i) * kLane, y[i]);
+    });
+    const Colours& colours = *layer_.colours;
+    for (int64_t k = 0; k < colours.count; ++k) {
+      Floats sums = {};
+      for (int64_t o = 0; o < outputs_; o += kLane) {
+        sums = colours.add(sums, reinterpret_cast<const Floats*>(values + o * kLane), place.sample, k, o);
+      }
+      colours.finish_tile(sums, place.sample, k, pixel_of(place), kSide, rows_of(place), columns_of(place),
+                          layer_.x.width);
+    }
+  }
+
+  int64_t rows_of(const Place& place) const { return std::min(kSide, layer_.x.height - place.y * kSide); }
+  int64_t columns_of(const Place& place) const { return std::min(kSide, layer_.x.width - place.x * kSide); }
+  int64_t pixel_of(const Place& place) const { return (place.y * layer_.x.width + place.x) * kSide; }
+
   const Layer& layer_;
-  Tiles<Axis> tiles_;
+  Tiles<SameAxis> tiles_;
   int64_t outputs_;
 };
 
-// The transposed convolution a band of tiles' rows at a time, each followed by the FIR over the rows that it completes.
-// Threads take some bands each; the last rows before those are made anew.
+// The transposed convolution and the FIR after it. Where the tiles are few, all of some samples' rows are made first;
+// else each thread makes a range of them a band of tiles at a time, each followed by the FIR over the rows that it
+// completes. Outputs at the seam of two ranges take rows of both, and are made last.
 class Upsampling {
  public:
   Upsampling(const Layer& layer, const float* taps)
@@ -103,75 +145,128 @@ class Upsampling {
         width_(2 * layer.x.width),
         row_((width_ + 1) * outputs_),
         tile_rows_(UpAxis::num_tiles(layer.x.height)),
-        band_(std::clamp<int64_t>((kBandTiles + tiles_.per_row() - 1) / tiles_.per_row(), 1, tile_rows_)) {}
+        whole_rows_(tile_rows_ - UpAxis::is_edge(tile_rows_ - 1, layer.x.height)),
+        band_(std::clamp<int64_t>(tiles_.block_size(layer.panels) / tiles_.per_row(), 1, whole_rows_)) {}
+
+  // Whether threads take some panels each rather than some tiles: where these are few for as many weights, and panels
+  // enough for the threads.
+  bool takes_panels() const {
+    const int64_t most = tiles_.has_many_weights(layer_.panels) ? kFewTiles : kFewTiles / 2;
+    const int64_t busy = std::min<int64_t>(torch::stable::get_num_threads(), layer_.x.samples * whole_rows_);
+    return tiles_.per_sample() <= most && layer_.panels >= busy;
+  }
 
   void run() const {
-    if (tiles_.count() <= kFewTiles) return run_few();
-    prepare_all<UpAxis>(layer_);
-    const int64_t bands = (tile_rows_ + band_ - 1) / band_, kept = 4 * (band_ + 1);
-    parallel(layer_.x.samples * bands, [&](int64_t from, int64_t to) {
-      static thread_local Scratch scratch;
-      float* const ring = scratch.take(kept * row_);
-      if (const int64_t first = from % bands * band_; first > 0) make_rows(from / bands, first - 1, first, ring, kept);
-      for (int64_t i = from; i < to; ++i) {
-        const int64_t n = i / bands, first = i % bands * band_, last = std::min(first + band_, tile_rows_);
-        make_rows(n, first, last, ring, kept);
-        const int64_t end = last == tile_rows_ ? height_ : 4 * last - 2;
-        for (int64_t y = std::max<int64_t>(0, 4 * first - 2); y < end; ++y) {
-          upsampled_row(layer_, taps_, n, y, ring, kept);
-        }
-      }
-    });
+    if (!takes_panels()) return run_many();
+    const int64_t together = kFewTogether / tiles_.per_sample();
+    for (int64_t n = 0; n < layer_.x.samples; n += together) {
+      const Layer some = layer_.of_samples(n, std::min(together, layer_.x.samples - n), height_ * width_);
+      Upsampling(some, taps_).run_few();
+    }
   }
 
  private:
-  static constexpr int64_t kBandTiles = 96;  // tiles at once; the weights are read once for all of them
+  static constexpr int64_t kSide = UpAxis::kOutputs;
 
   void run_few() const {
     static thread_local Scratch scratch;
-    const int64_t step = 4 * tile_rows_ * row_;
+    const int64_t kept = kSide * tile_rows_, step = kept * row_;
     float* const rows = scratch.take(step * layer_.x.samples);
-    parallel(layer_.panels, [&](int64_t first, int64_t last) {
-      tiles_.run_panels(
-          first, last, [&](int64_t panel, float* to) { prepare<UpAxis>(layer_, panel, to); },
-          [&](int64_t panel, int64_t n, int64_t ty, int64_t tx, const float* products, int64_t by) {
-            const int64_t begin = panel * kPanel, end = std::min(begin + kPanel, outputs_);
-            put(rows + n * step + 4 * ty * row_, tx, products, by, begin, end);
-          });
-    });
+    tiles_.run_panels(
+        layer_.panels,
+        [&](int64_t panel, int64_t begin, int64_t end, float* to) { prepare<UpAxis>(layer_, panel, begin, end, to); },
+        [&](int64_t panel, const Place& place, const float* products, int64_t by) {
+          const int64_t begin = panel * kPanel, end = std::min(begin + kPanel, outputs_);
+          put(place, rows + place.sample * step + kSide * place.y * row_, products, by, begin, end);
+        });
     parallel(layer_.x.samples * height_, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) {
-        upsampled_row(layer_, taps_, i / height_, i % height_, rows + i / height_ * step, 4 * tile_rows_);
+        upsampled_row(layer_, taps_, i / height_, i % height_, rows + i / height_ * step, kept);
       }
     });
   }
 
-  // Four rows of each row of tiles of sample `n`, `first` to `last`, into the ring: row y at y % kept.
+  // Each thread makes as many rows of tiles; an edge goes along with the row before it.
+  void run_many() const {
+    static thread_local Scratch scratch;
+    prepare_all<UpAxis>(layer_);
+    const int64_t count = layer_.x.samples * whole_rows_;
+    const int64_t ranges = std::min<int64_t>(torch::stable::get_num_threads(), count);
+    const auto start = [&](int64_t range) { return range * count / ranges; };
+    float* const seams = scratch.take(ranges * kSide * row_);  // rows round the start of each range: row y at y % kSide
+    parallel(ranges, [&](int64_t first, int64_t last) {
+      for (int64_t range = first; range < last; ++range) {
+        for (int64_t i = start(range); i < start(range + 1);) {
+          const int64_t n = i / whole_rows_, from = i % whole_rows_;
+          const int64_t to = std::min(whole_rows_, from + start(range + 1) - i);
+          make_range(n, from, to, seams + range * kSide * row_);
+          i += to - from;
+        }
+      }
+    });
+    parallel(ranges * kSeam, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        const int64_t range = i / kSeam, n = start(range) / whole_rows_, from = start(range) % whole_rows_;
+        const int64_t y = kSide * from - 2 + i % kSeam;
+        if (from > 0) upsampled_row(layer_, taps_, n, y, seams + range * kSide * row_, kSide);
+      }
+    });
+  }
+
+  // Makes what rows of tiles `from` to `to` of sample `n` complete. Of the convolution's rows, the first and last three
+  // are kept for the seams with the ranges before and after, those of the latter following on this one's.
+  void make_range(int64_t n, int64_t from, int64_t to, float* seam) const {
+    static thread_local Scratch scratch;
+    const int64_t kept = kSide * (band_ + 1);
+    float* const ring = scratch.take(kept * row_);
+    const auto keep = [&](int64_t y, float* seam) {
+      for (int64_t i = y; i < y + kSeam; ++i) {
+        std::copy_n(ring + i % kept * row_, row_, seam + i % kSide * row_);
+      }
+    };
+    int64_t y = from > 0 ? kSide * from + 1 : 0;
+    for (int64_t first = from; first < to; first += band_) {
+      const int64_t last = std::min(first + band_, to);
+      make_rows(n, first, last == whole_rows_ ? tile_rows_ : last, ring, kept);
+      if (first == from && from > 0) keep(kSide * from, seam);
+      for (const int64_t end = last == whole_rows_ ? height_ : kSide * last - 2; y < end; ++y) {
+        upsampled_row(layer_, taps_, n, y, ring, kept);
+      }
+    }
+    if (to < whole_rows_) keep(kSide * to - kSeam, seam + kSide * row_);
+  }
+
+  // The rows of tiles `first` to `last` of sample `n`, into the ring: row y at y % kept.
   void make_rows(int64_t n, int64_t first, int64_t last, float* ring, int64_t kept) const {
     const int64_t from = n * tiles_.per_sample() + first * tiles_.per_row();
     tiles_.run(from, from + (last - first) * tiles_.per_row(), layer_.prepared, layer_.panels,
-               [&](int64_t, int64_t ty, int64_t tx, const float* products, int64_t by) {
-                 put(ring + 4 * ty % kept * row_, tx, products, by, 0, outputs_);
+               [&](const Place& place, const float* products, int64_t by) {
+                 put(place, ring + kSide * place.y % kept * row_, products, by, 0, outputs_);
                });
   }
 
-  // Writes outputs `begin` to `end` of a tile's 4 rows, the first of them at `to`; the last column's tiles reach beyond
-  // the picture.
-  void put(float* to, int64_t tx, const float* products, int64_t step, int64_t begin, int64_t end) const {
-    const int64_t columns = std::min<int64_t>(4, width_ + 1 - 4 * tx);
+  // Writes outputs `begin` to `end` of a tile's rows, the first of them at `to`; an edge, or a tile which reaches beyond
+  // the picture, has fewer.
+  void put(const Place& place, float* to, const float* products, int64_t step, int64_t begin, int64_t end) const {
+    const int64_t rows = std::min(kSide, height_ + 1 - kSide * place.y);
+    const int64_t columns = std::min(kSide, width_ + 1 - kSide * place.x);
     for (int64_t o = begin; o < end; o += kLane) {
-      Floats y[16];
-      output_tile<UpAxis>(products + o - begin, step, y);
-      for (int64_t i = 0; i < 4; ++i) {
-        for (int64_t j = 0; j < columns; ++j) store(to + i * row_ + (4 * tx + j) * outputs_ + o, y[4 * i + j]);
+      Floats y[kSide * kSide];
+      output_tile<UpAxis>(place, products + o - begin, step, y);
+      for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t j = 0; j < columns; ++j) {
+          store(to + i * row_ + (kSide * place.x + j) * outputs_ + o, y[kSide * i + j]);
+        }
       }
     }
   }
 
+  static constexpr int64_t kSeam = 3;  // rows of the output that take rows of two ranges
+
   const Layer& layer_;
   const float* taps_;
   Tiles<UpAxis> tiles_;
-  int64_t outputs_, height_, width_, row_, tile_rows_, band_;
+  int64_t outputs_, height_, width_, row_, tile_rows_, whole_rows_, band_;
 };
 
 void check(const Tensor& x, const Tensor& weight) {
@@ -194,18 +289,12 @@ void check_style(const Tensor& x, const Tensor& weight, const Tensor& styles, co
   }
 }
 
-// Memory for all prepared weights, unless the tiles are few.
+// Memory for all prepared weights.
 template <typename Axis>
-float* take_weights(const Layer& layer) {
-  if (Tiles<Axis>(layer.x).count() <= kFewTiles) return nullptr;
-  return weight_scratch().take(layer.panels * panel_floats<Axis>(layer.weights.inputs));
+void take_weights(Layer& layer) {
+  layer.prepared = weight_scratch().take(layer.panels * panel_floats<Axis>(layer.weights.inputs));
 }
 
-template <typename Axis>
-void run_same(Layer& layer) {
-  layer.prepared = take_weights<Axis>(layer);
-  SameSize<Axis>(layer).run();
-}
 
 #if defined(BEND_AMX)
 // Calls `f` with the way that a layer is computed on a matrix unit.
@@ -213,7 +302,7 @@ template <typename F>
 auto with_digits(const Layer& layer, const float* taps, const F& f) {
   const bool has_tiles = layer.x.width % PanelTiles::kWide == 0 && layer.x.channels >= kDepth;
   if (taps) return f(DigitConv<PanelFir>(layer, taps));
-  if (has_tiles && layer.x.height * layer.x.width > kDirectPixelsInDigits) {
+  if (has_tiles && layer.x.height * layer.x.width > kDirectPixels) {
     return f(DigitConv<PanelTiles>(layer, nullptr));
   }
   return f(DigitConv<PanelPixels>(layer, nullptr));
@@ -231,19 +320,21 @@ void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) 
   if (on_matrix_unit && has_amx()) return with_digits(layer, taps, [](const auto& conv) { conv.run(); });
 #endif
   if (taps) {
-    layer.prepared = take_weights<UpAxis>(layer);
-    Upsampling(layer, taps).run();
-  } else if (layer.x.height * layer.x.width <= kDirectPixels) {  // of a picture, so as not to depend on the batch
-    run_same<DirectAxis>(layer);
+    const Upsampling upsampling(layer, taps);
+    if (!upsampling.takes_panels()) take_weights<UpAxis>(layer);
+    upsampling.run();
   } else {
-    run_same<SameAxis>(layer);
+    const SameSize same(layer);
+    if (!same.takes_panels()) take_weights<SameAxis>(layer);
+    same.run();
   }
 }
 
-// Makes a layer's colours alone, which not every processor does, nor every way; returns whether it did.
-bool try_colours([[maybe_unused]] Layer& layer) {
+// Makes a layer's colours alone, which not every way to compute it does; returns whether it did.
+bool try_colours(Layer& layer) {
+  if (FewPixels::serves(layer.x)) return false;
 #if defined(BEND_AMX)
-  if (has_amx() && !FewPixels::serves(layer.x)) {
+  if (has_amx()) {
     take_demodulation(layer);
     return with_digits(layer, nullptr, [](const auto& conv) {
       if (!conv.makes_colours()) return false;
@@ -252,7 +343,9 @@ bool try_colours([[maybe_unused]] Layer& layer) {
     });
   }
 #endif
-  return false;
+  if (SameSize(layer).takes_panels()) return false;  // colours take them all
+  run(layer, nullptr, false);
+  return true;
 }
 
 Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const Epilogue& e, float* out) {

@@ -29,6 +29,22 @@ struct Layer {
   int64_t padded() const { return panels * kPanel; }
   const float* demodulation_of(int64_t n) const { return demodulation + n * padded(); }
   const float* noise_of(int64_t n) const { return e.noise ? e.noise + n * e.noise_step : nullptr; }
+
+  // Whether an output of so many pixels leaves the nearer caches anyway.
+  bool has_large_output(int64_t pixels) const { return x.samples * pixels * e.channels >= 1 << 20; }
+
+  // The same of `count` samples from `n` on; each has `pixels` in the output.
+  Layer of_samples(int64_t n, int64_t count, int64_t pixels) const {
+    Layer some = *this;
+    some.x.data += n * x.height * x.width * x.channels;
+    some.x.styles += n * x.channels;
+    some.weights.styles += n * x.channels;
+    some.x.samples = some.weights.samples = count;
+    some.e.noise = noise_of(n);
+    some.demodulation += n * padded();
+    some.out += n * pixels * e.channels;
+    return some;
+  }
 };
 
 template <typename F>
@@ -47,8 +63,10 @@ inline void upsampled_row(const Layer& layer, const float* taps, int64_t n, int6
     four[k] = y >= 0 && y <= height ? rows + y % kept * (width + 1) * outputs : nullptr;
   }
   const float* noise = layer.noise_of(n);
-  fir_row<float>(layer.e, four, taps, layer.demodulation_of(n), noise ? noise + i * width : nullptr, width,
-                 layer.out + (n * height + i) * width * outputs);
+  if (noise) noise += i * width;
+  float* const to = layer.out + (n * height + i) * width * outputs;
+  fir_row<float>(layer.e, four, taps, layer.demodulation_of(n), noise, width, to,
+                 layer.has_large_output(height * width));
 }
 
 }  // namespace bend

@@ -74,36 +74,39 @@ inline void store_demodulation(const Weights& w, const float* sums, float* demod
   }
 }
 
-// Transforms 16 output channels, from `first` on, into the outputs from `lane` on of a panel, and writes their
-// demodulation factors for each sample, `step` apart.
+// Transforms inputs `begin` to `end` of 16 output channels, from `first` on, into the outputs from `lane` on of a
+// panel, and adds up their squares for each sample.
 template <typename Axis>
-inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, float* panel, float* demodulation,
-                         int64_t step) {
+inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, int64_t begin, int64_t end, float* panel,
+                         float* sums) {
   constexpr int kPoints = Axis::kWeights * Axis::kWeights;
-  static thread_local Scratch scratch;
-  float* const sums = scratch.take(w.samples * kLane + kKernelTaps * kLane * kLane);
-  float* const taps = sums + w.samples * kLane;
-  std::fill(sums, taps, 0.0f);
-  for (int64_t first_input = 0; first_input < w.inputs; first_input += kLane) {
+  alignas(64) float taps[kKernelTaps * kLane * kLane];
+  for (int64_t first_input = begin; first_input < end; first_input += kLane) {
     gather_taps(w, first, first_input, taps);
     if (w.are_demodulated) add_squares(w, first_input, taps, sums);
     for (int64_t i = 0; i < kLane; ++i) {
       Floats points[kPoints];
       transform_taps<Axis>(taps + i * kKernelTaps * kLane, points);
-      float* const to = panel + (first_input + i) * kPanel + lane;
+      float* const to = panel + (first_input - begin + i) * kPanel + lane;
 #pragma GCC unroll 36
-      for (int p = 0; p < kPoints; ++p) store(to + p * point_floats(w.inputs), points[p]);
+      for (int p = 0; p < kPoints; ++p) store(to + p * point_floats(end - begin), points[p]);
     }
   }
-  store_demodulation(w, sums, demodulation, step);
 }
 
-// Prepares one panel, of which the last half may be missing.
+// Prepares inputs `begin` to `end` of one panel, of which the last half may be missing. A panel's inputs are prepared
+// from the first to the last, by one thread; with the last go their demodulation factors for each sample, `step` apart.
 template <typename Axis>
-inline void prepare_panel(const Weights& w, int64_t panel, float* to, float* demodulation, int64_t step) {
+inline void prepare_panel(const Weights& w, int64_t panel, int64_t begin, int64_t end, float* to, float* demodulation,
+                          int64_t step) {
+  static thread_local Scratch scratch;
+  float* sums = scratch.take(w.samples * kPanel);
+  if (begin == 0) std::fill(sums, sums + w.samples * kPanel, 0.0f);
   for (int64_t lane = 0; lane < kPanel && panel * kPanel + lane < w.outputs; lane += kLane) {
     const int64_t first = panel * kPanel + lane;
-    prepare_lane<Axis>(w, first, lane, to, demodulation + first, step);
+    prepare_lane<Axis>(w, first, lane, begin, end, to, sums);
+    if (end == w.inputs) store_demodulation(w, sums, demodulation + first, step);
+    sums += w.samples * kLane;
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "gemm.h"
 #include "scratch.h"
@@ -10,6 +11,12 @@
 #include "winograd_axes.h"
 
 namespace bend {
+
+// Where a tile lies, and whether it is an edge below or to the right, of which only the first products count.
+struct Place {
+  int64_t sample, y, x;
+  bool is_below, is_right;
+};
 
 template <typename Axis>
 class Tiles {
@@ -22,89 +29,128 @@ class Tiles {
   int64_t per_sample() const { return tiles_y_ * tiles_x_; }
   int64_t count() const { return x_.samples * per_sample(); }
 
+  // Tiles that are multiplied together. Few, so that they and their products stay in a near cache; more where the
+  // weights, which are read anew for each block, are too many for any.
+  int64_t block_size(int64_t panels) const { return has_many_weights(panels) ? 96 : 24; }
+  bool has_many_weights(int64_t panels) const { return panels * panel_floats<Axis>(x_.channels) >= 3 << 20; }
+
   // Multiplies tiles `from` to `to` by `panels` panels of prepared weights, a block at a time. Calls
-  // `finish(sample, tile_y, tile_x, products, step)` for each, where `products + i * step` is the i-th of kProducts
-  // vectors of those panels' channels.
+  // `finish(place, products, step)` for each, where `products + i * step` is the i-th of kProducts vectors of those
+  // panels' channels.
   template <typename Finish>
   void run(int64_t from, int64_t to, const float* weights, int64_t panels, const Finish& finish) const {
-    const int64_t columns = panels * kPanel, block = block_size(to - from, panels);
-    const int64_t step_v = left_floats(block), step_m = rounded(block) * columns + kApart;
+    const int64_t size = block_size(panels), blocks = (to - from + size - 1) / size;
+    const int64_t most = std::min(to - from, rounded((to - from + blocks - 1) / blocks));  // of a block, all being equal
+    const int64_t columns = panels * kPanel, step_v = left_floats(most), step_m = rounded(most) * columns + kApart;
     float* const v = working_scratch().take(kSlots * step_v + kProducts * step_m);
     float* const m = v + kSlots * step_v;
-    for (int64_t begin = from; begin < to; begin += block) {
-      const int64_t rows = std::min(block, to - begin);
-      read(begin, rows, v);
-      multiply(v, rows, weights, panels, m, step_m);
-      for (int64_t i = 0; i < rows; ++i) {
-        const int64_t tile = begin + i;
-        finish(tile / per_sample(), tile / tiles_x_ % tiles_y_, tile % tiles_x_, m + i * columns, step_m);
-      }
+    for (int64_t begin = from; begin < to; begin += most) {
+      const Block block(*this, begin, std::min(begin + most, to));
+      read(block, 0, block.rows(), v, step_v);
+      multiply(block, v, step_v, weights, panels, 0, x_.channels, m, step_m);
+      for (int64_t i = 0; i < block.rows(); ++i) finish(place(block.tile(i)), m + i * columns, step_m);
     }
   }
 
-  // The same for all tiles, where they are few, and panels `first` to `last`, each of which `prepare(panel, to)` writes
-  // just before it is used. `finish` is told the panel first.
+  // The same for all tiles, where they are few, and all panels, each by one thread. Some of a panel's inputs at a time
+  // are written by `prepare(panel, begin, end, to)` just before they are used, and are used while they are near.
+  // `finish` is told the panel first.
   template <typename Prepare, typename Finish>
-  void run_panels(int64_t first, int64_t last, const Prepare& prepare, const Finish& finish) const {
-    const int64_t rows = count(), step_v = left_floats(rows);
-    const int64_t step_m = rounded(rows) * kPanel + kApart;
-    const int64_t floats = kSlots * step_v + kProducts * step_m + panel_floats<Axis>(x_.channels);
-    float* const v = working_scratch().take(floats);
-    float* const m = v + kSlots * step_v;
-    float* const weights = m + kProducts * step_m;
-    read(0, rows, v);
-    for (int64_t panel = first; panel < last; ++panel) {
-      prepare(panel, weights);
-      multiply(v, rows, weights, 1, m, step_m);
-      for (int64_t i = 0; i < rows; ++i) {
-        finish(panel, i / per_sample(), i / tiles_x_ % tiles_y_, i % tiles_x_, m + i * kPanel, step_m);
+  void run_panels(int64_t panels, const Prepare& prepare, const Finish& finish) const {
+    const Block block(*this, 0, count());
+    const int64_t rows = block.rows(), step_v = left_floats(rows), step_m = rounded(rows) * kPanel + kApart;
+    float* const v = weight_scratch().take(kSlots * step_v);
+    parallel(rows, [&](int64_t from, int64_t to) { read(block, from, to, v, step_v); });
+    parallel(panels, [&](int64_t first, int64_t last) {
+      float* const m = working_scratch().take(kProducts * step_m + panel_floats<Axis>(kChain));
+      float* const weights = m + kProducts * step_m;
+      for (int64_t panel = first; panel < last; ++panel) {
+        for (int64_t begin = 0; begin < x_.channels; begin += kChain) {
+          const int64_t end = std::min(begin + kChain, x_.channels);
+          prepare(panel, begin, end, weights);
+          multiply(block, v, step_v, weights, 1, begin, end, m, step_m);
+        }
+        for (int64_t i = 0; i < rows; ++i) finish(panel, place(block.tile(i)), m + i * kPanel, step_m);
       }
-    }
+    });
   }
 
  private:
   static constexpr int64_t kApart = kLane;  // a line between streams, so that they do not share one set of the cache
-  static constexpr int64_t kBlockFloats = 256 << 10, kFewest = 96, kMost = 192;
+
+  // Tiles that are multiplied together: those to the right, those of the inside, those below, and corners. Whatever
+  // product it is, the tiles that have it lie side by side.
+  class Block {
+   public:
+    Block(const Tiles& tiles, int64_t begin, int64_t end) {
+      order_.reserve(end - begin);
+      for (int kind = 0; kind < kKinds; ++kind) {
+        for (int64_t tile = begin; tile < end; ++tile) {
+          if (kind_of(tiles.place(tile)) == kind) order_.push_back(tile);
+        }
+        ends_[kind] = static_cast<int64_t>(order_.size());
+      }
+    }
+
+    int64_t rows() const { return static_cast<int64_t>(order_.size()); }
+    int64_t tile(int64_t row) const { return order_[row]; }
+    // The rows that have product `y`, `x`.
+    int64_t begin(int y, int x) const { return x == 0 ? 0 : ends_[kRight]; }
+    int64_t end(int y, int x) const { return ends_[y > 0 ? kInside : x > 0 ? kBelow : kCorner]; }
+
+   private:
+    enum Kind { kRight, kInside, kBelow, kCorner, kKinds };
+    static Kind kind_of(const Place& place) {
+      if (place.is_below) return place.is_right ? kCorner : kBelow;
+      return place.is_right ? kRight : kInside;
+    }
+
+    std::vector<int64_t> order_;
+    int64_t ends_[kKinds];
+  };
 
   static constexpr int64_t rounded(int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; }
   // Of a slot's [rows, channels], and a line more.
   int64_t left_floats(int64_t rows) const { return rows * x_.channels + kApart; }
 
-  // Tiles in a block, all blocks being equal: enough of them that the weights, which lie in a slower cache, are not
-  // read too often.
-  int64_t block_size(int64_t tiles, int64_t panels) const {
-    const int64_t floats = kSlots * x_.channels + kProducts * panels * kPanel;
-    const int64_t fitting = std::clamp<int64_t>(kBlockFloats / floats, kFewest, kMost);
-    const int64_t blocks = std::max<int64_t>(1, (tiles + fitting - 1) / fitting);
-    return std::min(tiles, rounded((tiles + blocks - 1) / blocks));
+  Place place(int64_t tile) const {
+    const int64_t y = tile / tiles_x_ % tiles_y_, x = tile % tiles_x_;
+    return {tile / per_sample(), y, x, Axis::is_edge(y, x_.height), Axis::is_edge(x, x_.width)};
   }
 
-  void multiply(const float* v, int64_t rows, const float* weights, int64_t panels, float* m, int64_t step_m) const {
-    const int64_t step_v = left_floats(rows);
+  // Multiplies inputs `begin` to `end` of a block by those of some panels; the first of them write products, the others
+  // add to them.
+  void multiply(const Block& block, const float* v, int64_t step_v, const float* weights, int64_t panels, int64_t begin,
+                int64_t end, float* m, int64_t step_m) const {
+    const int64_t depth = end - begin, columns = panels * kPanel;
     for (int p = 0; p < kProducts; ++p) {
       const int py = p / Axis::kProducts, px = p % Axis::kProducts;
-      const float* left = v + (Axis::slot(py) * Axis::kSlots + Axis::slot(px)) * step_v;
+      const int64_t slot = Axis::slot(py) * Axis::kSlots + Axis::slot(px);
       const int64_t point = Axis::weight(py) * Axis::kWeights + Axis::weight(px);
+      const int64_t first = block.begin(py, px), rows = block.end(py, px) - first;
+      const float* const left = v + slot * step_v + first * x_.channels + begin;
       for (int64_t panel = 0; panel < panels; ++panel) {
-        const float* right = weights + panel * panel_floats<Axis>(x_.channels) + point * point_floats(x_.channels);
-        float* const to = m + p * step_m + panel * kPanel;
-        panel_product(left, x_.channels, rows, right, x_.channels, to, panels * kPanel);
+        const float* const right = weights + panel * panel_floats<Axis>(depth) + point * point_floats(depth);
+        float* const to = m + p * step_m + first * columns + panel * kPanel;
+        panel_product(left, x_.channels, rows, right, depth, to, columns, begin > 0);
       }
     }
   }
 
-  void read(int64_t first, int64_t rows, float* v) const {
+  // Transforms rows `from` to `to` of a block.
+  void read(const Block& block, int64_t from, int64_t to, float* v, int64_t step_v) const {
     static thread_local Scratch scratch;
     float* const zeros = scratch.take(x_.channels);
     std::fill(zeros, zeros + x_.channels, 0.0f);
-    for (int64_t i = 0; i < rows; ++i) read_tile(first + i, v, i, rows, zeros);
+    for (int64_t row = from; row < to; ++row) {
+      read_tile(place(block.tile(row)), v + row * x_.channels, step_v, zeros);
+    }
   }
 
-  // Transforms a tile's patch into row `row` of `rows` of all slots.
-  void read_tile(int64_t tile, float* v, int64_t row, int64_t rows, const float* zeros) const {
+  // Transforms a tile's patch into slots `step_v` apart.
+  void read_tile(const Place& place, float* v, int64_t step_v, const float* zeros) const {
     constexpr int kPatch = Axis::kPatch;
-    const int64_t n = tile / per_sample(), top = tile / tiles_x_ % tiles_y_ * Axis::kStep - 1;
-    const int64_t left = tile % tiles_x_ * Axis::kStep - 1;
+    const int64_t n = place.sample, top = place.y * Axis::kStep - 1, left = place.x * Axis::kStep - 1;
     const float* from[kPatch * kPatch];
     for (int i = 0; i < kPatch * kPatch; ++i) {
       const int64_t y = top + i / kPatch, x = left + i % kPatch;
@@ -112,7 +158,6 @@ class Tiles {
       from[i] = is_inside ? x_.data + ((n * x_.height + y) * x_.width + x) * x_.channels : zeros;
     }
     const float* styles = x_.styles + n * x_.channels;
-    const int64_t step_v = left_floats(rows);
     for (int64_t c = 0; c < x_.channels; c += kLane) {
       const Floats style = load(styles + c);
       Floats patch[kPatch * kPatch], slots[kSlots];
@@ -122,8 +167,8 @@ class Tiles {
         if (i % kPatch >= kPatch - Axis::kStep) fetch_line(from[i] + Axis::kStep * x_.channels + c);  // of the next
       }
       both_axes<kPatch, Axis::kSlots>(patch, slots, [](auto... axis) { Axis::input(axis...); });
-#pragma GCC unroll 36
-      for (int i = 0; i < kSlots; ++i) store(v + i * step_v + row * x_.channels + c, slots[i]);
+#pragma GCC unroll 81
+      for (int i = 0; i < kSlots; ++i) store(v + i * step_v + c, slots[i]);
     }
   }
 
@@ -131,13 +176,20 @@ class Tiles {
   int64_t tiles_y_, tiles_x_;
 };
 
-// The outputs of a tile for 16 channels, from products `step` apart.
+// The outputs of a tile for 16 channels, from products `step` apart. What an edge lacks counts as zero.
 template <typename Axis>
-inline void output_tile(const float* products, int64_t step, Floats* y) {
+inline void output_tile(const Place& place, const float* products, int64_t step, Floats* y) {
   constexpr int kProducts = Axis::kProducts * Axis::kProducts;
   Floats m[kProducts];
-#pragma GCC unroll 36
-  for (int i = 0; i < kProducts; ++i) m[i] = load(products + i * step);
+  if (place.is_below || place.is_right) {
+    for (int i = 0; i < kProducts; ++i) {
+      const bool is_there = (!place.is_below || i < Axis::kProducts) && (!place.is_right || i % Axis::kProducts == 0);
+      m[i] = is_there ? load(products + i * step) : Floats{};
+    }
+  } else {
+#pragma GCC unroll 81
+    for (int i = 0; i < kProducts; ++i) m[i] = load(products + i * step);
+  }
   both_axes<Axis::kProducts, Axis::kOutputs>(m, y, [](auto... axis) { Axis::output(axis...); });
 }
 

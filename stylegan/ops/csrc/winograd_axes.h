@@ -4,9 +4,10 @@
 // F(4, 3) makes 4 outputs of a 3-tap kernel from 6 products, in two dimensions a quarter of the direct sum's. The
 // points 0, 1, -1, 2, -1/2 and infinity keep its rounding errors near the direct sum's own (Barabasz et al., arXiv
 // 1803.10986). A transposed convolution with stride 2 falls into a kernel of two taps for the even outputs and of one
-// for the odd; F(2, 2) at the points 0, -1 and infinity makes 4 outputs from 5 products. Pictures of a few pixels take
-// the direct sum.
+// for the odd; F(4, 2) at the points 0, 1, -1, -1/2 and infinity makes 8 outputs from 9 products.
 #pragma once
+
+#include <algorithm>
 
 #include "lanes.h"
 
@@ -18,6 +19,7 @@ struct SameAxis {
   static constexpr int slot(int product) { return product; }
   static constexpr int weight(int product) { return product; }
   static int64_t num_tiles(int64_t size) { return (size + 3) / 4; }
+  static constexpr bool is_edge(int64_t, int64_t) { return false; }
 
   static void kernel(const Floats* w, int by, Floats* u, int u_by) {
     u[0] = w[0];
@@ -47,12 +49,9 @@ struct SameAxis {
   }
 };
 
-// The direct sum of three taps, padding 1: from `size` to `size`.
+// The direct sum of three taps, padding 1, as a matrix unit has it (`digit_conv.h`).
 struct DirectAxis {
-  static constexpr int kStep = 1, kPatch = 3, kSlots = 3, kProducts = 3, kWeights = 3, kOutputs = 1;
-  static constexpr int slot(int product) { return product; }
-  static constexpr int weight(int product) { return product; }
-  static int64_t num_tiles(int64_t size) { return size; }
+  static constexpr int kStep = 1, kPatch = 3, kSlots = 3, kWeights = 3;
 
   static void kernel(const Floats* w, int by, Floats* u, int u_by) {
     for (int i = 0; i < 3; ++i) u[i * u_by] = w[i * by];
@@ -60,34 +59,43 @@ struct DirectAxis {
   static void input(const Floats* d, int by, Floats* v, int v_by) {
     for (int i = 0; i < 3; ++i) v[i * v_by] = d[i * by];
   }
-  static void output(const Floats* m, int by, Floats* y, int) { y[0] = m[0] + m[by] + m[2 * by]; }
 };
 
-// The transposed convolution, stride 2: from `size` to `2 * size + 1`. The sample beside two even outputs and the one
-// odd output between them serve two products each.
+// The transposed convolution, stride 2: from `size` to `2 * size + 1`, by F(4, 2) for the even outputs. Where tiles
+// fill `size`, the last output takes one of its own, an edge, of which only the first product counts.
 struct UpAxis {
-  static constexpr int kStep = 2, kPatch = 3, kSlots = 4, kProducts = 5, kWeights = 4, kOutputs = 4;
-  static constexpr int slot(int product) { return product == 3 ? 1 : product == 4 ? 3 : product; }
-  static constexpr int weight(int product) { return product == 4 ? 3 : product; }
-  static int64_t num_tiles(int64_t size) { return size / 2 + 1; }
+  static constexpr int kStep = 4, kPatch = 5, kSlots = 9, kProducts = 9, kWeights = 6, kOutputs = 8;
+  static constexpr int slot(int product) { return product; }
+  static constexpr int weight(int product) { return std::min(product, 5); }
+  static int64_t num_tiles(int64_t size) { return size / 4 + 1; }
+  static bool is_edge(int64_t tile, int64_t size) { return tile * 4 == size; }
 
   static void kernel(const Floats* w, int by, Floats* u, int u_by) {
     u[0] = w[2 * by];
-    u[u_by] = w[2 * by] + w[0];
-    u[2 * u_by] = w[0];
-    u[3 * u_by] = w[by];
+    u[u_by] = (w[2 * by] + w[0]) * (1.0f / 3);
+    u[2 * u_by] = w[0] - w[2 * by];
+    u[3 * u_by] = (2.0f * w[2 * by] - w[0]) * (4.0f / 3);
+    u[4 * u_by] = w[0];
+    u[5 * u_by] = w[by];
   }
+
   static void input(const Floats* d, int by, Floats* v, int v_by) {
-    v[0] = d[0] - d[by];
-    v[v_by] = d[by];
-    v[2 * v_by] = d[by] - d[2 * by];
-    v[3 * v_by] = d[2 * by];
+    const Floats odd = d[3 * by] - d[by], half = 0.5f * (d[by] + d[2 * by]);
+    v[0] = d[0] - d[2 * by] - 2 * odd;
+    v[v_by] = d[3 * by] + d[2 * by] + half;
+    v[2 * v_by] = d[3 * by] - half;
+    v[3 * v_by] = odd;
+    v[4 * v_by] = d[4 * by] - d[2 * by] + 0.5f * odd;
+    for (int i = 1; i < 5; ++i) v[(4 + i) * v_by] = d[i * by];
   }
+
   static void output(const Floats* m, int by, Floats* y, int y_by) {
-    y[0] = m[0] + m[by];
-    y[y_by] = m[3 * by];
-    y[2 * y_by] = m[by] - m[2 * by];
-    y[3 * y_by] = m[4 * by];
+    const Floats sum = m[by] + m[2 * by], difference = m[by] - m[2 * by], m3 = m[3 * by];
+    y[0] = m[0] + sum + m3;
+    y[2 * y_by] = difference - 0.5f * m3;
+    y[4 * y_by] = sum + 0.25f * m3;
+    y[6 * y_by] = difference - 0.125f * m3 + m[4 * by];
+    for (int i = 0; i < 4; ++i) y[(2 * i + 1) * y_by] = m[(5 + i) * by];
   }
 };
 
@@ -95,9 +103,9 @@ struct UpAxis {
 template <int patch, int transformed, typename V, typename Transform>
 inline void both_axes(const V* from, V* to, const Transform& transform) {
   V between[transformed * patch];
-#pragma GCC unroll 6
+#pragma GCC unroll 9
   for (int j = 0; j < patch; ++j) transform(from + j, patch, between + j, patch);
-#pragma GCC unroll 6
+#pragma GCC unroll 9
   for (int i = 0; i < transformed; ++i) transform(between + i * patch, 1, to + i * transformed, 1);
 }
 

@@ -70,14 +70,19 @@ def plain(
     return bias_act(y, bias.double(), act=activation, gain=gain, clamp=clamp)
 
 
-# From the direct sum to many tiles, whole and cut, with panels half full; widths that no power of two is; few pixels.
+# From one tile to many, whole and cut, with panels half full; widths that no power of two is; few pixels. Upsampling
+# has tiles of their own at an edge where four divides a side.
 SHAPES = [
     (1, 16, 16, 4, 4),
     (3, 32, 48, 8, 8),
     (2, 16, 64, 16, 16),
     (1, 48, 32, 12, 20),
     (2, 16, 16, 5, 7),
+    (2, 16, 32, 8, 6),
+    (1, 32, 16, 7, 12),
     (1, 16, 16, 64, 96),
+    (2, 16, 32, 40, 37),
+    (1, 32, 16, 43, 44),
     (2, 144, 16, 32, 32),
     (2, 272, 48, 3, 5),
     (3, 160, 32, 1, 16),
@@ -195,7 +200,8 @@ def test_a_filter_that_is_no_product_takes_the_plain_path() -> None:
 @pytest.mark.parametrize("on_matrix_unit", [False, True])
 @pytest.mark.parametrize("up", [1, 2])
 @pytest.mark.parametrize(
-    "shape", [(32, 32, 4), (32, 32, 8), (32, 32, 16), (32, 32, 32), (32, 32, 64), (320, 144, 32)]
+    "shape",
+    [(32, 32, 4), (32, 32, 8), (32, 32, 16), (32, 32, 32), (32, 32, 64), (320, 144, 32), (352, 256, 20)],
 )
 def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(
     shape: tuple[int, int, int], up: int, on_matrix_unit: bool
@@ -210,9 +216,15 @@ def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(
 
 @pytest.mark.parametrize("on_matrix_unit", [False, True])
 @pytest.mark.parametrize("up", [1, 2])
-@pytest.mark.parametrize("channels", [32, 64])
-def test_the_number_of_threads_changes_nothing(channels: int, up: int, on_matrix_unit: bool) -> None:
-    given = {**operands(2, channels, 64, 48, 48, up=up), "on_matrix_unit": on_matrix_unit}
+@pytest.mark.parametrize(
+    "shape",
+    [(32, 64, 48, 48), (64, 64, 48, 48), (48, 32, 61, 30), (48, 96, 16, 24), (160, 16, 16, 16), (352, 256, 32, 20)],
+)
+def test_the_number_of_threads_changes_nothing(
+    shape: tuple[int, int, int, int], up: int, on_matrix_unit: bool
+) -> None:
+    """Threads share panels of outputs, or tiles, or ranges of rows with seams between; in every case the same sums."""
+    given = {**operands(2, *shape, up=up, noise="own"), "on_matrix_unit": on_matrix_unit}
     threads = torch.get_num_threads()
     results = []
     try:
