@@ -21,7 +21,7 @@ import torch
 from bend.bundled import sample_folder
 from bend.prepare import PackageConfig, package
 from bend.score import RunScorer, seeds_for
-from stylegan.checkpoint import snapshot_name
+from stylegan.run_names import snapshot_name
 from stylegan.training.config import TrainConfig, parse_snapshots
 from stylegan.training.plan import make_plan
 from stylegan.training.session import Session, open_run

@@ -26,10 +26,9 @@ from bend.stores.networks import fetch_options
 from scrapers.licences import family_of, is_no_derivatives, is_non_commercial, normalise
 from scrapers.source import credit_line
 from stylegan.printable import printable
+from stylegan.run_names import OPTIONS
 
 __all__ = ["FORMATS", "Credit", "collect", "concerns", "render"]
-
-_OPTIONS_NAME = "training_options.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,7 @@ def collect(path: Path) -> list[Credit]:
     if (path / MANIFEST_NAME).is_file():
         origins, _ = read_manifest(path / MANIFEST_NAME)
         return _credits(origin for file, origin in origins.items() if (path / file).exists())
-    if (path / _OPTIONS_NAME).is_file():
+    if (path / OPTIONS).is_file():
         return collect(_data_of(path))
     if (unpacked := read_unpacked(path)) is not None:
         return _credits(origin for name, origin in unpacked.origins.items() if (path / name).exists())
@@ -81,7 +80,7 @@ def collect(path: Path) -> list[Credit]:
         )
     if path.is_dir():
         raise BendError(
-            f"{path}: holds neither {MANIFEST_NAME} nor {_OPTIONS_NAME}; give a scrape's or a run's folder"
+            f"{path}: holds neither {MANIFEST_NAME} nor {OPTIONS}; give a scrape's or a run's folder"
         )
     return _behind(path)
 
@@ -183,12 +182,12 @@ def _data_of(run: Path) -> Path:
     if address := data_address(run):
         return fetch_data(parse_address(address))
     try:
-        options = json.loads((run / _OPTIONS_NAME).read_bytes())
+        options = json.loads((run / OPTIONS).read_bytes())
         typed = Path(options["config"]["data"])  # from wherever the training was started
         recorded = Path(options.get("data", {}).get("path") or typed)
         found = [path for path in (recorded, typed) if are_there(str(path))]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise BendError(f"{run / _OPTIONS_NAME}: does not name the data set; give the zip itself") from None
+        raise BendError(f"{run / OPTIONS}: does not name the data set; give the zip itself") from None
     if not found:
         raise BendError(f"{run}: was trained on {typed}, which is not there; give the zip itself")
     return found[0]
@@ -216,7 +215,7 @@ def _behind(path: Path) -> list[Credit]:
         return collect(fetch_options(parse_address(named)))
     network = Path(note.network.partition("@")[0])
     run = network.parent if network.is_file() else network
-    if not (run / _OPTIONS_NAME).is_file():
+    if not (run / OPTIONS).is_file():
         raise BendError(f"{path}: was rendered from {note.network}, no run folder that is still there")
     return collect(run)
 

@@ -12,6 +12,7 @@ from bend.errors import SettingsError
 from bend.options.records import default_of, field_option, record_options
 from bend.options.shared import device_option, output_option
 from bend.studio.config import StudioConfig
+from stylegan.run_names import OPTIONS
 
 __all__ = ["studio"]
 
@@ -79,7 +80,7 @@ def studio(config: StudioConfig, no_train: bool, opens: bool) -> None:
 
 def _with_run_on_stage(config: StudioConfig) -> StudioConfig:
     """Where `runs` is a run folder itself: its neighbours are the runs, and it is on the stage unless another is."""
-    if not (config.runs / "training_options.json").is_file():
+    if not (config.runs / OPTIONS).is_file():
         return config
     is_asked_for = config.network != default_of(StudioConfig, "network")
     network = config.network if is_asked_for else str(config.runs)

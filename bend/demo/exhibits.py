@@ -12,7 +12,7 @@ from bend.renders.latent_walk import render_latent_walk
 from bend.renders.scrubber import render_scrubber
 from bend.renders.stills import render_grid
 from bend.renders.timeline import render_timeline
-from bend.score import PLOT
+from bend.run_names import SCORE_PLOT, TIMELINE
 
 __all__ = ["FILM", "Look", "draw_sheets", "draw_walk"]
 
@@ -95,7 +95,7 @@ def _scrubber(look: Look, folder: Path) -> Exhibit:
 
 
 def _timeline(look: Look, folder: Path) -> Exhibit:
-    file, config = folder / "timeline.png", look.whole(2)
+    file, config = folder / TIMELINE, look.whole(2)
     command = _command("timeline", config, "--seeds", "0-7")
     render_timeline(config, range(8), file, force=True, command=command)
     return Exhibit(
@@ -108,7 +108,7 @@ def _timeline(look: Look, folder: Path) -> Exhibit:
 
 def _score(look: Look) -> Exhibit:
     return Exhibit(
-        file=look.run / PLOT,
+        file=look.run / SCORE_PLOT,
         title="How far",
         text="Away from home, nearer to the photographs, and how different the pictures still are from one another, "
         "as the discriminator it began with sees it.",

@@ -17,6 +17,7 @@ from bend.prepare import PackageConfig, package
 from bend.training.watch import train_watched
 from stylegan.checkpoint import load_network
 from stylegan.device import choose_device
+from stylegan.run_names import LATEST
 from stylegan.training.config import TrainConfig, read_config
 from stylegan.training.plan import make_plan
 from stylegan.training.session import open_run, resume_run
@@ -141,7 +142,7 @@ def _bend_network(config: DemoConfig, data: Path, say: Callable[[str], None]) ->
 def _unchanged_run(runs: Path, wanted: TrainConfig) -> Path | None:
     """A run of the same settings, no longer than wanted, that can be gone on with."""
     for run in sorted(runs.glob("*-*"), reverse=True):
-        if not (run / "state-latest.pt").is_file():
+        if not (run / LATEST).is_file():
             continue
         found = read_config(run)
         same = dataclasses.replace(found, kimg=wanted.kimg, device=wanted.device) == wanted

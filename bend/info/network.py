@@ -14,11 +14,12 @@ from bend.info.figures import table, with_unit
 from bend.info.generator_graph import draw_generator
 from bend.info.layers import Layer, layers_of, num_weights
 from bend.info.report import Information
-from stylegan.checkpoint import Network, outline_network, snapshot_name
+from stylegan.checkpoint import Network, outline_network
 from stylegan.digest import file_sha256
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
 from stylegan.generator import Generator
+from stylegan.run_names import snapshot_name
 
 __all__ = ["PARTS", "describe_network", "draw_network"]
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from bend.info.figures import sparkline, table
 from bend.info.report import Information
-from bend.info.run_files import OPTIONS, STATS, number_in, parse_object, read_object, table_in
+from bend.info.run_files import number_in, parse_object, read_object, table_in
+from bend.run_names import SCORE
 from bend.stores.marker import holds_state
 from stylegan.checkpoint import list_snapshots
+from stylegan.run_names import OPTIONS, STATS
 
 __all__ = ["describe_run", "describe_runs", "holds_runs", "is_run"]
 
-_SCORE = "score.json"
 _CURVES = {
     "D loss": "Loss/D/loss",
     "G loss": "Loss/G/loss",
@@ -64,7 +65,7 @@ def describe_run(run: Path) -> Information:
     snapshots = [kimg for kimg, _ in list_snapshots(run)]
     wanted, reached = number_in(config.get("kimg")), _reached(ticks, snapshots)
     can_resume = holds_state(run)
-    moments = _moments(read_object(run / _SCORE))
+    moments = _moments(read_object(run / SCORE))
     record: dict[str, Any] = {
         "kind": "run",
         "path": str(run),

@@ -9,10 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OPTIONS", "STATS", "number_in", "parse_object", "read_object", "table_in"]
-
-OPTIONS, STATS = "training_options.json", "stats.jsonl"
-"""What was asked for, and a line for each tick."""
+__all__ = ["number_in", "parse_object", "read_object", "table_in"]
 
 
 def read_object(path: Path) -> dict[str, Any]:

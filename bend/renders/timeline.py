@@ -22,6 +22,7 @@ from bend.picture import Pixels, Rendered, check_picture_output, one_picture, sa
 from bend.play import Moment
 from bend.provenance import Provenance
 from bend.renders.moving import draw_seeds
+from bend.run_names import TIMELINE
 from bend.work import describe
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
@@ -30,8 +31,6 @@ __all__ = ["RunTimeline", "pick_columns", "render_timeline", "timeline_sheet"]
 
 Snapshot = TypeVar("Snapshot")
 
-NAME = "timeline.png"
-"""The sheet in a run folder."""
 _MOST_COLUMNS = 16
 _RUN_SEEDS = tuple(range(4))
 _SMALLEST_CELL = 64  # pixels; a smaller network's pictures are enlarged for a run's own sheet
@@ -122,7 +121,7 @@ class RunTimeline:
         )
         work = {"kind": "timeline", "seeds": list(_RUN_SEEDS), "kimg": shown, "weights": ["raw", "ema"]}
         note = Provenance(work=work, network=path.parent.name, network_sha256="")
-        save_picture(path.parent / NAME, surface, note)
+        save_picture(path.parent / TIMELINE, surface, note)
 
     def _add(self, kimg: float, snapshot: Path) -> None:
         network = load_network(snapshot)

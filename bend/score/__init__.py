@@ -1,13 +1,10 @@
 """Measures how far a network has broken: scores over a run, the moments they suggest, and their plot."""
 
-from bend.score.card import KINDS, NAME, Moment, ScoreCard, ScoreRow, read_card
-from bend.score.plot import PLOT
+from bend.score.card import KINDS, Moment, ScoreCard, ScoreRow, read_card
 from bend.score.scorer import RunScorer, score_run, seeds_for
 
 __all__ = [
     "KINDS",
-    "NAME",
-    "PLOT",
     "Moment",
     "RunScorer",
     "ScoreCard",

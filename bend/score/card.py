@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from bend.errors import ScoreError
+from bend.run_names import SCORE
 from bend.score.measures import Measured
 from bend.score.moments import MOMENTS, Curve, collapse, find_moments
 from stylegan.atomic import write_atomic
 
-__all__ = ["KINDS", "NAME", "Moment", "ScoreCard", "ScoreRow", "Settings", "read_card", "rounded"]
+__all__ = ["KINDS", "Moment", "ScoreCard", "ScoreRow", "Settings", "read_card", "rounded"]
 
-NAME = "score.json"
 VERSION = 1
 KINDS = ("raw", "ema")
 
@@ -154,7 +154,7 @@ class ScoreCard:
 
     def write(self, run: Path) -> None:
         """Write `score.json` into a run folder."""
-        write_atomic(run / NAME, json.dumps(self.facts(), indent=1) + "\n")
+        write_atomic(run / SCORE, json.dumps(self.facts(), indent=1) + "\n")
 
     def facts(self) -> dict[str, Any]:
         """The content of `score.json`."""
@@ -185,7 +185,7 @@ def read_card(run: Path) -> ScoreCard | None:
     Raises:
         ScoreError: `score.json` is damaged.
     """
-    path = run / NAME
+    path = run / SCORE
     try:
         facts = json.loads(path.read_text())
         return ScoreCard(

@@ -15,10 +15,7 @@ from bend.picture import Pixels
 from bend.score.card import KINDS, ScoreCard, ScoreRow
 from bend.score.moments import log_places
 
-__all__ = ["PLOT", "draw_plot"]
-
-PLOT = "score.png"
-"""The plot in a run folder."""
+__all__ = ["draw_plot"]
 
 _SIZE = (960, 640)
 _OVER = 2  # drawn larger by this factor

@@ -23,17 +23,19 @@ from bend.grid import sheet
 from bend.latents import z_from_seeds
 from bend.picture import Pixels, enlarge, save_picture
 from bend.provenance import Provenance, weights_sha256
+from bend.run_names import SCORE_PLOT
 from bend.score.card import KINDS, Moment, ScoreCard, ScoreRow, Settings, read_card, rounded
 from bend.score.features import Ruler, feature_maps
 from bend.score.measures import diversity, kernel_distance, paired_distance
 from bend.score.metrics import Metric, Pictures, found_metrics
-from bend.score.plot import PLOT, draw_plot
+from bend.score.plot import draw_plot
 from stylegan.archive import PictureSet, open_dataset
 from stylegan.archive.shard_names import are_there
 from stylegan.checkpoint import Network, list_snapshots, load_network
 from stylegan.device import choose_device
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
+from stylegan.run_names import OPTIONS
 from stylegan.training.config import parse_snapshots, read_config
 from stylegan.training.plan import recorded_data
 
@@ -80,7 +82,7 @@ def score_run(run: Path, *, device: str = "auto") -> ScoreCard:
         StyleganError: no run folder, or files of it cannot be read.
     """
     config = read_config(run)
-    options = json.loads((run / "training_options.json").read_text())
+    options = json.loads((run / OPTIONS).read_text())
     path = recorded_data(options, config.data)
     if not are_there(path):
         raise ScoreError(f"{run}: its data set {path} is not there any more; put it back to score the run")
@@ -269,7 +271,7 @@ class RunScorer:
     def _write(self) -> None:
         self.card.write(self.run)
         note = Provenance(work={"kind": "score"}, network=self.run.name, network_sha256="")
-        save_picture(self.run / PLOT, draw_plot(self.card), note)
+        save_picture(self.run / SCORE_PLOT, draw_plot(self.card), note)
         for kind in KINDS:
             for name, moment in self.card.moments(kind).items():
                 picture = self.run / f"moment-{kind}-{name}.png"

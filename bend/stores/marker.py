@@ -6,16 +6,18 @@ hashes of their contents, so that none is ever overwritten, and whoever reads th
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from bend.errors import StoreError
 from bend.stores.address import Address, is_address
 from bend.stores.store import Facts, look, put_bytes, read
+from stylegan.run_names import STATES
 
 __all__ = [
     "MARKER",
-    "STATES",
+    "STATE_OBJECT",
     "Entry",
     "Marker",
     "data_address",
@@ -26,9 +28,8 @@ __all__ = [
 ]
 
 MARKER = "newest.json"
-STATES = ("state-latest.pt", "state-previous.pt")
-"""State files of a run folder, which on the store are named by their hashes. The names are repeated here because
-`stylegan.training.state_file` imports torch."""
+STATE_OBJECT = re.compile(r"state-[0-9a-f]{16}\.pt")
+"""The name of a state on the store; see `state_object`."""
 _VERSION = 1
 
 

@@ -5,21 +5,21 @@ Snapshots never change once they are written, so that a run can be rendered whil
 """
 
 import math
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from bend.errors import StoreError
+from bend.run_names import SCORE
 from bend.stores.address import Address, parse_address
 from bend.stores.fetching import download, fetch_file, fetch_folder, safe_name
-from bend.stores.marker import MARKER
+from bend.stores.marker import MARKER, STATE_OBJECT
 from bend.stores.names import stands_for
 from bend.stores.store import Facts, find, look
+from stylegan.run_names import LATEST, OPTIONS, SNAPSHOT, STATS
 
 __all__ = ["fetch_network", "fetch_options", "outline_run"]
 
-_SNAPSHOT = re.compile(r"snapshot-(\d+\.\d{3})\.safetensors")
-_SMALL = ("training_options.json", "score.json", "stats.jsonl", MARKER)
+_SMALL = (OPTIONS, SCORE, STATS, MARKER)
 
 
 def fetch_network(text: str, *, whole_run: bool) -> str:
@@ -57,13 +57,13 @@ def outline_run(address: Address, folder: Path, *, with_last: bool = False) -> P
         with_last: whether to fetch the last snapshot, too.
     """
     found = find(address)
-    last = max((name for name in found if _SNAPSHOT.fullmatch(name)), default=None) if with_last else None
+    last = max((name for name in found if SNAPSHOT.fullmatch(name)), default=None) if with_last else None
     for name, facts in found.items():
         if name in (*_SMALL, last) or name.endswith(".jsonl"):
             download(address.child(name), facts, folder / safe_name(address, name))
         else:
-            is_state = re.fullmatch(r"state-[0-9a-f]{16}\.pt", name)
-            empty = folder / ("state-latest.pt" if is_state else safe_name(address, name))
+            is_state = STATE_OBJECT.fullmatch(name)
+            empty = folder / (LATEST if is_state else safe_name(address, name))
             empty.parent.mkdir(parents=True, exist_ok=True)
             empty.touch()
     return stands_for(folder, address)
@@ -71,7 +71,7 @@ def outline_run(address: Address, folder: Path, *, with_last: bool = False) -> P
 
 def fetch_options(address: Address) -> Path:
     """A copy of a run folder with only its options and tables; for a snapshot, of the folder that it is in."""
-    run = address.parent if _SNAPSHOT.fullmatch(address.name) else address
+    run = address.parent if SNAPSHOT.fullmatch(address.name) else address
     return _fetch_some(run, [])
 
 
@@ -98,7 +98,7 @@ def _fetch_some(address: Address, names: Iterable[str]) -> Path:
 
 
 def _moments(address: Address, found: dict[str, Facts]) -> dict[float, str]:
-    matches = (_SNAPSHOT.fullmatch(name) for name in found)
+    matches = (SNAPSHOT.fullmatch(name) for name in found)
     moments = {float(match[1]): match[0] for match in matches if match is not None}
     if not moments:
         raise StoreError(f"{address}: no snapshots in this folder; pass a run folder of `bend finetune`")

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import re
 import secrets
 import shutil
 from pathlib import Path
@@ -20,7 +19,7 @@ from bend.stores.address import Address
 from bend.stores.fetching import alone_in, check_room, download, safe_name, slot_of
 from bend.stores.marker import (
     MARKER,
-    STATES,
+    STATE_OBJECT,
     Entry,
     Marker,
     holds_state,
@@ -32,13 +31,11 @@ from bend.stores.names import stands_for
 from bend.stores.store import ConflictError, find, list_folders, look, need_bucket, put, put_bytes, remove
 from stylegan.atomic import sweep_folder, temporary_name, write_atomic
 from stylegan.digest import file_sha256
+from stylegan.run_names import RUN, STATES, is_lasting
 
 __all__ = ["RunMirror", "TakenOverError", "find_remote_run", "prepare_runs", "take_up"]
 
-_LASTING = re.compile(r"(snapshot-|fakes|reals).+")
 _OWN = ".mirrored"  # holds the owner and generation of the marker that the working folder corresponds to
-_STATE = re.compile(r"state-[0-9a-f]{16}\.pt")
-_RUN = re.compile(r"(\d{5,})-.+")
 _TAKEN = "{}: another training has taken this name meanwhile; run the same command again"
 _GONE_ON = "{}: another process has gone on with this run; this one stops, and that one's is valid"
 
@@ -94,10 +91,8 @@ class RunMirror:
             raise TakenOverError(_GONE_ON.format(self._address))
         files, num_sent = {}, 0
         for path in _in_order(self._run):
-            is_state, is_lasting = path.name in STATES, _LASTING.fullmatch(path.name)
-            data = (
-                None if is_state or is_lasting else path.read_bytes()
-            )  # of a file that grows, what is there
+            is_state, stays = path.name in STATES, is_lasting(path.name)
+            data = None if is_state or stays else path.read_bytes()  # of a file that grows, what is there
             entry = self._entry(path, data)
             files[path.name] = entry
             if self._has(path.name, entry):
@@ -147,7 +142,7 @@ class RunMirror:
     def _sweep(self) -> None:
         """Remove states of a session that was killed before its marker named them."""
         named = _objects(self._marker)
-        states = [name for name in find(self._address) if _STATE.fullmatch(name)]
+        states = [name for name in find(self._address) if STATE_OBJECT.fullmatch(name)]
         remove([self._address.child(name) for name in states if name not in named])
 
     def _note(self) -> None:
@@ -164,7 +159,7 @@ def prepare_runs(address: Address) -> Path:
     parent = _working(address)
     parent.mkdir(parents=True, exist_ok=True)
     sweep_folder(parent)
-    numbers = [int(match[1]) for name in list_folders(address) if (match := _RUN.fullmatch(name))]
+    numbers = [int(match[1]) for name in list_folders(address) if (match := RUN.fullmatch(name))]
     for path in parent.glob("*-taken"):
         with contextlib.suppress(OSError):  # another training may be doing the same
             path.rmdir()
@@ -181,7 +176,7 @@ def find_remote_run(text: str, parent: Address) -> Address:
     """
     if text != "latest":
         return parent.child(text)
-    numbered = [(int(match[1]), name) for name in list_folders(parent) if (match := _RUN.fullmatch(name))]
+    numbered = [(int(match[1]), name) for name in list_folders(parent) if (match := RUN.fullmatch(name))]
     for _, name in sorted(numbered, reverse=True):
         found = read_marker(parent.child(name))
         if found is not None and found[0].has_state:
@@ -243,7 +238,7 @@ def _bring_file(address: Address, name: str, entry: Entry, folder: Path) -> str 
     if facts is not None:
         download(source, facts, path)
         # A growing file may be newer than the marker; a resumed training only uses its beginning.
-        if (is_state or _LASTING.fullmatch(name)) and file_sha256(path) != entry.sha256:
+        if (is_state or is_lasting(name)) and file_sha256(path) != entry.sha256:
             path.unlink()
             fault = f"{source.name} is damaged"
     if fault is None:
@@ -256,7 +251,7 @@ def _bring_file(address: Address, name: str, entry: Entry, folder: Path) -> str 
 def _in_order(run: Path) -> list[Path]:
     """The files to mirror, with those that others refer to first."""
     files = [path for path in run.iterdir() if path.is_file() and not path.name.startswith(".")]
-    return sorted(files, key=lambda path: (path.name in STATES, not _LASTING.fullmatch(path.name), path.name))
+    return sorted(files, key=lambda path: (path.name in STATES, not is_lasting(path.name), path.name))
 
 
 def _objects(marker: Marker) -> set[str]:

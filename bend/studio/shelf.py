@@ -13,12 +13,13 @@ from typing import Any
 
 from bend.automation import Automation
 from bend.errors import ScoreError, SettingsError
-from bend.info.run_files import OPTIONS, STATS, number_in, parse_object, read_object, table_in
+from bend.info.run_files import number_in, parse_object, read_object, table_in
 from bend.score.card import read_card
 from bend.stores.marker import holds_state
 from bend.studio.config import StudioConfig
 from stylegan.checkpoint import list_snapshots
 from stylegan.errors import StyleganError
+from stylegan.run_names import OPTIONS, STATS
 
 __all__ = ["BUNDLED", "Shelf", "Standing"]
 

@@ -15,9 +15,9 @@ import torch
 from bend.ranks import is_first
 from bend.training.remote import Place, fetched, fetched_inputs, mirrored
 from bend.training.watch import train_watched
-from stylegan.checkpoint import snapshot_name
 from stylegan.distributed import Team, join
 from stylegan.errors import ConfigError, TrainingError
+from stylegan.run_names import snapshot_name
 from stylegan.training.config import TrainConfig, read_config
 from stylegan.training.loop import TrainSummary
 from stylegan.training.memory import step_bytes

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from bend.errors import ScoreError
-from bend.renders.timeline import NAME as TIMELINE_NAME
 from bend.renders.timeline import RunTimeline
+from bend.run_names import TIMELINE
 from bend.score import KINDS, RunScorer, ScoreCard, read_card, seeds_for
 from bend.training.pruning import choose_removals
 from stylegan.checkpoint import list_snapshots
@@ -72,7 +72,7 @@ class RunWatch:
         if not seen:
             return Reply()
         kimg, path = seen[-1]
-        sheet = self._run / TIMELINE_NAME
+        sheet = self._run / TIMELINE
         if not sheet.exists() or _written(sheet) < _written(path):
             return self(path, kimg)
         card = None if self._scorer is None else read_card(self._run)

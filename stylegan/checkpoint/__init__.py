@@ -2,7 +2,7 @@
 
 from stylegan.checkpoint.delta import BaseReference, DeltaBase, is_delta, load_delta, save_delta
 from stylegan.checkpoint.load import find_network, list_snapshots, load_network, outline_network
-from stylegan.checkpoint.native import Network, NetworkMeta, read_meta, save_network, snapshot_name
+from stylegan.checkpoint.native import Network, NetworkMeta, read_meta, save_network
 
 __all__ = [
     "BaseReference",
@@ -18,5 +18,4 @@ __all__ = [
     "read_meta",
     "save_delta",
     "save_network",
-    "snapshot_name",
 ]

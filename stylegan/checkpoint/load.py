@@ -3,7 +3,6 @@
 import difflib
 import math
 import os
-import re
 from pathlib import Path
 
 import torch
@@ -15,13 +14,13 @@ from stylegan.checkpoint.known import KNOWN
 from stylegan.checkpoint.legacy import is_legacy, load_legacy
 from stylegan.checkpoint.native import Network, load_native
 from stylegan.errors import CheckpointError
+from stylegan.run_names import SNAPSHOT
 
 __all__ = ["EMBEDDED", "find_network", "list_snapshots", "load_network", "outline_network"]
 
 _PRETRAINED = Path(__file__).parents[1] / "pretrained"
 EMBEDDED = {name: _PRETRAINED / f"{name}.safetensors" for name in ("faces64", "faces128")}
 """Networks that travel with the package, by name."""
-_SNAPSHOT = re.compile(r"snapshot-(\d+\.\d{3})\.safetensors")
 
 
 @torch.inference_mode(False)  # what is read can be trained, wherever it was asked for
@@ -99,7 +98,7 @@ def list_snapshots(run: str | os.PathLike[str]) -> list[tuple[float, Path]]:
     """
     found = []
     for path in Path(run).iterdir():
-        if match := _SNAPSHOT.fullmatch(path.name):
+        if match := SNAPSHOT.fullmatch(path.name):
             found.append((float(match[1]), path))
     return sorted(found)
 

@@ -35,7 +35,6 @@ __all__ = [
     "parse_metadata",
     "read_meta",
     "save_network",
-    "snapshot_name",
 ]
 
 FORMAT = "bend-network"
@@ -112,11 +111,6 @@ class Network:
         if chosen is None:
             raise CheckpointError(f"{self.path.name}: holds no generator; pass a file that has G or G_ema")
         return chosen
-
-
-def snapshot_name(kimg: float) -> str:
-    """File name of the snapshot at `kimg`, sortable, with three decimals so that fractions do not collide."""
-    return f"snapshot-{kimg:010.3f}.safetensors"
 
 
 def save_network(

@@ -12,6 +12,7 @@ from typing import Any
 
 from stylegan.config import PRESETS, preset
 from stylegan.errors import ConfigError, TrainingError
+from stylegan.run_names import OPTIONS
 
 __all__ = [
     "CHOICES",
@@ -204,14 +205,12 @@ def read_config(run: Path) -> TrainConfig:
     Raises:
         TrainingError: no run folder of ours.
     """
-    path = run / "training_options.json"
+    path = run / OPTIONS
     try:
         options: dict[str, Any] = json.loads(path.read_text())["config"]
         return TrainConfig(**options)
     except FileNotFoundError:
-        raise TrainingError(
-            f"{run}: no training_options.json there; pass a run folder of `bend finetune`"
-        ) from None
+        raise TrainingError(f"{run}: no {OPTIONS} there; pass a run folder of `bend finetune`") from None
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise TrainingError(f"{path}: cannot be read ({error}); restore it or start a new run") from None
 

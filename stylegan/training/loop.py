@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from stylegan.device import send
 from stylegan.errors import TrainingError
+from stylegan.run_names import LOG
 from stylegan.training.data import BatchStream
 from stylegan.training.deal import deal
 from stylegan.training.divergence import DivergenceWatch
@@ -123,7 +124,7 @@ class _Loop:
 
     def __enter__(self) -> "_Loop":
         config, batch = self.plan.config, self.plan.hyper.batch
-        log = self.session.run / "log.txt" if self.team.is_first else Path(os.devnull)
+        log = self.session.run / LOG if self.team.is_first else Path(os.devnull)
         self.log_file = log.open("a", encoding="utf-8")
         self.stream = BatchStream(
             self.plan.data,

@@ -17,6 +17,7 @@ from stylegan.checkpoint import Network, NetworkMeta
 from stylegan.device import choose_device
 from stylegan.distributed import ALONE, Team
 from stylegan.errors import TrainingError
+from stylegan.run_names import OPTIONS
 from stylegan.training.agreement import agreed_base, refuse_other_data
 from stylegan.training.config import Hyperparameters, TrainConfig, parse_snapshots, read_config
 from stylegan.training.deal import deal
@@ -158,11 +159,9 @@ def _read_run(run: Path, overrides: dict[str, Any]) -> tuple[TrainConfig, dict[s
         TrainingError: it lacks some of that.
     """
     config = dataclasses.replace(read_config(run), **overrides)
-    options: dict[str, Any] = json.loads((run / "training_options.json").read_text())
+    options: dict[str, Any] = json.loads((run / OPTIONS).read_text())
     if missing := [key for key in ("data", "base", "G", "D") if not isinstance(options.get(key), dict)]:
-        raise TrainingError(
-            f"{run}: training_options.json lacks {', '.join(missing)}; restore it or start a new run"
-        )
+        raise TrainingError(f"{run}: {OPTIONS} lacks {', '.join(missing)}; restore it or start a new run")
     return config, options
 
 
@@ -170,9 +169,7 @@ def _rebuild_base(run: Path, options: dict[str, Any]) -> Network:
     try:
         return rebuild_base(options["G"], options["D"], NetworkMeta(**options["base"]))
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TrainingError(
-            f"{run}: training_options.json is damaged ({error}); restore it or start a new run"
-        ) from None
+        raise TrainingError(f"{run}: {OPTIONS} is damaged ({error}); restore it or start a new run") from None
 
 
 def _open_data(config: TrainConfig, path: str) -> PictureSet:

@@ -1,7 +1,6 @@
 """The folder a training writes: its name, its options, its pictures.
 
-Names are those that people and their tools know: `NNNNN-<data>-<base>`, `training_options.json`, `log.txt`,
-`reals.png`, `fakes_init.png`, `fakes000004.png`. The saved state is in `state_file`.
+The names of its files are in `stylegan.run_names`. The saved state is in `state_file`.
 """
 
 import dataclasses
@@ -19,12 +18,11 @@ from PIL import Image
 from stylegan.atomic import atomic_path, sweep_folder, write_atomic
 from stylegan.errors import TrainingError
 from stylegan.launch import Launch
+from stylegan.run_names import LATEST, OPTIONS, RUN, STATES
 from stylegan.training.config import Hyperparameters, TrainConfig
-from stylegan.training.state_file import LATEST, PREVIOUS
 
 __all__ = [
     "create_run",
-    "fakes_name",
     "find_elsewhere",
     "find_launched",
     "find_run",
@@ -36,7 +34,6 @@ __all__ = [
     "write_options",
 ]
 
-_RUN = re.compile(r"(\d{5,})-.+")
 _LAUNCH = ".launch"
 _NETWORK_SUFFIXES = (".safetensors", ".pkl", ".pt")
 _ELSEWHERE = ".launched-elsewhere"
@@ -50,7 +47,7 @@ def create_run(parent: Path, data_name: str, base_name: str) -> Path:
         sweep_folder(earlier)
     parts = (re.sub(r"[^\w.]+", "-", part).strip("-.") or "unnamed" for part in (data_name, base_name))
     label = "-".join(parts).encode()[:_MAX_LABEL_BYTES].decode(errors="ignore")
-    number = 1 + max((int(m[1]) for path in parent.iterdir() if (m := _RUN.fullmatch(path.name))), default=-1)
+    number = 1 + max((int(m[1]) for path in parent.iterdir() if (m := RUN.fullmatch(path.name))), default=-1)
     while True:
         run = parent / f"{number:05d}-{label}"
         try:
@@ -74,15 +71,15 @@ def find_run(text: str, parent: Path) -> Path:
         TrainingError: there is none that can be resumed.
     """
     if text == "latest":
-        runs = {path.parent for name in (LATEST, PREVIOUS) for path in parent.glob(f"*/{name}")}
-        numbered = [(int(match[1]), run) for run in runs if (match := _RUN.fullmatch(run.name))]
+        runs = {path.parent for name in STATES for path in parent.glob(f"*/{name}")}
+        numbered = [(int(match[1]), run) for run in runs if (match := RUN.fullmatch(run.name))]
         if not numbered:
             raise TrainingError(
                 f"{parent}: no run there to resume; pass --resume RUN, or -o with their folder"
             )
         return max(numbered)[1]
     for run in (Path(text), parent / text):
-        if (run / LATEST).is_file() or (run / PREVIOUS).is_file():
+        if _has_state(run):
             return run
     raise TrainingError(f"{text}: no {LATEST} there; pass a run folder that `bend finetune` wrote")
 
@@ -98,8 +95,7 @@ def find_launched(parent: Path, launch: Launch | None) -> Path | None:
     if launch is None or not parent.is_dir():
         return None
     for run in sorted((path.parent for path in parent.glob(f"*/{_LAUNCH}")), reverse=True):
-        has_state = (run / LATEST).is_file() or (run / PREVIOUS).is_file()
-        if has_state and (run / _LAUNCH).read_text().strip() == launch.name:
+        if _has_state(run) and (run / _LAUNCH).read_text().strip() == launch.name:
             return run
     return None
 
@@ -131,7 +127,7 @@ def find_elsewhere(parent: Path, launch: Launch | None) -> str | None:
 def write_options(run: Path, config: TrainConfig, hyper: Hyperparameters, facts: dict[str, Any]) -> None:
     """Write `training_options.json`: what was asked for, what it resolved to, and facts about data and base."""
     options = {"config": dataclasses.asdict(config), "hyperparameters": dataclasses.asdict(hyper), **facts}
-    write_atomic(run / "training_options.json", json.dumps(options, indent=2) + "\n")
+    write_atomic(run / OPTIONS, json.dumps(options, indent=2) + "\n")
 
 
 def save_sheet(path: Path, images: Iterable[NDArray[np.uint8]], columns: int = 8) -> None:
@@ -148,6 +144,5 @@ def save_sheet(path: Path, images: Iterable[NDArray[np.uint8]], columns: int = 8
         Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet).save(temporary)
 
 
-def fakes_name(kimg: float) -> str:
-    """`fakes000004.png`; three decimals where kimg is not whole."""
-    return f"fakes{int(kimg):06d}.png" if kimg == int(kimg) else f"fakes{kimg:010.3f}.png"
+def _has_state(run: Path) -> bool:
+    return any((run / name).is_file() for name in STATES)

@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 
 from stylegan.atomic import sweep_folder
-from stylegan.checkpoint import NetworkMeta, load_network, save_network, snapshot_name
+from stylegan.checkpoint import NetworkMeta, load_network, save_network
 from stylegan.checkpoint.delta import DeltaBase, save_delta
 from stylegan.distributed import ALONE, Team
+from stylegan.run_names import FAKES_INIT, REALS, fakes_name, snapshot_name
 from stylegan.training.config import read_config
 from stylegan.training.data import sample_index
 from stylegan.training.lock import RunLock
 from stylegan.training.plan import Plan, plan_resume
 from stylegan.training.run_folder import (
     create_run,
-    fakes_name,
     mark_launch,
     network_label,
     save_sheet,
@@ -111,7 +111,7 @@ class Session:
         data, seed = self.plan.data, self.plan.config.seed
         places = [sample_index(i, len(data), seed, data.blocks) for i in range(_NUM_FAKES)]
         pictures = [data.image(place) for place in places]
-        save_sheet(self.run / "reals.png", pictures)
+        save_sheet(self.run / REALS, pictures)
 
     def save_state(self, seconds: float) -> None:
         """Write what a resume needs; `seconds` is the training time so far."""
@@ -150,7 +150,7 @@ def _begin(plan: Plan, parent: Path) -> Session:
         session = Session(plan=plan, run=run, lock=RunLock(run), stats_writer=StatsWriter(run))
         undo.callback(session.close)
         session.save_reals()
-        session.save_fakes("fakes_init.png")
+        session.save_fakes(FAKES_INIT)
         session.save_state(0.0)
         undo.pop_all()
     return session

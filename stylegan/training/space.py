@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from stylegan.errors import TrainingError
+from stylegan.run_names import STATES
 from stylegan.training.memory import snapshot_bytes, state_bytes
-from stylegan.training.state_file import LATEST, PREVIOUS
 from stylegan.training.step import TrainState
 
 __all__ = ["check_space"]
@@ -38,7 +38,7 @@ def check_space(
     """
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    there = sum((folder / name).stat().st_size for name in (LATEST, PREVIOUS) if (folder / name).exists())
+    there = sum((folder / name).stat().st_size for name in STATES if (folder / name).exists())
     states = max(_NUM_STATES * state_bytes(state) - there, 0)
     if free < states:
         raise TrainingError(

@@ -13,12 +13,12 @@ import torch
 
 from stylegan.atomic import atomic_path
 from stylegan.errors import TrainingError
+from stylegan.run_names import LATEST, PREVIOUS
 from stylegan.torch_save import save_torch
 from stylegan.training.step import TrainState
 
-__all__ = ["LATEST", "PREVIOUS", "load_state", "refuse_nonfinite", "save_state"]
+__all__ = ["load_state", "refuse_nonfinite", "save_state"]
 
-LATEST, PREVIOUS = "state-latest.pt", "state-previous.pt"
 STATE_VERSION = 1
 
 

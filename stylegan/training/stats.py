@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from stylegan.distributed import Team
+from stylegan.run_names import STATS
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -74,7 +75,7 @@ class StatsWriter:
     """
 
     def __init__(self, run: Path, *, size: int = 0, cur_nimg: int = 0) -> None:
-        self._file = (run / "stats.jsonl").open("ab+")
+        self._file = (run / STATS).open("ab+")
         self._file.truncate(min(size, self._file.tell()))
         self._file.seek(0)
         self.num_ticks = self._file.read().count(b"\n")

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from bend import render
 from stylegan.archive import ArchiveWriter
-from stylegan.checkpoint import NetworkMeta, save_network, snapshot_name
+from stylegan.checkpoint import NetworkMeta, save_network
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
+from stylegan.run_names import snapshot_name
 from stylegan.training.config import Hyperparameters, TrainConfig
 from stylegan.training.run_folder import write_options
 from tests.bend.tiny import tiny_generator

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from stylegan.archive import ArchiveWriter
-from stylegan.checkpoint import NetworkMeta, save_network, snapshot_name
+from stylegan.checkpoint import NetworkMeta, save_network
 from stylegan.discriminator import Discriminator
+from stylegan.run_names import snapshot_name
 from tests.bend.conftest import Run
 from tests.bend.tiny import tiny_generator
 from tests.stylegan.checkpoint.legacy.writers import (

@@ -10,8 +10,10 @@ from bend import render
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
 from bend.provenance import read_provenance
-from bend.renders.timeline import NAME, RunTimeline, pick_columns, render_timeline
-from stylegan.checkpoint import NetworkMeta, save_network, snapshot_name
+from bend.renders.timeline import RunTimeline, pick_columns, render_timeline
+from bend.run_names import TIMELINE
+from stylegan.checkpoint import NetworkMeta, save_network
+from stylegan.run_names import snapshot_name
 from tests.bend.tiny import tiny_generator
 
 SIDE = 16
@@ -98,9 +100,9 @@ def test_many_snapshots_become_sixteen_columns() -> None:
 def test_a_run_shows_raw_above_average_and_grows(snapshots: Path) -> None:
     timeline = RunTimeline()
     timeline(snapshots / snapshot_name(0), 0)
-    first = pixels(snapshots / NAME)
+    first = pixels(snapshots / TIMELINE)
     timeline(snapshots / snapshot_name(1), 1)  # 0.25 is caught up with
-    sheet = pixels(snapshots / NAME)
+    sheet = pixels(snapshots / TIMELINE)
     side = 64  # tiny pictures are enlarged
     half = HEAD + 4 * side
     assert first.shape == (2 * half, side, 3)

@@ -12,11 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from bend.errors import ScoreError
-from bend.score import NAME, PLOT, RunScorer, ScoreCard, read_card, score_run, seeds_for
+from bend.run_names import SCORE, SCORE_PLOT
+from bend.score import RunScorer, ScoreCard, read_card, score_run, seeds_for
 from bend.score.metrics import Pictures
 from stylegan import DatasetZip
-from stylegan.checkpoint import list_snapshots, snapshot_name
+from stylegan.checkpoint import list_snapshots
 from stylegan.errors import TrainingError
+from stylegan.run_names import snapshot_name
 from tests.bend.runs import collapsed, save_snapshot
 from tests.bend.tiny import tiny_generator
 
@@ -57,13 +59,13 @@ def test_home_is_left_and_the_pictures_come_near_beyond_error_bars(scored: Path)
 
 def test_the_same_run_scored_anew_gives_the_same_bytes(scored: Path, run_folder: Path) -> None:
     card = score_run(run_folder, device="cpu")
-    for name in (NAME, PLOT):
+    for name in (SCORE, SCORE_PLOT):
         assert (run_folder / name).read_bytes() == (scored / name).read_bytes()
     assert read_card(run_folder) == card
 
 
 def test_score_json_says_it_all(scored: Path) -> None:
-    facts = json.loads((scored / NAME).read_text())
+    facts = json.loads((scored / SCORE).read_text())
     assert facts["version"] == 1
     assert len(facts["snapshots"]) == 12
     wanted = {"kimg", "weights", "d0", "d0_se", "d1", "d1_se", "diversity", "diversity_se"}
@@ -89,7 +91,7 @@ def test_every_moment_has_a_picture_of_its_seeds(scored: Path) -> None:
 
 
 def test_the_plot_has_both_kinds_of_weights(scored: Path) -> None:
-    with Image.open(scored / PLOT) as image:
+    with Image.open(scored / SCORE_PLOT) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     for half in (pixels[:320], pixels[320:]):
         for colour in ((255, 138, 92), (96, 176, 255), (142, 214, 132)):
@@ -166,7 +168,7 @@ def test_other_metrics_stand_in_every_row(run_folder: Path) -> None:
         return [Brightness()]
 
     card = scorer_of(run_folder, find_metrics=find).score_run()
-    facts = json.loads((run_folder / NAME).read_text())
+    facts = json.loads((run_folder / SCORE).read_text())
     assert all("brightness" in row for row in facts["snapshots"])
     assert read_card(run_folder) == card
 
@@ -174,10 +176,10 @@ def test_other_metrics_stand_in_every_row(run_folder: Path) -> None:
 def test_refusals_are_one_line(run_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match="8 or more"):
         scorer_of(run_folder, num_seeds=4)
-    (run_folder / NAME).write_text("{")
+    (run_folder / SCORE).write_text("{")
     with pytest.raises(ScoreError, match=r"score\.json: cannot be read"):
         score_run(run_folder, device="cpu")
-    (run_folder / NAME).unlink()
+    (run_folder / SCORE).unlink()
     list_snapshots(run_folder)[0][1].unlink()
     with pytest.raises(ScoreError, match="no snapshot at 0 kimg"):
         score_run(run_folder, device="cpu")

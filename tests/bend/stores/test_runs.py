@@ -15,7 +15,6 @@ from bend.stores.address import Address, parse_address
 from bend.stores.marker import read_marker, state_object
 from bend.stores.runs import RunMirror, TakenOverError, find_remote_run, prepare_runs, take_up
 from bend.stores.store import _system
-from stylegan.training import state_file
 
 RUNS = parse_address("memory://bucket/runs")
 RUN = RUNS.child("00000-rocks-none")
@@ -59,10 +58,6 @@ def assert_valid(step: int | None = None) -> int:
         assert (run / name).exists(), name
     assert step is None or reached == step
     return reached
-
-
-def test_states_are_called_as_a_training_calls_them() -> None:
-    assert (state_file.LATEST, state_file.PREVIOUS) == markers.STATES
 
 
 def test_a_run_is_mirrored_and_taken_up(memory: dict[str, Any], tmp_path: Path) -> None:

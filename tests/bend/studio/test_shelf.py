@@ -13,7 +13,7 @@ from bend.studio import training
 from bend.studio.config import StudioConfig
 from bend.studio.jobs import Jobs
 from bend.studio.shelf import BUNDLED, Shelf
-from stylegan.checkpoint import snapshot_name
+from stylegan.run_names import snapshot_name
 from tests.bend.runs import write_run
 
 TRICKS = ["..", "../..", "/etc", "00000-rocks-tiny/..", "", ".", "%2e%2e", "\0", "rocks.zip", "~"]

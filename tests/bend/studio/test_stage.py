@@ -19,7 +19,8 @@ from bend.studio.patch import read_patch
 from bend.studio.recipes import drawing, drawing_at, still_recipe
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
-from stylegan.checkpoint import load_network, snapshot_name
+from stylegan.checkpoint import load_network
+from stylegan.run_names import snapshot_name
 from stylegan.taps import taps
 from tests.bend.runs import save_snapshot, write_run
 from tests.bend.tiny import tiny_generator

@@ -10,8 +10,9 @@ from bend.score import card as cards
 from bend.score import read_card
 from bend.score.moments import Curve
 from bend.training.watch import RunWatch, train_watched
-from stylegan.checkpoint import list_snapshots, load_network, snapshot_name
+from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.errors import ConfigError
+from stylegan.run_names import snapshot_name
 from stylegan.training.config import TrainConfig
 from stylegan.training.loop import Reply, train
 from stylegan.training.session import Session, open_run, resume_run

@@ -15,11 +15,11 @@ from stylegan.checkpoint import (
     outline_network,
     save_delta,
     save_network,
-    snapshot_name,
 )
 from stylegan.checkpoint.export import export_network
 from stylegan.checkpoint.load import EMBEDDED
 from stylegan.errors import CheckpointError
+from stylegan.run_names import snapshot_name
 from tests.stylegan.checkpoint.legacy import writers
 
 

@@ -25,10 +25,10 @@ from stylegan.checkpoint import (
     read_meta,
     save_delta,
     save_network,
-    snapshot_name,
 )
 from stylegan.checkpoint.export import export_network
 from stylegan.errors import CheckpointError
+from stylegan.run_names import snapshot_name
 from tests.stylegan.checkpoint.crafted import (
     craft,
     read_parts,

@@ -10,9 +10,9 @@ from PIL import Image
 
 from stylegan.errors import TrainingError
 from stylegan.launch import Launch
+from stylegan.run_names import LATEST, fakes_name
 from stylegan.training.run_folder import (
     create_run,
-    fakes_name,
     find_elsewhere,
     find_launched,
     find_run,
@@ -22,7 +22,6 @@ from stylegan.training.run_folder import (
     network_label,
     save_sheet,
 )
-from stylegan.training.state_file import LATEST
 
 
 def test_runs_are_numbered_and_named_after_data_and_base(tmp_path: Path) -> None:

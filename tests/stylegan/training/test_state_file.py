@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from stylegan.run_names import LATEST
 from stylegan.training import state_file
-from stylegan.training.state_file import LATEST, PREVIOUS, load_state, save_state
+from stylegan.training.state_file import PREVIOUS, load_state, save_state
 from tests.stylegan.training.tiny import tiny_plan
 
 
