@@ -18,13 +18,13 @@ from bend.errors import PackageError
 from bend.prepare import PackageConfig
 from bend.progress import tell
 from scrapers.config import ClientConfig, DownloadRules, ScrapeConfig
-from scrapers.errors import ScraperError
+from scrapers.errors import ScraperError, SourceError
 from scrapers.gather import gather, preview
 from scrapers.keys import with_config
 from scrapers.licences import FAMILIES, parse_accepted
 from scrapers.manifest import Entry
 from scrapers.source import ImageRef, SourceInfo
-from scrapers.sources import SOURCES, info_of
+from scrapers.sources import SOURCES, demand_sources, info_of
 from stylegan.archive.faults import show_name
 
 __all__ = ["Gathered", "describe_sources", "dry_record", "plan_scrape", "plan_zip", "run_dry", "run_scrape"]
@@ -96,8 +96,10 @@ def plan_scrape(
         ValueError: a value makes no sense.
     """
     names = _names(sources)
-    if unknown := [name for name in names if name not in SOURCES]:
-        raise ValueError(f"{', '.join(unknown)}: no such source; choose from {', '.join(SOURCES)}")
+    try:
+        demand_sources(names)
+    except SourceError as error:
+        raise ValueError(str(error)) from None
     files = [query for query in queries if _is_path(query)]
     if files and not set(names) & {"urls", "folder"}:
         raise ValueError(f"{files[0]} is a file or folder; --source urls or --source folder takes it")

@@ -11,7 +11,7 @@ from scrapers.journal import Journal
 from scrapers.keys import config_path
 from scrapers.source import Access, Source, SourceInfo
 
-__all__ = ["SOURCES", "demand_keys", "info_of", "make_source"]
+__all__ = ["SOURCES", "demand_keys", "demand_sources", "info_of", "make_source"]
 
 # name -> (module, class). Modules are imported when a source is asked for.
 SOURCES = {
@@ -82,8 +82,17 @@ def demand_keys(info: SourceInfo, environ: Mapping[str, str]) -> None:
         )
 
 
+def demand_sources(names: Sequence[str]) -> None:
+    """Refuse names that no source has.
+
+    Raises:
+        SourceError: says which, and which there are.
+    """
+    if unknown := [name for name in names if name not in SOURCES]:
+        raise SourceError(f"{', '.join(unknown)}: no such source; choose from {', '.join(SOURCES)}")
+
+
 def _class_of(name: str) -> Any:
-    if name not in SOURCES:
-        raise SourceError(f"{name}: no such source; choose from {', '.join(SOURCES)}")
+    demand_sources([name])
     module, attribute = SOURCES[name]
     return getattr(importlib.import_module(module), attribute)
