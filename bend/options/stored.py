@@ -123,7 +123,7 @@ def _fetchers(
     folder: Path, begin: Callable[[str], str], *, with_last: bool
 ) -> dict[Role, Callable[[str], str]]:
     """For each role, a function from an address to its local path."""
-    from bend.stores.fetching import fetch, fetch_data, fetch_file
+    from bend.stores.fetching import fetch, fetch_file, fetch_pattern
     from bend.stores.networks import fetch_network, outline_run
     from bend.stores.store import look
     from stylegan.archive.shard_names import is_pattern
@@ -132,7 +132,7 @@ def _fetchers(
         address = parse_address(text)
         facts = look(address)
         if facts is None and is_pattern(address.name):
-            return str(fetch_data(address))
+            return str(fetch_pattern(address))
         if facts is None:
             return fetch_network(text, whole_run=False)  # RUN@KIMG, or nothing
         if not facts.is_folder:

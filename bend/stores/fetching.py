@@ -36,6 +36,7 @@ __all__ = [
     "fetch_data",
     "fetch_file",
     "fetch_folder",
+    "fetch_pattern",
     "safe_name",
     "slot_of",
 ]
@@ -67,11 +68,20 @@ def fetch_data(address: Address) -> Path:
         ArchiveError: a range that does not run upwards, or over too many.
     """
     if is_pattern(address.name) and look(address) is None:
-        copy = fetch_folder(address.parent, name_matcher(address.name)) / address.name
-        return stands_for(copy, address)
+        return fetch_pattern(address)
     if _need(address).is_folder:
         return fetch_folder(address, lambda name: "/" not in name and is_shard_name(name))
     return fetch_file(address)
+
+
+def fetch_pattern(address: Address) -> Path:
+    """Local copies of what a pattern or range of names means; gives the same pattern of the copies.
+
+    Raises:
+        StoreError, ArchiveError, OSError: as `fetch_data`.
+    """
+    copy = fetch_folder(address.parent, name_matcher(address.name)) / address.name
+    return stands_for(copy, address)
 
 
 def fetch_file(address: Address) -> Path:

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from bend.errors import StoreError
-from bend.stores import fetching
+from bend.stores import fetching, store
 from bend.stores.address import Address, parse_address
 from bend.stores.fetching import fetch, fetch_data, fetch_file, fetch_folder
-from bend.stores.store import _system, read
+from bend.stores.store import Facts, _system, look, read
 from stylegan.archive.shard_names import find_shards
 from stylegan.errors import ArchiveError
+from tests.bend.conftest import Run
 from tests.bend.stores.conftest import Bucket
 
 Asked = list[tuple[str, tuple[int, int]]]
@@ -128,6 +129,21 @@ def test_a_data_set_of_shards_is_fetched_without_what_is_beside_it(memory: str, 
     assert [path.name for path in find_shards(str(copy))] == ["rocks-0.zip", "rocks-1.zip"]
     folder = copy.parent if name else copy
     assert {path.name for path in folder.rglob("*") if path.is_file()} == {"rocks-0.zip", "rocks-1.zip"}
+
+
+def test_info_looks_for_a_pattern_once(memory: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    _system("memory").pipe_file("/bucket/set/rocks-0.zip", b"no zip")
+    looks: list[str] = []
+
+    def counted(address: Address) -> Facts | None:
+        looks.append(address.name)
+        return look(address)
+
+    for module in (fetching, store):
+        monkeypatch.setattr(module, "look", counted)
+    status, _, err = run("info", f"{memory}/set/rocks-*.zip")
+    assert (status, looks) == (1, ["rocks-*.zip"]), err
+    assert "rocks-0.zip" in err
 
 
 def test_a_data_set_may_be_one_file_or_none(memory: str) -> None:
