@@ -123,10 +123,10 @@ def _fetchers(
     folder: Path, begin: Callable[[str], str], *, with_last: bool
 ) -> dict[Role, Callable[[str], str]]:
     """For each role, a function from an address to its local path."""
-    from bend.stores.fetching import fetch, fetch_file, fetch_pattern
+    from bend.stores.fetching import fetch, fetch_file, fetch_list, fetch_pattern
     from bend.stores.networks import fetch_network, outline_run
     from bend.stores.store import look
-    from stylegan.archive.shard_names import is_pattern
+    from stylegan.archive.shard_names import is_list, is_pattern
 
     def outline(text: str) -> str:
         address = parse_address(text)
@@ -136,7 +136,7 @@ def _fetchers(
         if facts is None:
             return fetch_network(text, whole_run=False)  # RUN@KIMG, or nothing
         if not facts.is_folder:
-            return str(fetch_file(address))
+            return str(fetch_list(address) if is_list(address.name) else fetch_file(address))
         return str(outline_run(address, folder / address.name, with_last=with_last))
 
     return {

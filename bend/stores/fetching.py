@@ -14,16 +14,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from tqdm import tqdm
 
 from bend.errors import StoreError
-from bend.stores.address import Address
+from bend.stores.address import Address, is_address
 from bend.stores.names import stands_for
 from bend.stores.store import Facts, find, look, read
-from stylegan.archive.shard_names import is_pattern, is_shard_name, name_matcher
+from stylegan.archive.shard_names import is_list, is_pattern, is_shard_name, listed_names, name_matcher
 from stylegan.atomic import write_atomic
 from stylegan.cache import cache_folder
 from stylegan.lock import alone
@@ -36,6 +36,7 @@ __all__ = [
     "fetch_data",
     "fetch_file",
     "fetch_folder",
+    "fetch_list",
     "fetch_pattern",
     "safe_name",
     "slot_of",
@@ -61,17 +62,17 @@ def fetch(address: Address) -> Path:
 
 
 def fetch_data(address: Address) -> Path:
-    """A local copy of a data set: a file, a folder of shards, or the same pattern or range of local copies.
+    """A local copy of a data set: a file, a folder of shards, a list with what it names, or a pattern of local copies.
 
     Raises:
         StoreError, OSError: as `fetch`.
-        ArchiveError: a range that does not run upwards, or over too many.
+        ArchiveError: a range that does not run upwards, or over too many, or a list that is none.
     """
     if is_pattern(address.name) and look(address) is None:
         return fetch_pattern(address)
     if _need(address).is_folder:
         return fetch_folder(address, lambda name: "/" not in name and is_shard_name(name))
-    return fetch_file(address)
+    return fetch_list(address) if is_list(address.name) else fetch_file(address)
 
 
 def fetch_pattern(address: Address) -> Path:
@@ -82,6 +83,26 @@ def fetch_pattern(address: Address) -> Path:
     """
     copy = fetch_folder(address.parent, name_matcher(address.name)) / address.name
     return stands_for(copy, address)
+
+
+def fetch_list(address: Address) -> Path:
+    """A local copy of a list of shards, with those that it names beside it.
+
+    Raises:
+        StoreError: as `fetch`, or the list names what does not lie beside or below it.
+        ArchiveError: it is no list of shards.
+        OSError: as `fetch`.
+    """
+    parent = address.parent
+    listed = listed_names(fetch_file(address), str(address))
+    for name in listed:
+        if is_address(name) or name.startswith("/") or ".." in name.split("/"):
+            raise StoreError(
+                f"{address}: names {name}; a list on a store names shards beside or below it, such as "
+                f"{PurePosixPath(name).name}"
+            )
+    wanted = {address.name, *(str(PurePosixPath(name)) for name in listed)}
+    return stands_for(fetch_folder(parent, wanted.__contains__) / address.name, address)
 
 
 def fetch_file(address: Address) -> Path:

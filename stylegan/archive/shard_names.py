@@ -20,9 +20,11 @@ from stylegan.archive.tar_shard import TAR_SUFFIXES, is_tar
 __all__ = [
     "are_there",
     "find_shards",
+    "is_list",
     "is_pattern",
     "is_shard_name",
     "is_shard_set",
+    "listed_names",
     "name_matcher",
     "set_name",
 ]
@@ -43,7 +45,7 @@ def find_shards(text: str) -> list[Path]:
     """
     path = Path(text)
     if path.is_file():
-        found = _listed(path) if path.suffix.lower() in _LISTS else [path]
+        found = _listed(path) if is_list(path.name) else [path]
     elif path.is_dir():
         found = sorted(one for one in path.iterdir() if _is_shard(one))
         if not found:
@@ -66,13 +68,35 @@ def is_shard_set(text: str) -> bool:
     if path.is_dir():
         return any(map(_is_shard, path.iterdir()))
     if path.is_file():
-        return is_tar(path) or path.suffix.lower() in _LISTS
+        return is_tar(path) or is_list(path.name)
     return is_pattern(text)
 
 
 def is_pattern(text: str) -> bool:
     """Whether `text` means, by its form, the files whose names match it: a pattern or a range."""
     return glob.has_magic(text) or _RANGE.search(text) is not None
+
+
+def is_list(name: str) -> bool:
+    """Whether a file of that name is read as a list of shards."""
+    return name.lower().endswith(_LISTS)
+
+
+def listed_names(path: Path, called: str) -> list[str]:
+    """The shards that a list names, as they stand there.
+
+    Args:
+        path: the list.
+        called: what messages call it.
+
+    Raises:
+        ArchiveError: it is no list, or an empty one.
+        OSError: it cannot be read.
+    """
+    try:
+        return _names_in(path)
+    except FaultError as error:
+        raise fault_as_error(called, error) from None
 
 
 def name_matcher(pattern: str) -> Callable[[str], bool]:
@@ -147,7 +171,15 @@ def _ranged(text: str) -> list[str]:
 
 
 def _listed(path: Path) -> list[Path]:
-    """The shards that a file lists, a line each or as a JSON list; relative ones lie beside it."""
+    """The shards that a file lists; relative ones lie beside it."""
+    shards = [path.parent / name for name in _names_in(path)]
+    if lost := next((shard for shard in shards if not shard.exists()), None):
+        raise FaultError("missing", f"read as a list of shards, it names {lost}, which is not there")
+    return shards
+
+
+def _names_in(path: Path) -> list[str]:
+    """The names in a list, a line each or as a JSON list."""
     if path.stat().st_size > _MOST_LIST_BYTES:
         raise FaultError("too-large", "too large for a list of shards")
     text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -158,10 +190,7 @@ def _listed(path: Path) -> list[Path]:
         names = [line for line in lines if line and not line.startswith("#")]
     if not names:
         raise FaultError("empty", "lists no shards")
-    shards = [path.parent / name for name in names]
-    if lost := next((shard for shard in shards if not shard.exists()), None):
-        raise FaultError("missing", f"read as a list of shards, it names {lost}, which is not there")
-    return shards
+    return names
 
 
 def _json_names(text: str) -> list[str]:

@@ -131,6 +131,44 @@ def test_a_data_set_of_shards_is_fetched_without_what_is_beside_it(memory: str, 
     assert {path.name for path in folder.rglob("*") if path.is_file()} == {"rocks-0.zip", "rocks-1.zip"}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("set.txt", "# ours\n./rocks-1.zip\nold/rocks-0.zip\n"),
+        ("set.json", '["rocks-1.zip", "old/rocks-0.zip"]'),
+    ],
+)
+def test_a_list_is_fetched_with_the_shards_that_it_names(memory: str, name: str, text: str) -> None:
+    for file in ("rocks-0.zip", "rocks-1.zip", "old/rocks-0.zip"):
+        _system("memory").pipe_file(f"/bucket/set/{file}", b"")
+    _system("memory").pipe_file(f"/bucket/set/{name}", text.encode())
+    copy = fetch_data(parse_address(f"{memory}/set/{name}"))
+    found = [path.relative_to(copy.parent).as_posix() for path in find_shards(str(copy))]
+    assert found == ["rocks-1.zip", "old/rocks-0.zip"]
+    files = {path.relative_to(copy.parent).as_posix() for path in copy.parent.rglob("*") if path.is_file()}
+    assert files == {name, "rocks-1.zip", "old/rocks-0.zip"}
+
+
+@pytest.mark.parametrize("named", ["/etc/passwd", "../other/rocks.zip", "s3://art/rocks.zip"])
+def test_a_list_names_only_what_lies_beside_it(memory: str, named: str) -> None:
+    _system("memory").pipe_file("/bucket/set/set.txt", f"{named}\n".encode())
+    with pytest.raises(
+        StoreError, match=f"^{memory}/set/set.txt: names .*{Path(named).name}; a list on a store"
+    ):
+        fetch_data(parse_address(f"{memory}/set/set.txt"))
+
+
+def test_what_is_wrong_with_a_list_is_one_line(memory: str, run: Run) -> None:
+    _system("memory").pipe_file("/bucket/set/set.txt", b"rocks-0.zip\nrocks-1.zip\n")
+    _system("memory").pipe_file("/bucket/set/rocks-0.zip", b"no zip")
+    status, _, err = run("info", f"{memory}/set/set.txt")
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"names {memory}/set/rocks-1.zip, which is not there" in err
+    _system("memory").pipe_file("/bucket/set/options.json", b"{}")
+    with pytest.raises(ArchiveError, match=rf"^{memory}/set/options\.json: must be a list of shards"):
+        fetch_data(parse_address(f"{memory}/set/options.json"))
+
+
 def test_info_looks_for_a_pattern_once(memory: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     _system("memory").pipe_file("/bucket/set/rocks-0.zip", b"no zip")
     looks: list[str] = []
