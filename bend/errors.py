@@ -93,7 +93,22 @@ def about(what: str) -> Iterator[None]:
 
 
 def made_meanwhile(path: Path) -> RenderError:
-    """What to raise where an output has come to exist while it was drawn, and is not to be replaced."""
+    """What to raise where an output has come to exist while it was made, and is not to be replaced."""
     return RenderError(
-        f"{path} was made by another process meanwhile; give another -o, or --force to write over it"
+        f"{path} was made by another process meanwhile; give another name, or --force to write over it"
     )
+
+
+@contextlib.contextmanager
+def none_made_meanwhile(*outputs: Path) -> Iterator[None]:
+    """Tell of an output that this block finds to exist, since it was not there before.
+
+    Raises:
+        RenderError: in place of the FileExistsError of that output.
+    """
+    try:
+        yield
+    except FileExistsError as error:  # one without a name, or of a folder, is about something else
+        if error.filename is None or Path(error.filename) not in outputs:
+            raise
+        raise made_meanwhile(Path(error.filename)) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bend.dial.amount import Amount
 from bend.dial.mixing import layers_of, mix, refuse_strangers, shares_of, state_of, weighted
-from bend.errors import SettingsError
+from bend.errors import SettingsError, none_made_meanwhile
 from bend.picture import refuse_existing
 from stylegan.checkpoint import Network, NetworkMeta, load_network, save_network
 from stylegan.generator import Generator
@@ -90,7 +90,8 @@ def mix_networks(
         base="+".join(Path(name).name for name in names),
         licence=licence,
     )
-    save_network(output, G=parts.get("G"), D=first.D, G_ema=parts.get("G_ema"), meta=meta)
+    with none_made_meanwhile(output):
+        save_network(output, G=parts.get("G"), D=first.D, G_ema=parts.get("G_ema"), meta=meta, replace=force)
     held = tuple(key for key in ("G", "D", "G_ema") if key in parts or (key == "D" and first.D is not None))
     return Mixed(output=output, networks=held, base=base, bents=tuple(bents), shares=shares, licence=licence)
 

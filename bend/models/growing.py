@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from bend.errors import SettingsError
+from bend.errors import SettingsError, none_made_meanwhile
 from bend.picture import refuse_existing
 from stylegan.checkpoint import load_network, save_network
 from stylegan.growth import grow_discriminator, grow_generator
@@ -67,6 +67,7 @@ def grow_network(
             torch.manual_seed(seed)
             D = grow_discriminator(D, img_resolution, channel_base=channel_base)
     meta = dataclasses.replace(network.meta, base=Path(source).name)
-    save_network(output, G=grown.get("G"), D=D, G_ema=grown.get("G_ema"), meta=meta)
+    with none_made_meanwhile(output):
+        save_network(output, G=grown.get("G"), D=D, G_ema=grown.get("G_ema"), meta=meta, replace=force)
     held = tuple(name for name in ("G", "D", "G_ema") if name in grown or (name == "D" and D is not None))
     return Grown(output=output, networks=held, source=source, img_resolution=img_resolution)

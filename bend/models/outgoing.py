@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from bend.errors import ModelError
+from bend.errors import ModelError, none_made_meanwhile
 from stylegan.checkpoint import DeltaBase, Network, find_network, load_network, save_delta, save_network
 from stylegan.checkpoint.export import export_network, written_files
 from stylegan.checkpoint.known import KNOWN
@@ -71,6 +71,7 @@ def write(order: Order) -> Written:
 
     Raises:
         ModelError: something is there already.
+        RenderError: something has come to be there meanwhile.
         CheckpointError: the source cannot be read, or the format cannot hold it.
         OSError: a file cannot be written.
     """
@@ -80,7 +81,8 @@ def write(order: Order) -> Written:
     network = load_network(order.source, base=order.base)
     if order.weights == "ema" or order.output.suffix.lower() == _GRAPHS:
         network = dataclasses.replace(network, G=None, D=None, G_ema=network.generator())
-    notes = _write(order, network)
+    with none_made_meanwhile(*files):
+        notes = _write(order, network)
     return Written(
         files=files,
         num_bytes=sum(path.stat().st_size for path in files),
@@ -91,20 +93,34 @@ def write(order: Order) -> Written:
 
 def _write(order: Order, network: Network) -> list[str]:
     if order.delta_from is not None:
-        return _write_delta(order.output, network, order.delta_from)
+        return _write_delta(order, network, order.delta_from)
     if not order.half:
-        return export_network(order.output, network)
+        return export_network(order.output, network, replace=order.force)
     save_network(
-        order.output, G=network.G, D=network.D, G_ema=network.G_ema, meta=network.meta, dtype=torch.float16
+        order.output,
+        G=network.G,
+        D=network.D,
+        G_ema=network.G_ema,
+        meta=network.meta,
+        dtype=torch.float16,
+        replace=order.force,
     )
     return ["stored in half precision: weights are rounded to eleven bits"]
 
 
-def _write_delta(output: Path, network: Network, delta_from: str) -> list[str]:
+def _write_delta(order: Order, network: Network, delta_from: str) -> list[str]:
     found = find_network(delta_from)
     name = delta_from if delta_from in EMBEDDED or delta_from in KNOWN else found.name
     base = DeltaBase(network=load_network(delta_from), name=name)
-    save_delta(output, base=base, G=network.G, D=network.D, G_ema=network.G_ema, meta=network.meta)
+    save_delta(
+        order.output,
+        base=base,
+        G=network.G,
+        D=network.D,
+        G_ema=network.G_ema,
+        meta=network.meta,
+        replace=order.force,
+    )
     notes = [f"half precision, difference by difference; opening it needs {name}"]
     if network.D is not None and base.network.D is None:
         notes.append(f"{name} has no discriminator: that of the bent network is stored whole")

@@ -60,14 +60,23 @@ def read_tensor(path: Path, file: Any, key: str) -> Tensor:
     return tensor
 
 
-def write_container(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+def write_container(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], *, replace: bool = True
+) -> None:
     """Write a safetensors file, whole or not at all.
 
+    Args:
+        path: final name.
+        tensors: on the CPU.
+        metadata: what the header says besides.
+        replace: whether a file that is there by then is replaced.
+
     Raises:
+        FileExistsError: it is there, and is not to be replaced.
         CheckpointError: the library refuses.
         OSError: the file cannot be written, or the disk is full.
     """
-    with atomic_path(path, check=_check) as temporary:
+    with atomic_path(path, check=_check, replace=replace) as temporary:
         try:
             save_file(tensors, temporary, metadata=metadata)
             _sort_metadata(temporary)

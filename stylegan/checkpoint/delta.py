@@ -108,6 +108,7 @@ def save_delta(
     D: Discriminator | None = None,
     G_ema: Generator | None = None,
     meta: NetworkMeta | None = None,
+    replace: bool = True,
 ) -> None:
     """Write the difference of networks from `base`, whole or not at all.
 
@@ -118,10 +119,12 @@ def save_delta(
         D: discriminator.
         G_ema: averaged generator.
         meta: description of the bent networks.
+        replace: whether a file that is there by then is replaced.
 
     Raises:
         ValueError: no network given, or one that could not be read back (`check_savable`).
         CheckpointError: another architecture than the base's, a weight that is not finite, or the base's own file.
+        FileExistsError: there is a file, and it is not to be replaced.
         OSError: the file cannot be written, or the disk is full.
     """
     final = Path(path)
@@ -153,7 +156,7 @@ def save_delta(
     init = {name: network.init_kwargs for name, network in networks.items()}
     metadata = make_metadata(init, meta, DELTA_FORMAT)
     metadata["base"] = json.dumps(dataclasses.asdict(reference), sort_keys=True)
-    write_container(final, tensors, metadata)
+    write_container(final, tensors, metadata, replace=replace)
 
 
 def is_delta(path: Path) -> bool:

@@ -121,6 +121,7 @@ def save_network(
     G_ema: Generator | None = None,
     meta: NetworkMeta | None = None,
     dtype: torch.dtype | None = None,
+    replace: bool = True,
 ) -> None:
     """Write networks to a `.safetensors` file, whole or not at all.
 
@@ -131,10 +132,12 @@ def save_network(
         G_ema: averaged generator.
         meta: description.
         dtype: what tensors are stored as, one of float16, bfloat16, float32 and float64; their own dtype if None.
+        replace: whether a file that is there by then is replaced.
 
     Raises:
         ValueError: no network given, one that could not be read back (`check_savable`), or another dtype.
         CheckpointError: a weight is not finite.
+        FileExistsError: there is a file, and it is not to be replaced.
         OSError: the file cannot be written, or the disk is full.
     """
     if G is None and D is None and G_ema is None:
@@ -159,7 +162,7 @@ def save_network(
             # The format knows no shared tensors, and one network may be given under two names.
             tensors[f"{prefix}.{key}"] = stored.clone() if stored.data_ptr() in seen else stored
             seen.add(stored.data_ptr())
-    write_container(Path(path), tensors, make_metadata(init, meta))
+    write_container(Path(path), tensors, make_metadata(init, meta), replace=replace)
 
 
 def check_savable(name: str, network: Generator | Discriminator) -> None:

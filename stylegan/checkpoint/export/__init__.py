@@ -4,8 +4,8 @@ What a format can hold is kept bit by bit; what it cannot is told in notes, a li
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from stylegan.checkpoint.export.native import save_native
 from stylegan.checkpoint.export.official import save_official
@@ -16,7 +16,14 @@ from stylegan.errors import CheckpointError
 
 __all__ = ["WRITERS", "export_network", "written_files"]
 
-WRITERS: dict[str, Callable[[Path, Network], list[str]]] = {
+
+class _Writer(Protocol):
+    """Writes a network; unless `replace`, a file that is there by then stays, and FileExistsError is raised."""
+
+    def __call__(self, path: Path, network: Network, *, replace: bool = True) -> list[str]: ...
+
+
+WRITERS: dict[str, _Writer] = {
     ".safetensors": save_native,
     ".pkl": save_official,
     ".pt": save_rosinality,
@@ -25,12 +32,13 @@ WRITERS: dict[str, Callable[[Path, Network], list[str]]] = {
 """By the ending of the file's name: ours, the official tools', rosinality's, and ONNX."""
 
 
-def export_network(path: str | os.PathLike[str], network: Network) -> list[str]:
+def export_network(path: str | os.PathLike[str], network: Network, *, replace: bool = True) -> list[str]:
     """Write a network in the format that the name's ending asks for.
 
     Args:
         path: final name.
         network: what to write.
+        replace: whether files that are there by then are replaced.
 
     Returns:
         What the format cannot carry or what had to be made up, a line each.
@@ -38,12 +46,13 @@ def export_network(path: str | os.PathLike[str], network: Network) -> list[str]:
     Raises:
         ValueError: a network that no format could give back (`check_savable`).
         CheckpointError: an unknown ending, or a network that the format cannot hold.
+        FileExistsError: one is there, and is not to be replaced.
         OSError: the file cannot be written, or the disk is full.
     """
     write = _writer(Path(path))
     for name, part in network.parts().items():
         check_savable(name, part)
-    return write(Path(path), network)
+    return write(Path(path), network, replace=replace)
 
 
 def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
@@ -55,7 +64,7 @@ def written_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     return onnx_paths(path) if _writer(Path(path)) is save_onnx else (Path(path),)
 
 
-def _writer(path: Path) -> Callable[[Path, Network], list[str]]:
+def _writer(path: Path) -> _Writer:
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         raise CheckpointError(

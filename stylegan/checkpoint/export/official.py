@@ -27,18 +27,20 @@ _EASY_DICT = Global("dnnlib.util", "EasyDict")
 _RECONSTRUCT = Global("torch_utils.persistence", "_reconstruct_persistent_obj")
 
 
-def save_official(path: str | os.PathLike[str], network: Network) -> list[str]:
+def save_official(path: str | os.PathLike[str], network: Network, *, replace: bool = True) -> list[str]:
     """Write a network as an official-shaped pickle, whole or not at all.
 
     Args:
         path: final name, one that ends in `.pkl`.
         network: what to write; float32 is kept bit by bit.
+        replace: whether a file that is there by then is replaced.
 
     Returns:
         What the format cannot carry and what had to be made up, a line each.
 
     Raises:
         CheckpointError: there is no generator.
+        FileExistsError: there is a file, and it is not to be replaced.
         OSError: the file cannot be written, or the disk is full.
     """
     G, G_ema = network.generator("raw"), network.generator("ema")
@@ -60,7 +62,7 @@ def save_official(path: str | os.PathLike[str], network: Network) -> list[str]:
         "augment_pipe": _augment_pipe(network.meta.augment_p, source),
         "training_set_kwargs": _easy(_training_set(network, G_ema)),
     }
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path, replace=replace) as temporary, temporary.open("wb") as file:
         write_pickle(file, root)
     return notes
 

@@ -35,18 +35,20 @@ def onnx_paths(path: str | os.PathLike[str]) -> tuple[Path, Path]:
     return whole.with_suffix(".mapping.onnx"), whole.with_suffix(".synthesis.onnx")
 
 
-def save_onnx(path: str | os.PathLike[str], network: Network) -> list[str]:
+def save_onnx(path: str | os.PathLike[str], network: Network, *, replace: bool = True) -> list[str]:
     """Write the averaged generator as two ONNX graphs, both whole or neither.
 
     Args:
         path: name that `onnx_paths` makes two of.
         network: what to write.
+        replace: whether files that are there by then are replaced.
 
     Returns:
         What the format cannot carry, a line each.
 
     Raises:
         CheckpointError: there is no generator, or the extra `[onnx]` is not installed.
+        FileExistsError: there is one, and it is not to be replaced.
         OSError: a file cannot be written, or the disk is full.
     """
     _check_installed(Path(path).name)
@@ -58,7 +60,10 @@ def save_onnx(path: str | os.PathLike[str], network: Network) -> list[str]:
     inputs = {"z": z} | ({"c": c} if G.c_dim else {}) | ({"truncation_psi": psi} if _truncates(plain) else {})
     mapping, synthesis = onnx_paths(path)
     ws = plain.mapping(z, c)
-    with atomic_path(mapping) as first, atomic_path(synthesis) as second:  # named together, at the end
+    with (  # named together, at the end
+        atomic_path(mapping, replace=replace) as first,
+        atomic_path(synthesis, replace=replace) as second,
+    ):
         _export(first, _Mapping(plain.mapping, tuple(inputs)), inputs, "ws")
         _export(second, _Synthesis(plain.synthesis), {"ws": ws}, "img")
     notes = [

@@ -32,18 +32,20 @@ _LOSSES = {
 }
 
 
-def save_rosinality(path: str | os.PathLike[str], network: Network) -> list[str]:
+def save_rosinality(path: str | os.PathLike[str], network: Network, *, replace: bool = True) -> list[str]:
     """Write a network as a rosinality checkpoint, whole or not at all.
 
     Args:
         path: final name, one that ends in `.pt`.
         network: what to write; float32 weights are kept bit by bit.
+        replace: whether a file that is there by then is replaced.
 
     Returns:
         What the format cannot carry, a line each.
 
     Raises:
         CheckpointError: another architecture than the format knows, or no generator.
+        FileExistsError: there is a file, and it is not to be replaced.
         OSError: the file cannot be written, or the disk is full.
     """
     name = Path(path).name
@@ -58,7 +60,7 @@ def save_rosinality(path: str | os.PathLike[str], network: Network) -> list[str]
         root["latent_avg"] = G.mapping.w_avg.detach().cpu().clone()
     if network.meta.augment_p:
         root["ada_aug_p"] = float(network.meta.augment_p)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, replace=replace) as temporary:
         save_torch(root, temporary)
     return list(_notes(network))
 

@@ -1,11 +1,15 @@
 """Writing a network anew."""
 
+import dataclasses
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from bend.errors import ModelError
+from bend.errors import ModelError, RenderError
+from bend.models import outgoing
 from bend.models.outgoing import Order, write
 from stylegan.checkpoint import load_network, read_meta, save_network
 from stylegan.checkpoint.delta import read_reference
@@ -73,6 +77,46 @@ def test_nothing_is_overwritten_unasked(source: Path) -> None:
     (source.parent / "x.synthesis.onnx").touch()
     with pytest.raises(ModelError, match=r"x\.synthesis\.onnx: is there already"):
         write(Order(source=str(source), output=source.with_name("x.onnx")))
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "wanted"),
+    [
+        ("a.safetensors", "a.safetensors", {}),
+        ("a.safetensors", "a.safetensors", {"half": True}),
+        ("a.safetensors", "a.safetensors", {"delta_from": "faces64"}),
+        ("a.pkl", "a.pkl", {}),
+        ("a.pt", "a.pt", {}),
+        ("a.onnx", "a.synthesis.onnx", {}),
+        ("a.onnx", "a.mapping.onnx", {}),
+    ],
+)
+def test_what_came_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, made: str, wanted: dict[str, Any]
+) -> None:
+    folder = tmp_path / "out"
+
+    def another_writes(*args: Any, **options: Any) -> Any:
+        folder.mkdir(exist_ok=True)
+        (folder / made).write_text("theirs")
+        return load_network(*args, **options)
+
+    monkeypatch.setattr(outgoing, "load_network", another_writes)
+    order = Order(source="faces64", output=folder / name, **wanted)
+    with pytest.raises(RenderError, match=f"{re.escape(made)} was made by another process meanwhile"):
+        write(order)
+    assert (folder / made).read_text() == "theirs"
+    assert {path.name for path in folder.iterdir()} <= {made, "a.synthesis.onnx"}
+    monkeypatch.undo()
+    write(dataclasses.replace(order, force=True))
+    assert (folder / made).read_bytes() != b"theirs"
+
+
+def test_a_folder_that_is_a_file_is_no_file_made_meanwhile(source: Path) -> None:
+    (source.parent / "file").touch()
+    with pytest.raises(FileExistsError) as error:
+        write(Order(source=str(source), output=source.parent / "file" / "a.safetensors"))
+    assert error.value.filename == str(source.parent / "file")
 
 
 def test_orders_that_make_no_sense(source: Path) -> None:
