@@ -22,7 +22,7 @@ from stylegan.training.agreement import agreed_base, refuse_other_data
 from stylegan.training.config import Hyperparameters, TrainConfig, parse_snapshots, read_config
 from stylegan.training.deal import deal
 from stylegan.training.memory import fit_micro_batch
-from stylegan.training.setup import base_notes, build_state, load_base, rebuild_base
+from stylegan.training.setup import as_trained, base_notes, build_state, load_base, rebuild_base
 from stylegan.training.sharing import share_state
 from stylegan.training.state_file import load_state
 from stylegan.training.step import TrainState
@@ -193,7 +193,7 @@ def _plan(
         wanted = fit_micro_batch(state.G, state.D, len(share), device, num_sharing=num_sharing)
     return Plan(
         config=config,
-        hyper=hyper,
+        hyper=as_trained(hyper, state),
         data=data,
         device=device,
         micro_batch=team.smallest(min(wanted, hyper.batch)),

@@ -4,6 +4,7 @@ The architecture of a fine-tuning comes from its base alone.
 """
 
 import copy
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from stylegan.training.first_discriminator import discriminator_note, first_disc
 from stylegan.training.optim import lazy_adam
 from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, TrainState
 
-__all__ = ["base_notes", "build_state", "load_base", "rebuild_base"]
+__all__ = ["as_trained", "base_notes", "build_state", "load_base", "rebuild_base"]
 
 _HALF_DTYPES = {"auto": None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _MIN_RESOLUTION = 8
@@ -124,6 +125,18 @@ def build_state(
         augment=augment,
         ada=ada,
         pl_mean=torch.zeros([], device=device),
+    )
+
+
+def as_trained(hyper: Hyperparameters, state: TrainState) -> Hyperparameters:
+    """The same with what the networks themselves decide, whatever the preset has: a base brings its own."""
+    synthesis, group = state.G.init_kwargs["synthesis_kwargs"], state.D.b4.mbstd_group_size
+    return dataclasses.replace(
+        hyper,
+        channel_base=synthesis.get("channel_base", 32768),
+        mapping_layers=state.G.mapping.num_layers,
+        mbstd_group=hyper.batch if group is None else group,
+        d_architecture=state.D.init_kwargs["architecture"],
     )
 
 

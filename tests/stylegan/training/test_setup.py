@@ -1,5 +1,7 @@
 """What a training starts from, and what stays frozen."""
 
+import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from stylegan.checkpoint import NetworkMeta, save_network
 from stylegan.errors import CheckpointError, ConfigError
 from stylegan.training.plan import Plan
+from stylegan.training.session import open_run
 from stylegan.training.stats import Collector
 from stylegan.training.step import train_step
 from tests.stylegan.training.tiny import RESOLUTION, assert_equal, tiny_plan, write_zip
@@ -76,6 +79,17 @@ def test_fine_tuning_takes_the_architecture_from_the_base_alone(data: Path, base
     assert plan.state.G.z_dim == 16
     assert plan.state.G.mapping.num_layers == 2
     assert plan.state.G.synthesis.b16.conv1.weight.shape[0] == 16
+
+
+def test_the_options_of_a_run_tell_what_is_trained(data: Path, base: Path, tmp_path: Path) -> None:
+    plan = fine_tune(data, base, preset="cifar", channel_base=None, mapping_layers=None, batch=None)
+    with contextlib.closing(open_run(plan, tmp_path)) as session:
+        options = json.loads((session.run / "training_options.json").read_text())
+    told = options["hyperparameters"]
+    assert (told["batch"], told["r1_gamma"]) == (64, 0.01)  # the preset's
+    assert (told["channel_base"], told["mapping_layers"]) == (256, 2)  # the base's
+    assert (told["mbstd_group"], told["d_architecture"]) == (4, "resnet")
+    assert told["channel_base"] == options["G"]["synthesis_kwargs"]["channel_base"]
 
 
 def test_augmentation_goes_on_from_the_base(data: Path, base: Path) -> None:
