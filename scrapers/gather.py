@@ -295,7 +295,9 @@ def _open_sources(
     warn: Warn,
 ) -> list[Source]:
     """Each source that was asked for; `warn` is told what a person should know before they are searched."""
-    sources = [make_source(name, client, journal, environ) for name in dict.fromkeys(config.sources)]
+    sources = [
+        make_source(name, client, journal, environ, out=config.out) for name in dict.fromkeys(config.sources)
+    ]
     for source in sources:
         if source.info.notice:
             warn(f"{source.info.name}: {source.info.notice}")

@@ -7,6 +7,7 @@ it may say about itself (key, limits, terms) stands in its `SourceInfo`, which `
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Literal, Protocol, Self
 
 from scrapers.licences import DEFAULT_ACCEPTED, FAMILIES, UNKNOWN
@@ -165,11 +166,13 @@ class Access:
         keys: values of its environment variables, those that are set.
         base_url: replaces the service's address, for a mirror or a test.
         is_identified: whether the User-Agent tells whom to complain to; some services are faster then.
+        out: the folder that the run fills, which is no source of pictures.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
     base_url: str | None = None
     is_identified: bool = False
+    out: Path | None = None
 
 
 class Source(Protocol):

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from scrapers.api import Api
@@ -42,11 +43,16 @@ def info_of(name: str) -> SourceInfo:
 
 
 def make_source(
-    name: str, client: PoliteClient, journal: Journal | None, environ: Mapping[str, str]
+    name: str,
+    client: PoliteClient,
+    journal: Journal | None,
+    environ: Mapping[str, str],
+    *,
+    out: Path | None = None,
 ) -> Source:
     """A source ready to search: its keys taken from `environ`, its limits given to the client's gate.
 
-    `BEND_<NAME>_URL` in the environment replaces the service's address.
+    `out` is the folder that the run fills. `BEND_<NAME>_URL` in the environment replaces the service's address.
 
     Raises:
         SourceError: there is no such source, or a key is missing.
@@ -61,6 +67,7 @@ def make_source(
         keys=keys,
         base_url=environ.get(f"BEND_{name.upper()}_URL", "").rstrip("/") or None,
         is_identified=client.config.contact is not None,
+        out=out,
     )
     source: Source = kind(Api(name, client, journal, secrets=tuple(keys.values())), access)
     for netloc, limit in source.limits.items():

@@ -35,15 +35,15 @@ class Folder:
     limits: Mapping[str, HostLimit] = {}
 
     def __init__(self, api: Api, access: Access) -> None:
-        pass
+        self._out = access.out
 
     def search(self, query: str, wanted: Wanted) -> Iterator[ImageRef]:
-        """Yield the picture files below the folder `query`, sorted by path; hidden ones are left out."""
+        """Yield the picture files below the folder `query`, sorted by path, but for hidden ones and the one to fill."""
         root = Path(query)
         if not root.is_dir():
             raise SourceError(f"{root}: no such folder; `--source folder` takes the path of one")
         known = _known_refs(root)
-        for path in _pictures(root):
+        for path in _pictures(root, self._out):
             name = path.relative_to(root).as_posix()
             address = path.resolve().as_uri()
             if name in known:
@@ -54,9 +54,9 @@ class Folder:
                 )
 
 
-def _pictures(root: Path) -> Iterator[Path]:
+def _pictures(root: Path, out: Path | None) -> Iterator[Path]:
     """Picture files, in order."""
-    return (path for path in walk(root, _refuse) if path.suffix.lower() in _ENDINGS)
+    return (path for path in walk(root, _refuse, without=out) if path.suffix.lower() in _ENDINGS)
 
 
 def _refuse(error: OSError) -> None:

@@ -344,6 +344,25 @@ def test_linked_folders_are_walked_once(tmp_path: Path) -> None:
     assert [line["id"] for line in lines_of(tmp_path / "out")] == ["one/rock.jpg"]
 
 
+@pytest.mark.parametrize("name", ["kept", "link/kept"])
+def test_a_scrape_takes_no_pictures_of_its_own(tmp_path: Path, name: str) -> None:
+    photos = tmp_path / "photos"
+    (photos / "moss").mkdir(parents=True)
+    (photos / "a.jpg").write_bytes(jpeg(1))
+    (photos / "moss" / "b.jpg").write_bytes(jpeg(2))
+    (tmp_path / "link").symlink_to(photos)
+    out = photos / "kept" if name == "kept" else tmp_path / name
+    config = scrape_config(out, str(photos), sources=("folder",), licenses=("unknown",))
+    assert [found.id for found in preview(config, warn=str, environ={}) if isinstance(found, ImageRef)] == [
+        "a.jpg",
+        "moss/b.jpg",
+    ]
+    for _ in range(2):  # the second finds a folder that is full
+        assert gather(config, environ={}).num_kept == 2
+        assert [line["id"] for line in lines_of(out)] == ["a.jpg", "moss/b.jpg"]
+    assert len(list(preview(config, warn=str, environ={}))) == 2
+
+
 def test_merging_folders_keeps_their_licences(tmp_path: Path) -> None:
     first = tmp_path / "first"
     with FakeOpenverse() as fake:
