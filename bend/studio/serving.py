@@ -1,10 +1,13 @@
 """Starts the studio's server, prints its address, and stops it with everything saved."""
 
+import logging
+import os
 import secrets
 import socket
 from collections.abc import Callable
 
 import uvicorn
+from h11 import ProtocolError
 
 from bend.errors import SettingsError
 from bend.studio.app import make_app, open_studio
@@ -13,6 +16,8 @@ from bend.studio.guard import LOOPBACK
 from bend.studio.live import LONGEST_MESSAGE
 
 __all__ = ["serve"]
+
+_CUT_SHORT = ("asyncio.exceptions.CancelledError", "KeyboardInterrupt")
 
 
 def serve(config: StudioConfig, say: Callable[[str], None], token: str | None = None) -> None:
@@ -47,7 +52,21 @@ def serve(config: StudioConfig, say: Callable[[str], None], token: str | None = 
             server_header=False,
         )
     )
+    for name in ("uvicorn.error", "asyncio"):  # after `Config`, which sets logging up
+        logging.getLogger(name).addFilter(_is_ours)
     server.run(sockets=[listener])
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a record of the server tells of the studio, and not of a stranger's request or a second Ctrl-C.
+
+    After a malformed request uvicorn says so in a line, and then stumbles over it. What is told by text is the end of
+    the application's life, which a second Ctrl-C cuts short once everything is closed.
+    """
+    if os.environ.get("BEND_DEBUG"):
+        return True
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, ProtocolError) or record.getMessage().rstrip().endswith(_CUT_SHORT))
 
 
 def _listen(config: StudioConfig) -> socket.socket:

@@ -1,0 +1,90 @@
+"""What the studio's terminal shows of requests that are none, and of a hand that presses Ctrl-C twice."""
+
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from h11 import LocalProtocolError
+
+from bend.studio import serving
+
+_COMMAND = (sys.executable, "-u", "-c", "from bend.cli import main; main()")
+
+
+@pytest.fixture
+def studio(tmp_path: Path, tiny_network: Path) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """A studio in a process of its own, its port and its token."""
+    words = ["studio", "--network", str(tiny_network), "--port", "0", "--no-open", "--device", "cpu"]
+    words += ["--runs", str(tmp_path / "runs"), "-o", str(tmp_path / "kept")]
+    process = subprocess.Popen(
+        [*_COMMAND, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"BEND_NATIVE": "0"},
+    )
+    watchdog = threading.Timer(300, process.kill)
+    watchdog.start()
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", process.stdout.readline())
+        assert found is not None
+        yield process, int(found[1]), found[2]
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.communicate()
+
+
+def _answer(port: int, *parts: bytes) -> bytes:
+    """What comes back for the parts of a request, each sent by itself."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as asking:
+        for part in parts:
+            asking.sendall(part)
+            time.sleep(0.3)
+        return asking.recv(1000)
+
+
+@pytest.mark.slow
+def test_malformed_requests_and_a_second_ctrl_c_are_no_tracebacks(
+    studio: tuple[subprocess.Popen[str], int, str],
+) -> None:
+    process, port, token = studio
+    host = f"127.0.0.1:{port}".encode()
+    head = b"POST /recipe?token=%b HTTP/1.1\r\nHost: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % (
+        token.encode(),
+        host,
+    )
+    assert _answer(port, head + b"5\r\nhello\r\nZZZ\r\n").startswith(b"HTTP/1.1 4")
+    assert _answer(port, head + b"5\r\nhello\r\n", b"ZZZ\r\n").startswith(b"HTTP/1.1 4")
+    assert _answer(port, b"GARBAGE\r\n\r\n").startswith(b"HTTP/1.1 400")
+    good = b"GET /start?token=%b HTTP/1.1\r\nHost: %b\r\n\r\n" % (token.encode(), host)
+    assert _answer(port, good).startswith(b"HTTP/1.1 200")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.03)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert set(filter(None, err.splitlines())) == {"WARNING:  Invalid HTTP request received.", "interrupted"}
+
+
+def test_defects_of_the_studio_are_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(error: BaseException | None, text: str = "Exception in ASGI application") -> bool:
+        found = None if error is None else (type(error), error, None)
+        return serving._is_ours(logging.LogRecord("uvicorn.error", 40, "", 0, text, (), found))
+
+    assert told(ValueError("ours"))
+    assert told(None, "Traceback (most recent call last):\nValueError: ours\n")
+    assert not told(LocalProtocolError("theirs"))
+    assert not told(None, "Traceback (most recent call last):\nasyncio.exceptions.CancelledError\n")
+    monkeypatch.setenv("BEND_DEBUG", "1")
+    assert told(LocalProtocolError("theirs"))
