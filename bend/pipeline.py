@@ -8,6 +8,7 @@ last state, a folder of frames from those that are there.
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from bend.recipe import Recipe, Stage
 from bend.stores.address import is_address
 from stylegan.atomic import write_atomic
 
-__all__ = ["Outcome", "run_recipe"]
+__all__ = ["Outcome", "check_outputs", "run_recipe"]
 
 _JOURNAL = ".bend-run.json"
 
@@ -53,6 +54,7 @@ def run_recipe(
     *,
     beside: Path,
     force: bool = False,
+    anywhere: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Outcome]:
     """Run the stages that are not complete, each when the iterator is asked for its outcome.
@@ -62,19 +64,20 @@ def run_recipe(
         folder: the current folder of every stage; created if need be.
         beside: folder of the recipe, `{recipe}` in its texts.
         force: let stages overwrite files that are in their way.
+        anywhere: let stages write outside the folder.
         say: called with each command line before it runs.
 
     Yields:
         The outcome of each stage.
 
     Raises:
-        RecipeError: a stage uses `{finetune}` and none came before, or writes to an address.
+        RecipeError: a stage uses `{finetune}` and none came before, or writes where it may not.
         click.exceptions.Exit: a stage ended itself, with its exit status.
         BendError, StyleganError, ScraperError, OSError: a stage failed; those before it are kept.
     """
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"{folder} is a file; give another folder with -o")
-    _refuse_remote_outputs(recipe)
+    check_outputs(recipe, folder, beside=beside, anywhere=anywhere)
     beside = beside.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(folder):
@@ -95,12 +98,27 @@ def run_recipe(
             yield Outcome(number=number, do=stage.do, output=step.output, skipped=skipped)
 
 
-def _refuse_remote_outputs(recipe: Recipe) -> None:
-    for stage in recipe.stages:
-        for name in ("output", "out"):
-            if is_address(stage.options.get(name)):
+def check_outputs(recipe: Recipe, folder: Path, *, beside: Path, anywhere: bool = False) -> None:
+    """Refuse outputs outside the folder, since a recipe may be a stranger's; arguments as for `run_recipe`.
+
+    Links in the folder are the user's own, and are followed.
+
+    Raises:
+        RecipeError: says which stage would write where.
+    """
+    places = {"sample": str(sample_folder()), "recipe": str(beside.absolute()), "finetune": "runs/a-run"}
+    inside = os.path.normpath(folder.absolute())
+    for number, stage in enumerate(recipe.stages, 1):
+        for name, value in stage.outputs(places).items():
+            if is_address(value):
                 raise RecipeError(
-                    f"{stage.do}: {name} is an address; a recipe works in its folder, copy it when it is done"
+                    f"stage {number}: {stage.do}: {name} is an address; a recipe works in its folder, copy it when it "
+                    "is done"
+                )
+            if not anywhere and not Path(os.path.normpath(folder.absolute() / value)).is_relative_to(inside):
+                raise RecipeError(
+                    f"stage {number}: {stage.do}: {name} {value} is not in {folder}, the folder of this recipe's work; "
+                    "name a place in it, or pass --allow-outside if you trust the recipe"
                 )
 
 

@@ -66,6 +66,8 @@ COMMANDS = {
 _MOST_BYTES = 1 << 20
 _MOST_STAGES = 1000
 _HELP = ["-h", "--help"]  # as on the command line, since Click caches a command's help option
+_OUTPUTS = ("output", "out", "zip_path", "film")
+"""The parameters of all commands that name what they write."""
 _OURS = ("force", "as_json", "help", "dry_run", "resume", "list_sources")
 
 
@@ -111,6 +113,10 @@ class Stage:
                 for one in _listed(value) if param.multiple else [value]:
                     words += [flag, _placed(one, places)]
         return [*words, "--", *positional] if positional else words
+
+    def outputs(self, places: Mapping[str, str]) -> dict[str, str]:
+        """Where it writes, by the option that says so; `places` as for `arguments`."""
+        return {name: _placed(self.options[name], places) for name in _OUTPUTS if name in self.options}
 
     def run(self, words: Sequence[str], command_line: str | None = None) -> None:
         """Run the command as its command line would.

@@ -16,27 +16,33 @@ __all__ = ["run"]
 @click.command()
 @click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path))
 @output_option("Where to work; named as the recipe is.", "--out", required=False, metavar="DIR")
+@click.option("--allow-outside", is_flag=True, help="Let stages write outside DIR.")
 @click.option("--dry-run", is_flag=True, help="Check the recipe and show its stages.")
 @force_option
 @json_option
-def run(recipe: Path, *, out: Path | None, dry_run: bool, force: bool, as_json: bool) -> None:
+def run(
+    recipe: Path, *, out: Path | None, allow_outside: bool, dry_run: bool, force: bool, as_json: bool
+) -> None:
     """Run the stages of a recipe in order; run again, it goes on with what is not complete.
 
     Example: bend run examples/lecture.toml -o out/lecture
     """
-    from bend.pipeline import run_recipe
+    from bend.pipeline import check_outputs, run_recipe
     from bend.recipe import read_recipe
 
-    read = read_recipe(recipe)
+    read, folder = read_recipe(recipe), out or Path(recipe.stem)
     if dry_run:
+        check_outputs(read, folder, beside=recipe.parent, anywhere=allow_outside)
         stages = [{"do": stage.do, **stage.options} for stage in read.stages]
         click.echo(json.dumps(stages, indent=2) if as_json else "\n".join(map(_line, stages)))
         return
-    folder = out or Path(recipe.stem)
 
     # What the stages say of themselves goes where progress goes, if the result is for programs.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        done = list(run_recipe(read, folder, beside=recipe.parent, force=force, say=click.echo))
+        outcomes = run_recipe(
+            read, folder, beside=recipe.parent, force=force, anywhere=allow_outside, say=click.echo
+        )
+        done = list(outcomes)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in done], default=str))
     else:

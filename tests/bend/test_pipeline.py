@@ -1,14 +1,18 @@
 """`bend run`: stages run in order and once, and go on after what broke them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from PIL import Image
 
+from bend import recipe as recipes
 from bend.errors import RecipeError
+from bend.options.stored import StoreCommand
 from bend.pipeline import run_recipe
-from bend.recipe import Recipe, Stage
+from bend.recipe import COMMANDS, Recipe, Stage
 from stylegan.checkpoint import save_network
 from tests.bend.conftest import Run
 from tests.bend.tiny import tiny_generator
@@ -114,6 +118,72 @@ def test_outputs_stay_in_the_folder(do: str, name: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=f"{do}: {name} is an address; a recipe works in its folder"):
         list(run_recipe(recipe, tmp_path / "out", beside=tmp_path))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        ('do = "render grid"\noutput = "../a.png"', "render grid: output ../a.png"),
+        ('do = "render grid"\noutput = "a/../../out2/a.png"', "render grid: output a/../../out2/a.png"),
+        ('do = "render grid"\noutput = "{tmp}/out2/a.png"', "render grid: output {tmp}/out2/a.png"),
+        ('do = "render grid"\noutput = "{recipe}/a.png"', "render grid: output {tmp}/a.png"),
+        ('do = "render grid"\noutput = "{finetune}/../../../a.png"', "render grid: output runs/a-run/"),
+        ('do = "roll"\noutput = ".."', "roll: output .."),
+        ('do = "package"\nsources = ["x"]\nresolution = 64\nout = "/etc/a.zip"', "package: out /etc/a.zip"),
+        ('do = "finetune"\ndata = "a.zip"\nkimg = 1\nout = "../runs"', "finetune: out ../runs"),
+        ('do = "models convert"\nsource = "faces64"\noutput = "../a.pkl"', "models convert: output ../a.pkl"),
+        (
+            'do = "scrape"\nqueries = ["a"]\nout = "a"\nzip = "../a.zip"\nresolution = 64',
+            "scrape: zip_path ../a.zip",
+        ),
+        (
+            'do = "project"\npicture = "a.png"\noutput = "a.npz"\nfilm = "../a.mp4"',
+            "project: film ../a.mp4",
+        ),
+    ],
+)
+def test_a_strangers_recipe_writes_nowhere_else(run: Run, tmp_path: Path, stage: str, told: str) -> None:
+    recipe, out = tmp_path / "r.toml", tmp_path / "out"
+    stage, told = (text.replace("{tmp}", str(tmp_path)) for text in (stage, told))
+    recipe.write_text(f"bend = 1\n[[stage]]\n{stage}\n")
+    for words in ([], ["--dry-run"]):
+        status, _, err = run("run", recipe, "-o", out, *words)
+        assert (status, err.count("\n")) == (1, 1), err
+        assert err.startswith(f"Error: stage 1: {told}")
+        assert f"is not in {out}" in err
+        assert list(tmp_path.iterdir()) == [recipe]
+    assert run("run", recipe, "-o", out, "--dry-run", "--allow-outside")[0] == 0
+
+
+def test_what_is_trusted_may_write_elsewhere(run: Run, tmp_path: Path, base: Path) -> None:
+    recipe, out = tmp_path / "r.toml", tmp_path / "out"
+    text = f'bend = 1\n[[stage]]\ndo = "render grid"\nnetwork = "{base}"\nseeds = "0-1"\noutput = "%s"\n'
+    recipe.write_text(text % "{recipe}/a.png")
+    assert run("run", recipe, "-o", out, "--allow-outside")[0] == 0
+    assert (tmp_path / "a.png").exists()
+    for inside in (f"{out}/b.png", "./c/../c.png"):  # however they are written
+        recipe.write_text(text % inside)
+        assert run("run", recipe, "-o", out)[0] == 0
+    assert {path.name for path in out.iterdir()} >= {"b.png", "c.png"}
+
+
+def test_every_output_of_every_command_is_known() -> None:
+    def commands(words: list[str]) -> Iterator[tuple[list[str], click.Command]]:
+        command = recipes._descend(words)
+        if not isinstance(command, click.Group):
+            yield words, command
+            return
+        for name in command.list_commands(click.Context(command)):
+            yield from commands([*words, name])
+
+    read = {"sources", "file", "source", "base", "bents", "picture", "network", "dial_from", "latents"}
+    read |= {"path_file", "delta_from", "audio", "data", "resume"}
+    for name in COMMANDS:
+        for words, command in commands([name]):
+            roles = command.roles if isinstance(command, StoreCommand) else {}
+            for param in command.params:
+                if isinstance(param.type, click.Path) or roles.get(param.name or "") == "output":
+                    assert (param.name in recipes._OUTPUTS) != (param.name in read), (words, param.name)
 
 
 def test_a_network_is_grown_within_a_chain(run: Run, tmp_path: Path, base: Path) -> None:
