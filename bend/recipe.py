@@ -27,7 +27,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,6 +40,9 @@ from bend.options.typed import COMMAND_LINE
 from stylegan.atomic import write_atomic
 from stylegan.errors import StyleganError
 from stylegan.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from bend.foresight import Foresight
 
 __all__ = [
     "COMMANDS",
@@ -68,6 +71,7 @@ _MOST_STAGES = 1000
 _HELP = ["-h", "--help"]  # as on the command line, since Click caches a command's help option
 _OUTPUTS = ("output", "out", "zip_path", "film")
 """The parameters of all commands that name what they write."""
+_NETWORKS = ("network", "base", "bents")
 _OURS = ("force", "as_json", "help", "dry_run", "resume", "list_sources")
 
 
@@ -117,6 +121,11 @@ class Stage:
     def outputs(self, places: Mapping[str, str]) -> dict[str, str]:
         """Where it writes, by the option that says so; `places` as for `arguments`."""
         return {name: _placed(self.options[name], places) for name in _OUTPUTS if name in self.options}
+
+    def networks(self, places: Mapping[str, str]) -> dict[str, str]:
+        """The networks that it names, the first of several, by the option that does; `places` as for `arguments`."""
+        named = {name: _listed(self.options[name]) for name in _NETWORKS if name in self.options}
+        return {name: _placed(values[0], places) for name, values in named.items() if values}
 
     def run(self, words: Sequence[str], command_line: str | None = None) -> None:
         """Run the command as its command line would.
@@ -221,11 +230,14 @@ def _recipe(table: dict[str, Any], beside: Path) -> Recipe:
         raise RecipeError("no stages; write [[stage]] with a line do = …")
     if len(stages) > _MOST_STAGES:
         raise RecipeError(f"{len(stages)} stages; {_MOST_STAGES} at most")
-    read = (_stage(number, stage, beside) for number, stage in enumerate(stages, 1))
+    from bend.foresight import Foresight  # which imports torch
+
+    foresight = Foresight()
+    read = (_stage(number, stage, beside, foresight) for number, stage in enumerate(stages, 1))
     return Recipe(title=title, stages=tuple(read))
 
 
-def _stage(number: int, table: dict[str, Any], beside: Path) -> Stage:
+def _stage(number: int, table: dict[str, Any], beside: Path, foresight: "Foresight") -> Stage:
     do = table.pop("do", None)
     try:
         if not isinstance(do, str):
@@ -234,7 +246,7 @@ def _stage(number: int, table: dict[str, Any], beside: Path) -> Stage:
         stage = Stage(
             do=do, options={_param(command, key).name or "": _plain(key, v) for key, v in table.items()}
         )
-        _check(command, stage, beside)
+        _check(command, stage, beside, foresight)
     except RecipeError as error:
         raise RecipeError(f"stage {number}: {error}") from None
     return stage
@@ -290,9 +302,10 @@ def _plain(key: str, value: Any) -> Any:
     return value
 
 
-def _check(command: click.Command, stage: Stage, beside: Path) -> None:
+def _check(command: click.Command, stage: Stage, beside: Path, foresight: "Foresight") -> None:
     """Check the values of a stage by having its command parse them, without running it."""
-    from bend.grammars import check_texts  # which imports torch
+    from bend.foresight import check_endings  # which imports torch
+    from bend.grammars import check_texts
 
     places = {"sample": ".", "recipe": str(beside), "finetune": "."}
     words = stage.arguments(places)
@@ -300,9 +313,11 @@ def _check(command: click.Command, stage: Stage, beside: Path) -> None:
         values = command.make_context(stage.do, words, help_option_names=_HELP).params
         checked_records(command, values)
         check_texts(stage.do, values)
+        check_endings(stage.do, values)
         if stage.do == "finetune":
             given = {name: value for name, value in values.items() if value is not None}
             TrainConfig(**{f.name: given[f.name] for f in dataclasses.fields(TrainConfig) if f.name in given})
+        foresight.check(stage.do, values, stage.networks({"recipe": str(beside.absolute())}))
     except click.UsageError as error:
         param = getattr(error, "param", None)
         key = f"{param.name}: " if param is not None else ""

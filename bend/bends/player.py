@@ -23,7 +23,7 @@ from stylegan.errors import ConfigError
 from stylegan.generator import Generator
 from stylegan.taps import Tap, find_taps, hang, parameter_of
 
-__all__ = ["BendPlay", "open_bends"]
+__all__ = ["BendPlay", "check_places", "open_bends"]
 
 
 class BendPlay:
@@ -122,6 +122,21 @@ def open_bends(
         G, signals, ws_of_seed or (lambda seed: latents.ws_from_z(G, latents.z_from_seeds([seed], G.z_dim)))
     )
     return BendPlay(specs, signals, parameters)
+
+
+def check_places(spec: BendSpec, G: Generator) -> None:
+    """Check that a bend suits a network, of which the outline is enough; which clusters there are is not known by that.
+
+    Raises:
+        SettingsError: no such place or channel, or a bend that does not suit the place.
+    """
+    try:
+        for tap in find_taps(G, spec.tap):
+            _check_fit(spec, tap)
+            if not isinstance(spec.channels, Clusters):
+                spec.channels.indices(tap.name, tap.channels, None)
+    except (SettingsError, ConfigError) as error:
+        raise SettingsError(f"--bend {spec}: {error}") from None
 
 
 def _place(
