@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bend.picture import Pixels
 
-__all__ = ["labelled_sheet"]
+__all__ = ["columns_of", "labelled_sheet"]
 
 _HEAD, _INK, _PAPER = 18, (214, 214, 214), (16, 16, 16)
 
@@ -23,7 +23,7 @@ def labelled_sheet(labels: Sequence[str], columns: Sequence[Sequence[Pixels]]) -
         uint8 `[head + rows * H, columns * W, 3]`.
     """
     height, width = columns[0][0].shape[:2]
-    head = max(_HEAD, height // 12)
+    head = _head(height)
     sheet = Image.new("RGB", (width * len(columns), head + height * len(columns[0])), _PAPER)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=head * 0.55)
@@ -32,3 +32,32 @@ def labelled_sheet(labels: Sequence[str], columns: Sequence[Sequence[Pixels]]) -
         for row, picture in enumerate(pictures):
             sheet.paste(Image.fromarray(picture), (width * index, head + height * row))
     return np.asarray(sheet)
+
+
+def columns_of(sheet: Pixels, num_columns: int, num_rows: int, height: int, width: int) -> list[list[Pixels]]:
+    """The columns that `labelled_sheet` was given.
+
+    Args:
+        sheet: what it made.
+        num_columns: how many columns.
+        num_rows: pictures of each.
+        height, width: of a picture.
+
+    Raises:
+        ValueError: it did not make this sheet of such pictures.
+    """
+    head = _head(height)
+    if sheet.shape != (head + num_rows * height, num_columns * width, 3):
+        raise ValueError(
+            f"a sheet of {sheet.shape} does not hold {num_columns} columns of {num_rows} pictures"
+        )
+    rows = range(head, len(sheet), height)
+    return [
+        [sheet[top : top + height, left : left + width] for top in rows]
+        for left in range(0, num_columns * width, width)
+    ]
+
+
+def _head(height: int) -> int:
+    """Pixels above the pictures, by the height of one."""
+    return max(_HEAD, height // 12)

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from bend import latents, render
 from bend.bends.opening import bend_mapping
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
-from bend.labelled import labelled_sheet
+from bend.labelled import columns_of, labelled_sheet
 from bend.picture import Pixels, Rendered, check_picture_output, one_picture, save_picture
 from bend.play import Moment
-from bend.provenance import Provenance
+from bend.provenance import Provenance, read_provenance
 from bend.renders.moving import draw_seeds
 from bend.run_names import TIMELINE
 from bend.work import describe
@@ -106,12 +107,15 @@ class RunTimeline:
         self._bend = bend
         self._raw: dict[float, Column] = {}
         self._ema: dict[float, Column] = {}
+        self._is_new = True
 
     def __call__(self, path: Path, kimg: float) -> None:
         """Add the snapshot at `path`, and any before it that is not on the sheet yet; write the sheet."""
         for earlier, snapshot in list_snapshots(path.parent):
             if earlier <= kimg and earlier not in self._raw:
                 self._add(earlier, snapshot)
+        if self._is_new:
+            self._recall(path.parent, kimg)
         shown = pick_columns(sorted(self._raw))
         surface = np.concatenate(
             [
@@ -122,6 +126,25 @@ class RunTimeline:
         work = {"kind": "timeline", "seeds": list(_RUN_SEEDS), "kimg": shown, "weights": ["raw", "ema"]}
         note = Provenance(work=work, network=path.parent.name, network_sha256="")
         save_picture(path.parent / TIMELINE, surface, note)
+
+    def _recall(self, run: Path, kimg: float) -> None:
+        """Take the columns of snapshots that are gone from the sheet of an earlier session, up to `kimg`."""
+        self._is_new = False
+        height, width = self._raw[min(self._raw)].pictures[0].shape[:2]
+        try:
+            note = read_provenance(run / TIMELINE)
+            with Image.open(run / TIMELINE) as opened:
+                sheet = np.asarray(opened)
+            shown = [float(moment) for moment in note.work["kimg"]] if note is not None else []
+            halves = [
+                columns_of(half, len(shown), len(_RUN_SEEDS), height, width) for half in np.split(sheet, 2)
+            ]
+        except (OSError, SyntaxError, ValueError, KeyError, TypeError):  # none, damaged, or not ours
+            return
+        for moment, *pair in zip(shown, *halves, strict=True):
+            if moment <= kimg and moment not in self._raw:
+                for columns, pictures in zip((self._raw, self._ema), pair, strict=True):
+                    columns[moment] = Column(kimg=moment, pictures=tuple(pictures))
 
     def _add(self, kimg: float, snapshot: Path) -> None:
         network = load_network(snapshot)

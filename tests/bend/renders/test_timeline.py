@@ -97,6 +97,32 @@ def test_many_snapshots_become_sixteen_columns() -> None:
     assert pick_columns(snapshots[:3]) == snapshots[:3]
 
 
+@pytest.mark.parametrize("is_sound", [True, False])
+def test_a_resumed_run_shows_snapshots_that_are_gone(snapshots: Path, is_sound: bool) -> None:
+    whole = RunTimeline()
+    whole(snapshots / snapshot_name(1), 1)
+    (snapshots / snapshot_name(0.25)).unlink()
+    if not is_sound:
+        (snapshots / TIMELINE).write_bytes((snapshots / TIMELINE).read_bytes()[:2000])
+    save_network(snapshots / snapshot_name(2), G=tiny_generator(seed=3), G_ema=tiny_generator(seed=13))
+    resumed = RunTimeline()
+    resumed(snapshots / snapshot_name(2), 2)
+    sheet, note = pixels(snapshots / TIMELINE), read_provenance(snapshots / TIMELINE)
+    assert note is not None
+    assert note.work["kimg"] == ([0, 0.25, 1, 2] if is_sound else [0, 1, 2])
+    whole(snapshots / snapshot_name(2), 2)
+    assert np.array_equal(sheet, pixels(snapshots / TIMELINE)) == is_sound
+
+
+def test_a_resumed_run_leaves_out_what_is_still_to_come(snapshots: Path) -> None:
+    RunTimeline()(snapshots / snapshot_name(1), 1)
+    (snapshots / snapshot_name(1)).unlink()
+    RunTimeline()(snapshots / snapshot_name(0.25), 0.25)
+    note = read_provenance(snapshots / TIMELINE)
+    assert note is not None
+    assert note.work["kimg"] == [0, 0.25]
+
+
 def test_a_run_shows_raw_above_average_and_grows(snapshots: Path) -> None:
     timeline = RunTimeline()
     timeline(snapshots / snapshot_name(0), 0)
