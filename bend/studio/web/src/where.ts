@@ -1,6 +1,6 @@
 // Where a bend acts: at which layer, on which of its channels, and on which part of the plane.
 
-import { choice, fill, h, numberField, withFocus } from "./dom";
+import { choice, h, numberField, withFocus } from "./dom";
 import { placesOf } from "./places";
 import type { Store } from "./store";
 import type { Bend, Module } from "./types";
@@ -132,7 +132,6 @@ export class Where {
     const fields = found
       ? names.map((name, i) => numberField(name, numbers[i]!, (value) => ((numbers[i] = value), write(kind)), { min: i > 1 ? 0 : -9, max: 9, step: 0.05 }).root)
       : [];
-    fill(select.select, kinds, kind);
     return h("div", { class: "row" }, select.root, ...fields);
   }
 }
