@@ -12,7 +12,10 @@ from typing import Protocol
 
 from stylegan.generator import Generator
 
-__all__ = ["Moment", "Play", "frames_to_draw", "playing"]
+__all__ = ["Moment", "Play", "frames_to_draw", "playing", "run_up"]
+
+_MOST_ROUNDS = 4
+"""Of a loop, before its first frame; what has not settled by then jumps a little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +24,17 @@ class Moment:
 
     Attributes:
         seconds: since the start of the film; 0 for a still.
-        index: of the frame; 0 for a still.
+        index: of the frame; 0 for a still, below 0 in the run-up to a loop (`run_up`).
         seed: of the picture.
         place: which picture of the frame it is, in a film that shows several side by side.
+        first: index of the first frame that is drawn, before which there is nothing to remember.
     """
 
     seconds: float = 0.0
     index: int = 0
     seed: int = 0
     place: int = 0
+    first: int = 0
 
 
 class Play(Protocol):
@@ -45,15 +50,35 @@ class Play(Protocol):
         ...
 
 
-def frames_to_draw(plays: Sequence[Play], num_frames: int, wanted: Container[int]) -> Sequence[int]:
+def run_up(plays: Sequence[Play], num_frames: int, fps: float, *, closed: bool) -> int:
+    """How many frames to draw before the first of a film, and throw away, for its end to pass into its beginning.
+
+    In a loop the first frame follows the last, and so remembers it. The frames before index 0 are those of the end,
+    with indices below 0. Plays that remember have a method `run_up`; most plays have no such method.
+
+    Args:
+        plays: of the film.
+        num_frames: of the film.
+        fps: frames a second.
+        closed: whether the film is a loop.
+    """
+    if not closed:
+        return 0
+    wanted = [play.run_up(num_frames, fps) for play in plays if hasattr(play, "run_up")]
+    return min(sum(wanted), _MOST_ROUNDS * num_frames)
+
+
+def frames_to_draw(
+    plays: Sequence[Play], num_frames: int, wanted: Container[int], run_up: int = 0
+) -> Sequence[int]:
     """The frames of a film that must be drawn to obtain the wanted ones, in order.
 
-    If a play keeps something from frame to frame, these are all frames up to the last wanted one. Such a play has a
-    true attribute `remembers`; most plays have no such attribute.
+    If a play keeps something from frame to frame, these are all frames from the run-up to the last wanted one. Such a
+    play has a true attribute `remembers`; most plays have no such attribute.
     """
     needed = [index for index in range(num_frames) if index in wanted]
     in_order = any(getattr(play, "remembers", False) for play in plays)
-    return range(needed[-1] + 1) if needed and in_order else needed
+    return range(-run_up, needed[-1] + 1) if needed and in_order else needed
 
 
 @contextlib.contextmanager

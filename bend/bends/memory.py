@@ -1,9 +1,11 @@
 """Bends that remember: freeze holds the map of an earlier frame or of another seed, feedback adds an echo.
 
-Nothing is remembered from one film to the next: the first frame (index 0) forgets all earlier maps, so that a film
-drawn twice is the same. Frames must come in order; a film that is resumed draws its earlier frames again.
+Nothing is remembered from one film to the next: the first frame that is drawn forgets all earlier maps, so that a film
+drawn twice is the same. A loop with feedback is drawn from before its beginning (`bend.play.run_up`). Frames must come
+in order; a film that is resumed draws its earlier frames again.
 """
 
+import math
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -11,10 +13,12 @@ from torch.nn import functional as F
 
 from bend.play import Moment
 
-__all__ = ["FIRST_FRAME", "Memory", "feedback", "freeze"]
+__all__ = ["FIRST_FRAME", "Memory", "feedback", "frames_to_settle", "freeze"]
 
 FIRST_FRAME = -1
 """The seed of `freeze` that means the first frame of the film."""
+_UNHEARD = 1 / 512
+"""An echo that has faded to this no longer shows in eight bits, or hardly."""
 _LOUDEST = 1e4  # keeps an echo with a gain above 1 finite; half precision ends at 65504
 
 
@@ -39,7 +43,7 @@ class Memory:
 
     def keep(self, index: int, x: Tensor, oldest: int) -> None:
         """Remember `x` as frame `index` of this place, and forget what is older than `oldest`."""
-        maps = {} if self.moment.index == 0 else self.maps.get(self.moment.place, {})
+        maps = {} if self.moment.index == self.moment.first else self.maps.get(self.moment.place, {})
         kept = {frame: value for frame, value in maps.items() if frame >= oldest}
         self.maps[self.moment.place] = kept | {index: x.detach()}
 
@@ -62,7 +66,14 @@ def freeze(x: Tensor, memory: Memory, seed: int) -> Tensor:
 def feedback(x: Tensor, memory: Memory, gain: float, frames: int) -> Tensor:
     """`x [N, C, H, W]` plus `gain` times what left this layer `frames` frames ago."""
     now = memory.moment.index
-    past = None if now == 0 else memory.recall(now - frames, x)
+    past = None if now == memory.moment.first else memory.recall(now - frames, x)
     echoed = x if past is None else (x + gain * past).clamp(-_LOUDEST, _LOUDEST)
     memory.keep(now, echoed, oldest=now - frames)
     return echoed
+
+
+def frames_to_settle(gain: float, frames: int) -> int | None:
+    """How many frames feedback takes to forget how it began; None for never, since its echo does not fade."""
+    if abs(gain) >= 1:
+        return None
+    return 0 if gain == 0 else frames * math.ceil(math.log(_UNHEARD) / math.log(abs(gain)))

@@ -1,6 +1,6 @@
 """A bend at one tap: on which channels it acts, where in the plane, and how much of the result is mixed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -39,6 +39,14 @@ class SignalAtTap:
         """Whether the frames of a film must be drawn in order, from the first."""
         row = self.spec.row
         return isinstance(row, MemoryBend) and row.remembers(*self.spec.values_at(0.0))
+
+    def settles(self, times: Iterable[float]) -> int | None:
+        """How many frames it takes to forget how it began, at the slowest of these times; None for never."""
+        row = self.spec.row
+        if not isinstance(row, MemoryBend):
+            return 0
+        found = [row.settles(*self.spec.values_at(t)) for t in times]
+        return None if None in found else max(frames for frames in found if frames is not None)
 
     def at(self, moment: Moment) -> Callable[[Tensor], Tensor] | None:
         """The function of the signal at `moment`; None if it changes nothing.

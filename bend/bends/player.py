@@ -57,6 +57,11 @@ class BendPlay:
         """Whether a frame depends on those before it."""
         return any(signal.remembers for signal in self._signals)
 
+    def run_up(self, num_frames: int, fps: float) -> int:
+        """How many frames before the first one a loop needs (`bend.play.run_up`); 0 if it would never settle."""
+        found = [signal.settles(index / fps for index in range(num_frames)) for signal in self._signals]
+        return 0 if None in found else sum(frames for frames in found if frames is not None)
+
     @contextlib.contextmanager
     def during(self, G: Generator, moment: Moment) -> Iterator[None]:
         """Bend `G` as it is at `moment`, for as long as the context lasts."""

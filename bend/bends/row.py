@@ -74,10 +74,12 @@ class MemoryBend(Bend):
     Attributes:
         apply: the function.
         remembers: from the parameters' values to whether frames must be drawn in order, from the first.
+        settles: from the parameters' values to the number of frames in which it forgets how it began; None for never.
     """
 
     apply: Callable[..., Tensor]
     remembers: Callable[..., bool]
+    settles: Callable[..., int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

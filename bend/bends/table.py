@@ -193,6 +193,7 @@ _MEMORY: dict[str, Bend] = {
         ),
         example=(7,),
         remembers=lambda seed: seed == memory.FIRST_FRAME,
+        settles=lambda seed: None if seed == memory.FIRST_FRAME else 0,
     ),
     "feedback": MemoryBend(
         does="plus g times what left this layer d frames ago",
@@ -204,6 +205,7 @@ _MEMORY: dict[str, Bend] = {
         neutral=(0, 1),
         example=(0.6, 3),
         remembers=lambda gain, frames: True,
+        settles=memory.frames_to_settle,
     ),
 }
 

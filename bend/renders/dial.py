@@ -169,7 +169,7 @@ def render_dial_film(
     G = render.open_generator(config)
     opened = _open(G, config, dial, _sweep(dial, film, loop))
     frames = moving_frames(
-        G, config, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid, under=[opened]
+        G, config, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid, under=[opened], closed=loop
     )
     details = {"seeds": list(seeds), "film": film, "dial": dial, "loop": loop}
     note = describe("dial-film", config, G, command, others=dial.networks, **details)

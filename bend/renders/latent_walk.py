@@ -18,7 +18,7 @@ from bend.errors import SettingsError
 from bend.film.destination import check_output, write_film
 from bend.grid import sheet
 from bend.picture import Pixels, Rendered, enlarge
-from bend.play import Moment, Play, frames_to_draw, playing
+from bend.play import Moment, Play, frames_to_draw, playing, run_up
 from bend.projection.perception import Perception, by_pixels, find_perception
 from bend.readiness import prepare_drawing
 from bend.render import chunks, draw, fitting_batch, open_generator, open_plays
@@ -123,7 +123,8 @@ def walk_frames(
     """Draw the frames of a walk in order, at least those that are wanted.
 
     Frames are drawn in fixed batches, and a batch with any wanted frame is drawn whole, so that a resumed film has the
-    same bytes as one drawn at once. If a play remembers earlier frames, all frames up to the last wanted one are drawn.
+    same bytes as one drawn at once. If a play remembers earlier frames, all frames up to the last wanted one are drawn,
+    in a loop from before the first (`bend.play.run_up`).
 
     Args:
         G: the generator.
@@ -143,24 +144,28 @@ def walk_frames(
     batch = config.batch or fitting_batch(G)
     strands = [strand_of(G, config, walk, seeds) for seeds in dealt]
     plays = open_plays(config, G)
-    needed = frozenset(frames_to_draw(plays, num_frames, wanted))
+    before = run_up(plays, num_frames, fps, closed=WALKS[walk.path].closes(walk.loop))
+    needed = frozenset(frames_to_draw(plays, num_frames, wanted, before))
     clocks = [_clock(G, config, walk, strand, num_frames, plays, perception) for strand in strands]
-    for indices in chunks(range(num_frames), max(batch // num_walks, 1)):
+    for indices in chunks(range(-before, num_frames), max(batch // num_walks, 1)):
         if needed.isdisjoint(indices):
             continue
+        at = [index % num_frames for index in indices]  # a loop's end comes before its beginning
         by_walk = torch.stack(
-            [strand.ws(G, config, clock[indices]) for strand, clock in zip(strands, clocks, strict=True)]
+            [strand.ws(G, config, clock[at]) for strand, clock in zip(strands, clocks, strict=True)]
         )
         ws = by_walk.transpose(0, 1).flatten(0, 1)  # [frames * walks, num_ws, w_dim], frame by frame
         moments = [
-            Moment(seconds=index / fps, index=index, seed=index * num_walks + place, place=place)
-            for index in indices
+            Moment(seconds=own / fps, index=index, seed=own * num_walks + place, place=place, first=-before)
+            for index, own in zip(indices, at, strict=True)
             for place in range(num_walks)
         ]
         pictures = _draw_in_batches(G, config, ws, moments, batch, plays)
         for index in indices:
             tiles = (next(pictures) for _ in range(num_walks))
-            yield index, sheet(tiles, columns, rows)
+            frame = sheet(tiles, columns, rows)
+            if index >= 0:
+                yield index, frame
 
 
 def _clock(

@@ -15,7 +15,7 @@ from bend.errors import SettingsError
 from bend.film.destination import Frames
 from bend.grid import sheet, square
 from bend.picture import Pixels, enlarge
-from bend.play import Moment, Play, frames_to_draw, playing
+from bend.play import Moment, Play, frames_to_draw, playing, run_up
 from bend.readiness import prepare_drawing
 from stylegan.generator import Generator
 
@@ -31,6 +31,7 @@ def moving_frames(
     fps: float,
     grid: tuple[int, int] | None = None,
     under: Sequence[Play] = (),
+    closed: bool = False,
 ) -> Frames:
     """The frames of a film for `bend.film.destination.write_film`.
 
@@ -42,6 +43,7 @@ def moving_frames(
         fps: frames a second.
         grid: columns and rows; None for the squarest.
         under: what else moves the weights, after the training time and the dial of `config`.
+        closed: whether the film is a loop.
 
     Raises:
         SettingsError: the grid does not hold the seeds.
@@ -55,11 +57,13 @@ def moving_frames(
     movers, others = plays_apart(config, G)
 
     def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
-        for index in frames_to_draw(others, num_frames, wanted):
-            moment = Moment(seconds=index / fps, index=index)
+        before = run_up(others, num_frames, fps, closed=closed)
+        for index in frames_to_draw(others, num_frames, wanted, before):
+            moment = Moment(seconds=index % num_frames / fps, index=index, first=-before)
             with playing(G, [*movers, *under], moment):
                 pictures = draw_seeds(G, config, seeds, moment, others)
-            yield index, sheet(pictures, columns, rows)
+            if index >= 0:
+                yield index, sheet(pictures, columns, rows)
 
     return frames
 

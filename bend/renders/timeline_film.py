@@ -71,7 +71,9 @@ def render_timeline_film(
     for weights in ("raw", "ema") if both else (config.weights,):
         look = replace(config, weights=weights)
         G = render.open_generator(look)
-        sides.append(moving_frames(G, look, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid))
+        sides.append(
+            moving_frames(G, look, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid, closed=loop)
+        )
     note = describe("timeline-film", config, G, command, seeds=list(seeds), film=film, both=both)
     return write_film(output, _beside(sides), config=film, provenance=note, force=force)
 

@@ -26,7 +26,7 @@ from bend.picture import (
     one_picture,
     save_picture,
 )
-from bend.play import Moment, Play, frames_to_draw
+from bend.play import Moment, Play, frames_to_draw, run_up
 from bend.progress import counted
 from bend.work import describe
 from stylegan.generator import Generator
@@ -116,15 +116,24 @@ def _frames(
     columns, rows = square(len(ws))
     plays: Sequence[Play] = render.open_plays(config, G)
     batch = config.batch or render.fitting_batch(G)
-    for index in frames_to_draw(plays, film.num_frames, wanted):
-        psi = psi_at(sweep, index, film.num_frames)
+    before = run_up(plays, film.num_frames, film.fps, closed=sweep.loop)
+    for index in frames_to_draw(plays, film.num_frames, wanted, before):
+        own = index % film.num_frames
+        psi = psi_at(sweep, own, film.num_frames)
         frame = latents.truncate(G, ws, psi, config.trunc_cutoff)
         tiles: list[Pixels] = []
         for part in render.chunks(range(len(ws)), batch):
             moments = [
-                Moment(seconds=index / film.fps, index=index, seed=index * len(ws) + place, place=place)
+                Moment(
+                    seconds=own / film.fps,
+                    index=index,
+                    seed=own * len(ws) + place,
+                    place=place,
+                    first=-before,
+                )
                 for place in part
             ]
             drawn = render.draw(G, frame[part], noise_mode=config.noise_mode, plays=plays, moments=moments)
             tiles += [enlarge(picture, config.scale, config.scale_filter) for picture in drawn]
-        yield index, sheet(tiles, columns, rows)
+        if index >= 0:
+            yield index, sheet(tiles, columns, rows)
