@@ -19,7 +19,7 @@
 namespace bend {
 namespace {
 
-constexpr int64_t kFewTiles = 96, kFewTogether = 256;
+constexpr int64_t kFewTiles = 64;
 constexpr int64_t kDirectPixels = 256;  // of a picture, up to which a matrix unit is faster with the direct sum
 
 template <typename Axis>
@@ -148,17 +148,15 @@ class Upsampling {
         whole_rows_(tile_rows_ - UpAxis::is_edge(tile_rows_ - 1, layer.x.height)),
         band_(std::clamp<int64_t>(tiles_.block_size(layer.panels) / tiles_.per_row(), 1, whole_rows_)) {}
 
-  // Whether threads take some panels each rather than some tiles: where these are few for as many weights, and panels
-  // enough for the threads.
+  // Whether threads take some panels each rather than some tiles: where a picture has few, and there are panels enough.
   bool takes_panels() const {
-    const int64_t most = tiles_.has_many_weights(layer_.panels) ? kFewTiles : kFewTiles / 2;
     const int64_t busy = std::min<int64_t>(torch::stable::get_num_threads(), layer_.x.samples * whole_rows_);
-    return tiles_.per_sample() <= most && layer_.panels >= busy;
+    return tiles_.per_sample() <= kFewTiles && layer_.panels >= busy;
   }
 
   void run() const {
     if (!takes_panels()) return run_many();
-    const int64_t together = kFewTogether / tiles_.per_sample();
+    const int64_t together = kFewTiles / tiles_.per_sample();  // more would not stay in the caches
     for (int64_t n = 0; n < layer_.x.samples; n += together) {
       const Layer some = layer_.of_samples(n, std::min(together, layer_.x.samples - n), height_ * width_);
       Upsampling(some, taps_).run_few();

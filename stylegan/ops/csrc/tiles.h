@@ -31,8 +31,10 @@ class Tiles {
 
   // Tiles that are multiplied together. Few, so that they and their products stay in a near cache; more where the
   // weights, which are read anew for each block, are too many for any.
-  int64_t block_size(int64_t panels) const { return has_many_weights(panels) ? 96 : 24; }
-  bool has_many_weights(int64_t panels) const { return panels * panel_floats<Axis>(x_.channels) >= 3 << 20; }
+  int64_t block_size(int64_t panels) const {
+    constexpr int64_t kMany = 3 << 20;
+    return panels * panel_floats<Axis>(x_.channels) < kMany ? 24 : 96;
+  }
 
   // Multiplies tiles `from` to `to` by `panels` panels of prepared weights, a block at a time. Calls
   // `finish(place, products, step)` for each, where `products + i * step` is the i-th of kProducts vectors of those
