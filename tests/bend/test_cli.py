@@ -92,7 +92,7 @@ def test_help_answers_within_three_tenths_of_a_second() -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(seconds() for _ in range(5)) < 0.3
+    assert any(seconds() < 0.3 for _ in range(5))
 
 
 def test_no_help_loads_a_heavy_library() -> None:
@@ -268,12 +268,14 @@ def test_who_is_ended_while_saying_why_it_failed_says_it(
 
 
 _CLOSED_TERMINAL = """
-import os, pty, sys
+import os, pty, signal, sys
 pid, terminal = pty.fork()
 if not pid:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may be told to go on without a terminal
     os.execv(sys.executable, [sys.executable, "-c", sys.argv[1], sys.argv[2]])
-while b"ready" not in os.read(terminal, 1024):
-    pass
+told = b""
+while not told.endswith(b"ready\\r\\n"):  # the whole line: what is still being written fails
+    told += os.read(terminal, 1024)
 os.close(terminal)
 os.kill(pid, 1)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
