@@ -23,8 +23,9 @@ TORCH_SMALL := $(if $(TORCH)$(TORCH_INDEX)$(HAS_GPU),,torch==$(TORCH_PIN)+cpu)
 TORCH_NOTE := no GPU seen and no CPU build of torch at hand: on Linux the usual build brings gigabytes of CUDA libraries; \
   make install TORCH_INDEX=URL (the PyTorch wheel index for CPU) avoids them
 
-# One thread a test process: tests run side by side and torch would otherwise start a thread a core in each.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
+# One thread a test process: tests run side by side and torch would otherwise start a thread a core in each. Where the
+# environment says that no bytecode is to be written, every process would compile all modules and tests anew.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test test-slow test-all test-again lint format bench scoreboard audit docs clean distclean FORCE

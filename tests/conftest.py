@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -74,17 +75,36 @@ def few_fakes() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def built_ops(own_cache: Path) -> Path:
-    """The native operations for CPU, compiled once a run whichever process comes first."""
+def compiled_code(own_cache: Path, request: pytest.FixtureRequest) -> Path:
+    """Where later runs find what was compiled, by the digest of all it was made of: pytest's cache if there is one."""
+    cache = getattr(request.config, "cache", None)
+    try:
+        return own_cache if cache is None else cache.mkdir("compiled")
+    except OSError:  # somebody else's working tree
+        return own_cache
+
+
+@pytest.fixture(scope="session")
+def built_ops(own_cache: Path, compiled_code: Path) -> Path:
+    """The native operations for CPU in the run's own cache, compiled where no run before has them."""
     from stylegan.errors import BuildError
-    from stylegan.ops.build import build
+    from stylegan.lock import alone
+    from stylegan.ops.build import build, library_path
     from stylegan.ops.toolchain import toolchain
 
     try:
-        toolchain("cpu")
+        library = library_path(toolchain("cpu"))
     except BuildError as error:
         pytest.skip(str(error))
-    return build("cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BEND_CACHE", str(compiled_code))
+        kept = build("cpu")
+    library.parent.parent.mkdir(parents=True, exist_ok=True)
+    with alone(library.parent.parent / "copy.lock"):
+        if not library.exists():
+            copy = shutil.copytree(kept.parent, library.parent.with_name(".copy"))
+            copy.rename(library.parent)
+    return library
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import ctypes
 import dataclasses
-import fcntl
+import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,38 +11,47 @@ import pytest
 import torch
 
 from stylegan.errors import BuildError
+from stylegan.lock import alone
 from stylegan.ops.build import compile_into
 from stylegan.ops.toolchain import toolchain
 from tests.stylegan.ops.native.launching import translate
 
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("emulated.cpp", "fibers.h", "launching.py"))
+_NUM_KEPT = 4
+
 
 @pytest.fixture(scope="session")
-def emulated(own_cache: Path, request: pytest.FixtureRequest) -> ctypes.CDLL:
+def emulated(compiled_code: Path, request: pytest.FixtureRequest) -> ctypes.CDLL:
     """emulated.cpp as a library; halves, which take most of the compiler's time, are in it if slow tests are run."""
     source = Path(__file__).with_name("emulated.cpp")
     is_slow = any(item.get_closest_marker("slow") for item in request.session.items)
     halves = ["-DBEND_HALVES"] * is_slow
-    return ctypes.CDLL(str(compiled(own_cache / "emulated", lambda folder: (source,), *halves)))
+    return ctypes.CDLL(str(compiled(compiled_code, "emulated", lambda folder: (source,), *halves)))
 
 
 @pytest.fixture(scope="session")
-def launched(own_cache: Path) -> None:
+def launched(compiled_code: Path) -> None:
     """The operators of CUDA's sources serve under the key `PrivateUse1`, on a CPU's tensors."""
-    torch.ops.load_library(compiled(own_cache / "launched", translate, "-DUSE_CUDA", "-Wno-unused"))
+    torch.ops.load_library(compiled(compiled_code, "launched", translate, "-DUSE_CUDA", "-Wno-unused"))
 
 
-def compiled(folder: Path, write: Callable[[Path], tuple[Path, ...]], *flags: str) -> Path:
-    """A library of sources that `write` names, compiled once a run whichever process comes first."""
+def compiled(kept: Path, name: str, write: Callable[[Path], tuple[Path, ...]], *flags: str) -> Path:
+    """A library of the sources that `write` names, compiled by the process that comes first after they changed."""
     try:
         chain = toolchain("cpu")
     except BuildError as error:
         pytest.skip(str(error))
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # The key covers the headers that are included.
+    told = [chain.key, *flags, *(path.read_text() for path in _SOURCES)]
+    folder = kept / f"{name}-{hashlib.sha256(repr(told).encode()).hexdigest()[:20]}"
+    with alone(kept / f"{name}.lock"):
         if not (folder / "whole").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
             flags = (f"-I{folder}", *chain.flags, "-O1", *flags)
             compile_into(dataclasses.replace(chain, sources=write(folder), flags=flags), folder)
             (folder / "whole").touch()
+            for old in sorted(kept.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime)[:-_NUM_KEPT]:
+                shutil.rmtree(old)
     (library,) = folder.glob("*.so")
     return library
