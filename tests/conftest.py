@@ -17,12 +17,13 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Modules and tests stay to the end: nobody looks for garbage among them, now or later."""
+    """Modules and tests stay to the end: nobody looks for garbage among them, now or later, and seldom for any."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(20_000)
         gc.enable()
 
 

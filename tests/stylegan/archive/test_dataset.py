@@ -19,7 +19,7 @@ from PIL import Image
 from stylegan.archive import DatasetZip, write_archive
 from stylegan.archive.container import Container
 from stylegan.errors import ArchiveError
-from tests.stylegan.archive.zips import data_set, encoded, noise, write_zip
+from tests.stylegan.archive.zips import data_set, encoded, noise, sum_of, write_zip
 
 
 def test_pictures_come_in_sorted_order_whatever_the_zip_s(tmp_path: Path) -> None:
@@ -134,23 +134,19 @@ def test_indices_behave_as_a_sequence_s(tmp_path: Path) -> None:
             data[index]
 
 
-def _sum(data: DatasetZip) -> int:
-    return int(sum(data.image(i).astype(np.int64).sum() for i in range(len(data))))
-
-
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12, where numpy runs threads
 def test_one_object_serves_threads_forks_and_spawned_workers(tmp_path: Path) -> None:
     data = DatasetZip(data_set(tmp_path / "a.zip", 20, resolution=32), xflip=True)
-    whole = _sum(data)
+    whole = sum_of(data)
     with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(_sum, [data] * 8)) == [whole] * 8
+        assert list(threads.map(sum_of, [data] * 8)) == [whole] * 8
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(_sum, (data,)) == whole
+        assert pool.apply(sum_of, (data,)) == whole
     if hasattr(os, "fork"):
         child = os.fork()
         if child == 0:
-            os._exit(0 if _sum(data) == whole else 1)
-        assert _sum(data) == whole
+            os._exit(0 if sum_of(data) == whole else 1)
+        assert sum_of(data) == whole
         assert os.waitpid(child, 0)[1] == 0
 
 

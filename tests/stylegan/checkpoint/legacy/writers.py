@@ -238,12 +238,16 @@ def write_rosinality(path: Path, networks: dict[str, Any], *, is_legacy: bool = 
 
 def training_extras() -> dict[str, Any]:
     """What rosinality's training adds to its files."""
-    layer = nn.Linear(2, 2)
-    optimiser = torch.optim.Adam(layer.parameters())
-    layer(torch.ones(1, 2)).sum().backward()
-    optimiser.step()
+    # As torch's own Adam tells its state after a step; to make one takes a second, for what it imports.
+    moments = [
+        {"step": torch.tensor(1.0), "exp_avg": torch.full(shape, 0.1), "exp_avg_sq": torch.full(shape, 1e-3)}
+        for shape in ((2, 2), (2,))
+    ]
+    settings = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-08, "weight_decay": 0, "amsgrad": False}
+    switches = {"maximize": False, "foreach": None, "capturable": False, "differentiable": False}
+    group = settings | switches | {"fused": None, "decoupled_weight_decay": False, "params": [0, 1]}
     return {
-        "g_optim": optimiser.state_dict(),
+        "g_optim": {"state": dict(enumerate(moments)), "param_groups": [group]},
         "args": argparse.Namespace(iter=800000, path="lmdb", augment=True),
         "ada_aug_p": 0.375,
     }

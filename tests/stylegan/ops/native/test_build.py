@@ -166,37 +166,26 @@ def test_two_processes_at_once_build_once(tiny: Path, tmp_path: Path) -> None:
     log = tmp_path / "compilations"
     real = toolchain("cpu").compiler[0]
     counting = tmp_path / "c++"
-    # Waits for the other process to have begun, so that both find nothing built.
     counting.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {real} "$@"\n')
     counting.chmod(0o755)
+    told = [tmp_path / name for name in ("first", "second")]
     code = (
-        "import sys, pathlib; from stylegan.ops import toolchain; from stylegan.ops.build import build\n"
+        "import os, pathlib, sys; from stylegan.ops import toolchain; from stylegan.ops.build import build\n"
         f"toolchain.SOURCES = pathlib.Path({str(tiny)!r})\n"
-        "print('ready', flush=True); sys.stdin.readline(); print(build('cpu'))"
+        "toolchain.toolchain('cpu')\n"  # imports torch, once for both
+        "go, gone = os.pipe(); processes = []\n"
+        "for name in sys.argv[1:]:\n"
+        "    processes.append(os.fork())\n"
+        "    if not processes[-1]:\n"
+        "        os.close(gone); os.read(go, 1); pathlib.Path(name).write_text(str(build('cpu'))); os._exit(0)\n"
+        "os.close(gone)\n"  # both begin, so that neither finds anything built
+        "sys.exit(any(os.waitpid(process, 0)[1] for process in processes))"
     )
     environ = {**os.environ, "CXX": str(counting)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    outcomes = [process.communicate(timeout=300) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outcomes
-    assert outcomes[0][0] == outcomes[1][0]
-    assert answer(Path(outcomes[0][0].strip())) == 42
+    subprocess.run([sys.executable, "-c", code, *told], env=environ, check=True, timeout=300)
+    paths = {path.read_text() for path in told}
+    assert len(paths) == 1
+    assert answer(Path(paths.pop())) == 42
     assert sum(" -c " in f" {line} " for line in log.read_text().splitlines()) == 1
 
 
