@@ -78,11 +78,13 @@ def few_fakes() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def compiled_code(own_cache: Path, request: pytest.FixtureRequest) -> Path:
     """Where later runs find what was compiled, by the digest of all it was made of: pytest's cache if there is one."""
+    own_cache.mkdir(exist_ok=True)
     cache = getattr(request.config, "cache", None)
     try:
-        return own_cache if cache is None else cache.mkdir("compiled")
-    except OSError:  # somebody else's working tree
+        kept = own_cache if cache is None else cache.mkdir("compiled")
+    except OSError:
         return own_cache
+    return kept if os.access(kept, os.W_OK) else own_cache  # it may be somebody else's working tree
 
 
 @pytest.fixture(scope="session")

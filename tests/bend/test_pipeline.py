@@ -17,6 +17,8 @@ from stylegan.checkpoint import save_network
 from tests.bend.conftest import Run
 from tests.bend.tiny import tiny_generator
 
+pytestmark = pytest.mark.usefixtures("few_fakes")
+
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:

@@ -33,7 +33,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DemoConfig, list[str]]]:
+def made(
+    base: Path, few_fakes: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[DemoConfig, list[str]]]:
     """A finished demo, and what it said."""
     config = DemoConfig(
         output=tmp_path_factory.mktemp("demo"), kimg=0.032, network=str(base), tiles=2, device="cpu"

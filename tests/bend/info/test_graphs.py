@@ -91,8 +91,7 @@ def test_the_picture_shows_what_the_page_holds(name: str) -> None:
     drawing, _ = GRAPHS[name]
     image = to_image(drawing, scale=1)
     assert image.size == (round(drawing.width), round(drawing.height))
-    pixels = np.asarray(image).reshape(-1, 3)
-    assert len(np.unique(pixels, axis=0)) > 200  # smooth edges
+    assert len(image.getcolors(1 << 24)) > 200  # smooth edges
     card = next(s for s in drawing.shapes if isinstance(s, Box) and s.title.startswith("b16.conv1: "))
     edge = image.getpixel((round(card.x + card.width / 2), round(card.y)))
     middle = image.getpixel((round(card.x + card.width / 2), round(card.y + 6)))
