@@ -218,7 +218,14 @@ def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(
 @pytest.mark.parametrize("up", [1, 2])
 @pytest.mark.parametrize(
     "shape",
-    [(32, 64, 48, 48), (64, 64, 48, 48), (48, 32, 61, 30), (48, 96, 16, 24), (160, 16, 16, 16), (352, 256, 32, 20)],
+    [
+        (32, 64, 48, 48),
+        (64, 64, 48, 48),
+        (48, 32, 61, 30),
+        (48, 96, 16, 24),
+        (160, 16, 16, 16),
+        (352, 256, 32, 20),
+    ],
 )
 def test_the_number_of_threads_changes_nothing(
     shape: tuple[int, int, int, int], up: int, on_matrix_unit: bool
