@@ -5,8 +5,6 @@ CUDA `modulation.cu`, `finish_layer.cu` and `to_rgb.cu`. They have no derivative
 are off.
 """
 
-from functools import cache
-
 import torch
 from torch import Tensor
 
@@ -18,7 +16,6 @@ __all__ = [
     "demodulate",
     "dense",
     "finish_layer",
-    "has_wide_vectors",
     "lay_out",
     "modulates",
     "scale_channels",
@@ -90,7 +87,7 @@ def serves(x: Tensor, *channels: int) -> bool:
         x.device.type == "cpu"
         and all(count % LANE == 0 for count in (x.shape[1], *channels))
         and _is_last(x)
-        and has_wide_vectors()
+        and native.has_wide_vectors()
         and native.available("cpu")
     )
 
@@ -102,7 +99,7 @@ def serves_rows(x: Tensor) -> bool:
         and 0 < x.shape[0] <= _MOST_ROWS
         and x.shape[1] % LANE == 0
         and x.stride(1) == 1
-        and has_wide_vectors()
+        and native.has_wide_vectors()
         and native.available("cpu")
     )
 
@@ -115,12 +112,6 @@ def takes_whole_layer(x: Tensor) -> bool:
 def modulates(x: Tensor) -> bool:
     """Whether `demodulate`, `lay_out` and `scale_channels` take a tensor that the kernels serve: on CUDA."""
     return x.device.type == "cuda"
-
-
-@cache
-def has_wide_vectors() -> bool:
-    """Whether the processor has AVX-512, which the kernels are written for; without it oneDNN is faster."""
-    return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
 def styled_conv(

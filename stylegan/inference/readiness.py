@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import Tensor
 
-from stylegan.inference.kernels import has_wide_vectors
 from stylegan.inference.serving import may_serve
 from stylegan.ops import native
 
@@ -34,7 +33,7 @@ def prepare_if_heavy(blocks: list[Any], ws: Tensor) -> None:
     """
     global _drawn_s  # noqa: PLW0603 - light calls add up over a process
     kind = ws.device.type
-    if not may_serve(ws) or not native.may_build(kind) or (kind == "cpu" and not has_wide_vectors()):
+    if not may_serve(ws) or not native.may_build(kind) or (kind == "cpu" and not native.has_wide_vectors()):
         return
     if kind == "cuda":
         native.prepare(kind, say=native.tell)

@@ -8,6 +8,7 @@ fast path asks `available`.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -23,6 +24,7 @@ __all__ = [
     "NativeState",
     "available",
     "forget",
+    "has_wide_vectors",
     "is_traced",
     "may_build",
     "paused",
@@ -120,6 +122,14 @@ def settle(device_type: str = "cpu") -> None:
     """Compile nothing in this process, whose work is too short for that; what is built already is used."""
     if device_type in TARGETS:
         _settled.add(TARGETS[device_type])
+
+
+@functools.cache
+def has_wide_vectors() -> bool:
+    """Whether the processor has AVX2 or AVX-512; with other vectors nobody has measured if our convolutions win."""
+    import torch
+
+    return torch.backends.cpu.get_cpu_capability().startswith(("AVX2", "AVX512"))
 
 
 def tell(line: str) -> None:

@@ -4,8 +4,9 @@ Fast algorithms after Winograd, for convolutions by Lavin and Gray (arXiv 1509.0
 products of a transformed input tile with transformed weights, summed over channels by one grouped 1×1 convolution of
 oneDNN's. The points 0, ±√½, ±√2 and ∞ keep the rounding error at twice that of the plain sum (Barabasz et al., arXiv
 1803.10986). Gradients of weights are the transpose of the same. `csrc/winograd.cpp` transforms the tiles; without it,
-and wherever it does not pay, `stylegan.ops.convolution` takes the plain convolution. On a processor with AMX the whole
-convolution is one native call, the drawing path's (`csrc/styled_conv.cpp`), which multiplies there.
+and wherever it does not pay, `stylegan.ops.convolution` takes the plain convolution. On a processor with AVX2 or
+AVX-512, or a matrix unit besides, the whole convolution is one native call, the drawing path's
+(`csrc/styled_conv.cpp`).
 """
 
 import functools
@@ -22,8 +23,8 @@ __all__ = ["convolve", "pays", "pays_for_weights", "weight_gradient"]
 _TILE = 4
 _POINTS = 36
 _LANES = 16  # channels come in vectors of so many
-_LEAST_CHANNELS = 64
-_LEAST_TILES = 128
+_LEAST_CHANNELS, _LEAST_TILES = 64, 128
+_LEAST_CHANNELS_ON_VECTORS = 32  # of the one call without a matrix unit, however few the tiles
 _LEAST_PRODUCTS = 25_000_000  # tiles × inputs × outputs from which the calls for weights' gradients pay
 _CHUNK_BYTES = 64 << 20  # of transformed tiles alive at once
 
@@ -46,13 +47,20 @@ def pays(x: Tensor, w: Tensor) -> bool:
         x: `[N, I, H, W]`.
         w: `[O, I, 3, 3]`, or `[I, O, 3, 3]`: either way round.
     """
-    return _is_able(x, *w.shape[:2]) and _num_tiles(x) >= _LEAST_TILES and w.dtype == torch.float32
+    on_vectors = _is_one_call() and not _has_matrix_unit()
+    channels, tiles = (_LEAST_CHANNELS_ON_VECTORS, 1) if on_vectors else (_LEAST_CHANNELS, _LEAST_TILES)
+    return (
+        min(w.shape[:2]) >= channels
+        and _num_tiles(x) >= tiles
+        and w.dtype == torch.float32
+        and _is_able(x, *w.shape[:2])
+    )
 
 
 def pays_for_weights(x: Tensor, grad: Tensor) -> bool:
     """Whether `weight_gradient` can take `x` and `grad`, and is likely the faster; shapes as there."""
     channels = x.shape[1], grad.shape[1]
-    if not (_is_able(x, *channels) and _is_able(grad, *channels)):
+    if min(channels) < _LEAST_CHANNELS or not (_is_able(x, *channels) and _is_able(grad, *channels)):
         return False
     return _num_tiles(x) * math.prod(channels) >= _LEAST_PRODUCTS
 
@@ -70,7 +78,7 @@ def convolve(x: Tensor, w: Tensor, is_transposed: bool = False) -> Tensor:
     """
     if is_transposed:
         w = w.transpose(0, 1)
-    if _has_matrix_unit():
+    if _is_one_call():
         kernel = w.flip(2, 3) if is_transposed else w
         made: Tensor = torch.ops.bend.convolve3x3.default(x, kernel.contiguous())
         return made.permute(0, 3, 1, 2)  # a kernel of the stable ABI cannot make a tensor with channels last
@@ -114,7 +122,6 @@ def _is_able(x: Tensor, *channels: int) -> bool:
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32
-        and min(channels) >= _LEAST_CHANNELS
         and not any(count % _LANES for count in channels)
         and x.shape[2] % _TILE == x.shape[3] % _TILE == 0
         and x.is_contiguous(memory_format=torch.channels_last)
@@ -123,9 +130,14 @@ def _is_able(x: Tensor, *channels: int) -> bool:
     )
 
 
+def _is_one_call() -> bool:
+    """Whether the native convolution is faster than oneDNN's, by points or not."""
+    return native.has_wide_vectors()
+
+
 @functools.cache
 def _has_matrix_unit() -> bool:
-    """Whether products of float32 in digits (`csrc/digits.h`) are faster than oneDNN's."""
+    """Whether the one call multiplies in digits (`csrc/digits.h`), which small layers gain nothing from."""
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_int8"))
 

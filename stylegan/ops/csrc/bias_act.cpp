@@ -29,10 +29,10 @@ void forward_straight(const BiasAct<A>& p, const T* x, T* y, int64_t n, Biases<A
   for (; i + kLanes<T> <= n; i += kLanes<T>) {
     const V v = load(x + i) + (b.is_constant ? V{} + constant : load(b.values + i));
     V left = v * q.slope;
-    if (q.slope == A(0)) left = v == v ? V{} : v;
-    V r = (v > A(0) ? v : left) * q.gain;
-    r = r > q.clamp ? V{} + q.clamp : r;
-    r = r < -q.clamp ? V{} - q.clamp : r;
+    if (q.slope == A(0)) left = choose(v == v, V{}, v);
+    V r = choose(v > A(0), v, left) * q.gain;
+    r = choose(r > q.clamp, V{} + q.clamp, r);
+    r = choose(r < -q.clamp, V{} - q.clamp, r);
     store(y + i, r);
   }
   for (; i < n; ++i) y[i] = bias_act_value(q, static_cast<A>(x[i]) + b.values[b.is_constant ? 0 : i]);
@@ -50,9 +50,9 @@ void backward_straight(const BiasAct<A>& p, const T* g, const T* y, T* out, int6
   int64_t i = 0;
   for (; i + kLanes<T> <= n; i += kLanes<T>) {
     const V v = load(y + i);
-    V r = load(g + i) * (v > A(0) ? V{} + right : V{} + left);
-    r = v < clamp ? r : V{};
-    r = v > -clamp ? r : V{};
+    V r = load(g + i) * choose(v > A(0), V{} + right, V{} + left);
+    r = choose(v < clamp, r, V{});
+    r = choose(v > -clamp, r, V{});
     store(out + i, r);
   }
   for (; i < n; ++i) out[i] = piecewise_gradient(p, static_cast<A>(g[i]), static_cast<A>(y[i]));

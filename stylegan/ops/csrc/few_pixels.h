@@ -55,7 +55,7 @@ class FewPixels {
   // Makes 16 outputs of a sample.
   void make(int64_t n, int64_t first, const float* pixels, const float* squares) const {
     Products products;
-    Floats demodulation;
+    float demodulation[kLane];
     for (int64_t o = 0; o < kLane; o += kAtOnce) {
       const float* const weights = w_.data + (first + o) * w_.inputs * kKernelTaps;
       multiply(weights, pixels, o, products);
@@ -76,7 +76,7 @@ class FewPixels {
         for (int64_t x = 0; x < width; ++x) row[x] = convolved(products, y, x);
       }
       for (int64_t x = 0; x < width; ++x, to += w_.outputs) {
-        store(to, finish(layer_.e, row[x], demodulation, bias, noise ? *noise++ : 0.0f));
+        store(to, finish(layer_.e, row[x], load(demodulation), bias, noise ? *noise++ : 0.0f));
       }
     }
   }

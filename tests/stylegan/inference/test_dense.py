@@ -5,13 +5,14 @@ import torch
 from torch import Tensor
 
 from stylegan import inference
-from stylegan.inference import kernels
 from stylegan.layers import DenseLayer
 from stylegan.ops import native
 
 pytestmark = [
     pytest.mark.usefixtures("native_ops"),
-    pytest.mark.skipif(not kernels.has_wide_vectors(), reason="the kernels serve processors with AVX-512"),
+    pytest.mark.skipif(
+        not native.has_wide_vectors(), reason="the kernels serve processors with AVX2 or AVX-512"
+    ),
 ]
 
 

@@ -14,7 +14,9 @@ from tests.stylegan.test_golden_networks import GENERATORS, load
 
 pytestmark = [
     pytest.mark.usefixtures("native_ops"),
-    pytest.mark.skipif(not kernels.has_wide_vectors(), reason="the kernels serve processors with AVX-512"),
+    pytest.mark.skipif(
+        not native.has_wide_vectors(), reason="the kernels serve processors with AVX2 or AVX-512"
+    ),
 ]
 
 SHAPES: dict[str, dict[str, Any]] = {

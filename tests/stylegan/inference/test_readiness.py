@@ -23,7 +23,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(native, "built", lambda target: None)
     monkeypatch.setattr(native, "prepare", prepare)
     monkeypatch.setattr(readiness, "_drawn_s", 0.0)
-    monkeypatch.setattr(readiness, "has_wide_vectors", lambda: True)
+    monkeypatch.setattr(native, "has_wide_vectors", lambda: True)
     return devices
 
 
@@ -84,7 +84,7 @@ def test_a_network_of_256_pixels_is_heavy_and_the_embedded_base_is_not() -> None
 def test_processors_without_wide_vectors_are_left_alone(
     prepared: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readiness, "has_wide_vectors", lambda: False)
+    monkeypatch.setattr(native, "has_wide_vectors", lambda: False)
     monkeypatch.setattr(readiness, "_HEAVY_S", 0.0)
     draw(generator())
     assert prepared == []

@@ -9,15 +9,17 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from stylegan import Generator
-from stylegan.inference import kernels
 from stylegan.inference import whole as whole_module
 from stylegan.layers import DenseLayer, SynthesisLayer
+from stylegan.ops import native
 from stylegan.precision import set_precision
 from tests.stylegan.inference.test_network import SHAPES, generator
 
 pytestmark = [
     pytest.mark.usefixtures("native_ops"),
-    pytest.mark.skipif(not kernels.has_wide_vectors(), reason="the kernels serve processors with AVX-512"),
+    pytest.mark.skipif(
+        not native.has_wide_vectors(), reason="the kernels serve processors with AVX2 or AVX-512"
+    ),
 ]
 
 WHOLE = {name: SHAPES[name] for name in ("skip", "clamped", "grey", "conditional", "without noise", "linear")}

@@ -11,14 +11,15 @@ from stylegan.ops import convolution, native, winograd
 @pytest.fixture(autouse=True)
 def small_is_enough(monkeypatch: pytest.MonkeyPatch, native_ops: None) -> None:
     monkeypatch.setattr(winograd, "_LEAST_CHANNELS", 16)
+    monkeypatch.setattr(winograd, "_LEAST_CHANNELS_ON_VECTORS", 16)
     monkeypatch.setattr(winograd, "_LEAST_TILES", 1)
     monkeypatch.setattr(winograd, "_LEAST_PRODUCTS", 1)
 
 
 @pytest.fixture(params=[False, True], ids=["by points", "one call"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a matrix unit and with one; the one call does without it too."""
-    monkeypatch.setattr(winograd, "_has_matrix_unit", lambda: request.param)
+    """As on a processor whose vectors nobody has measured, and as on others."""
+    monkeypatch.setattr(winograd, "_is_one_call", lambda: request.param)
 
 
 def draw(*shape: int) -> Tensor:
