@@ -100,14 +100,19 @@ class Stage:
 
         Args:
             places: the values of `{sample}`, `{recipe}` and `{finetune}`.
+
+        Raises:
+            RecipeError: a parameter has another number of values than it takes, which the others would get.
         """
         words: list[str] = []
-        positional: list[str] = []
-        params = {param.name: param for param in self.command().params}
+        positional: dict[str | None, list[str]] = {}
+        command = self.command()
+        params = {param.name: param for param in command.params}
         for name, value in self.options.items():
             param = params[name]
+            _check_count(param, value)
             if isinstance(param, click.Argument):
-                positional += [_placed(one, places) for one in _listed(value)]
+                positional[name] = [_placed(one, places) for one in _listed(value)]
             elif isinstance(value, bool):
                 words += param.opts[:1] if value else param.secondary_opts[:1]
             elif param.nargs > 1:
@@ -116,7 +121,10 @@ class Stage:
                 flag = max(param.opts, key=len)
                 for one in _listed(value) if param.multiple else [value]:
                     words += [flag, _placed(one, places)]
-        return [*words, "--", *positional] if positional else words
+        if not positional:
+            return words
+        # A command goes by their order, whatever that of the options is.
+        return [*words, "--", *(word for param in command.params for word in positional.get(param.name, ()))]
 
     def outputs(self, places: Mapping[str, str]) -> dict[str, str]:
         """Where it writes, by the option that says so; `places` as for `arguments`."""
@@ -302,6 +310,16 @@ def _plain(key: str, value: Any) -> Any:
     return value
 
 
+def _check_count(param: click.Parameter, value: Any) -> None:
+    """Refuse what would leave words over, or take those of another parameter."""
+    is_flag = isinstance(param, click.Option) and param.is_flag
+    if isinstance(value, bool) != is_flag:
+        raise RecipeError(f"{param.name}: give {'true or false' if is_flag else 'a value, not a switch'}")
+    is_one = isinstance(param, click.Argument) and param.nargs == 1
+    if (is_one or param.nargs > 1) and len(_listed(value)) != param.nargs:
+        raise RecipeError(f"{param.name}: {len(_listed(value))} values; give {param.nargs}")
+
+
 def _check(command: click.Command, stage: Stage, beside: Path, foresight: "Foresight") -> None:
     """Check the values of a stage by having its command parse them, without running it."""
     from bend.foresight import check_endings  # which imports torch
@@ -316,6 +334,8 @@ def _check(command: click.Command, stage: Stage, beside: Path, foresight: "Fores
         check_endings(stage.do, values)
         if stage.do == "finetune":
             given = {name: value for name, value in values.items() if value is not None}
+            if missing := [name for name in ("data", "kimg") if name not in given]:
+                raise RecipeError(f"{missing[0]}: is missing; a training needs data and kimg")
             TrainConfig(**{f.name: given[f.name] for f in dataclasses.fields(TrainConfig) if f.name in given})
         foresight.check(stage.do, values, stage.networks({"recipe": str(beside.absolute())}))
     except click.UsageError as error:

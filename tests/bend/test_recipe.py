@@ -9,6 +9,7 @@ from bend.config import RenderConfig
 from bend.errors import RecipeError
 from bend.recipe import Recipe, Stage, options_of, read_recipe, write_recipe
 
+CONVERT = "[[stage]]\ndo = 'models convert'"
 PLACES = {"sample": "/photos", "recipe": "/here", "finetune": "runs/0"}
 
 
@@ -40,6 +41,11 @@ def test_lists_become_commas_or_repeats(tmp_path: Path) -> None:
         tmp_path, 'do = "render grid"\nseeds = [1, 2]\nnetwork = "{finetune}@1"\noutput = "a.png"\n'
     )
     assert found.arguments(PLACES) == ["--seeds", "1,2", "--network", "runs/0@1", "--output", "a.png"]
+
+
+def test_positional_words_stand_as_the_command_has_them(tmp_path: Path) -> None:
+    found = stage(tmp_path, 'do = "models convert"\noutput = "a.pt"\nsource = "faces64"\n')
+    assert found.arguments(PLACES) == ["--", "faces64", "a.pt"]
 
 
 def test_false_is_as_if_left_out(tmp_path: Path) -> None:
@@ -107,6 +113,16 @@ def test_a_stage_tells_all_of_how_pictures_are_drawn(tmp_path: Path) -> None:
         ("bend = 1\n[[stage]]\ndo = 'render grid'", "output: is missing"),
         ("bend = 1\n[[stage]]\ndo = 'render latent-walk'\noutput = 'a.mp4'\nseconds = -1", "seconds"),
         ("bend = 1\n[[stage]]\ndo = 'finetune'\ndata = 'a.zip'\nkimg = -3", "kimg"),
+        ("bend = 1\n[[stage]]\ndo = 'finetune'\ndata = 'a.zip'", "stage 1: kimg: is missing; a training needs"),
+        ("bend = 1\n[[stage]]\ndo = 'finetune'\nkimg = 1", "stage 1: data: is missing; a training needs"),
+        (f"bend = 1\n{CONVERT}\noutput = ['faces64', '/tmp/a.pt']", "output: 2 values; give 1"),
+        (f"bend = 1\n{CONVERT}\nsource = []\noutput = 'a.pt'", "source: 0 values; give 1"),
+        ("bend = 1\n[[stage]]\ndo = 'render latent-walk'\noutput = 'a.mp4'\nloop = 'x'", "loop: give true or false"),
+        (f"bend = 1\n{CONVERT}\nsource = 'faces64'\noutput = true", "output: give a value, not a switch"),
+        (
+            "bend = 1\n[[stage]]\ndo = 'roll'\noutput = 'a'\nbreed = ['a.toml', 'b.toml', '-o', '/tmp/a']",
+            "breed: 4 values; give 2",
+        ),
     ],
 )  # fmt: skip
 def test_refusals_name_the_key(tmp_path: Path, text: str, says: str) -> None:
