@@ -86,7 +86,7 @@ def run_recipe(
         for number, stage in enumerate(recipe.stages, 1):
             key = _key(key, stage)
             if stage.do == "finetune":
-                runs = Path(str(stage.options.get("out", "runs"))) / key[:8]
+                runs = Path(stage.outputs(_places(beside)).get("out", "runs")) / key[:8]
             step = _step(stage, key, beside, runs)
             if skipped := key in done and (step.output is None or step.output.exists()):
                 say(f"[{number}/{len(recipe.stages)}] {stage.do} is done")
@@ -106,7 +106,7 @@ def check_outputs(recipe: Recipe, folder: Path, *, beside: Path, anywhere: bool 
     Raises:
         RecipeError: says which stage would write where.
     """
-    places = {"sample": str(sample_folder()), "recipe": str(beside.absolute()), "finetune": "runs/a-run"}
+    places = _places(beside.absolute()) | {"finetune": "runs/a-run"}
     inside = os.path.normpath(folder.absolute())
     for number, stage in enumerate(recipe.stages, 1):
         for name, value in stage.outputs(places).items():
@@ -128,19 +128,24 @@ def _key(before: str, stage: Stage) -> str:
 
 
 def _step(stage: Stage, key: str, beside: Path, runs: Path | None) -> _Step:
-    places = {"recipe": str(beside), "sample": str(sample_folder())}
+    places = _places(beside)
     if _mentions(stage, "{finetune}"):
         places["finetune"] = str(_run_in(runs))
     words = stage.arguments(places)
     if stage.do != "finetune":
-        named = stage.options.get("output", stage.options.get("out"))
-        return _Step(stage=stage, key=key, words=words, output=None if named is None else Path(str(named)))
+        outputs = stage.outputs(places)
+        named = outputs.get("output", outputs.get("out"))
+        return _Step(stage=stage, key=key, words=words, output=None if named is None else Path(named))
     assert runs is not None
     # Each training has a parent folder of its own, so that its run is found again without mistake.
     words += ["--out", str(runs)]
     if runs.is_dir() and any(runs.glob("*/state-*.pt")):
         words = ["--resume", "latest", "--out", str(runs)]
     return _Step(stage=stage, key=key, words=words, output=runs)
+
+
+def _places(beside: Path) -> dict[str, str]:
+    return {"recipe": str(beside), "sample": str(sample_folder())}
 
 
 def _mentions(stage: Stage, text: str) -> bool:

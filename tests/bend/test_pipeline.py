@@ -163,6 +163,7 @@ def test_what_is_trusted_may_write_elsewhere(run: Run, tmp_path: Path, base: Pat
     recipe.write_text(text % "{recipe}/a.png")
     assert run("run", recipe, "-o", out, "--allow-outside")[0] == 0
     assert (tmp_path / "a.png").exists()
+    assert "1 of them before" in run("run", recipe, "-o", out, "--allow-outside")[1]
     for inside in (f"{out}/b.png", "./c/../c.png"):  # however they are written
         recipe.write_text(text % inside)
         assert run("run", recipe, "-o", out)[0] == 0
