@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bend.picture import Pixels
 
-__all__ = ["columns_of", "labelled_sheet"]
+__all__ = ["columns_of", "labelled_sheet", "sheet_shape"]
 
 _HEAD, _INK, _PAPER = 18, (214, 214, 214), (16, 16, 16)
 
@@ -46,16 +46,20 @@ def columns_of(sheet: Pixels, num_columns: int, num_rows: int, height: int, widt
     Raises:
         ValueError: it did not make this sheet of such pictures.
     """
-    head = _head(height)
-    if sheet.shape != (head + num_rows * height, num_columns * width, 3):
+    if sheet.shape != sheet_shape(num_columns, num_rows, height, width):
         raise ValueError(
             f"a sheet of {sheet.shape} does not hold {num_columns} columns of {num_rows} pictures"
         )
-    rows = range(head, len(sheet), height)
+    rows = range(_head(height), len(sheet), height)
     return [
         [sheet[top : top + height, left : left + width] for top in rows]
         for left in range(0, num_columns * width, width)
     ]
+
+
+def sheet_shape(num_columns: int, num_rows: int, height: int, width: int) -> tuple[int, int, int]:
+    """The shape of what `labelled_sheet` makes, arguments as for `columns_of`."""
+    return _head(height) + num_rows * height, num_columns * width, 3
 
 
 def _head(height: int) -> int:

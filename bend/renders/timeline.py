@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 from tqdm import tqdm
 
 from bend import latents, render
 from bend.bends.opening import bend_mapping
 from bend.config import RenderConfig
 from bend.errors import RenderError, SettingsError
-from bend.labelled import columns_of, labelled_sheet
+from bend.labelled import columns_of, labelled_sheet, sheet_shape
 from bend.picture import Pixels, Rendered, check_picture_output, one_picture, save_picture
 from bend.play import Moment
 from bend.provenance import Provenance, read_provenance
@@ -133,18 +133,20 @@ class RunTimeline:
         height, width = self._raw[min(self._raw)].pictures[0].shape[:2]
         try:
             note = read_provenance(run / TIMELINE)
-            with Image.open(run / TIMELINE) as opened:
-                sheet = np.asarray(opened)
             shown = [float(moment) for moment in note.work["kimg"]] if note is not None else []
-            halves = [
-                columns_of(half, len(shown), len(_RUN_SEEDS), height, width) for half in np.split(sheet, 2)
-            ]
+            cells = (len(shown), len(_RUN_SEEDS), height, width)
+            with PngImageFile(run / TIMELINE) as opened:  # `Image.open` takes large sheets for bombs
+                if (opened.height, opened.width) != (2 * sheet_shape(*cells)[0], sheet_shape(*cells)[1]):
+                    return
+                sheet = np.asarray(opened)
+            halves = [columns_of(half, *cells) for half in np.split(sheet, 2)]
         except (OSError, SyntaxError, ValueError, KeyError, TypeError):  # none, damaged, or not ours
             return
         for moment, *pair in zip(shown, *halves, strict=True):
             if moment <= kimg and moment not in self._raw:
                 for columns, pictures in zip((self._raw, self._ema), pair, strict=True):
-                    columns[moment] = Column(kimg=moment, pictures=tuple(pictures))
+                    # Copies, so that the sheet need not stay.
+                    columns[moment] = Column(kimg=moment, pictures=tuple(map(np.copy, pictures)))
 
     def _add(self, kimg: float, snapshot: Path) -> None:
         network = load_network(snapshot)

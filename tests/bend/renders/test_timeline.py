@@ -98,7 +98,10 @@ def test_many_snapshots_become_sixteen_columns() -> None:
 
 
 @pytest.mark.parametrize("is_sound", [True, False])
-def test_a_resumed_run_shows_snapshots_that_are_gone(snapshots: Path, is_sound: bool) -> None:
+@pytest.mark.parametrize("most_pixels", [10**8, 10**5, 10**4])  # above it Pillow warns, above twice it refuses
+def test_a_resumed_run_shows_snapshots_that_are_gone(
+    snapshots: Path, is_sound: bool, most_pixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = RunTimeline()
     whole(snapshots / snapshot_name(1), 1)
     (snapshots / snapshot_name(0.25)).unlink()
@@ -106,7 +109,9 @@ def test_a_resumed_run_shows_snapshots_that_are_gone(snapshots: Path, is_sound: 
         (snapshots / TIMELINE).write_bytes((snapshots / TIMELINE).read_bytes()[:2000])
     save_network(snapshots / snapshot_name(2), G=tiny_generator(seed=3), G_ema=tiny_generator(seed=13))
     resumed = RunTimeline()
-    resumed(snapshots / snapshot_name(2), 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "MAX_IMAGE_PIXELS", most_pixels)
+        resumed(snapshots / snapshot_name(2), 2)
     sheet, note = pixels(snapshots / TIMELINE), read_provenance(snapshots / TIMELINE)
     assert note is not None
     assert note.work["kimg"] == ([0, 0.25, 1, 2] if is_sound else [0, 1, 2])
