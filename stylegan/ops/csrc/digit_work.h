@@ -36,10 +36,7 @@ class DigitWork {
  public:
   // `taps`: of the FIR; null for a layer of one size.
   DigitWork(const Layer& layer, const float* taps, const DigitPlan& plan) : plan_(plan), output_(layer, taps) {}
-  ~DigitWork() {
-    flush();
-    _mm_sfence();  // stores past the caches come before whatever follows
-  }
+  ~DigitWork() { flush(); }
 
   // Finishes what is still to be finished.
   void flush() { output_.run(output_.left()); }

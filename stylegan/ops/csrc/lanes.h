@@ -116,4 +116,11 @@ inline void store(T* to, vector_t<T> v, bool is_far) {
   store(to, v);
 }
 
+// Has what went past the caches come before whatever follows: other stores do not wait for it by themselves.
+inline void settle_far_stores() {
+#if defined(__AVX512F__)
+  _mm_sfence();
+#endif
+}
+
 }  // namespace bend

@@ -30,8 +30,10 @@ struct Layer {
   const float* demodulation_of(int64_t n) const { return demodulation + n * padded(); }
   const float* noise_of(int64_t n) const { return e.noise ? e.noise + n * e.noise_step : nullptr; }
 
-  // Whether an output of so many pixels leaves the nearer caches anyway.
-  bool has_large_output(int64_t pixels) const { return x.samples * pixels * e.channels >= 1 << 20; }
+  // Whether an output of so many pixels leaves the nearer caches anyway, and lies where it may be stored past them.
+  bool has_large_output(int64_t pixels) const {
+    return x.samples * pixels * e.channels >= 1 << 20 && reinterpret_cast<uintptr_t>(out) % sizeof(Floats) == 0;
+  }
 
   // The same of `count` samples from `n` on; each has `pixels` in the output.
   Layer of_samples(int64_t n, int64_t count, int64_t pixels) const {
@@ -49,7 +51,10 @@ struct Layer {
 
 template <typename F>
 void parallel(int64_t count, const F& work) {
-  torch::stable::parallel_for(0, count, 1, work);
+  torch::stable::parallel_for(0, count, 1, [&](int64_t from, int64_t to) {
+    work(from, to);
+    settle_far_stores();
+  });
 }
 
 // Row `i` of sample `n`'s output after upsampling, from the convolution's rows i-1 to i+2: row y lies at y % kept of

@@ -16,7 +16,9 @@ from stylegan.ops.build import compile_into
 from stylegan.ops.toolchain import toolchain
 from tests.stylegan.ops.native.launching import translate
 
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("emulated.cpp", "fibers.h", "launching.py"))
+_SOURCES = tuple(
+    Path(__file__).with_name(name) for name in ("conftest.py", "emulated.cpp", "fibers.h", "launching.py")
+)
 _NUM_KEPT = 4
 
 
