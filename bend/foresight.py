@@ -1,7 +1,8 @@
 """What can be told of a recipe before its first stage: endings that no stage writes, sizes and bends of known networks.
 
-A network is known if it comes with bend, if it is a file that is named by its whole path, or, as `{finetune}`, if the
-base of that training is: training keeps the architecture. Of all others the stage itself will tell.
+A network is known if it comes with bend, if it is a file that is named by its whole path and that no earlier stage
+writes, or, as `{finetune}`, if the base of that training is: training keeps the architecture. Of all others the stage
+itself will tell.
 """
 
 import contextlib
@@ -74,6 +75,7 @@ class Foresight:
 
     def __init__(self) -> None:
         self._trained: str | None = None  # the base of the last training
+        self._written: set[str] = set()  # names of outputs so far
 
     def check(self, do: str, values: Mapping[str, Any], networks: Mapping[str, str]) -> None:
         """Refuse a size or a bend that the network of a stage does not have.
@@ -90,9 +92,14 @@ class Foresight:
         text = networks.get(name, default_of(TrainConfig, "base") if do == "finetune" else values.get(name))
         if isinstance(text, str) and text.startswith(_FINETUNE):
             text = self._trained
+        G = (
+            _known(text)
+            if isinstance(text, str) and not self._written.intersection(Path(text).parts)
+            else None
+        )
         if do == "finetune":
-            self._trained = text
-        G = _known(text) if isinstance(text, str) else None
+            self._trained = text if G is not None else None
+        self._written.update(PurePath(values[key]).name for key in ("output", "out") if values.get(key))
         if G is None:
             return
         for text in values.get("bend") or ():

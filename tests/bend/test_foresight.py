@@ -107,6 +107,19 @@ def test_what_is_not_known_is_left_to_the_stage(tmp_path: Path, base: str, netwo
     assert len(read_recipe(recipe(tmp_path, TRAINED.format(base=base), text)).stages) == 2
 
 
+@pytest.mark.parametrize("network", ["{recipe}/tiny.safetensors", "{finetune}@1"])
+def test_what_an_earlier_stage_writes_anew_is_not_known(tmp_path: Path, tiny: Path, network: str) -> None:
+    """As where a recipe works in its own folder, and another network is there from before."""
+    grown = (
+        '[[stage]]\ndo = "models grow"\nsource = "faces64"\nresolution = 128\noutput = "tiny.safetensors"\n'
+    )
+    text = f'[[stage]]\ndo = "render grid"\nnetwork = "{network}"\nbend = ["scale:2@b32.conv1"]\noutput = "a.png"\n'
+    stages = (TRAINED.format(base=tiny), text)
+    with pytest.raises(RecipeError, match=r"stage 2: .*no place in this network"):
+        read_recipe(recipe(tmp_path, *stages))
+    assert len(read_recipe(recipe(tmp_path, grown, *stages)).stages) == 3
+
+
 def test_nothing_has_run_when_it_is_told(run: Run, tmp_path: Path) -> None:
     packed = '[[stage]]\ndo = "package"\nsources = ["{sample}"]\nout = "a.zip"\nresolution = 64\n'
     drawn = '[[stage]]\ndo = "render grid"\nsize = "100x100"\noutput = "a.png"\n'  # of faces64

@@ -98,7 +98,9 @@ def test_many_snapshots_become_sixteen_columns() -> None:
 
 
 @pytest.mark.parametrize("is_sound", [True, False])
-@pytest.mark.parametrize("most_pixels", [10**8, 10**5, 10**4])  # above it Pillow warns, above twice it refuses
+@pytest.mark.parametrize(
+    "most_pixels", [10**8, 10**5, 10**4]
+)  # above it Pillow warns, above twice it refuses
 def test_a_resumed_run_shows_snapshots_that_are_gone(
     snapshots: Path, is_sound: bool, most_pixels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
