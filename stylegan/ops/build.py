@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -26,7 +27,10 @@ __all__ = ["build", "built", "compile_into", "library_path"]
 
 _LIBRARY = "bend_ops.so"
 _NUM_KEPT = 6
-_TIMEOUT_S = 1800
+_TIMEOUT_S = 900
+_GRACE_S = 5
+# Of a file of 64 bits: where the table of its sections lies, an entry's size, their number.
+_ELF_HEADER = struct.Struct("=40xQ10xHH")
 
 
 def library_path(chain: Toolchain) -> Path:
@@ -41,7 +45,7 @@ def built(target: Target) -> Path | None:
         BuildError: there is no compiler, so that no build can fit.
     """
     path = library_path(toolchain(target))
-    return path if os.access(path, os.R_OK) else None  # False, too, where the cache may not be looked into
+    return path if _is_whole(path) else None
 
 
 def build(target: Target, *, force: bool = False) -> Path:
@@ -56,14 +60,14 @@ def build(target: Target, *, force: bool = False) -> Path:
     """
     chain = toolchain(target)
     final = library_path(chain)
-    if os.access(final, os.R_OK) and not force:
+    if _is_whole(final) and not force:
         return final
     if chain.nvcc is not None:
         _check_cuda_version(chain.nvcc)
     try:
         final.parent.parent.mkdir(parents=True, exist_ok=True)
         with alone(final.parent.parent / f"{target}.lock"):
-            if force or not final.is_file():  # else another process built it while this one waited
+            if force or not _is_whole(final):  # else another process built it while this one waited
                 _build_into(chain, final.parent)
     except OSError as error:
         raise BuildError(
@@ -93,6 +97,22 @@ def compile_into(chain: Toolchain, folder: Path, *, is_linked: bool = True) -> l
     return [folder / name for name in goals]
 
 
+def _is_whole(path: Path) -> bool:
+    """Whether a library can be read and is all there; one that a full disk cut short would kill whoever loads it."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_ELF_HEADER.size)
+            size = os.fstat(file.fileno()).st_size
+    except OSError:  # too, where the cache may not be looked into
+        return False
+    if not header.startswith(b"\x7fELF"):
+        return size > 0  # macOS looks for itself
+    if len(header) < _ELF_HEADER.size:
+        return False
+    start, each, count = _ELF_HEADER.unpack(header)  # linkers put this table last
+    return size >= int(start) + int(each) * int(count)
+
+
 def _build_into(chain: Toolchain, final: Path) -> None:
     # Whoever builds holds the lock, so these are what a killed build left.
     for leftover in final.parent.glob(f".{chain.target}-*"):
@@ -100,6 +120,12 @@ def _build_into(chain: Toolchain, final: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
     try:
         compile_into(chain, work)
+        if not _is_whole(work / _LIBRARY):
+            raise BuildError(
+                f"{_name(chain)} made no whole library, and did not say why; name another in CXX"
+            )
+        with (work / _LIBRARY).open("rb") as file:
+            os.fsync(file.fileno())
         for leftover in work.iterdir():
             if leftover.name != _LIBRARY:
                 leftover.unlink()
@@ -115,16 +141,43 @@ def _run_ninja(chain: Toolchain, folder: Path, goals: list[str]) -> None:
     ninja = find_ninja()
     if ninja is None:
         raise BuildError("ninja was not found; run `pip install ninja`")
-    (folder / "build.ninja").write_text(_ninja_file(chain), encoding="utf-8")
-    command = [ninja, "-C", str(folder), *goals]
+    (folder / "build.ninja").write_bytes(os.fsencode(_ninja_file(chain)))
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildError(f"ninja did not finish ({error}); run `bend ops build` to see it again") from error
-    if done.returncode != 0:
-        raise BuildError(f"{Path(chain.nvcc or chain.compiler[0]).name} failed: {_reason(done.stdout)}")
+        status, output = _run([ninja, "-C", str(folder), *goals])
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(
+            f"{_name(chain)} did not finish within {_TIMEOUT_S} s; name another in CXX"
+        ) from error
+    except OSError as error:
+        raise BuildError(f"ninja cannot be run ({error}); run `pip install ninja`") from error
+    if status != 0:
+        raise BuildError(f"{_name(chain)} failed: {_reason(output)}")
+
+
+def _run(command: list[str]) -> tuple[int, str]:
+    """ninja's exit status and all that it says. Whatever ends the wait ends the compilers as well."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=_TIMEOUT_S)
+        except BaseException:
+            process.terminate()  # ninja passes that on to its children, which lead groups of their own
+            try:
+                process.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
+    return process.returncode, output
+
+
+def _name(chain: Toolchain) -> str:
+    return Path(chain.nvcc or chain.compiler[0]).name
 
 
 def _ninja_file(chain: Toolchain) -> str:
@@ -151,7 +204,8 @@ def _escape(text: str) -> str:
 
 def _reason(output: str) -> str:
     """The line of a compiler's output that says why: the first error, else the last line of all."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    plain = ("".join(filter(str.isprintable, line)).strip() for line in output.splitlines())
+    lines = [line for line in plain if line]
     errors = [line for line in lines if re.search(r"\b(fatal )?error\b", line, re.IGNORECASE)]
     failed = [line for line in lines if line.startswith("FAILED")]
     chosen = [*errors, *failed, *lines[-1:], "it said nothing"]

@@ -132,14 +132,19 @@ def find_compiler() -> list[str]:
     Raises:
         BuildError: there is none.
     """
-    if asked := shlex.split(os.environ.get("CXX", "")):
+    told = os.environ.get("CXX", "")
+    try:
+        asked = shlex.split(told)
+    except ValueError as error:
+        raise BuildError(f"CXX cannot be read ({error}): {told!r}; mend or unset CXX") from error
+    if asked:
         found = shutil.which(asked[0])
         if found is None:
             raise BuildError(f"the compiler {asked[0]!r} that CXX names was not found; mend or unset CXX")
-        return [found, *asked[1:]]
+        return [_absolute(found), *asked[1:]]
     for name in _CXX_NAMES:
         if found := shutil.which(name):
-            return [found]
+            return [_absolute(found)]
     raise BuildError("no C++ compiler was found; install g++ or clang, or name one in CXX")
 
 
@@ -148,14 +153,20 @@ def find_nvcc() -> str | None:
     home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
     places = [Path(home) / "bin" / "nvcc"] if home else [Path("/usr/local/cuda/bin/nvcc")]
     if found := next((place for place in places if os.access(place, os.X_OK)), None):
-        return str(found)
-    return shutil.which("nvcc")
+        return _absolute(found)
+    elsewhere = shutil.which("nvcc")
+    return None if elsewhere is None else _absolute(elsewhere)
 
 
 def find_ninja() -> str | None:
     """The ninja of the installed package `ninja`, else the one on the path; None without one."""
     beside = Path(sys.executable).parent / "ninja"
     return str(beside) if os.access(beside, os.X_OK) else shutil.which("ninja")
+
+
+def _absolute(tool: str | Path) -> str:
+    """A tool's path from everywhere, for it runs in another folder; links stay, for `ccache` goes by its name."""
+    return os.path.abspath(tool)  # noqa: PTH100 - not Path.absolute, which keeps `..`
 
 
 def _nvcc_flags(compiler: list[str], architectures: tuple[str, ...]) -> list[str]:
@@ -200,8 +211,8 @@ def _identity(tool: Path) -> str:
 
 
 def _digest(parts: list[str]) -> str:
-    digest = hashlib.sha256("\0".join(parts).encode())
+    digest = hashlib.sha256(os.fsencode("\0".join(parts)))  # paths may be no text
     for path in sorted(SOURCES.iterdir()):
         if path.suffix in (".h", ".cuh", ".cpp", ".cu"):
-            digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
+            digest.update(os.fsencode(f"\0{path.name}\0") + path.read_bytes())
     return digest.hexdigest()[:20]

@@ -12,6 +12,7 @@ def test_a_chosen_folder_wins(tmp_path: Path) -> None:
     environ = {"BEND_CACHE": str(tmp_path), "XDG_CACHE_HOME": "/elsewhere", "HOME": "/home/one"}
     assert cache_folder(environ) == tmp_path
     assert cache_folder({"BEND_CACHE": "~/kept"}) == Path("~/kept").expanduser()
+    assert cache_folder({"BEND_CACHE": "~no-such-user/kept"}) == Path("~no-such-user/kept")
 
 
 def test_the_systems_own_place() -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -109,7 +110,12 @@ def test_old_builds_are_removed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("cxx", "message"),
-    [("false", "false failed"), ("no-such-compiler", "'no-such-compiler' that CXX names was not found")],
+    [
+        ("false", "false failed"),
+        ("true", "true made no whole library"),
+        ("c++ '-DNAME", r"CXX cannot be read \(No closing quotation\).*; mend or unset CXX"),
+        ("no-such-compiler", "'no-such-compiler' that CXX names was not found"),
+    ],
 )
 def test_a_compiler_that_fails_is_told_in_one_line(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, cxx: str, message: str
@@ -120,6 +126,48 @@ def test_a_compiler_that_fails_is_told_in_one_line(
     assert "\n" not in str(caught.value)
     folder = Path(os.environ["BEND_CACHE"]) / "ops"
     assert not folder.exists() or [file.name for file in folder.iterdir()] == ["cpu.lock"]
+
+
+def test_a_compiler_that_hangs_is_ended(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fifo = tmp_path / "held"
+    os.mkfifo(fifo)
+    hanging = tmp_path / "c++"
+    hanging.write_text(f"#!/bin/sh\necho begun > {fifo}\nexec sleep 600 > {fifo}\n")
+    hanging.chmod(0o755)
+    monkeypatch.setenv("CXX", str(hanging))
+    monkeypatch.setattr(build_module, "_TIMEOUT_S", 2)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(BuildError, match=r"c\+\+ did not finish within 2 s"):
+            build("cpu")
+        assert os.read(reader, 100) == b"begun\n"
+        select.select([reader], [], [], 10)
+        assert os.read(reader, 100) == b""  # an error while a writer lives
+    finally:
+        os.close(reader)
+
+
+def test_a_compiler_named_from_here_or_by_no_text(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["c++"] if sys.platform == "darwin" else ["c++", os.fsdecode(b"c\xff++")]
+    real = toolchain("cpu").compiler[0]
+    monkeypatch.chdir(tmp_path)
+    for name in names:
+        Path(name).symlink_to(real)
+        monkeypatch.setenv("CXX", f"./{name}")
+        assert answer(build("cpu")) == 42
+        assert toolchain("cpu").compiler[0] == str(tmp_path / name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loader looks for itself")
+@pytest.mark.parametrize("share", [0.0, 0.003, 0.5, 0.99])
+def test_a_library_cut_short_counts_as_none(tiny: Path, share: float) -> None:
+    """To load it would kill the process."""
+    path = build("cpu")
+    os.truncate(path, int(share * path.stat().st_size))
+    assert built("cpu") is None
+    assert answer(build("cpu")) == 42
 
 
 def test_an_error_in_a_source_names_the_line(tiny: Path) -> None:
