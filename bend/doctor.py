@@ -4,6 +4,7 @@
 nor sends anything, and of keys it tells only the names. What it cannot find out is a finding too, never an error.
 """
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -141,13 +142,16 @@ class _UnmeasuredError(Exception):
 def _precision() -> Finding:
     from stylegan.device import choose_device
     from stylegan.inference.choice import choose_precision
+    from stylegan.ops import native
 
     def not_now() -> float:
         raise _UnmeasuredError
 
     device = choose_device("auto")
     try:
-        chosen = choose_precision(device.type, measure=not_now)
+        is_asked_to_compile = os.environ.get("BEND_NATIVE") == "1" and not native.look("cpu").is_loaded
+        with native.paused() if is_asked_to_compile else contextlib.nullcontext():
+            chosen = choose_precision(device.type, measure=not_now)
     except _UnmeasuredError:
         told = "float32 or float16: the first picture measures which is faster"
     except StyleganError as error:
@@ -184,7 +188,7 @@ def _native_target(target: "Target") -> Finding:
 
     name = f"native ops, {target}"
     try:
-        state = native.state(target)
+        state = native.look(target)
     except StyleganError as error:
         return Finding(name=name, value=str(error), verdict="lack", mend="unset BEND_NATIVE")
     if state.is_loaded:

@@ -26,6 +26,7 @@ __all__ = [
     "forget",
     "has_wide_vectors",
     "is_traced",
+    "look",
     "may_build",
     "paused",
     "prepare",
@@ -154,6 +155,21 @@ def state(target: Target) -> NativeState:
             else:
                 _states[target] = _load(target, may_build=wanted == "1", must=wanted == "1")
         return _states[target]
+
+
+def look(target: Target) -> NativeState:
+    """`state` for who only wants to know: compiles nothing and fails at nothing, even with `BEND_NATIVE=1`.
+
+    Raises:
+        ConfigError: `BEND_NATIVE` is something else.
+    """
+    with _deciding:
+        if target in _states or os.environ.get("BEND_NATIVE") != "1":
+            return state(target)
+        found = _load(target, may_build=False, must=False)
+        if found.is_loaded:
+            _states[target] = found
+        return found
 
 
 def use(target: Target, path: Path) -> NativeState:

@@ -141,6 +141,22 @@ def test_native_operations_and_why(
     assert found["precision"].mend == "unset BEND_NATIVE"
 
 
+def test_compiles_nothing_even_where_that_is_insisted_on(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stylegan.ops import native
+
+    monkeypatch.setenv("BEND_NATIVE", "1")
+    monkeypatch.setenv("BEND_CACHE", str(own_cache / "nothing built"))
+    monkeypatch.setattr("stylegan.inference.choice._cpu_flags", lambda: frozenset({"avx512_fp16"}))
+    native.forget()
+    found = findings()
+    native.forget()
+    assert found["native ops, cpu"].value == "not in use: not built yet"
+    assert found["precision"].verdict == "good"
+    assert not (own_cache / "nothing built").exists()
+
+
 def test_missing_tools_are_notes_with_mends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setattr("stylegan.ops.toolchain.find_ninja", lambda: None)

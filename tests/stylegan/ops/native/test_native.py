@@ -92,6 +92,16 @@ def test_insisted_on_a_failure_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
         native.available("cpu")
 
 
+def test_who_only_looks_has_nothing_compiled(built_ops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEND_NATIVE", "1")
+    monkeypatch.setattr(native, "build", no_build)
+    monkeypatch.setattr(native, "built", lambda target: None)
+    assert native.look("cpu").why == "not built yet; run `bend ops build`"
+    monkeypatch.setattr(native, "build", lambda target: built_ops)
+    assert native.available("cpu")  # to have looked decides nothing
+    assert native.look("cpu").is_loaded
+
+
 def test_a_library_that_does_not_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
