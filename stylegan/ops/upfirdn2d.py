@@ -58,7 +58,7 @@ def setup_filter(
         float32 `[h, w]`, or `[n]` if separable.
 
     Raises:
-        ValueError: no taps, or more than two dimensions.
+        ValueError: no taps, more than two dimensions, or a negative gain on a filter that is applied twice.
     """
     taps = torch.as_tensor(1 if f is None else f, dtype=torch.float32, device="cpu")
     if taps.ndim > 2 or taps.numel() == 0:
@@ -73,6 +73,8 @@ def setup_filter(
         taps = torch.outer(taps, taps)
     if separable and taps.ndim != 1:
         raise ValueError("a separable filter needs 1-D taps")
+    if separable and gain < 0:
+        raise ValueError(f"a separable filter is applied twice and takes no negative gain, such as {gain}")
     if normalize:
         taps = taps / taps.sum()
     if flip_filter:
@@ -136,15 +138,18 @@ def plain_upfirdn2d(
     x = _insert_zeros(x, upx, upy)
     even = (pady0, padx0)
     if padx0 != padx1 or pady0 != pady1 or min(even) < 0:
-        x = F.pad(x, [padx0, padx1, pady0, pady1])  # negative padding crops
+        x = _pad(x, [padx0, padx1, pady0, pady1])
         even = (0, 0)  # else the convolution pads, which saves a copy
-    f = (f * gain ** (f.ndim / 2)).to(x.dtype)
+    if x.dtype == torch.float64:
+        f = f.double()
+    f = (f * abs(gain) ** (f.ndim / 2)).to(x.dtype)
     if not flip_filter:  # conv2d correlates
         f = f.flip(tuple(range(f.ndim)))
+    signed = -f if gain < 0 else f
     if f.ndim == 2:
-        return _filter_depthwise(x, f, (downy, downx), even)
+        return _filter_depthwise(x, signed, (downy, downx), even)
     x = _filter_depthwise(x, f[None, :], (1, downx), (0, even[1]))
-    return _filter_depthwise(x, f[:, None], (downy, 1), (even[0], 0))
+    return _filter_depthwise(x, signed[:, None], (downy, 1), (even[0], 0))
 
 
 def filter2d(
@@ -213,7 +218,7 @@ def downsampling_padding(f: Tensor | None, downx: int, downy: int) -> Padding:
 
 
 def _parse_pair(value: IntOrPair) -> tuple[int, int]:
-    x, y = (value, value) if isinstance(value, int) else value
+    x, y = (value, value) if isinstance(value, int | np.integer) else value
     if x < 1 or y < 1:
         raise ValueError(f"up and down must be at least 1, not {value}")
     return int(x), int(y)
@@ -251,7 +256,18 @@ def _insert_zeros(x: Tensor, upx: int, upy: int) -> Tensor:
     return y
 
 
+def _pad(x: Tensor, padding: list[int]) -> Tensor:
+    """`F.pad`, which alone cannot crop more of one side than there was before the other was padded."""
+    if min(padding) < 0 < max(padding):
+        x = F.pad(x, [max(p, 0) for p in padding])
+    return F.pad(x, [min(p, 0) for p in padding] if min(padding) < 0 else padding)
+
+
 def _filter_depthwise(x: Tensor, f: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
     channels = x.shape[1]
     f = f[None, None].expand(channels, 1, -1, -1)
+    device = x.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        with torch.autocast(device, enabled=False):  # the result has x's dtype, as the native one's has
+            return F.conv2d(x, f, stride=stride, padding=padding, groups=channels)
     return F.conv2d(x, f, stride=stride, padding=padding, groups=channels)

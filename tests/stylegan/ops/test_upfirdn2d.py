@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from stylegan.ops import downsample2d, filter2d, setup_filter, upfirdn2d, upsample2d
+from stylegan.ops.upfirdn2d import plain_upfirdn2d
 from tests.stylegan.ops.golden import arrays, cases
 
 Array = NDArray[np.float64]
@@ -194,6 +195,42 @@ def test_setup_filter_flips_and_gains_after_normalising() -> None:
     assert setup_filter([1, 3, 3, 1], gain=4).sum().item() == pytest.approx(4)
     assert setup_filter(range(1, 9), gain=4).sum().item() == pytest.approx(math.sqrt(4))
     assert setup_filter([1, 1], device="meta").device.type == "meta"
+
+
+@pytest.mark.parametrize("taps", [[1, 2, 4], range(1, 13)])
+def test_a_negative_gain_turns_the_sign(taps: Any) -> None:
+    x, f = torch.randn(1, 2, 9, 9), setup_filter(taps, separable=True)
+    torch.testing.assert_close(
+        plain_upfirdn2d(x, f, padding=6, gain=-3.0), -plain_upfirdn2d(x, f, padding=6, gain=3.0)
+    )
+    with pytest.raises(ValueError, match="no negative gain, such as -2"):
+        setup_filter(taps, gain=-2, separable=True)
+    assert setup_filter([1, 3, 3, 1], gain=-2).sum().item() == pytest.approx(-2)
+
+
+@pytest.mark.parametrize("padding", [[-7, 9, 2, 2], [9, -7, 2, 2], [0, 3, -6, 9], [-6, 9, 11, -7]])
+def test_crops_what_the_other_sides_padding_made(padding: list[int]) -> None:
+    x, f = torch.randn(1, 2, 5, 5, dtype=torch.float64), setup_filter([1, 2, 4])
+    expected = slow_upfirdn2d(x.numpy(), f.numpy().astype(np.float64), (1, 1), (1, 1), padding, False, 1)
+    torch.testing.assert_close(plain_upfirdn2d(x, f, padding=padding), torch.from_numpy(expected))
+
+
+def test_double_precision_is_double_throughout() -> None:
+    x, f = torch.randn(1, 1, 9, 9, dtype=torch.float64), setup_filter(range(1, 13))
+    actual = plain_upfirdn2d(x, f, padding=6, gain=2)
+    torch.testing.assert_close(actual, plain_upfirdn2d(x, f, padding=6) * 2, atol=1e-14, rtol=1e-14)
+
+
+def test_autocast_leaves_the_dtype() -> None:
+    x, f = torch.randn(1, 2, 9, 9), setup_filter([1, 3, 3, 1])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        actual = plain_upfirdn2d(x, f, up=2)
+    assert torch.equal(actual, plain_upfirdn2d(x, f, up=2))
+
+
+def test_factors_may_be_numpys() -> None:
+    x = torch.randn(1, 1, 4, 4)
+    assert torch.equal(upfirdn2d(x, None, up=np.int64(2)), upfirdn2d(x, None, up=2))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("taps", [[], [[[1.0]]]])
