@@ -80,7 +80,7 @@ def bias_act(
         from stylegan.ops.native_bias_act import native_bias_act
 
         bias = None if b is None else b.to(x.dtype).contiguous()
-        bound = -1.0 if clamp is None else float(clamp)
+        bound = float(clamp) if clamp is not None and clamp >= 0 else -1.0
         return native_bias_act(dense(x), bias, dim % x.ndim, _NUMBERS[act], float(alpha), float(gain), bound)
     return plain_bias_act(x, b, dim, act, alpha, gain, clamp)
 

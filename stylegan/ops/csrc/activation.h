@@ -2,6 +2,8 @@
 // table, in its order.
 #pragma once
 
+#include <limits>
+
 #include "portable.h"
 
 namespace bend {
@@ -113,18 +115,25 @@ BEND_HD A bias_act_value(const BiasAct<A>& p, A v) {
   return clamped(smooth(p.act, v, 0) * p.gain, p.clamp);
 }
 
+// Whether a result is its own and not the clamp's. Without one (infinite) all are: where numbers overflow, too, a
+// gradient goes on, or nobody would hear of it.
+template <typename A>
+BEND_HD bool is_free(A y, A bound) {
+  return (y < bound && y > -bound) || bound == std::numeric_limits<A>::infinity();
+}
+
 // `g` times the derivative of a straight activation, which its result `y` tells (gain and slope are positive).
 template <typename A>
 BEND_HD A piecewise_gradient(const BiasAct<A>& p, A g, A y) {
   const A slope = (y > A(0) ? A(1) : p.slope) * p.gain;
-  return y < p.clamp && y > -p.clamp ? g * slope : A(0);
+  return is_free(y, p.clamp) ? g * slope : A(0);
 }
 
 // `g` times the derivative of a smooth activation at `v`, zero where the clamp holds the result.
 template <typename A>
 BEND_HD A smooth_gradient(const BiasAct<A>& p, A g, A v) {
   const A y = smooth(p.act, v, 0) * p.gain;
-  return y < p.clamp && y > -p.clamp ? g * p.gain * smooth(p.act, v, p.order) : A(0);
+  return is_free(y, p.clamp) ? g * p.gain * smooth(p.act, v, p.order) : A(0);
 }
 
 }  // namespace bend

@@ -47,12 +47,15 @@ template <typename T, typename A = compute_t<T>>
 void backward_straight(const BiasAct<A>& p, const T* g, const T* y, T* out, int64_t n) {
   using V = vector_t<T>;
   const A right = p.gain, left = p.gain * p.slope, clamp = p.clamp;
+  const bool is_bounded = clamp < std::numeric_limits<A>::infinity();
   int64_t i = 0;
   for (; i + kLanes<T> <= n; i += kLanes<T>) {
     const V v = load(y + i);
     V r = load(g + i) * choose(v > A(0), V{} + right, V{} + left);
-    r = choose(v < clamp, r, V{});
-    r = choose(v > -clamp, r, V{});
+    if (is_bounded) {
+      r = choose(v < clamp, r, V{});
+      r = choose(v > -clamp, r, V{});
+    }
     store(out + i, r);
   }
   for (; i < n; ++i) out[i] = piecewise_gradient(p, static_cast<A>(g[i]), static_cast<A>(y[i]));

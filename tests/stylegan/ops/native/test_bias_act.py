@@ -1,6 +1,7 @@
 """The native bias_act against the plain one: values, gradients of every order, layouts, dtypes, operator rules."""
 
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -79,6 +80,23 @@ def test_first_derivatives_are_the_plain_ones(act: str) -> None:
             found.append(torch.autograd.grad(y, leaves, g))
         for actual, expected in zip(*found, strict=True):
             torch.testing.assert_close(actual, expected, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+@pytest.mark.parametrize("clamp", [None, math.nan, 2.0])
+@pytest.mark.parametrize("act", STRAIGHT)
+def test_a_gradient_goes_through_what_overflowed(act: str, clamp: float | None, dtype: torch.dtype) -> None:
+    """A zero there would hide from whoever watches gradients that something is wrong."""
+    x = torch.tensor([1.0, math.inf, -math.inf, -1.0, math.nan]).repeat(2000).to(dtype)
+    g = torch.tensor([1.0, 2.0, 3.0, 4.0, math.nan]).repeat(2000).to(dtype)
+    found = []
+    for function in (bias_act, plain_bias_act):
+        leaf = x.clone().requires_grad_()
+        found += torch.autograd.grad(function(leaf, act=act, clamp=clamp), leaf, g)
+    expected = (
+        found[1].nan_to_num(0.0) if clamp == 2 else found[1]
+    )  # a clamp's own derivative hides NaN in torch, too
+    torch.testing.assert_close(found[0], expected, equal_nan=True)
 
 
 @pytest.mark.parametrize("options", [{}, {"gain": 0.7, "alpha": 0.3}, {"clamp": 0.9}], ids=str)

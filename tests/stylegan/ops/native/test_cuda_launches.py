@@ -1,6 +1,7 @@
 """CUDA's operators whole, from the choice of a kernel to the last barrier, as a CPU runs them: see `fibers.h`."""
 
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -119,3 +120,12 @@ def test_elementwise(dtype: torch.dtype) -> None:
             scaled = call("scale_channels", x, scales)
             scaled = scaled.permute(0, 3, 1, 2) if kernels._is_last(x) else scaled
             assert torch.equal(scaled, (x.float() * scales[:, :, None, None]).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+def test_a_gradient_goes_through_what_overflowed(dtype: torch.dtype) -> None:
+    for count, act in itertools.product((64, 5), (2, 7)):  # packs or single elements, straight or smooth
+        reference = torch.full((count,), math.inf, dtype=dtype)
+        g = torch.full((count,), 3.0, dtype=dtype)
+        assert torch.equal(call("bias_act_grad", g, reference, None, 0, act, 1, 0.2, 1.0, -1.0), g)
+        assert not call("bias_act_grad", g, reference, None, 0, act, 1, 0.2, 1.0, 2.0).any()
