@@ -166,7 +166,7 @@ def find_ninja() -> str | None:
 
 def _absolute(tool: str | Path) -> str:
     """A tool's path from everywhere, for it runs in another folder; links stay, for `ccache` goes by its name."""
-    return os.path.abspath(tool)  # noqa: PTH100 - not Path.absolute, which keeps `..`
+    return str(Path(tool).absolute())
 
 
 def _nvcc_flags(compiler: list[str], architectures: tuple[str, ...]) -> list[str]:
