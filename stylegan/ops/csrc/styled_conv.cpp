@@ -69,7 +69,7 @@ class SameSize {
   static constexpr int64_t kSide = SameAxis::kOutputs;
   static_assert(kSide * kSide == kLane, "a tile's colours are a vector");
 
-  // Finishes a tile's outputs `begin` to `end`, pixel by pixel: calls `take(i, j, output, values)`.
+  // Finishes a tile's outputs `begin` to `end`, 16 at a time, and calls `take(output, pixels)` with them.
   template <typename Take>
   void finish_tile(const Place& place, const float* products, int64_t step, int64_t begin, int64_t end,
                    const Take& take) const {
