@@ -47,14 +47,11 @@ def pays(x: Tensor, w: Tensor) -> bool:
         x: `[N, I, H, W]`.
         w: `[O, I, 3, 3]`, or `[I, O, 3, 3]`: either way round.
     """
+    if w.dtype != torch.float32 or not _is_able(x, *w.shape[:2]):
+        return False
     on_vectors = _is_one_call() and not _has_matrix_unit()
     channels, tiles = (_LEAST_CHANNELS_ON_VECTORS, 1) if on_vectors else (_LEAST_CHANNELS, _LEAST_TILES)
-    return (
-        min(w.shape[:2]) >= channels
-        and _num_tiles(x) >= tiles
-        and w.dtype == torch.float32
-        and _is_able(x, *w.shape[:2])
-    )
+    return min(w.shape[:2]) >= channels and _num_tiles(x) >= tiles
 
 
 def pays_for_weights(x: Tensor, grad: Tensor) -> bool:
