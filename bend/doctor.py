@@ -33,7 +33,7 @@ _LEAST_FREE_BYTES = 2 << 30
 MODULES_OF_EXTRAS = {
     "tensorboard": ("tensorboard",),
     "metrics": ("lpips",),
-    "studio": ("starlette", "uvicorn", "websockets"),
+    "studio": ("starlette", "uvicorn", "h11", "websockets"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "ray": ("ray",),
     "remote": ("fsspec", "s3fs"),

@@ -68,7 +68,9 @@ def test_cases_compute_the_same_either_way(native_ops: None, number: int) -> Non
         constant = case.constant(x)
         actual = case.run(x, constant)
         with native.paused():
-            torch.testing.assert_close(actual, case.run(x, constant), atol=2e-5, rtol=1e-5)
+            expected = case.run(x, constant)
+    size = expected.square().mean().sqrt().clamp_min(1.0)  # what long sums are off by grows with them
+    torch.testing.assert_close(actual, expected, atol=2e-5 * float(size), rtol=1e-5)
 
 
 def test_plain_and_native_are_what_is_compared(native_ops: None, monkeypatch: pytest.MonkeyPatch) -> None:
