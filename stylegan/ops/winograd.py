@@ -49,7 +49,7 @@ def pays(x: Tensor, w: Tensor) -> bool:
     """
     if w.dtype != torch.float32 or not _is_able(x, *w.shape[:2]):
         return False
-    on_vectors = _is_one_call() and not _has_matrix_unit()
+    on_vectors = native.has_wide_vectors() and not _has_matrix_unit()
     channels, tiles = (_LEAST_CHANNELS_ON_VECTORS, 1) if on_vectors else (_LEAST_CHANNELS, _LEAST_TILES)
     return min(w.shape[:2]) >= channels and _num_tiles(x) >= tiles
 
@@ -75,7 +75,7 @@ def convolve(x: Tensor, w: Tensor, is_transposed: bool = False) -> Tensor:
     """
     if is_transposed:
         w = w.transpose(0, 1)
-    if _is_one_call():
+    if native.has_wide_vectors():
         kernel = w.flip(2, 3) if is_transposed else w
         made: Tensor = torch.ops.bend.convolve3x3.default(x, kernel.contiguous())
         return made.permute(0, 3, 1, 2)  # a kernel of the stable ABI cannot make a tensor with channels last
@@ -125,11 +125,6 @@ def _is_able(x: Tensor, *channels: int) -> bool:
         and not native.is_traced()
         and native.available("cpu")
     )
-
-
-def _is_one_call() -> bool:
-    """Whether the native convolution is faster than oneDNN's, by points or not."""
-    return native.has_wide_vectors()
 
 
 @functools.cache

@@ -27,14 +27,15 @@ void prepare(const Layer& layer, int64_t panel, int64_t begin, int64_t end, floa
   prepare_panel<Axis>(layer.weights, panel, begin, end, to, layer.demodulation, layer.padded());
 }
 
+// All panels' weights, one panel after the other.
 template <typename Axis>
-void prepare_all(const Layer& layer) {
+const float* prepare_all(const Layer& layer) {
   const int64_t inputs = layer.weights.inputs, step = panel_floats<Axis>(inputs);
+  float* const to = weight_scratch().take(layer.panels * step);
   parallel(layer.panels, [&](int64_t first, int64_t last) {
-    for (int64_t panel = first; panel < last; ++panel) {
-      prepare<Axis>(layer, panel, 0, inputs, layer.prepared + panel * step);
-    }
+    for (int64_t panel = first; panel < last; ++panel) prepare<Axis>(layer, panel, 0, inputs, to + panel * step);
   });
+  return to;
 }
 
 // A convolution to the same size.
@@ -52,9 +53,9 @@ class SameSize {
           });
       return;
     }
-    prepare_all<SameAxis>(layer_);
+    const float* const weights = prepare_all<SameAxis>(layer_);
     parallel(tiles_.count(), [&](int64_t from, int64_t to) {
-      tiles_.run(from, to, layer_.prepared, layer_.panels,
+      tiles_.run(from, to, weights, layer_.panels,
                  [&](const Place& place, const float* products, int64_t step) {
                    if (layer_.colours) return paint(place, products, step);
                    put(place, products, step, 0, outputs_);
@@ -187,7 +188,7 @@ class Upsampling {
   // Each thread makes as many rows of tiles; an edge goes along with the row before it.
   void run_many() const {
     static thread_local Scratch scratch;
-    prepare_all<UpAxis>(layer_);
+    const float* const weights = prepare_all<UpAxis>(layer_);
     const int64_t count = layer_.x.samples * whole_rows_;
     const int64_t ranges = std::min<int64_t>(torch::stable::get_num_threads(), count);
     const auto start = [&](int64_t range) { return range * count / ranges; };
@@ -197,7 +198,7 @@ class Upsampling {
         for (int64_t i = start(range); i < start(range + 1);) {
           const int64_t n = i / whole_rows_, from = i % whole_rows_;
           const int64_t to = std::min(whole_rows_, from + start(range + 1) - i);
-          make_range(n, from, to, seams + range * kSide * row_);
+          make_range(n, from, to, weights, seams + range * kSide * row_);
           i += to - from;
         }
       }
@@ -213,7 +214,7 @@ class Upsampling {
 
   // Makes what rows of tiles `from` to `to` of sample `n` complete. Of the convolution's rows, the first and last three
   // are kept for the seams with the ranges before and after, those of the latter following on this one's.
-  void make_range(int64_t n, int64_t from, int64_t to, float* seam) const {
+  void make_range(int64_t n, int64_t from, int64_t to, const float* weights, float* seam) const {
     static thread_local Scratch scratch;
     const int64_t kept = kSide * (band_ + 1);
     float* const ring = scratch.take(kept * row_);
@@ -225,7 +226,7 @@ class Upsampling {
     int64_t y = from > 0 ? kSide * from + 1 : 0;
     for (int64_t first = from; first < to; first += band_) {
       const int64_t last = std::min(first + band_, to);
-      make_rows(n, first, last == whole_rows_ ? tile_rows_ : last, ring, kept);
+      make_rows(n, first, last == whole_rows_ ? tile_rows_ : last, weights, ring, kept);
       if (first == from && from > 0) keep(kSide * from, seam);
       for (const int64_t end = last == whole_rows_ ? height_ : kSide * last - 2; y < end; ++y) {
         upsampled_row(layer_, taps_, n, y, ring, kept);
@@ -235,9 +236,9 @@ class Upsampling {
   }
 
   // The rows of tiles `first` to `last` of sample `n`, into the ring: row y at y % kept.
-  void make_rows(int64_t n, int64_t first, int64_t last, float* ring, int64_t kept) const {
+  void make_rows(int64_t n, int64_t first, int64_t last, const float* weights, float* ring, int64_t kept) const {
     const int64_t from = n * tiles_.per_sample() + first * tiles_.per_row();
-    tiles_.run(from, from + (last - first) * tiles_.per_row(), layer_.prepared, layer_.panels,
+    tiles_.run(from, from + (last - first) * tiles_.per_row(), weights, layer_.panels,
                [&](const Place& place, const float* products, int64_t by) {
                  put(place, ring + kSide * place.y % kept * row_, products, by, 0, outputs_);
                });
@@ -287,13 +288,6 @@ void check_style(const Tensor& x, const Tensor& weight, const Tensor& styles, co
   }
 }
 
-// Memory for all prepared weights.
-template <typename Axis>
-void take_weights(Layer& layer) {
-  layer.prepared = weight_scratch().take(layer.panels * panel_floats<Axis>(layer.weights.inputs));
-}
-
-
 #if defined(BEND_AMX)
 // Calls `f` with the way that a layer is computed on a matrix unit.
 template <typename F>
@@ -318,13 +312,9 @@ void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) 
   if (on_matrix_unit && has_amx()) return with_digits(layer, taps, [](const auto& conv) { conv.run(); });
 #endif
   if (taps) {
-    const Upsampling upsampling(layer, taps);
-    if (!upsampling.takes_panels()) take_weights<UpAxis>(layer);
-    upsampling.run();
+    Upsampling(layer, taps).run();
   } else {
-    const SameSize same(layer);
-    if (!same.takes_panels()) take_weights<SameAxis>(layer);
-    same.run();
+    SameSize(layer).run();
   }
 }
 
@@ -351,7 +341,6 @@ Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const
           {weight.const_data_ptr<float>(), styles, weight.size(0), weight.size(1), x.size(0)},
           e,
           num_panels(weight.size(0)),
-          nullptr,
           nullptr,
           out};
 }

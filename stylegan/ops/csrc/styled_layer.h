@@ -22,7 +22,6 @@ struct Layer {
   Epilogue e;
   int64_t panels;
   float* demodulation;  // [N, padded outputs]
-  float* prepared;      // all panels; none where there are few tiles
   float* out;
   const Colours* colours = nullptr;  // that are made instead of the output
 

@@ -50,7 +50,7 @@ class Tiles {
       const Block block(*this, begin, std::min(begin + most, to));
       read(block, 0, block.rows(), v, step_v);
       multiply(block, v, step_v, weights, panels, 0, x_.channels, m, step_m);
-      for (int64_t i = 0; i < block.rows(); ++i) finish(place(block.tile(i)), m + i * columns, step_m);
+      for (int64_t i = 0; i < block.rows(); ++i) finish(block.place(i), m + i * columns, step_m);
     }
   }
 
@@ -72,7 +72,7 @@ class Tiles {
           prepare(panel, begin, end, weights);
           multiply(block, v, step_v, weights, 1, begin, end, m, step_m);
         }
-        for (int64_t i = 0; i < rows; ++i) finish(panel, place(block.tile(i)), m + i * kPanel, step_m);
+        for (int64_t i = 0; i < rows; ++i) finish(panel, block.place(i), m + i * kPanel, step_m);
       }
     });
   }
@@ -85,17 +85,17 @@ class Tiles {
   class Block {
    public:
     Block(const Tiles& tiles, int64_t begin, int64_t end) {
-      order_.reserve(end - begin);
-      for (int kind = 0; kind < kKinds; ++kind) {
-        for (int64_t tile = begin; tile < end; ++tile) {
-          if (kind_of(tiles.place(tile)) == kind) order_.push_back(tile);
-        }
-        ends_[kind] = static_cast<int64_t>(order_.size());
+      places_.reserve(end - begin);
+      for (int64_t tile = begin; tile < end; ++tile) places_.push_back(tiles.place(tile));
+      std::stable_sort(places_.begin(), places_.end(),
+                       [](const Place& a, const Place& b) { return kind_of(a) < kind_of(b); });
+      for (const Place& place : places_) {
+        for (int kind = kind_of(place); kind < kKinds; ++kind) ++ends_[kind];
       }
     }
 
-    int64_t rows() const { return static_cast<int64_t>(order_.size()); }
-    int64_t tile(int64_t row) const { return order_[row]; }
+    int64_t rows() const { return static_cast<int64_t>(places_.size()); }
+    const Place& place(int64_t row) const { return places_[row]; }
     // The rows that have product `y`, `x`.
     int64_t begin(int y, int x) const { return x == 0 ? 0 : ends_[kRight]; }
     int64_t end(int y, int x) const { return ends_[y > 0 ? kInside : x > 0 ? kBelow : kCorner]; }
@@ -107,8 +107,8 @@ class Tiles {
       return place.is_right ? kRight : kInside;
     }
 
-    std::vector<int64_t> order_;
-    int64_t ends_[kKinds];
+    std::vector<Place> places_;
+    int64_t ends_[kKinds] = {};
   };
 
   static constexpr int64_t rounded(int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; }
@@ -145,7 +145,7 @@ class Tiles {
     float* const zeros = scratch.take(x_.channels);
     std::fill(zeros, zeros + x_.channels, 0.0f);
     for (int64_t row = from; row < to; ++row) {
-      read_tile(place(block.tile(row)), v + row * x_.channels, step_v, zeros);
+      read_tile(block.place(row), v + row * x_.channels, step_v, zeros);
     }
   }
 

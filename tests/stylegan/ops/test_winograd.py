@@ -19,7 +19,7 @@ def small_is_enough(monkeypatch: pytest.MonkeyPatch, native_ops: None) -> None:
 @pytest.fixture(params=[False, True], ids=["by points", "one call"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a processor whose vectors nobody has measured, and as on others."""
-    monkeypatch.setattr(winograd, "_is_one_call", lambda: request.param)
+    monkeypatch.setattr(native, "has_wide_vectors", lambda: request.param)
 
 
 def draw(*shape: int) -> Tensor:
