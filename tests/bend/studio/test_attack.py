@@ -1,11 +1,6 @@
 """The studio as somebody sees it who means ill: every address and every message, with what does not belong there."""
 
 import contextlib
-import os
-import re
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +15,7 @@ from bend.studio.actions import ACTIONS, Studio
 from bend.studio.app import make_app
 from bend.studio.config import StudioConfig
 from tests.bend.studio.conftest import TOKEN, Player
+from tests.bend.studio.own_process import studio_process
 
 ADDRESSES = ["/", "/start", "/picture.png", "/recipe", "/takes/a.zip", "/takes/a.mp4", "/runs/a/reals.png"]
 CLIMBS = [
@@ -33,7 +29,6 @@ CLIMBS = [
     ".",
     "run:../secret",
 ]
-_COMMAND = (sys.executable, "-u", "-c", "from bend.cli import main; main()")
 
 
 @pytest.fixture
@@ -211,17 +206,9 @@ def test_two_pages_watch_what_each_of_them_shows(client: TestClient, player: Pla
 
 @pytest.mark.slow
 def test_a_real_server_outlives_floods_and_giants(tmp_path: Path, tiny_network: Path) -> None:
-    words = ["studio", "--network", str(tiny_network), "--port", "0", "--no-open", "--device", "cpu"]
-    words += ["--runs", str(tmp_path / "runs"), "-o", str(tmp_path / "kept")]
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    process = subprocess.Popen([*_COMMAND, *words], stdout=subprocess.PIPE, text=True, env=environment)
-    watchdog = threading.Timer(300, process.kill)
-    watchdog.start()
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://(127\.0\.0\.1:\d+)/\?token=(\S+)", process.stdout.readline())
-        assert found is not None
-        address = f"ws://{found[1]}/live?token={found[2]}"
+    cache = str(tmp_path / "cache")
+    with studio_process(tmp_path, tiny_network, XDG_CACHE_HOME=cache) as (process, port, token):
+        address = f"ws://127.0.0.1:{port}/live?token={token}"
         with connect(address, max_size=None) as giant:
             giant.send("x" * 1_000_000)
             with pytest.raises(ConnectionClosed):
@@ -235,12 +222,8 @@ def test_a_real_server_outlives_floods_and_giants(tmp_path: Path, tiny_network: 
             calm.send('{"do": "graph"}')
             while '"kind": "graph"' not in str(calm.recv(timeout=120)):
                 pass
-    finally:
-        watchdog.cancel()
         process.terminate()
         assert process.wait(timeout=300) == 143
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def _files(config: StudioConfig) -> set[Path]:

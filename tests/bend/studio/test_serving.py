@@ -1,13 +1,9 @@
 """What the studio's terminal shows of requests that are none, and of a hand that presses Ctrl-C twice."""
 
 import logging
-import os
-import re
 import signal
 import socket
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,33 +12,14 @@ import pytest
 from h11 import LocalProtocolError
 
 from bend.studio import serving
-
-_COMMAND = (sys.executable, "-u", "-c", "from bend.cli import main; main()")
+from tests.bend.studio.own_process import studio_process
 
 
 @pytest.fixture
 def studio(tmp_path: Path, tiny_network: Path) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
     """A studio in a process of its own, its port and its token."""
-    words = ["studio", "--network", str(tiny_network), "--port", "0", "--no-open", "--device", "cpu"]
-    words += ["--runs", str(tmp_path / "runs"), "-o", str(tmp_path / "kept")]
-    process = subprocess.Popen(
-        [*_COMMAND, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"BEND_NATIVE": "0"},
-    )
-    watchdog = threading.Timer(300, process.kill)
-    watchdog.start()
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", process.stdout.readline())
-        assert found is not None
-        yield process, int(found[1]), found[2]
-    finally:
-        watchdog.cancel()
-        process.kill()
-        process.communicate()
+    with studio_process(tmp_path, tiny_network, stderr=subprocess.PIPE, BEND_NATIVE="0") as started:
+        yield started
 
 
 def _answer(port: int, *parts: bytes) -> bytes:
