@@ -36,6 +36,25 @@ class Moment:
     place: int = 0
     first: int = 0
 
+    @classmethod
+    def of_frame(
+        cls, index: int, num_frames: int, fps: float, run_up: int = 0, place: int = 0, num_places: int = 1
+    ) -> "Moment":
+        """When a picture of a film is drawn; its noise is seeded by where it is in the film.
+
+        Args:
+            index: of the frame; below 0 in the run-up, which shows the end of the film.
+            num_frames: of the film.
+            fps: frames a second.
+            run_up: frames that are drawn before the first.
+            place: which picture of the frame.
+            num_places: pictures of a frame.
+        """
+        shown = index % num_frames
+        return cls(
+            seconds=shown / fps, index=index, seed=shown * num_places + place, place=place, first=-run_up
+        )
+
 
 class Play(Protocol):
     """A change to a generator that lasts while pictures are drawn."""

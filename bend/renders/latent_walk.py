@@ -156,8 +156,8 @@ def walk_frames(
         )
         ws = by_walk.transpose(0, 1).flatten(0, 1)  # [frames * walks, num_ws, w_dim], frame by frame
         moments = [
-            Moment(seconds=own / fps, index=index, seed=own * num_walks + place, place=place, first=-before)
-            for index, own in zip(indices, at, strict=True)
+            Moment.of_frame(index, num_frames, fps, before, place, num_walks)
+            for index in indices
             for place in range(num_walks)
         ]
         pictures = _draw_in_batches(G, config, ws, moments, batch, plays)

@@ -59,7 +59,7 @@ def moving_frames(
     def frames(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
         before = run_up(others, num_frames, fps, closed=closed)
         for index in frames_to_draw(others, num_frames, wanted, before):
-            moment = Moment(seconds=index % num_frames / fps, index=index, first=-before)
+            moment = Moment.of_frame(index, num_frames, fps, before)
             with playing(G, [*movers, *under], moment):
                 pictures = draw_seeds(G, config, seeds, moment, others)
             if index >= 0:

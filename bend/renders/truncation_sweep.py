@@ -118,20 +118,12 @@ def _frames(
     batch = config.batch or render.fitting_batch(G)
     before = run_up(plays, film.num_frames, film.fps, closed=sweep.loop)
     for index in frames_to_draw(plays, film.num_frames, wanted, before):
-        own = index % film.num_frames
-        psi = psi_at(sweep, own, film.num_frames)
+        psi = psi_at(sweep, index % film.num_frames, film.num_frames)
         frame = latents.truncate(G, ws, psi, config.trunc_cutoff)
         tiles: list[Pixels] = []
         for part in render.chunks(range(len(ws)), batch):
             moments = [
-                Moment(
-                    seconds=own / film.fps,
-                    index=index,
-                    seed=own * len(ws) + place,
-                    place=place,
-                    first=-before,
-                )
-                for place in part
+                Moment.of_frame(index, film.num_frames, film.fps, before, place, len(ws)) for place in part
             ]
             drawn = render.draw(G, frame[part], noise_mode=config.noise_mode, plays=plays, moments=moments)
             tiles += [enlarge(picture, config.scale, config.scale_filter) for picture in drawn]
