@@ -37,7 +37,7 @@ Tensor finish_layer(const Tensor& x, const Tensor& demodulation, const std::opti
           const int64_t y = i - 1 + k;
           rows[k] = y >= 0 && y <= height ? picture + y * step : nullptr;
         }
-        fir_row<T>(e, rows, along, factors + n * outputs, noise_row, width, target, false);
+        fir_row<T>(e, rows, along, factors + n * outputs, noise_row, width, target, outputs, false);
       }
     });
   });

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "epilogue.h"
+#include "far.h"
 #include "gemm.h"
 #include "scratch.h"
 
@@ -12,7 +13,7 @@ namespace bend {
 // `fir_row` over rows that are all there, or of which some are not. Settings are copied: no store may change them.
 template <bool are_whole, typename T>
 inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* taps, const float* demodulation,
-                       const float* noise, int64_t width, T* to, bool is_far) {
+                       const float* noise, int64_t width, T* to, int64_t step, bool is_far) {
   static thread_local Scratch scratch;
   const int64_t channels = e.channels;
   const T *const r0 = rows[0], *const r1 = rows[1], *const r2 = rows[2], *const r3 = rows[3];
@@ -35,7 +36,7 @@ inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* ta
     store(v1 + o, vertical(o));
     store(v2 + o, vertical(channels + o));
   }
-  for (int64_t j = 0; j < width; ++j, to += channels) {
+  for (int64_t j = 0; j < width; ++j, to += step) {
     const float own = noise ? noise[j] : 0.0f;
     const bool is_last = j + 1 == width;
     for (int64_t o = 0; o < channels; o += kLane) {
@@ -53,14 +54,14 @@ inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* ta
 }
 
 // Correlates four rows of `width + 1` pixels (null for rows of zeros) with taps along y and x, finishes, and writes
-// `width` pixels, channels last; whether they are far: `store`. `noise` may be null.
+// `width` pixels, channels last, `step` apart; whether they are far: `far.h`. `noise` may be null.
 template <typename T>
 inline void fir_row(const Epilogue& e, const T* const rows[4], const float* taps, const float* demodulation,
-                    const float* noise, int64_t width, T* to, bool is_far) {
+                    const float* noise, int64_t width, T* to, int64_t step, bool is_far) {
   if (rows[0] && rows[1] && rows[2] && rows[3]) {
-    fir_row_of<true>(e, rows, taps, demodulation, noise, width, to, is_far);
+    fir_row_of<true>(e, rows, taps, demodulation, noise, width, to, step, is_far);
   } else {
-    fir_row_of<false>(e, rows, taps, demodulation, noise, width, to, is_far);
+    fir_row_of<false>(e, rows, taps, demodulation, noise, width, to, step, is_far);
   }
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstring>
-#include <type_traits>
 
 #include "portable.h"
 #include "wide.h"
@@ -101,25 +100,6 @@ inline void store(BFloat16* to, Floats v) {
   const Words is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
   const Shorts halves = __builtin_convertvector((rounded & ~is_nan) | (0x7fc0u & is_nan), Shorts);
   std::memcpy(to, &halves, sizeof(halves));
-#endif
-}
-
-// Stores a vector. Where it `is_far`, not to be read again soon, and on its boundary, it goes past the caches if the
-// processor can do that.
-template <typename T>
-inline void store(T* to, vector_t<T> v, bool is_far) {
-#if defined(__AVX512F__)
-  if constexpr (std::is_same_v<T, float>) {
-    if (is_far) return _mm512_stream_ps(to, reinterpret_cast<__m512>(v));
-  }
-#endif
-  store(to, v);
-}
-
-// Has what went past the caches come before whatever follows: other stores do not wait for it by themselves.
-inline void settle_far_stores() {
-#if defined(__AVX512F__)
-  _mm_sfence();
 #endif
 }
 

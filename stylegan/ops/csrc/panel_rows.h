@@ -27,7 +27,7 @@ class PanelOutput {
       : layer_(layer),
         height_(height),
         width_(width),
-        is_large_(layer.has_large_output(height * width)) {}
+        is_far_(layer.has_far_output(height * width)) {}
 
   void begin(int64_t n, int64_t output, int64_t y) {
     demodulation_ = load(layer_.demodulation_of(n) + output);
@@ -47,7 +47,7 @@ class PanelOutput {
     const int64_t channels = layer_.e.channels;
     if (layer_.colours) {
       finish_all(count, sum, [this](int64_t i, Floats value) { paint(pixel_ + i, value); });
-    } else if (float* const to = layer_.out + (n_ * height_ * width_ + pixel_) * channels + output_; is_large_) {
+    } else if (float* const to = layer_.out + (n_ * height_ * width_ + pixel_) * channels + output_; is_far_) {
       finish_all(count, sum, [=](int64_t i, Floats value) { store(to + i * channels, value, true); });
     } else {
       finish_all(count, sum, [=](int64_t i, Floats value) { store(to + i * channels, value); });
@@ -74,7 +74,7 @@ class PanelOutput {
 
   const Layer& layer_;
   int64_t height_, width_;
-  bool is_large_;
+  bool is_far_;
   Floats demodulation_ = {}, bias_ = {};
   const float* noise_ = nullptr;
   int64_t n_ = 0, output_ = 0, pixel_ = 0;

@@ -4,8 +4,8 @@
 // Weights are prepared anew at each call. That takes little longer than reading prepared ones, needs no memory for
 // them, and notices any change to the weights. A processor with AMX multiplies on its matrix unit (`digit_conv.h`)
 // unless told not to, except for the few pixels of the first layers (`few_pixels.h`). On others, the threads divide up
-// the outputs of layers that have few tiles, else the tiles. Either way each output is the same chain of operations,
-// whatever the batch and the number of threads.
+// the outputs of layers that have few tiles, else the tiles, and share no more than they must. Either way each output is
+// the same chain of operations, whatever the batch and the number of threads.
 #include <algorithm>
 #include <limits>
 
@@ -19,21 +19,28 @@
 namespace bend {
 namespace {
 
-constexpr int64_t kFewTiles = 64;
-constexpr int64_t kDirectPixels = 256;  // of a picture, up to which a matrix unit is faster with the direct sum
+constexpr int64_t kFewTiles = 72;
+constexpr int64_t kManyWeights = 1 << 20;  // floats of prepared ones
+constexpr int64_t kDirectPixels = 256;     // of a picture, up to which a matrix unit is faster with the direct sum
 
-template <typename Axis>
-void prepare(const Layer& layer, int64_t panel, int64_t begin, int64_t end, float* to) {
-  prepare_panel<Axis>(layer.weights, panel, begin, end, to, layer.demodulation, layer.padded());
+// Gives a layer's demodulation factors a place of this thread's.
+void take_demodulation(Layer& layer) {
+  static thread_local Scratch demodulation;
+  layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
 }
 
-// All panels' weights, one panel after the other.
+template <typename Axis>
+void prepare(const Layer& layer, int64_t panel, int64_t begin, int64_t end, float* to, bool is_far = false) {
+  prepare_panel<Axis>(layer.weights, panel, begin, end, to, layer.demodulation, layer.padded(), is_far);
+}
+
+// All panels' weights, one panel after the other, for all threads.
 template <typename Axis>
 const float* prepare_all(const Layer& layer) {
   const int64_t inputs = layer.weights.inputs, step = panel_floats<Axis>(inputs);
   float* const to = weight_scratch().take(layer.panels * step);
   parallel(layer.panels, [&](int64_t first, int64_t last) {
-    for (int64_t panel = first; panel < last; ++panel) prepare<Axis>(layer, panel, 0, inputs, to + panel * step);
+    for (int64_t panel = first; panel < last; ++panel) prepare<Axis>(layer, panel, 0, inputs, to + panel * step, true);
   });
   return to;
 }
@@ -45,13 +52,15 @@ class SameSize {
 
   void run() const {
     if (takes_panels()) {
-      tiles_.run_panels(
-          layer_.panels,
-          [&](int64_t panel, int64_t begin, int64_t end, float* to) { prepare<SameAxis>(layer_, panel, begin, end, to); },
-          [&](int64_t panel, const Place& place, const float* products, int64_t step) {
-            put(place, products, step, panel * kPanel, std::min((panel + 1) * kPanel, outputs_));
-          });
-      return;
+      return parallel(layer_.panels,
+                      [&](int64_t first, int64_t last) { run_panels(0, tiles_.count(), first, last); });
+    }
+    if (takes_parts()) {
+      return parallel(tiles_.count(), [&](int64_t from, int64_t to) {
+        Layer own = layer_;
+        take_demodulation(own);
+        SameSize(own).run_parts(from, to);
+      });
     }
     const float* const weights = prepare_all<SameAxis>(layer_);
     parallel(tiles_.count(), [&](int64_t from, int64_t to) {
@@ -69,6 +78,31 @@ class SameSize {
  private:
   static constexpr int64_t kSide = SameAxis::kOutputs;
   static_assert(kSide * kSide == kLane, "a tile's colours are a vector");
+  static constexpr int64_t kPart = 1 << 15;  // tiles times channels that stay in a far cache
+
+  // Whether there are so many weights that each thread prepares them itself, a few at a time, for many tiles at once.
+  bool takes_parts() const {
+    return !layer_.colours && layer_.panels * panel_floats<SameAxis>(layer_.x.channels) > kManyWeights &&
+           tiles_.count() >= kFewTiles * int64_t{torch::stable::get_num_threads()};
+  }
+
+  void run_parts(int64_t from, int64_t to) const {
+    const int64_t count = to - from, most = std::max<int64_t>(1, kPart / layer_.x.channels);
+    const int64_t parts = (count + most - 1) / most;
+    for (int64_t i = 0; i < parts; ++i) {
+      run_panels(from + i * count / parts, from + (i + 1) * count / parts, 0, layer_.panels);
+    }
+  }
+
+  void run_panels(int64_t from, int64_t to, int64_t first, int64_t last) const {
+    tiles_.run_panels(
+        from, to, first, last,
+        [&](int64_t panel, int64_t begin, int64_t end, float* to) { prepare<SameAxis>(layer_, panel, begin, end, to); },
+        [&](int64_t panel, const Place& place, const float* products, int64_t step) {
+          put(place, products, step, panel * kPanel, std::min((panel + 1) * kPanel, outputs_));
+        },
+        [](int64_t) {});
+  }
 
   // Finishes a tile's outputs `begin` to `end`, 16 at a time, and calls `take(output, pixels)` with them.
   template <typename Take>
@@ -93,7 +127,7 @@ class SameSize {
   void put(const Place& place, const float* products, int64_t step, int64_t begin, int64_t end) const {
     const int64_t width = layer_.x.width, pixels = layer_.x.height * width;
     const int64_t rows = rows_of(place), columns = columns_of(place);
-    const bool is_far = layer_.has_large_output(pixels);
+    const bool is_far = layer_.has_far_output(pixels);
     float* const to = layer_.out + (place.sample * pixels + pixel_of(place)) * outputs_;
     finish_tile(place, products, step, begin, end, [&](int64_t o, const Floats* y) {
       for (int64_t i = 0; i < rows; ++i) {
@@ -157,10 +191,11 @@ class Upsampling {
 
   void run() const {
     if (!takes_panels()) return run_many();
-    const int64_t together = kFewTiles / tiles_.per_sample();  // more would not stay in the caches
-    for (int64_t n = 0; n < layer_.x.samples; n += together) {
-      const Layer some = layer_.of_samples(n, std::min(together, layer_.x.samples - n), height_ * width_);
-      Upsampling(some, taps_).run_few();
+    const int64_t samples = layer_.x.samples, most = kFewTiles / tiles_.per_sample();  // more leave the caches
+    const int64_t parts = (samples + most - 1) / most;
+    for (int64_t i = 0; i < parts; ++i) {
+      const int64_t first = samples * i / parts, count = samples * (i + 1) / parts - first;
+      Upsampling(layer_.of_samples(first, count, height_ * width_), taps_).run_few();
     }
   }
 
@@ -168,20 +203,26 @@ class Upsampling {
   static constexpr int64_t kSide = UpAxis::kOutputs;
 
   void run_few() const {
-    static thread_local Scratch scratch;
-    const int64_t kept = kSide * tile_rows_, step = kept * row_;
-    float* const rows = scratch.take(step * layer_.x.samples);
-    tiles_.run_panels(
-        layer_.panels,
-        [&](int64_t panel, int64_t begin, int64_t end, float* to) { prepare<UpAxis>(layer_, panel, begin, end, to); },
-        [&](int64_t panel, const Place& place, const float* products, int64_t by) {
-          const int64_t begin = panel * kPanel, end = std::min(begin + kPanel, outputs_);
-          put(place, rows + place.sample * step + kSide * place.y * row_, products, by, begin, end);
-        });
-    parallel(layer_.x.samples * height_, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) {
-        upsampled_row(layer_, taps_, i / height_, i % height_, rows + i / height_ * step, kept);
-      }
+    const int64_t kept = kSide * tile_rows_, step = kept * (width_ + 1) * kPanel;
+    const auto begin = [](int64_t panel) { return panel * kPanel; };
+    const auto end = [this](int64_t panel) { return std::min((panel + 1) * kPanel, outputs_); };
+    parallel(layer_.panels, [&](int64_t first, int64_t last) {
+      static thread_local Scratch scratch;
+      float* const rows = scratch.take(step * layer_.x.samples);  // of a panel
+      tiles_.run_panels(
+          0, tiles_.count(), first, last,
+          [&](int64_t panel, int64_t from, int64_t to, float* w) { prepare<UpAxis>(layer_, panel, from, to, w); },
+          [&](int64_t panel, const Place& place, const float* products, int64_t by) {
+            const int64_t channels = end(panel) - begin(panel);
+            float* const to = rows + place.sample * step + kSide * place.y * (width_ + 1) * channels;
+            put(place, to, channels, products, by);
+          },
+          [&](int64_t panel) {
+            const Layer some = layer_.of_outputs(begin(panel), end(panel));
+            for (int64_t n = 0; n < layer_.x.samples; ++n) {
+              for (int64_t y = 0; y < height_; ++y) upsampled_row(some, taps_, n, y, rows + n * step, kept);
+            }
+          });
     });
   }
 
@@ -240,21 +281,21 @@ class Upsampling {
     const int64_t from = n * tiles_.per_sample() + first * tiles_.per_row();
     tiles_.run(from, from + (last - first) * tiles_.per_row(), weights, layer_.panels,
                [&](const Place& place, const float* products, int64_t by) {
-                 put(place, ring + kSide * place.y % kept * row_, products, by, 0, outputs_);
+                 put(place, ring + kSide * place.y % kept * row_, outputs_, products, by);
                });
   }
 
-  // Writes outputs `begin` to `end` of a tile's rows, the first of them at `to`; an edge, or a tile which reaches beyond
-  // the picture, has fewer.
-  void put(const Place& place, float* to, const float* products, int64_t step, int64_t begin, int64_t end) const {
+  // Writes some channels of a tile's rows, the first of them at `to`; an edge, or a tile which reaches beyond the
+  // picture, has fewer.
+  void put(const Place& place, float* to, int64_t channels, const float* products, int64_t step) const {
     const int64_t rows = std::min(kSide, height_ + 1 - kSide * place.y);
     const int64_t columns = std::min(kSide, width_ + 1 - kSide * place.x);
-    for (int64_t o = begin; o < end; o += kLane) {
+    for (int64_t o = 0; o < channels; o += kLane) {
       Floats y[kSide * kSide];
-      output_tile<UpAxis>(place, products + o - begin, step, y);
+      output_tile<UpAxis>(place, products + o, step, y);
       for (int64_t i = 0; i < rows; ++i) {
         for (int64_t j = 0; j < columns; ++j) {
-          store(to + i * row_ + (kSide * place.x + j) * outputs_ + o, y[kSide * i + j]);
+          store(to + (i * (width_ + 1) + kSide * place.x + j) * channels + o, y[kSide * i + j]);
         }
       }
     }
@@ -301,11 +342,6 @@ auto with_digits(const Layer& layer, const float* taps, const F& f) {
 }
 #endif
 
-void take_demodulation(Layer& layer) {
-  static thread_local Scratch demodulation;
-  layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
-}
-
 void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) {
   take_demodulation(layer);
 #if defined(BEND_AMX)
@@ -342,7 +378,8 @@ Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const
           e,
           num_panels(weight.size(0)),
           nullptr,
-          out};
+          out,
+          weight.size(0)};
 }
 
 // The same layer without style, demodulation and epilogue: a convolution of training.

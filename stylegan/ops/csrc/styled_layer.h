@@ -1,9 +1,8 @@
 // A synthesis layer's operands, checked, as the ways to compute it share them.
 #pragma once
 
-#include <torch/csrc/stable/ops.h>
-
 #include "colours.h"
+#include "far.h"
 #include "fir_rows.h"
 #include "styled_weights.h"
 
@@ -23,16 +22,15 @@ struct Layer {
   int64_t panels;
   float* demodulation;  // [N, padded outputs]
   float* out;
+  int64_t out_step;  // floats from one pixel of the output to the next
   const Colours* colours = nullptr;  // that are made instead of the output
 
   int64_t padded() const { return panels * kPanel; }
   const float* demodulation_of(int64_t n) const { return demodulation + n * padded(); }
   const float* noise_of(int64_t n) const { return e.noise ? e.noise + n * e.noise_step : nullptr; }
 
-  // Whether an output of so many pixels leaves the nearer caches anyway, and lies where it may be stored past them.
-  bool has_large_output(int64_t pixels) const {
-    return x.samples * pixels * e.channels >= 1 << 20 && reinterpret_cast<uintptr_t>(out) % sizeof(Floats) == 0;
-  }
+  // Whether an output of so many pixels, which the next layer's threads read, leaves the near caches anyway.
+  bool has_far_output(int64_t pixels) const { return x.samples * pixels * out_step >= 1 << 17 && may_go_far(out); }
 
   // The same of `count` samples from `n` on; each has `pixels` in the output.
   Layer of_samples(int64_t n, int64_t count, int64_t pixels) const {
@@ -43,18 +41,20 @@ struct Layer {
     some.x.samples = some.weights.samples = count;
     some.e.noise = noise_of(n);
     some.demodulation += n * padded();
-    some.out += n * pixels * e.channels;
+    some.out += n * pixels * out_step;
+    return some;
+  }
+
+  // The same of outputs `begin` to `end`, once they need no weights.
+  Layer of_outputs(int64_t begin, int64_t end) const {
+    Layer some = *this;
+    some.e.bias += begin;
+    some.e.channels = end - begin;
+    some.demodulation += begin;
+    some.out += begin;
     return some;
   }
 };
-
-template <typename F>
-void parallel(int64_t count, const F& work) {
-  torch::stable::parallel_for(0, count, 1, [&](int64_t from, int64_t to) {
-    work(from, to);
-    settle_far_stores();
-  });
-}
 
 // Row `i` of sample `n`'s output after upsampling, from the convolution's rows i-1 to i+2: row y lies at y % kept of
 // `rows`.
@@ -68,9 +68,9 @@ inline void upsampled_row(const Layer& layer, const float* taps, int64_t n, int6
   }
   const float* noise = layer.noise_of(n);
   if (noise) noise += i * width;
-  float* const to = layer.out + (n * height + i) * width * outputs;
-  fir_row<float>(layer.e, four, taps, layer.demodulation_of(n), noise, width, to,
-                 layer.has_large_output(height * width));
+  float* const to = layer.out + (n * height + i) * width * layer.out_step;
+  fir_row<float>(layer.e, four, taps, layer.demodulation_of(n), noise, width, to, layer.out_step,
+                 layer.has_far_output(height * width));
 }
 
 }  // namespace bend

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "demodulation.h"
+#include "far.h"
 #include "gemm.h"
 #include "scratch.h"
 #include "winograd_axes.h"
@@ -75,10 +76,10 @@ inline void store_demodulation(const Weights& w, const float* sums, float* demod
 }
 
 // Transforms inputs `begin` to `end` of 16 output channels, from `first` on, into the outputs from `lane` on of a
-// panel, and adds up their squares for each sample.
+// panel, and adds up their squares for each sample; whether they are far: `far.h`.
 template <typename Axis>
 inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, int64_t begin, int64_t end, float* panel,
-                         float* sums) {
+                         float* sums, bool is_far) {
   constexpr int kPoints = Axis::kWeights * Axis::kWeights;
   alignas(64) float taps[kKernelTaps * kLane * kLane];
   for (int64_t first_input = begin; first_input < end; first_input += kLane) {
@@ -89,7 +90,7 @@ inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, int64_t 
       transform_taps<Axis>(taps + i * kKernelTaps * kLane, points);
       float* const to = panel + (first_input - begin + i) * kPanel + lane;
 #pragma GCC unroll 36
-      for (int p = 0; p < kPoints; ++p) store(to + p * point_floats(end - begin), points[p]);
+      for (int p = 0; p < kPoints; ++p) store(to + p * point_floats(end - begin), points[p], is_far);
     }
   }
 }
@@ -98,13 +99,13 @@ inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, int64_t 
 // from the first to the last, by one thread; with the last go their demodulation factors for each sample, `step` apart.
 template <typename Axis>
 inline void prepare_panel(const Weights& w, int64_t panel, int64_t begin, int64_t end, float* to, float* demodulation,
-                          int64_t step) {
+                          int64_t step, bool is_far = false) {
   static thread_local Scratch scratch;
   float* sums = scratch.take(w.samples * kPanel);
   if (begin == 0) std::fill(sums, sums + w.samples * kPanel, 0.0f);
   for (int64_t lane = 0; lane < kPanel && panel * kPanel + lane < w.outputs; lane += kLane) {
     const int64_t first = panel * kPanel + lane;
-    prepare_lane<Axis>(w, first, lane, begin, end, to, sums);
+    prepare_lane<Axis>(w, first, lane, begin, end, to, sums, is_far);
     if (end == w.inputs) store_demodulation(w, sums, demodulation + first, step);
     sums += w.samples * kLane;
   }

@@ -48,33 +48,33 @@ class Tiles {
     float* const m = v + kSlots * step_v;
     for (int64_t begin = from; begin < to; begin += most) {
       const Block block(*this, begin, std::min(begin + most, to));
-      read(block, 0, block.rows(), v, step_v);
+      read(block, v, step_v);
       multiply(block, v, step_v, weights, panels, 0, x_.channels, m, step_m);
       for (int64_t i = 0; i < block.rows(); ++i) finish(block.place(i), m + i * columns, step_m);
     }
   }
 
-  // The same for all tiles, where they are few, and all panels, each by one thread. Some of a panel's inputs at a time
-  // are written by `prepare(panel, begin, end, to)` just before they are used, and are used while they are near.
-  // `finish` is told the panel first.
-  template <typename Prepare, typename Finish>
-  void run_panels(int64_t panels, const Prepare& prepare, const Finish& finish) const {
-    const Block block(*this, 0, count());
+  // The same by panels `first` to `last`, one after the other, of all these tiles together. Some of a panel's inputs at
+  // a time are written by `prepare(panel, begin, end, to)` just before they are used, and are used while they are near.
+  // `finish` is told the panel first; `end_panel(panel)` comes after a panel's last tile.
+  template <typename Prepare, typename Finish, typename EndPanel>
+  void run_panels(int64_t from, int64_t to, int64_t first, int64_t last, const Prepare& prepare, const Finish& finish,
+                  const EndPanel& end_panel) const {
+    const Block block(*this, from, to);
     const int64_t rows = block.rows(), step_v = left_floats(rows), step_m = rounded(rows) * kPanel + kApart;
-    float* const v = weight_scratch().take(kSlots * step_v);
-    parallel(rows, [&](int64_t from, int64_t to) { read(block, from, to, v, step_v); });
-    parallel(panels, [&](int64_t first, int64_t last) {
-      float* const m = working_scratch().take(kProducts * step_m + panel_floats<Axis>(kChain));
-      float* const weights = m + kProducts * step_m;
-      for (int64_t panel = first; panel < last; ++panel) {
-        for (int64_t begin = 0; begin < x_.channels; begin += kChain) {
-          const int64_t end = std::min(begin + kChain, x_.channels);
-          prepare(panel, begin, end, weights);
-          multiply(block, v, step_v, weights, 1, begin, end, m, step_m);
-        }
-        for (int64_t i = 0; i < rows; ++i) finish(panel, block.place(i), m + i * kPanel, step_m);
+    float* const v = working_scratch().take(kSlots * step_v + kProducts * step_m + panel_floats<Axis>(kChain));
+    float* const m = v + kSlots * step_v;
+    float* const weights = m + kProducts * step_m;
+    read(block, v, step_v);
+    for (int64_t panel = first; panel < last; ++panel) {
+      for (int64_t begin = 0; begin < x_.channels; begin += kChain) {
+        const int64_t end = std::min(begin + kChain, x_.channels);
+        prepare(panel, begin, end, weights);
+        multiply(block, v, step_v, weights, 1, begin, end, m, step_m);
       }
-    });
+      for (int64_t i = 0; i < rows; ++i) finish(panel, block.place(i), m + i * kPanel, step_m);
+      end_panel(panel);
+    }
   }
 
  private:
@@ -139,12 +139,12 @@ class Tiles {
     }
   }
 
-  // Transforms rows `from` to `to` of a block.
-  void read(const Block& block, int64_t from, int64_t to, float* v, int64_t step_v) const {
+  // Transforms a block's patches.
+  void read(const Block& block, float* v, int64_t step_v) const {
     static thread_local Scratch scratch;
     float* const zeros = scratch.take(x_.channels);
     std::fill(zeros, zeros + x_.channels, 0.0f);
-    for (int64_t row = from; row < to; ++row) {
+    for (int64_t row = 0; row < block.rows(); ++row) {
       read_tile(block.place(row), v + row * x_.channels, step_v, zeros);
     }
   }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "lanes.h"
+#include "far.h"
 #include "tensors.h"
 
 namespace bend {
@@ -77,7 +77,8 @@ template <typename Transform>
 void split(const Tiles& tiles, int64_t num_tiles, const float* x, float* out, int64_t tile_step, int64_t point_step) {
   constexpr int64_t kReads = Transform::kReads;
   const std::vector<float> zeros(tiles.channels, 0.0f);
-  torch::stable::parallel_for(0, num_tiles, 8, [&](int64_t from, int64_t to) {
+  const bool is_far = may_go_far(out);  // the products that follow have their own threads
+  parallel(num_tiles, 8, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {
       const float* pixels[kReads * kReads];
       for (int64_t y = 0; y < kReads; ++y) {
@@ -98,7 +99,9 @@ void split(const Tiles& tiles, int64_t num_tiles, const float* x, float* out, in
         for (int64_t k = 0; k < kPoints; ++k) {
           Floats points[kPoints];
           Transform::apply(half[k], points);
-          for (int64_t j = 0; j < kPoints; ++j) store(result + (j * kPoints + k) * point_step + c, points[j]);
+          for (int64_t j = 0; j < kPoints; ++j) {
+            store(result + (j * kPoints + k) * point_step + c, points[j], is_far);
+          }
         }
       }
     }
