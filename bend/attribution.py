@@ -206,7 +206,7 @@ def _behind(path: Path) -> list[Credit]:
     note = read_provenance(path)
     if note is None:
         raise BendError(
-            f"{path}: no data set, and no picture rendered by bend; give a folder, a zip or a run"
+            f"{path}: neither a data set nor a picture rendered by bend; give a folder, a zip or a run"
         )
     if note.network in EMBEDDED:
         return [_credit_of_embedded(note.network)]
@@ -216,7 +216,7 @@ def _behind(path: Path) -> list[Credit]:
     network = Path(note.network.partition("@")[0])
     run = network.parent if network.is_file() else network
     if not (run / OPTIONS).is_file():
-        raise BendError(f"{path}: was rendered from {note.network}, no run folder that is still there")
+        raise BendError(f"{path}: was rendered from {note.network}, which is no longer there as a run folder")
     return collect(run)
 
 
@@ -228,9 +228,9 @@ def _credit_of_embedded(name: str) -> Credit:
     licence = outline_network(name).meta.licence
     card = EMBEDDED[name].with_suffix(".md")
     return Credit(
-        line=f"{name}, the network that comes with bend, {licence}; its data and their makers are told of in {card}",
+        line=f"{name}, the network that comes with bend, {licence}; its data and their makers are described in {card}",
         title=f"{name}, the network that comes with bend",
-        creator=f"told of in {card}",
+        creator=f"described in {card}",
         creator_url="",
         license=licence,
         license_url="",

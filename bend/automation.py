@@ -166,7 +166,7 @@ class Oscillator(_Ranging):
 
     def __post_init__(self) -> None:
         if self.shape not in _SHAPES:
-            raise SettingsError(f"lfo: shape {self.shape!r} is unknown; known are {', '.join(_SHAPES)}")
+            raise SettingsError(f"lfo: shape {self.shape!r} is unknown; choose from {', '.join(_SHAPES)}")
         if self.period <= 0:
             raise SettingsError(f"lfo: a period of {self.period:g} s is too short; give seconds above 0")
 
@@ -226,7 +226,7 @@ def parse(text: str | float) -> Automation:
     if call := _CALL.fullmatch(text):
         name, arguments = call.groups()
         if name not in FUNCTIONS:
-            raise SettingsError(f"{text}: function {name!r} is unknown; known are {', '.join(FUNCTIONS)}")
+            raise SettingsError(f"{text}: function {name!r} is unknown; choose from {', '.join(FUNCTIONS)}")
         return FUNCTIONS[name](split(arguments))
     if ":" in text:
         return _keyframes(split(text))
@@ -249,11 +249,11 @@ def parse_range(text: str) -> tuple[float, float]:
     """Read `LOW..HIGH`; HIGH may be the lesser one.
 
     Raises:
-        SettingsError: it is no range.
+        SettingsError: it is not a range.
     """
     low, dots, high = text.partition("..")
     if not dots:
-        raise SettingsError(f"{text!r} is no range; write it as 0..1")
+        raise SettingsError(f"{text!r} is not a range; write it as 0..1")
     return _number(low), _number(high)
 
 
@@ -270,7 +270,7 @@ def _keyframes(parts: Sequence[str], eased: bool = False) -> Keyframes:
     for part in parts:
         when, colon, value = part.partition(":")
         if not colon:
-            raise SettingsError(f"{part!r} is no keyframe; write SECONDS:VALUE, such as 2s:1")
+            raise SettingsError(f"{part!r} is not a keyframe; write SECONDS:VALUE, such as 2s:1")
         seconds.append(_number(when.strip().removesuffix("s")))
         values.append(_number(value))
     return Keyframes(tuple(seconds), tuple(values), eased)
@@ -305,7 +305,7 @@ def _number(text: str) -> float:
         value = float(text)
     except ValueError:
         raise SettingsError(
-            f"{text.strip()!r} is no number; write one, or keyframes 0s:0,2s:1, or lfo(sine,0..1,4s)"
+            f"{text.strip()!r} is not a number; write one, or keyframes 0s:0,2s:1, or lfo(sine,0..1,4s)"
         ) from None
     return _finite(value, text)
 

@@ -149,7 +149,7 @@ def parse_blend(text: str) -> Blend:
     source, at, tail = text.strip().partition("@")
     match = re.fullmatch(r"(\d{1,10})|(.+\.npz)(?::(\d{1,6}))?", source.strip(), re.ASCII | re.IGNORECASE)
     if not at or match is None or int(match[1] or 0) > _LARGEST_SEED:
-        raise SettingsError(f"{text!r} is no blend; {_EXAMPLE}")
+        raise SettingsError(f"{text!r} is not a blend; {_EXAMPLE}")
     area, options = _options(tail)
     return Blend(
         source=match[1] or match[2],
@@ -167,7 +167,7 @@ def _options(tail: str) -> tuple[str, dict[str, str]]:
     options = {name: value for name, _, value in (part.partition("=") for part in rest)}
     unknown = sorted(options.keys() - {"soft", "mix", "layers"})
     if unknown:
-        raise SettingsError(f"{unknown[0]} is unknown; known are soft, mix, layers")
+        raise SettingsError(f"{unknown[0]} is unknown; choose from soft, mix, layers")
     return area, options
 
 
@@ -196,7 +196,7 @@ def _latent(G: Generator, config: RenderConfig, blend: Blend) -> Tensor:
         return ws_from_z(G, z_from_seeds([int(blend.source)], G.z_dim), class_index=config.class_index)
     rows = stored_ws(G, read_latents(blend.source), blend.source, config.class_index)
     if blend.row >= len(rows):
-        raise SettingsError(f"{blend.source}:{blend.row}: it holds {len(rows)} latents, from 0")
+        raise SettingsError(f"{blend.source}:{blend.row}: it holds {len(rows)} latents, numbered from 0")
     return rows[blend.row : blend.row + 1]
 
 

@@ -307,7 +307,7 @@ def _refuse(condition: bool, message: str) -> None:
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    _refuse(value not in known, f"{name} {value!r} is unknown; known are {', '.join(known)}")
+    _refuse(value not in known, f"{name} {value!r} is unknown; choose from {', '.join(known)}")
 
 
 def _at_least(name: str, value: int | None, least: int) -> None:

@@ -265,7 +265,7 @@ def _keys() -> Iterator[Finding]:
         value = f"{', '.join(absent)} not set" if absent else "set"
         if absent and not is_lacking:
             value += ", works without"
-        mend = f"a key is to be had at {info.key_page}" if is_lacking and info.key_page else None
+        mend = f"get a key at {info.key_page}" if is_lacking and info.key_page else None
         yield Finding(
             name=f"source {source}", value=value, verdict="note" if is_lacking else "good", mend=mend
         )

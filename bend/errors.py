@@ -95,7 +95,7 @@ def about(what: str) -> Iterator[None]:
 def made_meanwhile(path: Path) -> RenderError:
     """What to raise where an output has come to exist while it was made, and is not to be replaced."""
     return RenderError(
-        f"{path} was made by another process meanwhile; give another name, or --force to write over it"
+        f"{path} was made by another process in the meantime; give another name, or --force to overwrite it"
     )
 
 

@@ -56,7 +56,7 @@ class Clause:
         known = self.action in (*_SIGNALS, "count") or hasattr(errno, self.action)
         if not self.name or not known or self.nth < 1:
             raise SettingsError(
-                f"{VARIABLE}: {self.name}:{self.action}:{self.nth} is no NAME:ACTION:NTH; actions are "
+                f"{VARIABLE}: {self.name}:{self.action}:{self.nth} is not NAME:ACTION:NTH; actions are "
                 f"{', '.join(_SIGNALS)}, count, or an error such as ENOSPC"
             )
 

@@ -103,7 +103,7 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
                 return {name: loaded[name] for name in loaded.files}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
         raise SettingsError(f"{path}: cannot be read ({error}); give {_EXAMPLE}") from None
-    raise SettingsError(f"{path}: a single array, no .npz; give {_EXAMPLE}")
+    raise SettingsError(f"{path}: a single array, not an .npz; give {_EXAMPLE}")
 
 
 def _refuse_other_kinds(path: str | Path) -> None:

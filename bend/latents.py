@@ -48,7 +48,7 @@ def class_vectors(G: Generator, num: int, class_index: int | None) -> Tensor | N
     """
     if G.c_dim == 0:
         if class_index is not None:
-            raise SettingsError("this network knows no classes; leave --class out")
+            raise SettingsError("this network has no classes; leave --class out")
         return None
     if class_index is None:
         raise SettingsError(f"this network is conditional; choose --class 0 to {G.c_dim - 1}")

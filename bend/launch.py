@@ -71,7 +71,7 @@ def _status(rank: int, code: int) -> int:
         return max(code, 1)
     name = signal.Signals(-code).name
     click.echo(
-        f"Error: the first process was ended by {name}; what was saved is intact, go on with --resume",
+        f"Error: the first process was ended by {name}; what was saved is intact, continue with --resume",
         err=True,
     )
     return 1

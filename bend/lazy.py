@@ -68,4 +68,4 @@ def refuse_words(command: click.Command, words: Sequence[str]) -> None:
     for word in words:
         value = re.sub(r"^(--[a-z-]+=|-[a-z])", "", word)
         if is_address(value):
-            raise click.UsageError(f"{value}: this command works on local files alone; copy them here first.")
+            raise click.UsageError(f"{value}: this command works only on local files; copy them here first.")

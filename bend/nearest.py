@@ -23,4 +23,4 @@ def meant(word: str, known: Iterable[str]) -> str:
     """What to type instead of an unknown word: the nearest that is known, or all of them."""
     known = list(known)
     close = nearest(word, known)
-    return f"did you mean {close}?" if close else f"known are {', '.join(known)}"
+    return f"did you mean {close}?" if close else f"choose from {', '.join(known)}"

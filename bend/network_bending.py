@@ -47,7 +47,7 @@ def expand(bends: tuple[str, ...]) -> tuple[str, ...]:
             expanded.append(bend)
             continue
         if len(files) > 2:
-            raise SettingsError(f"--bend {bend}: give the transforms, and the clusters behind a comma")
+            raise SettingsError(f"--bend {bend}: give the transforms, and the clusters after a comma")
         expanded += read_transforms(Path(files[0]), Path(files[1]) if len(files) == 2 else None)
     return tuple(expanded)
 
@@ -83,21 +83,23 @@ def layer_name(layer: Any) -> str:
         SettingsError: no whole number from 1 to 17.
     """
     if type(layer) is not int or not 1 <= layer <= _DEEPEST:
-        raise SettingsError(f"layer {reprlib.repr(layer)} is no layer; they are counted from 1 to {_DEEPEST}")
+        raise SettingsError(
+            f"layer {reprlib.repr(layer)} is not a layer; they are numbered from 1 to {_DEEPEST}"
+        )
     return f"b{4 << (layer // 2)}.conv{layer % 2}"
 
 
 def _bend(transform: Any, members: Any) -> str:
     if not isinstance(transform, Mapping):
         raise SettingsError(
-            f"{reprlib.repr(transform)} is no transform; it has layer, transform, params and features"
+            f"{reprlib.repr(transform)} is not a transform; it has layer, transform, params and features"
         )
     theirs = transform.get("transform")
     if not isinstance(theirs, str) or theirs not in _NAMES:
-        raise SettingsError(f"{reprlib.repr(theirs)} is unknown; known are {', '.join(_NAMES)}")
+        raise SettingsError(f"{reprlib.repr(theirs)} is unknown; choose from {', '.join(_NAMES)}")
     params = transform.get("params") or []
     if not isinstance(params, list) or not all(_is_number(param) for param in params):
-        raise SettingsError(f"params {reprlib.repr(params)} are no list of numbers")
+        raise SettingsError(f"params {reprlib.repr(params)} are not a list of numbers")
     numbers = ",".join(spelled(param) for param in params)
     what = f"{_NAMES[theirs]}:{numbers}" if numbers else _NAMES[theirs]
     return f"{what}@{layer_name(transform.get('layer'))}{_features(transform, members)}"

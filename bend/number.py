@@ -15,7 +15,7 @@ def fault_of(value: float) -> str | None:
     """What is wrong with a number, as the end of a sentence that begins with it; None if nothing is."""
     if not math.isfinite(value):
         return "is not finite"
-    return None if abs(value) <= GREATEST else f"is beyond {GREATEST:g}, where networks compute nothing"
+    return None if abs(value) <= GREATEST else f"is beyond {GREATEST:g}, which networks cannot compute with"
 
 
 def spelled(value: float) -> str:

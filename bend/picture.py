@@ -88,7 +88,7 @@ def save_picture(path: Path, pixels: Pixels, provenance: Provenance, *, replace:
         replace: whether a picture of other work is replaced.
 
     Raises:
-        RenderError: a suffix that is no picture format, a picture or note too big for the format, or other work there.
+        RenderError: a suffix that is not a picture format, a picture or note too big for it, or other work there.
         OSError: the folder cannot be written or the disk is full.
     """
     suffix = _known_suffix(path)
@@ -144,7 +144,7 @@ def check_picture_output(path: Path, force: bool) -> None:
     """Refuse, before any work, a path where a picture cannot go; of several processes, only the first goes on.
 
     Raises:
-        RenderError: a suffix that is no picture format, or a file exists there without `force`.
+        RenderError: a suffix that is not a picture format, or a file exists there without `force`.
     """
     leave_to_first()
     _refuse_folder(path)
@@ -160,7 +160,7 @@ def refuse_existing(path: Path, force: bool) -> None:
     """
     _refuse_folder(path)
     if path.exists() and not force:
-        raise RenderError(f"{path} exists; give another name, or --force to write over it")
+        raise RenderError(f"{path} exists; give another name, or --force to overwrite it")
 
 
 def missing(wanted: Mapping[Path, tuple[Name, Provenance]], force: bool) -> list[Name]:
@@ -208,5 +208,5 @@ def _known_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in PICTURE_SUFFIXES:
         known = ", ".join(PICTURE_SUFFIXES)
-        raise RenderError(f"{path}: {suffix or 'no suffix'} is no picture format; known are {known}")
+        raise RenderError(f"{path}: {suffix or 'no suffix'} is not a picture format; choose from {known}")
     return suffix

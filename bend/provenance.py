@@ -75,7 +75,7 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> Self | None:
-        """Read a note; None if the text is no note."""
+        """Read a note; None if the text is not a note."""
         try:
             record = json.loads(text)
             if not isinstance(record["command"], str | None):
@@ -126,7 +126,7 @@ def png_is_whole(path: Path) -> bool:
 
 
 def _png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """The type of each chunk, and the data of text chunks; ends where the file is cut off, or is no PNG."""
+    """The type of each chunk, and the data of text chunks; ends where the file is cut off, or is not a PNG."""
     with path.open("rb") as file:
         if file.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
             return

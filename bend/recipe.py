@@ -173,7 +173,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read a recipe and check every key and value of it, before anything runs.
 
     Raises:
-        RecipeError: it is no recipe; says which stage and key is wrong.
+        RecipeError: it is not a recipe; says which stage and key is wrong.
         OSError: the file cannot be read.
     """
     if path.is_dir():
@@ -182,8 +182,8 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: more than a megabyte; a recipe is a short text")
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:  # bytes that are no text, no TOML, numbers without end
-        raise RecipeError(f"{path} is no TOML: {error or 'nested too deeply'}") from None
+    except (ValueError, RecursionError) as error:  # bytes that are not text, no TOML, numbers without end
+        raise RecipeError(f"{path} is not TOML: {error or 'nested too deeply'}") from None
     try:
         return _recipe(table, path.parent)
     except RecipeError as error:
@@ -226,7 +226,7 @@ def options_of(config: RenderConfig) -> dict[str, Any]:
 def _recipe(table: dict[str, Any], beside: Path) -> Recipe:
     version = table.pop("bend", None)
     if version is None:
-        raise RecipeError(f"no `bend = {VERSION}`, so it is no recipe; begin it with that line")
+        raise RecipeError(f"no `bend = {VERSION}`, so it is not a recipe; begin it with that line")
     if version != VERSION:
         raise RecipeError(f"bend = {version!r}: this release reads version {VERSION}; update bend")
     title, stages = table.pop("title", ""), table.pop("stage", [])
@@ -306,7 +306,7 @@ def _plain(key: str, value: Any) -> Any:
     if not all(isinstance(one, (str, int, float, bool)) for one in values):
         raise RecipeError(f"{key}: give a text, a number, true, false, or a list of them")
     if any("\0" in str(one) for one in values):
-        raise RecipeError(f"{key}: a text with a zero character, which no command line can hold")
+        raise RecipeError(f"{key}: a text with a NUL character, which no command line can hold")
     return value
 
 

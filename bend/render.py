@@ -126,7 +126,7 @@ def frames(
     """
     G = generator_of(net, device=device)
     if noise_mode not in NOISE_MODES:
-        raise SettingsError(f"noise_mode {noise_mode!r} is unknown; known are {', '.join(NOISE_MODES)}")
+        raise SettingsError(f"noise_mode {noise_mode!r} is unknown; choose from {', '.join(NOISE_MODES)}")
     seeds = itertools.count() if noise_seeds is None else noise_seeds
     moments = (
         Moment(seconds=index / fps, index=index, seed=seed) if fps else Moment(seed=seed)

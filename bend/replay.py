@@ -70,7 +70,7 @@ def replay(
     stage = _stage(note)
     if network is not None and not _names_network(stage):
         raise RecipeError(
-            f"{path} is of several networks, for which --network cannot stand; run its command with the names"
+            f"{path} is of several networks, which --network cannot replace; run its command with the names"
             f" that they have now: {note.command} -o FILE"
         )
     if network is None and _names_network(stage) and is_address(note.network):
@@ -119,7 +119,7 @@ def save_recipe(path: Path, output: Path, *, force: bool = False) -> None:
 def _note(path: Path) -> Provenance:
     note = read_provenance(path)
     if note is None:
-        raise RecipeError(f"{path}: no note of bend inside; only what `bend render` made can be made again")
+        raise RecipeError(f"{path}: no note by bend inside; only what `bend render` made can be made again")
     if note.command is None:
         raise RecipeError(
             f"{path}: its note holds no command line to run again; it was made by a roll, a training, or from Python"

@@ -104,7 +104,7 @@ def load_track(path: Path) -> Track:
     if not len(samples):
         raise SettingsError(f"{path}: no sound in it; give a WAV, MP3, FLAC, OGG or M4A")
     if not is_sound(samples):
-        raise SettingsError(f"{path}: holds samples that are no sound; give another file")
+        raise SettingsError(f"{path}: holds samples that are NaN or absurdly loud; give another file")
     return Track(path, samples)
 
 
@@ -160,10 +160,10 @@ def check_feature(feature: str) -> None:
     band = _BAND.fullmatch(feature)
     if feature not in FEATURES and band is None:
         raise SettingsError(
-            f"audio: {feature!r} is unknown; known are {', '.join(FEATURES)}, or a band such as 200-800hz"
+            f"audio: {feature!r} is unknown; choose from {', '.join(FEATURES)}, or a band such as 200-800hz"
         )
     if band and not 0 < float(band[1]) < float(band[2]) <= RATE / 2:
-        raise SettingsError(f"audio: {feature} is no band; give 1 to {RATE // 2} hz, the lower end first")
+        raise SettingsError(f"audio: {feature} is not a band; give 1 to {RATE // 2} hz, the lower end first")
 
 
 def level(track: Track, feature: str, smooth: float, t: float) -> float:
@@ -226,7 +226,7 @@ def _onsets(track: Track) -> Floats:
         flux.append(np.maximum(np.diff(logs, axis=0, prepend=first), 0).sum(axis=1))
         before = logs[-1:]
     rises = np.concatenate([np.zeros(_EARLY, np.float32), *flux])[:-_EARLY]
-    # A slow swell is no onset: the mean rise of the second around is subtracted.
+    # A slow swell is not an onset: the mean rise of the second around is subtracted.
     usual = _smoothed(rises, 1.0)
     strikes: Floats = np.maximum(rises - usual, 0)
     return strikes / max(float(strikes.max()), _FLOOR)

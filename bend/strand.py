@@ -97,7 +97,7 @@ def strand_of(G: Generator, config: RenderConfig, walk: WalkConfig, seeds: Seque
 
 def _rows(G: Generator, stored: LatentFile, name: str, config: RenderConfig, seeds: Sequence[int]) -> Tensor:
     if max(seeds) >= len(stored):
-        raise SettingsError(f"--seeds {max(seeds)}: {name} holds {len(stored)} latents, from 0")
+        raise SettingsError(f"--seeds {max(seeds)}: {name} holds {len(stored)} latents, numbered from 0")
     return latents.stored_ws(G, stored, name, config.class_index)[list(seeds)]
 
 

@@ -43,12 +43,12 @@ def parse_layers(text: str) -> str:
     """Check a range of layers, `4-8`, `5` or `coarse`, and return it without surrounding spaces.
 
     Raises:
-        SettingsError: it is no range.
+        SettingsError: it is not a range.
     """
     text = text.strip()
     match = _RANGE.fullmatch(text)
     if match is None and text not in GROUPS:
-        raise SettingsError(f"{text!r} is no range of layers; write 0-3, {', '.join(GROUPS)}")
+        raise SettingsError(f"{text!r} is not a range of layers; write 0-3, {', '.join(GROUPS)}")
     if match and match[2] and int(match[2]) < int(match[1]):
         raise SettingsError(f"layers {text} run backwards; write {match[2]}-{match[1]}")
     return text

@@ -117,7 +117,7 @@ class Api:
         except PassingError as error:
             back = f"; it asks for {error.retry_after_s:.0f} s of rest" if error.retry_after_s else ""
             raise SourceError(
-                f"{self.name}: {self._scrubbed(str(error))}{back}; run the same command again later to go on"
+                f"{self.name}: {self._scrubbed(str(error))}{back}; run the same command again later to continue"
             ) from None
         except DownloadError as error:
             raise SourceError(f"{self.name}: {self._scrubbed(str(error))}") from None

@@ -272,7 +272,9 @@ def _next_hop(url: str, location: str) -> str:
             location = location.encode("latin-1").decode("utf-8")
         return urljoin(url, location)
     except ValueError:
-        raise DownloadError("bad-url", f"{redact(url)}: redirects to something that is no address") from None
+        raise DownloadError(
+            "bad-url", f"{redact(url)}: redirects to something that is not an address"
+        ) from None
 
 
 def _pieces(body: Iterable[bytes]) -> Iterator[bytes]:
@@ -290,7 +292,7 @@ def _translate(error: Exception, url: str, expired: bool) -> DownloadError:
     ):
         return PassingError("timeout", f"{url}: not finished in time")
     if _is_certificate_fault(error):
-        return DownloadError("tls", f"{url}: its certificate does not hold")
+        return DownloadError("tls", f"{url}: its certificate is not valid")
     if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
         return DownloadError("encoding", f"{url}: the content encoding is broken")
     if isinstance(error, _NO_ADDRESS):

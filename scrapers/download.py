@@ -158,7 +158,7 @@ class _Transfer:
                 _discard(self.part)
                 offset = 0
             if reply.status in (_PARTIAL, _RANGE_NOT_SATISFIABLE) and not offset:
-                raise PassingError("range", f"{redact(self.url)}: could not go on where it broke off")
+                raise PassingError("range", f"{redact(self.url)}: could not continue where it broke off")
             length = _declared_length(reply)
             self._check_size(offset + (length or 0))
             if length is not None and length <= _WORTH_RESUMING and not offset:

@@ -112,9 +112,7 @@ def open_folder(path: Path) -> Iterator[ScrapeFolder]:
     if path.exists() and not path.is_dir():
         raise FolderError(f"{path}: not a folder; choose another --out")
     if path.is_dir() and not (path / STATE).is_dir() and not manifest_path.exists() and any(path.iterdir()):
-        raise FolderError(
-            f"{path}: holds files, but no scrape to go on with; choose an empty or a new folder"
-        )
+        raise FolderError(f"{path}: holds files, but no scrape to continue; choose an empty or a new folder")
     is_new, is_for_nothing = not path.exists(), False
     fetched = path / STATE / FETCHED
     fetched.mkdir(parents=True, exist_ok=True)

@@ -302,7 +302,7 @@ def _open_sources(
         if source.info.notice:
             warn(f"{source.info.name}: {source.info.notice}")
     if config.client.contact is None and any(source.info.searches for source in sources):
-        warn("no --contact: services see nobody to complain to, and some answer more slowly")
+        warn("no --contact: services have nobody to complain to, and some answer more slowly")
     if config.rules.ignore_opt_out:
         warn(
             "--ignore-opt-out: taking pictures whose owners ask by X-Robots-Tag that programs leave them alone"

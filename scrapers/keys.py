@@ -65,7 +65,7 @@ def _read(path: Path, warn: Callable[[str], None], *, is_demanded: bool) -> dict
         if isinstance(error, FileNotFoundError | NotADirectoryError) and not is_demanded:
             return {}
         if isinstance(error, PermissionError) and not is_demanded:  # somebody else's, whose HOME it still is
-            warn(f"{path}: may not be read, so that no key comes from it; mend its permissions, or set HOME")
+            warn(f"{path}: cannot be read, so no keys are taken from it; mend its permissions, or set HOME")
             return {}
         place = f"{path} (BEND_CONFIG)" if is_demanded else str(path)
         raise ConfigError(

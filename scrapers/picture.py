@@ -200,7 +200,7 @@ def _check_magic(head: bytes) -> None:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in text:
         raise DownloadError("html", "a web page instead of a picture")
-    raise DownloadError("not-a-picture", f"begins with {head[:12]!r}, no picture format that is taken")
+    raise DownloadError("not-a-picture", f"begins with {head[:12]!r}, not an accepted picture format")
 
 
 def _check_header(image: Image.Image, max_pixels: int) -> None:

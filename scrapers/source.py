@@ -63,7 +63,7 @@ class ImageRef:
         if any(side is not None and side <= 0 for side in (self.width, self.height)):
             raise ValueError(f"size {self.width}x{self.height}: declare positive pixels or None")
         for name in (one.name for one in fields(self)):
-            # File names that are no UTF-8, and JSON with half a character, come as what no encoding can hold.
+            # File names that are not UTF-8, and JSON with half a character, come as what no encoding can hold.
             if isinstance(value := getattr(self, name), str) and not value.isascii():
                 object.__setattr__(self, name, value.encode("utf-8", "backslashreplace").decode())
 
@@ -166,7 +166,7 @@ class Access:
         keys: values of its environment variables, those that are set.
         base_url: replaces the service's address, for a mirror or a test.
         is_identified: whether the User-Agent tells whom to complain to; some services are faster then.
-        out: the folder that the run fills, which is no source of pictures.
+        out: the folder that the run fills, which is not a source of pictures.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -135,6 +135,6 @@ def _check_proxies() -> None:
             ) from None
         except (requests.RequestException, ValueError):
             raise ConfigError(
-                f"the environment's proxy for {scheme} is no address of a proxy; mend or unset "
+                f"the environment's proxy for {scheme} is not an address of a proxy; mend or unset "
                 f"{scheme.upper()}_PROXY or ALL_PROXY"
             ) from None

@@ -8,7 +8,7 @@ __all__ = ["walk"]
 
 
 def walk(root: Path, refuse: Callable[[OSError], object], *, without: Path | None = None) -> Iterator[Path]:
-    """Yield what lies below `root` and is no folder, sorted folder by folder, without hidden files and folders.
+    """Yield what lies below `root` and is not a folder, sorted folder by folder, without hidden files and folders.
 
     Links to folders are followed, and each folder is walked once, whichever links lead to it or back to it.
 

@@ -29,7 +29,7 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ConfigError(f"--device {name}: unknown; known are auto, cpu, cuda, cuda:N, mps") from None
+        raise ConfigError(f"--device {name}: unknown; choose from auto, cpu, cuda, cuda:N, mps") from None
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not present.get(device.type, False):
         raise ConfigError(f"--device {name}: not on this machine; use --device auto")

@@ -273,7 +273,7 @@ class SynthesisLayer(nn.Module):
 
 
 class TapPoint(nn.Module):
-    """The identity, where a signal passes that is no layer's output, for forward hooks to be registered on."""
+    """The identity, where a signal passes that is not a layer's output, for forward hooks to be registered on."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` itself."""

@@ -87,7 +87,7 @@ def _is_text(head: bytes) -> bool:
     try:
         decoded = head.decode()
     except UnicodeDecodeError as error:
-        if error.reason != "unexpected end of data":  # a character cut at the end of the block is no fault
+        if error.reason != "unexpected end of data":  # a character cut at the end of the block is not a fault
             return False
         decoded = head[: error.start].decode()
     return all(char.isprintable() or char in _TEXT_CONTROLS for char in decoded)

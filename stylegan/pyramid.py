@@ -22,7 +22,7 @@ def channel_counts(
     """Channels at each resolution from 4 to `img_resolution`: `channel_base // resolution`, at most `channel_max`.
 
     Raises:
-        ValueError: `img_resolution` is no power of two from `least_resolution` on, or some block has no channels.
+        ValueError: `img_resolution` is not a power of two from `least_resolution` on, or some block has no channels.
     """
     if img_resolution < least_resolution or img_resolution & (img_resolution - 1):
         raise ValueError(

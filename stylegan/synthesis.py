@@ -182,7 +182,7 @@ class SynthesisNetwork(nn.Module):
         fp16_channels_last: accepted for official files; the memory layout is chosen by the device.
 
     Raises:
-        ValueError: a resolution that is no power of two, too few channels, or an unknown architecture.
+        ValueError: a resolution that is not a power of two, too few channels, or an unknown architecture.
     """
 
     b4: SynthesisBlock

@@ -11,7 +11,7 @@
     mapping.fc0          a layer of the mapping network                                    [N, C]
 
 Network bending (Broad, Leymarie & Grierson, arXiv 2005.12420) inserts its transforms at such places. Signals are
-reached by forward hooks, so that a network without any runs the code it always ran; where a signal is no module's
+reached by forward hooks, so that a network without any runs the code it always ran; where a signal is not a module's
 output, the generator has a `TapPoint` there. This module knows names and places only, not what is done to a signal.
 """
 
@@ -100,7 +100,7 @@ def find_taps(G: Generator, pattern: str) -> list[Tap]:
         matches = [tap.name for tap in known.values() if _matches(tap, wanted)]
         if not matches:
             near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
-            raise ConfigError(f"{part.strip()!r} is no place in this network; the nearest is {near[0]}")
+            raise ConfigError(f"{part.strip()!r} is not a place in this network; the nearest is {near[0]}")
         chosen.update(matches)
     return [tap for tap in known.values() if tap.name in chosen]
 

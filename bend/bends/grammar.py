@@ -139,7 +139,7 @@ def parse_bend(text: str) -> BendSpec:
         head, *settings = _SETTING.split(text.strip())
         what, at, tap = head.partition("@")
         if not at or not tap.strip():
-            raise SettingsError("says not where; write NAME@TAP, such as rotate:30@b32.conv1")
+            raise SettingsError("does not say where; write NAME@TAP, such as rotate:30@b32.conv1")
         name, _, parameters = what.partition(":")
         row = _row(name.strip())
         values = _parse_values(row, parameters)
@@ -149,7 +149,7 @@ def parse_bend(text: str) -> BendSpec:
 
 def _row(name: str) -> Bend:
     if name not in BENDS:
-        raise SettingsError(f"{name!r} is no bend; the nearest is {_nearest(name, BENDS)}")
+        raise SettingsError(f"{name!r} is not a bend; the nearest is {_nearest(name, BENDS)}")
     return BENDS[name]
 
 
@@ -165,7 +165,7 @@ def _parse_values(row: Bend, text: str) -> tuple[Automation, ...]:
                 raise SettingsError(f"{part!r} is one parameter too many; it takes {wants}")
             name = parameters[place].name
         if name not in {parameter.name for parameter in parameters}:
-            raise SettingsError(f"{name!r} is no parameter of it; it takes {wants}")
+            raise SettingsError(f"{name!r} is not a parameter of it; it takes {wants}")
         if name in given:
             raise SettingsError(f"{name} is given twice")
         given[name] = parse(value)
@@ -177,7 +177,7 @@ def _value_of(parameter: Parameter, given: dict[str, Automation]) -> Automation:
         return given[parameter.name]
     default = _default_of(parameter)
     if default is None:
-        raise SettingsError(f"lacks its parameter {parameter.name}; write it behind a colon")
+        raise SettingsError(f"lacks its parameter {parameter.name}; write it after a colon")
     return default
 
 
@@ -217,7 +217,7 @@ def _parse_settings(settings: Iterable[str]) -> dict[str, object]:
     for setting in settings:
         key, _, value = setting.partition("=")
         if key not in _READERS:
-            raise SettingsError(f"{key!r} is no setting; the nearest is {_nearest(key, _READERS)}")
+            raise SettingsError(f"{key!r} is not a setting; the nearest is {_nearest(key, _READERS)}")
         field, parsed = _READERS[key](value.strip())
         if field in fields:
             raise SettingsError(f"{key} is given twice")
@@ -227,7 +227,7 @@ def _parse_settings(settings: Iterable[str]) -> dict[str, object]:
 
 def _edge(value: str) -> tuple[str, str]:
     if value not in EDGES:
-        raise SettingsError(f"edge={value}: unknown; known are {', '.join(EDGES)}")
+        raise SettingsError(f"edge={value}: unknown; choose from {', '.join(EDGES)}")
     return "edge", value
 
 
@@ -250,7 +250,7 @@ _READERS: dict[str, Callable[[str], tuple[str, object]]] = {
 
 
 def _print_values(row: Bend, values: tuple[Automation, ...]) -> str:
-    """What follows the name: values up to the last that is no default; keyframes among others are in brackets."""
+    """What follows the name: values up to the last that is not a default; keyframes among others are in brackets."""
     num = len(values)
     while num and values[num - 1] == _default_of(row.parameters[num - 1]):
         num -= 1

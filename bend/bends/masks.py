@@ -28,7 +28,7 @@ from bend.prepare.colour import to_rgb
 __all__ = ["Mask", "parse_mask"]
 
 _NUMBERS = {"rect": "X,Y,WIDTH,HEIGHT", "ellipse": "X,Y,RX,RY"}
-# Only the edge in the middle is soft: the picture's own border is no edge.
+# Only the edge in the middle is soft: the picture's own border is not an edge.
 _HALVES = {
     "left": "rect:-9,-9,9.5,19",
     "right": "rect:.5,-9,9.5,19",
@@ -90,7 +90,7 @@ def parse_mask(text: str) -> Mask:
     """Read what follows `mask=`.
 
     Raises:
-        SettingsError: it is no mask.
+        SettingsError: it is not a mask.
         UnreadableError: its picture cannot be read.
     """
     is_outside = text.startswith("~")
@@ -103,7 +103,7 @@ def parse_mask(text: str) -> Mask:
     if kind in _HALVES:
         raise SettingsError(f"mask {text}: {kind} takes no numbers")
     if kind not in _NUMBERS:
-        raise SettingsError(f"{kind!r} is no mask; {meant(kind, [*_NUMBERS, 'image', *_HALVES])}")
+        raise SettingsError(f"{kind!r} is not a mask; {meant(kind, [*_NUMBERS, 'image', *_HALVES])}")
     parts = split(rest)
     if len(parts) != 4:
         raise SettingsError(f"mask {text}: {kind} takes {_NUMBERS[kind]}, such as {kind}:.5,.4,.2,.3")
@@ -169,5 +169,5 @@ def _picture(file: str) -> Image.Image:
             colours, _ = to_rgb(image, background=(0, 0, 0))
             return colours.convert("L")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or "no picture that can be read"
+        reason = getattr(error, "strerror", None) or "not a picture that can be read"
         raise UnreadableError(f"mask image:{file}: {reason}; give a PNG or JPEG") from None

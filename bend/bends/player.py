@@ -179,7 +179,7 @@ def _check_fit(spec: BendSpec, tap: Tap) -> None:
             )
         if isinstance(spec.channels, Top):
             raise SettingsError(
-                f"channels={spec.channels}: weights are not loud; choose them by number or share"
+                f"channels={spec.channels}: weights have no loudness; choose them by number or share"
             )
     elif tap.resolution is None:
         if isinstance(row, SignalBend) and row.is_spatial:
@@ -189,7 +189,7 @@ def _check_fit(spec: BendSpec, tap: Tap) -> None:
         if spec.mask is not None:
             raise SettingsError(f"mask={spec.mask}: {tap.name} has no height and width; leave it out")
     if spec.name == "freeze" and spec.values[0].varies:
-        raise SettingsError(f"seed {spec.values[0]}: the seed that is frozen does not vary; let /mix vary")
+        raise SettingsError(f"seed {spec.values[0]}: a frozen seed cannot vary; let /mix vary")
     if isinstance(row, MemoryBend) and tap.is_parameter:
         raise SettingsError(f"{tap.name} is a parameter, the same in every frame; {spec.name} needs a signal")
 

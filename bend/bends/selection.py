@@ -99,7 +99,7 @@ class Clusters(Selection):
     def indices(self, layer: str, num_channels: int, labels: NDArray[np.int64] | None) -> Tensor | None:
         if labels is None:
             raise SettingsError(
-                f"{self}: {layer} has no clusters; clusters are of the convolutions, such as b16.conv1"
+                f"{self}: {layer} has no clusters; only convolutions have them, such as b16.conv1"
             )
         if max(self.numbers) > labels.max():
             raise SettingsError(f"{self}: {layer} has clusters 0 to {labels.max()}")
@@ -138,7 +138,7 @@ def parse_selection(text: str) -> Selection:
     """Read what follows `channels=`, or the whole of `cluster=K`.
 
     Raises:
-        SettingsError: it is no selection; says what to write.
+        SettingsError: it is not a selection; says what to write.
     """
     if text == "all":
         return All()
@@ -157,17 +157,17 @@ def _span(part: str, text: str) -> tuple[int, int]:
     match = _RANGE.fullmatch(part.strip())
     if match is None:
         raise SettingsError(
-            f"channels={text}: {part.strip()!r} is no channel; write all, 0-15, 1,5,9, random:0.3:seed7 or top:8"
+            f"channels={text}: {part.strip()!r} is not a channel; write all, 0-15, 1,5,9, random:0.3:seed7 or top:8"
         )
     first, last = int(match[1]), int(match[2] or match[1])
     if last < first or last >= _MOST_CHANNELS:
-        raise SettingsError(f"channels={text}: {part.strip()} is no range; write the lower number first")
+        raise SettingsError(f"channels={text}: {part.strip()} is not a range; write the lower number first")
     return first, last
 
 
 def _whole(part: str, text: str) -> int:
     if not (part.strip().isascii() and part.strip().isdigit()):
-        raise SettingsError(f"{text}: {part.strip()!r} is no cluster; write cluster=2 or cluster=0,3")
+        raise SettingsError(f"{text}: {part.strip()!r} is not a cluster; write cluster=2 or cluster=0,3")
     return int(part)
 
 
@@ -178,6 +178,6 @@ def _share(part: str, text: str) -> float:
         share = math.nan
     if not 0 < share <= 1:
         raise SettingsError(
-            f"channels={text}: {part!r} is no share; write one above 0 and up to 1, such as 0.3"
+            f"channels={text}: {part!r} is not a share; write one above 0 and up to 1, such as 0.3"
         )
     return share

@@ -57,7 +57,7 @@ _POINTWISE: dict[str, Bend] = {
         is_differentiable=False,
     ),
     "grain": SignalBend(
-        does="seeded noise, in deviations of the signal",
+        does="seeded noise, in standard deviations of the signal",
         apply=pointwise.grain,
         parameters=(Parameter(name="sigma", low=0, high=1000), _SEED),
         neutral=(0, 0),
@@ -71,7 +71,7 @@ _GEOMETRY: dict[str, Bend] = {
     "mirror-h": SignalBend(does="the left half twice", apply=geometry.mirror_h, is_spatial=True),
     "mirror-v": SignalBend(does="the upper half twice", apply=geometry.mirror_v, is_spatial=True),
     "translate": SignalBend(
-        does="moved by shares of width and height",
+        does="moved by fractions of width and height",
         apply=geometry.translate,
         parameters=(
             Parameter(name="dx", low=-8, high=8),
@@ -101,7 +101,7 @@ _GEOMETRY: dict[str, Bend] = {
         takes_edge=True,
     ),
     "swirl": SignalBend(
-        does="turned at the centre, still at the rim",
+        does="turned at the centre, fixed at the rim",
         apply=geometry.swirl,
         parameters=(_DEGREES,),
         neutral=(0,),
@@ -184,7 +184,7 @@ _CHANNELS: dict[str, Bend] = {
 
 _MEMORY: dict[str, Bend] = {
     "freeze": MemoryBend(
-        does="the map of another seed, or (-1) of the film's first frame",
+        does="the map of another seed, or (-1) that of the film's first frame",
         apply=memory.freeze,
         parameters=(
             Parameter(
@@ -235,7 +235,7 @@ _WEIGHTS: dict[str, Bend] = {
         kinds=_FILTERS,
     ),
     "permute": WeightBend(
-        does="a fraction of the filters dealt anew",
+        does="a fraction of the filters reshuffled",
         apply=weights.permute,
         parameters=(_ALL_FILTERS, _SEED),
         neutral=(0, 0),
@@ -303,7 +303,7 @@ _WEIGHTS: dict[str, Bend] = {
         does="the constant's maps with mean 0, deviation 1", apply=weights.normalise, kinds=("const",)
     ),
     "gain": WeightBend(
-        does="k W behind the demodulation: on a convolution, its activation",
+        does="k W after the demodulation; in a convolution, after its activation",
         apply=pointwise.multiply,
         parameters=(Parameter(name="factor", low=-_ANY, high=_ANY),),
         neutral=(1,),

@@ -129,7 +129,7 @@ def _refuse_address(address: str) -> None:
     if not is_healthy:
         raise ClusterError(
             f"--address {address}: what listens there does not answer as a Ray cluster of this release; "
-            "where it wants a token, set RAY_AUTH_MODE=token"
+            "if it requires a token, set RAY_AUTH_MODE=token"
         )
 
 

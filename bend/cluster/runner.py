@@ -172,7 +172,7 @@ def _do(task: _Task) -> None:
     """Do a shard, unless it is done; called in the worker."""
     if task.version != __version__:
         raise ClusterError(
-            f"{platform.node()} has bend {__version__}, but {task.version} is asked for; install the same everywhere"
+            f"{platform.node()} has bend {__version__}, but {task.version} is required; install the same everywhere"
         )
     if not task.folder.is_dir():
         raise ClusterError(

@@ -69,7 +69,7 @@ class ShardFolder:
             except FileNotFoundError:
                 if time.monotonic() > until:
                     raise ClusterError(
-                        f"{path}: a worker has written it, but it does not show here; --engine ray needs a folder "
+                        f"{path}: a worker has written it, but it is not visible here; --engine ray needs a folder "
                         "that all machines share"
                     ) from None
                 time.sleep(0.2)

@@ -19,7 +19,7 @@ _FORMATS = ("text", "markdown", "csv", "json")
     type=click.Choice(_FORMATS),
     default="text",
     show_default=True,
-    help="How to write the list.",
+    help="Format of the list.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def credits(path: Path, *, format_: str, as_json: bool) -> None:

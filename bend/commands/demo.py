@@ -12,7 +12,7 @@ __all__ = ["demo"]
 
 @click.command()
 @output_option(
-    "Folder for everything it makes; what is there already is gone on with.",
+    "Folder for everything it makes; an unfinished demo in it is continued.",
     default=Path("demo"),
     metavar="DIR",
 )
@@ -36,6 +36,6 @@ def demo(ctx: click.Context, output: Path, kimg: float, device: str) -> None:
         config = DemoConfig(output=output, kimg=kimg, device=device)
     report = run_demo(config, lambda line: click.echo(line, err=True))
     if report.stopped_by is not None:
-        click.echo(f"{report.run}: interrupted; the same command goes on with it")
+        click.echo(f"{report.run}: interrupted; the same command continues it")
         ctx.exit(128 + report.stopped_by)
     click.echo(f"{report.page}: open it in a browser")

@@ -15,7 +15,7 @@ __all__ = ["doctor"]
 def doctor(*, as_json: bool) -> None:
     """Look at torch, devices, compilers, native operations, codecs, extras, folders and keys, and say what is missing.
 
-    Lines marked ! stand in the way of something, those marked · are worth knowing; below is what mends them.
+    Lines marked ! get in the way of something, those marked · are worth knowing; mends are given below them.
 
     Example: bend doctor
     """

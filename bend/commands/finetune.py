@@ -18,12 +18,12 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 @click.command(cls=StoreCommand, roles={"data": "own", "base": "own", "out": "own", "resume": "own"})
 @output_option("Folder for run folders.", "--out", type=_FOLDER, default="runs", metavar="DIR")
-@click.option("--resume", metavar="RUN", help="Go on with a run folder, or with the latest one in --out.")
+@click.option("--resume", metavar="RUN", help="Run folder to continue; latest means the newest in --out.")
 @train_options
 @click.option(
     "--gpus",
     type=click.IntRange(1),
-    help="Processes that share the work, a GPU each; see docs/distributed.md.",
+    help="Processes that share the work, one GPU each; see docs/distributed.md.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would run, and estimate time and memory.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
@@ -39,7 +39,7 @@ def finetune(
 ) -> None:
     """Train a generator on a data set for just the right amount of time.
 
-    The architecture comes from --base. Ctrl-C finishes the step and saves; --resume goes on exactly where it stopped.
+    The architecture comes from --base. Ctrl-C finishes the step and saves; --resume continues exactly where it stopped.
 
     Example: bend finetune --data rocks.zip --base faces64 --kimg 4 --mirror
     """

@@ -20,7 +20,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--graph", type=_FILE, metavar="OUT", help="Draw a network's graph: .svg or .png; G unless --part D."
 )
 @click.option(
-    "--sheet", type=_FILE, metavar="OUT", help="Lay a data set's pictures out: .png, .jpg or .webp."
+    "--sheet", type=_FILE, metavar="OUT", help="Lay out a data set's pictures: .png, .jpg or .webp."
 )
 @force_option
 @json_option
@@ -29,7 +29,7 @@ def info(
 ) -> None:
     """Say what PATH is: a network layer by layer with its shapes, a data set, a run and its best moments, or runs.
 
-    Networks may be a name, a file of any format, or RUN@KIMG. No weights are loaded, nothing in a file is run.
+    A network may be a name, a file of any format, or RUN@KIMG. No weights are loaded; nothing in a file is run.
 
     Example: bend info faces64 --graph faces64.svg
     """

@@ -18,10 +18,10 @@ __all__ = ["convert"]
 @force_option
 @json_option
 def convert(source: str, output: Path, *, base: str | None, force: bool, as_json: bool) -> None:
-    """Write SOURCE (any network file, run folder, RUN@KIMG or name) as OUTPUT, in the format that its ending says.
+    """Write SOURCE (any network file, run folder, RUN@KIMG or name) as OUTPUT, in the format of its ending.
 
     .safetensors is ours, .pkl what the official tools open, .pt rosinality's, .onnx two graphs (mapping and synthesis)
-    for other runtimes. What a format cannot carry is said.
+    for other runtimes. What a format cannot carry is reported.
 
     Example: bend models convert faces64 faces64.pkl
     """

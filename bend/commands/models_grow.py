@@ -14,14 +14,14 @@ __all__ = ["grow"]
 
 @click.command(cls=StoreCommand, roles={"source": "network", "output": "output"})
 @click.argument("source")
-@click.option("--resolution", type=int, required=True, metavar="R", help="A greater power of two.")
+@click.option("--resolution", type=int, required=True, metavar="R", help="A larger power of two.")
 @click.option(
     "--channel-base",
     type=click.IntRange(1),
     metavar="N",
     help="Channels times resolution, to make it wider too; the network's own if left out.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the weights that are new.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the new weights.")
 @output_option("A .safetensors file.")
 @force_option
 @json_option
@@ -38,7 +38,7 @@ def grow(
     """Grow SOURCE (any network file, run folder, RUN@KIMG or name) to a higher resolution.
 
     At first it draws the same pictures, enlarged, and its discriminator judges as before; fine-tuning it on larger
-    pictures is far shorter than training from nothing.
+    pictures takes far less time than training from nothing.
 
     Example: bend models grow faces64 --resolution 128 -o start128.safetensors
     """

@@ -16,8 +16,8 @@ __all__ = ["info"]
 def info(file: str, *, as_json: bool) -> None:
     """Say what FILE (a network file, run folder, RUN@KIMG or name) is, without running anything in it.
 
-    Format, architecture, kimg, checksums, and what an ordinary unpickler would call and execute. A file that is not
-    to be read is told as far as it goes, with exit status 1.
+    Format, architecture, kimg, checksums, and what an ordinary unpickler would call and execute. An unreadable file
+    is described as far as possible, with exit status 1.
 
     Example: bend models info faces64
     """

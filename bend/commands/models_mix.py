@@ -17,14 +17,19 @@ __all__ = ["mix"]
 @click.command(cls=StoreCommand, roles={"base": "network", "bents": "network", "output": "output"})
 @click.option("--from", "base", required=True, metavar="NETWORK", help="The network at 0.")
 @click.option(
-    "--to", "bents", multiple=True, required=True, metavar="NETWORK", help="At 1; several are mixed."
+    "--to",
+    "bents",
+    multiple=True,
+    required=True,
+    metavar="NETWORK",
+    help="The network at 1; several are mixed.",
 )
 @shares_option
 @click.option("--amount", default="0.5", show_default=True, help="A number, or by layer: b4=0,b64=1.")
 @click.option(
-    "--swap", type=int, metavar="RES", help="Bent from this resolution on, base below; with --amount 1."
+    "--swap", type=int, metavar="RES", help="Bent from this resolution up, base below; with --amount 1."
 )
-@click.option("--logistic", metavar="RES:OCTAVES", help="The same, passing smoothly: 16:0.5.")
+@click.option("--logistic", metavar="RES:OCTAVES", help="The same with a smooth transition: 16:0.5.")
 @output_option("A .safetensors file.")
 @force_option
 @json_option
@@ -40,7 +45,7 @@ def mix(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make one network of a base and what it was bent to.
+    """Mix a base and what it was bent to into one network.
 
     Example: bend models mix --from faces64 --to runs/00000-rocks-faces64@2 --amount b4=0,b64=1 -o mixed.safetensors
     """
@@ -51,7 +56,7 @@ def mix(
         passage = None if logistic is None else parse_logistic(logistic)
         try:
             turned = parse_amount(amount)
-            fault = "is no standing mix" if turned.varies else None
+            fault = "is not a fixed mix" if turned.varies else None
         except SettingsError as error:
             fault = str(error).partition(";")[0]  # what mends it may be for films
         if fault:

@@ -23,7 +23,7 @@ __all__ = ["pull"]
 @force_option
 @json_option
 def pull(name: str, *, max_mb: int, dry_run: bool, force: bool, as_json: bool) -> None:
-    """Download the network called NAME, after which --base and --network take that name; broken off, it goes on.
+    """Download the network called NAME, which --base and --network then take by name; a broken-off download continues.
 
     Example: bend models pull ffhq256
     """

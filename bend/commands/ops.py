@@ -15,7 +15,7 @@ _COMMANDS = {
 
 @click.group(cls=LazyGroup, table=_COMMANDS)
 def ops() -> None:
-    """Compile and time the native operations, which do faster what torch's own do as well.
+    """Compile and time the native operations, which do the same as torch's own, faster.
 
     Example: bend ops build
     """

@@ -20,7 +20,7 @@ __all__ = ["bench"]
 )
 @json_option
 def bench(*, device: str, as_json: bool) -> None:
-    """Time each operation: plain, native, their ratio, and the share of the speed at which memory can be copied.
+    """Time each operation: plain, native, their ratio, and native as a share of the speed of copying memory.
 
     Compiles them first if need be.
 

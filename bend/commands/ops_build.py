@@ -15,14 +15,14 @@ __all__ = ["build"]
     type=click.Choice(("all", "cpu", "cuda")),
     default="all",
     show_default=True,
-    help="Whose; all is what this machine has.",
+    help="Which ones; all means those this machine can use.",
 )
 @click.option("--force", is_flag=True, help="Compile even what the cache holds.")
 @json_option
 def build(*, target: str, force: bool, as_json: bool) -> None:
     """Compile the native operations with ninja into the cache, where later commands find them.
 
-    Training and films do so by themselves; BEND_NATIVE=0 goes without, BEND_NATIVE=1 compiles on first use.
+    Training and films do so by themselves; BEND_NATIVE=0 does without them, BEND_NATIVE=1 compiles on first use.
 
     Example: bend ops build
     """

@@ -18,13 +18,13 @@ __all__ = ["project"]
 @click.argument("picture", type=click.Path(path_type=Path), metavar="IMAGE")
 @output_option("The .npz to write; the comparison goes beside it as .comparison.png.")
 @project_options
-@click.option("--film", type=click.Path(path_type=Path), metavar="PATH", help="A film of the search, too.")
+@click.option("--film", type=click.Path(path_type=Path), metavar="PATH", help="Film the search as well.")
 @force_option
 @json_option
 def project(
     *, config: ProjectConfig, picture: Path, output: Path, film: Path | None, force: bool, as_json: bool
 ) -> None:
-    """Find the w of a picture, for every render to draw from with --latents.
+    """Find the w of a picture, which every render can then draw with --latents.
 
     Example: bend project me.jpg -o out/me.npz --space w+
     """

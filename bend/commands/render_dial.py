@@ -26,14 +26,19 @@ __all__ = ["dial"]
 @click.command(cls=RenderCommand)
 @click.option("--from", "base", required=True, metavar="NETWORK", help="The network at 0.")
 @click.option(
-    "--to", "bents", multiple=True, required=True, metavar="NETWORK", help="At 1; several are mixed."
+    "--to",
+    "bents",
+    multiple=True,
+    required=True,
+    metavar="NETWORK",
+    help="The network at 1; several are mixed.",
 )
 @shares_option
 @click.option(
     "--amount", default="-0.5..1.5", show_default=True, help="A range, number, b4=0,b64=1, or 0s:0,5s:1."
 )
-@click.option("--swap", type=int, metavar="RES", help="Bent from this resolution on, base below.")
-@click.option("--logistic", metavar="RES:OCTAVES", help="The same, passing smoothly: 16:0.5.")
+@click.option("--swap", type=int, metavar="RES", help="Bent from this resolution up, base below.")
+@click.option("--logistic", metavar="RES:OCTAVES", help="The same with a smooth transition: 16:0.5.")
 @click.option("--steps", type=int, default=9, show_default=True, help="Columns of a range's sheet.")
 @click.option("--loop", is_flag=True, help="Film a range there and back again.")
 @seeds_option("Rows of a range's sheet, pictures of a film.  [default: 0-5]")

@@ -21,7 +21,7 @@ __all__ = ["grid"]
 
 @click.command(cls=RenderCommand)
 @seeds_option("Seeds and ranges.  [default: 0, 1, 2, … to fill the grid]")
-@grid_option("Columns and rows; as square as can be if left out.")
+@grid_option("Columns and rows; as square as possible if left out.")
 @output_option("A .png, .jpg or .webp.")
 @render_options
 @force_option

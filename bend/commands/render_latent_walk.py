@@ -16,7 +16,7 @@ __all__ = ["latent_walk"]
 @seeds_option("Keyframes, dealt in order to the walks of the grid.  [default: 0, 1, 2, …]")
 @walk_options
 @film_options
-@output_option("A .mp4, .webp, .gif or .apng, or a folder of frames, which can be taken up again.")
+@output_option("A .mp4, .webp, .gif or .apng, or a folder of frames, which can be resumed.")
 @render_options
 @force_option
 @json_option

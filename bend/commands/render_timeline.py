@@ -22,8 +22,8 @@ __all__ = ["timeline"]
 @click.command(cls=RenderCommand)
 @seeds_option("Rows of the sheet.  [default: 0-5]")
 @click.option("--both", is_flag=True, help="The raw generator and its average together.")
-@click.option("--score", is_flag=True, help="Score the snapshots first that the run has not scored.")
-@click.option("--loop", is_flag=True, help="Of a film: there and back again.")
+@click.option("--score", is_flag=True, help="First score the snapshots that the run has not scored.")
+@click.option("--loop", is_flag=True, help="Film there and back again.")
 @grid_option("Of a film or page: columns and rows of the seeds.")
 @output_option("A .png, .jpg or .webp sheet, an .mp4, .gif or .apng film, or an .html page to scrub through.")
 @render_options

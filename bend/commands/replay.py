@@ -15,8 +15,8 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(cls=StoreCommand, roles={"picture": "input", "network": "run", "output": "output"})
 @click.argument("picture", metavar="PICTURE", type=_PATH)
-@output_option("Where to; NAME-replay if left out.", required=False)
-@click.option("--network", metavar="NETWORK", help="The network, where it lies elsewhere now.")
+@output_option("Where to write it; NAME-replay if left out.", required=False)
+@click.option("--network", metavar="NETWORK", help="Where the network is now, if it has moved.")
 @click.option("--recipe", type=_PATH, metavar="OUT.toml", help="Write its recipe instead of rendering it.")
 @click.option("--check", is_flag=True, help="Fail if the bytes are not the same.")
 @force_option
@@ -31,7 +31,7 @@ def replay(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Render a picture or film again from the command that is written inside it.
+    """Render a picture or film again from the command written inside it.
 
     Example: bend replay out/walk.mp4 -o again.mp4 --check
     """
@@ -45,12 +45,12 @@ def replay(
     done = replays.replay(picture, output, network=network, force=force)
     if check and not done.is_same:
         raise RecipeError(
-            f"{done.output} differs from {picture}: another place of the network, machine or release"
+            f"{done.output} differs from {picture}: made with the network elsewhere, or on another machine or release"
         )
     same = (
         "the same, byte for byte"
         if done.is_same
-        else "not the same bytes: another place of the network, machine or release"
+        else "not the same bytes: made with the network elsewhere, or on another machine or release"
     )
     facts = {"output": str(done.output), "is_same": done.is_same}
     click.echo(json.dumps(facts) if as_json else f"{done.output}: {same}")

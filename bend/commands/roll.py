@@ -31,7 +31,7 @@ def _like_the_first(
 
 @click.command(cls=StoreCommand, roles={"network": "network", "latents": "input", "output": "output"})
 @click.option("--n", type=int, default=64, show_default=True, metavar="N", help="How many.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the dice.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the dice.")
 @click.option(
     "--breed",
     type=(click.Path(path_type=Path), click.Path(path_type=Path)),
@@ -41,7 +41,7 @@ def _like_the_first(
     help="Cross and mutate two recipes of a roll; children are drawn as A is, unless told otherwise.",
 )
 @click.option(
-    "--seeds", type=SEEDS, default="0-3", show_default=True, metavar="0-31,77", help="Faces of each."
+    "--seeds", type=SEEDS, default="0-3", show_default=True, metavar="0-31,77", help="Seeds drawn for each."
 )
 @output_option("Folder for the sheet and the recipes.")
 @render_options

@@ -15,7 +15,7 @@ __all__ = ["run"]
 
 @click.command()
 @click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path))
-@output_option("Where to work; named as the recipe is.", "--out", required=False, metavar="DIR")
+@output_option("Working folder; named after the recipe if left out.", "--out", required=False, metavar="DIR")
 @click.option("--allow-outside", is_flag=True, help="Let stages write outside DIR.")
 @click.option("--dry-run", is_flag=True, help="Check the recipe and show its stages.")
 @force_option
@@ -23,7 +23,7 @@ __all__ = ["run"]
 def run(
     recipe: Path, *, out: Path | None, allow_outside: bool, dry_run: bool, force: bool, as_json: bool
 ) -> None:
-    """Run the stages of a recipe in order; run again, it goes on with what is not complete.
+    """Run the stages of a recipe in order; run it again to continue with what is not complete.
 
     Example: bend run examples/lecture.toml -o out/lecture
     """
@@ -48,7 +48,7 @@ def run(
     else:
         noun = "stage" if len(done) == 1 else "stages"
         before = sum(outcome.skipped for outcome in done)
-        click.echo(f"{folder}: {len(done)} {noun} done, {before} of them before")
+        click.echo(f"{folder}: {len(done)} {noun} done, {before} of them earlier")
 
 
 def _line(stage: dict[str, object]) -> str:

@@ -33,7 +33,7 @@ def scrape(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Search and download pictures, with the licence and creator of each; run again, it goes on.
+    """Search and download pictures, with the licence and creator of each; run it again to continue.
 
     Example: bend scrape "mossy rocks" bark -o rocks --count 300 --contact me@example.org
     """

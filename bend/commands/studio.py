@@ -28,7 +28,7 @@ _setting = functools.partial(field_option, StudioConfig)
     _setting(
         "--network",
         "network",
-        "On the stage at first: file, run folder, RUN@KIMG or name.",
+        "The first to play: file, run folder, RUN@KIMG or name.",
         metavar="NETWORK",
     ),
     _setting("--also", "networks", "Another network to choose from.", multiple=True, metavar="NETWORK"),
@@ -43,13 +43,13 @@ _setting = functools.partial(field_option, StudioConfig)
     _setting(
         "--data",
         "data",
-        "A data set that one may train on.",
+        "A data set that can be trained on from the page.",
         type=click.Path(path_type=Path),
         multiple=True,
         metavar="ZIP",
     ),
     output_option(
-        "Keeps go there.",
+        "Folder for everything that is kept.",
         "--out",
         type=_FOLDER,
         default=default_of(StudioConfig, "out"),

@@ -69,14 +69,14 @@ class Amount:
         """Refuse what a network with these layers does not have.
 
         Raises:
-            SettingsError: a name that is no layer, or a swap beyond the network's resolution.
+            SettingsError: a name that is not a layer, or a swap beyond the network's resolution.
         """
         blocks = sorted({layer.partition(".")[0] for layer in layers if layer.startswith("b")}, key=_depth)
         known = {*layers, *blocks}
         for name, _ in self.layers:
             if name not in known:
                 raise SettingsError(
-                    f"{name} is no layer of this network; it has mapping, {', '.join(blocks)}"
+                    f"{name} is not a layer of this network; it has mapping, {', '.join(blocks)}"
                 )
         if self.swap is not None and f"b{self.swap}" not in blocks:
             raise SettingsError(f"--swap {self.swap}: this network's blocks are {', '.join(blocks)}")
@@ -148,7 +148,7 @@ def parse_logistic(text: str) -> tuple[float, float]:
         return float(mid), float(width or 0.5)
     except ValueError:
         raise SettingsError(
-            f"{text!r} is no logistic blend; write RESOLUTION:OCTAVES, such as 16:0.5"
+            f"{text!r} is not a logistic blend; write RESOLUTION:OCTAVES, such as 16:0.5"
         ) from None
 
 

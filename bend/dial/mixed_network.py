@@ -67,7 +67,7 @@ def mix_networks(
     refuse_existing(output, force)
     if output.suffix != ".safetensors":
         raise SettingsError(
-            f"{output}: a mix is written as .safetensors; `bend models convert` makes others of it"
+            f"{output}: a mix is written as .safetensors; `bend models convert` makes other formats from it"
         )
     if amount.varies:
         raise SettingsError(

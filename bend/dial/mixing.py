@@ -87,7 +87,7 @@ def shares_of(num: int, shares: Sequence[float] | None) -> tuple[float, ...]:
     if shares is None:
         return (1 / num,) * num
     if len(shares) != num:
-        raise SettingsError(f"{num} bent networks, but {len(shares)} shares; give --mix one each")
+        raise SettingsError(f"{num} bent networks, but {len(shares)} shares; give --mix one for each")
     return tuple(shares)
 
 

@@ -59,9 +59,11 @@ def parse_direction(text: str) -> Direction:
         amount = "1"
     match = re.fullmatch(r"(.+?)(?::(-?\d{1,9}))?", head.strip())
     if match is None:
-        raise SettingsError(f"{text!r} is no direction; {_EXAMPLE}")
+        raise SettingsError(f"{text!r} is not a direction; {_EXAMPLE}")
     if int(match[2] or 0) < 0:
-        raise SettingsError(f"{match[2]} is no index; directions count from 0, {match[1]}:0 is the strongest")
+        raise SettingsError(
+            f"{match[2]} is not an index; directions count from 0, {match[1]}:0 is the strongest"
+        )
     return Direction(
         source=match[1],
         index=int(match[2] or 0),

@@ -118,7 +118,7 @@ def _pca(G: Generator, direction: Direction, class_index: int | None) -> Sequenc
 def _from_file(G: Generator, direction: Direction) -> Sequence[Tensor]:
     if not direction.files:
         known = ", ".join(BASES)
-        raise SettingsError(f"{direction.source!r} is unknown; known are {known}, or an .npz file")
+        raise SettingsError(f"{direction.source!r} is unknown; choose from {known}, or an .npz file")
     arrays = read_arrays(direction.source)
     rows = arrays.get("directions", next(iter(arrays.values()), None))
     if rows is not None and rows.ndim == 1:

@@ -36,7 +36,7 @@ def check_output(output: Path, force: bool) -> None:
     """Refuse, before any work, a place where the film cannot go; of several processes, only the first checks.
 
     Raises:
-        RenderError: a suffix that is no film format, or a file that exists or a folder of other things, and nobody
+        RenderError: a suffix that is not a film format, or a file that exists or a folder of other things, and nobody
             said `--force`.
     """
     if not is_first():
@@ -52,7 +52,7 @@ def check_output(output: Path, force: bool) -> None:
     if output.suffix.lower() not in FILM_SUFFIXES:
         known = ", ".join(FILM_SUFFIXES)
         raise RenderError(
-            f"{output}: {output.suffix} is no film format; known are {known}, or a folder, whose name has none"
+            f"{output}: {output.suffix} is not a film format; choose from {known}, or a folder, without an ending"
         )
     refuse_existing(output, force)
 
@@ -139,7 +139,7 @@ def _refuse_other_things(folder: Path) -> None:
     names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
     if names and not any(map(_FRAME.fullmatch, names)):
         raise RenderError(
-            f"{folder}: holds no frames but other things, such as {min(names)};"
+            f"{folder}: holds things other than frames, such as {min(names)};"
             f" give another -o, or --force to put frames among them"
         )
 

@@ -77,5 +77,5 @@ def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
 def _sound(frame: av.AudioFrame) -> av.AudioFrame:
     """The frame; refuses samples that an encoder cannot take."""
     if not is_sound(frame.to_ndarray()):
-        raise ValueError("it holds samples that are no sound")
+        raise ValueError("it holds samples that are NaN or absurdly loud")
     return frame

@@ -48,7 +48,7 @@ def open_film(
 
     Raises:
         FileExistsError: a file has appeared there meanwhile, and must not be replaced.
-        RenderError: a suffix that is no film format, or a film the format cannot hold.
+        RenderError: a suffix that is not a film format, or a film the format cannot hold.
         OSError: the folder cannot be written or the disk is full.
     """
     fps = _exact_rate(config.fps)
@@ -62,7 +62,7 @@ def open_film(
             yield stack.enter_context(_PLAIN_WRITERS[suffix](temporary, fps, note))
         else:
             known = ", ".join(FILM_SUFFIXES)
-            raise RenderError(f"{path}: {suffix or 'no suffix'} is no film format; known are {known}")
+            raise RenderError(f"{path}: {suffix or 'no suffix'} is not a film format; choose from {known}")
 
 
 @contextlib.contextmanager

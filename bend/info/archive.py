@@ -107,7 +107,7 @@ def _origins_of(data: PictureSet) -> _Origins:
 
 
 def _label_counts(data: PictureSet) -> dict[str, int] | None:
-    """How many pictures each class has; None if there are no labels, or where they are no classes."""
+    """How many pictures each class has; None if there are no labels, or where they are not classes."""
     if not data.has_labels:
         return None
     counts = data.label_counts()

@@ -89,7 +89,7 @@ def _kind(text: str) -> str:
         return "data set"
     if path.is_file() and (picture := picture_kind(path)):
         raise InfoError(
-            f"{text}: a {picture} picture, no network, data set or run; if bend drew it, `bend credits` says of what"
+            f"{text}: a {picture} picture, not a network, data set or run; if bend drew it, see `bend credits`"
         )
     return "network"
 

@@ -80,7 +80,7 @@ def _generator(G: Generator) -> Iterator[Layer]:
         output=ws,
         parameters=0,
         precision="",
-        detail="one w a layer, truncated",
+        detail="one w per layer, truncated",
     )
     for block in G.synthesis.blocks():
         yield from _synthesis_block(block)

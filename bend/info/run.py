@@ -89,7 +89,7 @@ def _header(record: Mapping[str, Any]) -> list[str]:
     data, config = record["data"], record["config"]
     state = _state(record)
     if not record["is_done"] and record["can_resume"]:
-        state += f"; goes on with `bend finetune --resume {record['path']}`"
+        state += f"; continue with `bend finetune --resume {record['path']}`"
     lines = [f"state: {state}{_age(record['last_tick'])}"]
     if data:
         num = data.get("num_images")

@@ -86,7 +86,7 @@ def fetch(download: Download) -> Path:
                 if failures >= _MOST_FAILURES:
                     raise ModelError(
                         f"{download.url}: {_reason(error)}, {failures} times; {_size(part)} bytes are kept, "
-                        "run the same command again to go on"
+                        "run the same command again to continue"
                     ) from None
                 download.pause(2.0 ** (failures - 1))
 
@@ -98,7 +98,7 @@ def _attempt(session: requests.Session, download: Download, part: Path) -> None:
     with contextlib.closing(_get(session, download.url, headers)) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable and start:
             _discard(part)
-            raise _BrokenError("the server has another file by now")
+            raise _BrokenError("the server has a different file by now")
         if answer.status_code in _WORTH_RETRYING:
             raise _BrokenError(f"the server answers {answer.status_code}")
         if answer.status_code not in (200, 206):
@@ -112,7 +112,7 @@ def _attempt(session: requests.Session, download: Download, part: Path) -> None:
             _discard(part)  # before the note, which must never belong to another file's beginning
         elif total is None or (known_total is not None and total != known_total):
             _discard(part)
-            raise _BrokenError("the server sends another part than was asked for")
+            raise _BrokenError("the server sends a part other than the one asked for")
         _check_room(download, total, start)
         _write_note(part, download.url, answer, total)
         _store(answer, download, part, start, total)

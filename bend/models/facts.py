@@ -45,7 +45,7 @@ class Facts:
     base: Mapping[str, Any] | None = None
     """What a delta needs: `name` and `weights_sha256`."""
     executed: Executed | None = None
-    """What an ordinary unpickler would run; None for a file that is no pickle."""
+    """What an ordinary unpickler would run; None for a file that is not a pickle."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""

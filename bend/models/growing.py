@@ -53,7 +53,7 @@ def grow_network(
     refuse_existing(output, force)
     if output.suffix != ".safetensors":
         raise SettingsError(
-            f"{output}: a grown network is written as .safetensors; `bend models convert` makes others of it"
+            f"{output}: a grown network is written as .safetensors; `bend models convert` makes other formats from it"
         )
     network = load_network(source)
     grown = {}

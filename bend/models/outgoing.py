@@ -39,7 +39,7 @@ class Order:
 
     def __post_init__(self) -> None:
         if self.weights not in ("all", "ema"):
-            raise ModelError(f"weights {self.weights!r} are unknown; known are all, ema")
+            raise ModelError(f"weights {self.weights!r} are unknown; choose from all, ema")
         is_ours = self.output.suffix.lower() == _OURS
         if (self.half or self.delta_from is not None) and not is_ours:
             wanted = "half precision" if self.half else "a delta"
@@ -77,7 +77,7 @@ def write(order: Order) -> Written:
     """
     files = written_files(order.output)
     if not order.force and (there := next((path for path in files if path.exists()), None)):
-        raise ModelError(f"{there}: is there already; pass --force to write over it, or another name")
+        raise ModelError(f"{there}: exists already; pass --force to overwrite it, or another name")
     network = load_network(order.source, base=order.base)
     if order.weights == "ema" or order.output.suffix.lower() == _GRAPHS:
         network = dataclasses.replace(network, G=None, D=None, G_ema=network.generator())

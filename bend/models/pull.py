@@ -1,7 +1,7 @@
 """Downloads a known network, checks it and puts it where `--base` and `--network` find it by its name.
 
 If a checksum was published, it must match. If not, the first download is trusted and its SHA-256 remembered; any later
-download must be the same file. A file that is no StyleGAN2 network is not kept.
+download must be the same file. A file that is not a StyleGAN2 network is not kept.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ def find_known(name: str) -> KnownNetwork:
     if name in EMBEDDED:
         raise ModelError(f"{name}: comes with bend, there is nothing to download; use it by its name")
     if name not in KNOWN:
-        raise ModelError(f"{name}: no network is known by this name; known are {', '.join(KNOWN)}")
+        raise ModelError(f"{name}: no network is known by this name; choose from {', '.join(KNOWN)}")
     return KNOWN[name]
 
 
@@ -152,7 +152,7 @@ def _check_is_network(url: str, part: Path) -> None:
         outline_network(part)
     except CheckpointError as error:
         reason = str(error).removeprefix(f"{part.name}: ")
-        raise ModelError(f"{url}: what came from there is no network: {reason}") from None
+        raise ModelError(f"{url}: what came from there is not a network: {reason}") from None
 
 
 def _report(

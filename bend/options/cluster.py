@@ -19,6 +19,6 @@ engine_options = option_group(
     click.option(
         "--address",
         metavar="HOST:PORT",
-        help="Head of the Ray cluster, or auto; left out, one starts here for the while.",
+        help="Head of the Ray cluster, or auto; if left out, one is started here for this command.",
     ),
 )

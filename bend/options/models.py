@@ -8,7 +8,7 @@ import click
 __all__ = ["base_option", "echo_written"]
 
 base_option = click.option(
-    "--base", metavar="BASE", help="What a delta was taken from, where it is not found by itself."
+    "--base", metavar="BASE", help="The base of a delta, where it is not found automatically."
 )
 
 

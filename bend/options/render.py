@@ -64,7 +64,7 @@ render_options = record_options(
     _render(
         "--trunc",
         "trunc",
-        "Truncation psi: 0 average, 1 as is, beyond 1 overdrive; may vary: lfo(sine,0..1,4s).",
+        "Truncation psi: 0 average, 1 as is, above 1 overdrive; may vary: lfo(sine,0..1,4s).",
         type=OVER_TIME,
         metavar="PSI",
     ),
@@ -87,12 +87,18 @@ render_options = record_options(
     ),
     _render("--dial-from", "dial_from", "What NETWORK was bent from: the dial's 0.", metavar="NETWORK"),
     _render(
-        "--dial", "dial", "0 the base, 1 as bent, beyond overdrive; may vary: 0s:0,5s:1.", metavar="AMOUNT"
+        "--dial", "dial", "0 the base, 1 as bent, above 1 overdrive; may vary: 0s:0,5s:1.", metavar="AMOUNT"
     ),
     device_option(),
-    _render("--precision", "precision", "Of the highest resolutions.", type=click.Choice(PRECISIONS)),
     _render(
-        "--batch", "batch", "Pictures at once; fits memory if left out.", type=click.IntRange(1), metavar="N"
+        "--precision", "precision", "Number format at the highest resolutions.", type=click.Choice(PRECISIONS)
+    ),
+    _render(
+        "--batch",
+        "batch",
+        "Pictures at once; as many as fit in memory if left out.",
+        type=click.IntRange(1),
+        metavar="N",
     ),
     _render(
         "--latents",
@@ -121,7 +127,7 @@ render_options = record_options(
     _render(
         "--blend",
         "blend",
-        "Another picture in a part: 7@left, 7@ellipse:.5,.5,.3,.4, FILE.npz@mask.png.",
+        "Another picture in part of each: 7@left, 7@ellipse:.5,.5,.3,.4, FILE.npz@mask.png.",
         multiple=True,
         metavar="SEED@MASK",
     ),
@@ -135,10 +141,10 @@ walk_options = record_options(
     _walk("--space", "space", "Latent space; the path's own if left out.", type=click.Choice(SPACES)),
     _walk("--loop", "loop", "Join the end to the beginning; circle and noise always do.", is_flag=True),
     grid_option("Several walks side by side, each of as many seeds.", default_of(WalkConfig, "grid")),
-    _walk("--radius", "radius", "Of a circle, relative to its centre.", type=FINITE),
-    _walk("--diameter", "diameter", "Of the noise loop: more changes more.", type=FINITE),
+    _walk("--radius", "radius", "Radius of a circle, relative to its centre.", type=FINITE),
+    _walk("--diameter", "diameter", "Diameter of the noise loop: a larger one changes more.", type=FINITE),
     _walk("--amount", "amount", "How far noise strays.", type=FINITE),
-    _walk("--even", "even", "Space the frames evenly in what is seen.", is_flag=True),
+    _walk("--even", "even", "Space the frames evenly by what is seen.", is_flag=True),
     _walk("--path-file", "path_file", "An .npz of w keyframes instead of seeds.", metavar="NPZ"),
 )
 """Options of `WalkConfig`, handed over as `walk`."""
@@ -149,7 +155,7 @@ film_options = record_options(
     _film(
         "--audio",
         "audio",
-        "A track: an .mp4 carries it, and parameters hear it: audio(bass,0..1).",
+        "Sound track of an .mp4, which parameters can follow: audio(bass,0..1).",
         metavar="FILE",
         is_eager=True,
     ),
@@ -223,10 +229,10 @@ _project = functools.partial(field_option, ProjectConfig)
 project_options = record_options(
     ProjectConfig,
     "config",
-    _project("--space", "space", "One w for all layers, or one a layer.", type=click.Choice(PROJECT_SPACES)),
+    _project("--space", "space", "One w for all layers, or one for each.", type=click.Choice(PROJECT_SPACES)),
     _project("--steps", "steps", "How long to search.", type=click.IntRange(1), metavar="N"),
     _project("--crop", "crop", "Which square of the picture.", type=click.Choice(PROJECT_CROPS)),
-    _project("--seed", "seed", "Of the search's noise.", type=click.IntRange(0), metavar="N"),
+    _project("--seed", "seed", "Seed of the search's noise.", type=click.IntRange(0), metavar="N"),
     _project("--network", "network", "Network file, run folder, RUN@KIMG or name.", metavar="NETWORK"),
     _project("--weights", "weights", "Averaged or raw generator.", type=click.Choice(WEIGHTS)),
     _project(

@@ -42,9 +42,11 @@ output_options = option_group(
 )
 
 picture_options = option_group(
-    _setting("--source", "sources", "Where to search, by commas; --list-sources shows all.", metavar="NAMES"),
+    _setting(
+        "--source", "sources", "Where to search, comma-separated; --list-sources shows all.", metavar="NAMES"
+    ),
     _setting("--count", "count", "Pictures to have in the folder.", type=click.IntRange(min=1)),
-    _setting("--license", "licenses", "Licences to take, by commas, or any.", metavar="NAMES"),
+    _setting("--license", "licenses", "Licences to take, comma-separated, or any.", metavar="NAMES"),
     _setting("--min-size", "min_size", "Shorter side, at least.", type=click.IntRange(min=1), metavar="PX"),
     _setting(
         "--max-distance",
@@ -57,7 +59,7 @@ picture_options = option_group(
         "filters",
         default="",
         metavar="NAMES",
-        help=f"What else to refuse, by commas: {', '.join(FILTERS)}.",
+        help=f"What else to refuse, comma-separated: {', '.join(FILTERS)}.",
     ),
     click.option("--max-aspect", type=float, metavar="RATIO", help="Longer side over shorter side, at most."),
 )
@@ -67,7 +69,7 @@ network_options = option_group(
         "--contact",
         envvar="BEND_CONTACT",
         metavar="MAIL_OR_URL",
-        help="Whom hosts may write to about the traffic.",
+        help="Address that hosts can write to about the traffic.",
     ),
     _setting("--workers", "workers", "Downloads at the same time.", type=click.IntRange(1, 256)),
     _flag("--keep-going", "Leave out what cannot be reached, instead of stopping."),

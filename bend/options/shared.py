@@ -62,7 +62,7 @@ shares_option = click.option(
     help="Shares of several --to; equal ones if left out.",
 )
 
-force_option = click.option("--force", is_flag=True, help="Write over what is there.")
+force_option = click.option("--force", is_flag=True, help="Overwrite what is there.")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 

@@ -91,7 +91,9 @@ def _local(ctx: click.Context, command: StoreCommand, held: io.StringIO) -> Iter
 
     def begin(text: str) -> str:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise StoreError(f"{text}: several processes share a local output only; copy it when it is done")
+            raise StoreError(
+                f"{text}: several processes can share only a local output; copy it when it is done"
+            )
         outputs.append(begin_output(parse_address(text), force=bool(ctx.params.get("force"))))
         return str(outputs[-1].path)
 

@@ -26,7 +26,7 @@ class SeedsType(click.ParamType):
         for part in str(value).split(","):
             match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part, re.ASCII)
             if match is None:
-                self.fail(f"{value!r}: {part!r} is no seed or range; write 0-31,77", param, ctx)
+                self.fail(f"{value!r}: {part!r} is not a seed or range; write 0-31,77", param, ctx)
             first, last = int(match[1]), int(match[2] or match[1])
             if max(first, last) >= 2**32:
                 self.fail(f"{value!r}: seeds end at {2**32 - 1}", param, ctx)
@@ -61,7 +61,7 @@ class TwoSidesType(click.ParamType):
             return value
         match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", str(value), re.ASCII)
         if match is None:
-            self.fail(f"{value!r} is no {self._wanted}", param, ctx)
+            self.fail(f"{value!r} is not a {self._wanted}", param, ctx)
         if max(map(len, match.groups())) > self._num_digits:
             self.fail(f"{value!r}: more than {'9' * self._num_digits} {self._beyond}", param, ctx)
         return int(match[1]), int(match[2])
@@ -76,7 +76,7 @@ class FiniteType(click.ParamType):
         try:
             number = float(value)
         except ValueError:
-            self.fail(f"{value!r} is no number", param, ctx)
+            self.fail(f"{value!r} is not a number", param, ctx)
         if fault := fault_of(number):
             self.fail(f"{value!r} {fault}", param, ctx)
         return number

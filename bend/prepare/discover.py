@@ -1,7 +1,7 @@
 """Lists the pictures and videos in folders, zips, tars and files, always in the same order.
 
 Nothing is decoded here. Only what is plainly no picture of the user's is left out: hidden files, manifests, and the
-`dataset.json` of data sets. Everything else is opened by `bend.prepare.intake` and, if it is no picture, counted as
+`dataset.json` of data sets. Everything else is opened by `bend.prepare.intake` and, if it is not a picture, counted as
 refused.
 """
 
@@ -213,5 +213,5 @@ def _is_zip(path: Path) -> bool:
 
 
 def _shown(path: Path) -> str:
-    """`path` as text that can be written and printed anywhere; bytes that are no text are escaped."""
+    """`path` as text that can be written and printed anywhere; bytes that are not text are escaped."""
     return printable(os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace"))

@@ -120,7 +120,7 @@ def _write(spool: IO[bytes], frame: Prepared) -> None:
 
 
 class _SpoolError(Exception):
-    """The spool cannot be written, which is no fault of the video."""
+    """The spool cannot be written, which is not a fault of the video."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(str(reason))

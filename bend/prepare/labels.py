@@ -40,7 +40,7 @@ def label_pictures(pictures: Sequence[SourcePicture], *, from_folders: bool) -> 
 def _by_folder(pictures: Sequence[SourcePicture]) -> Labels:
     for picture in pictures:
         if picture.folder is None:
-            raise PackageError(f"--labels-from-folders: {picture.name} lies in no folder that was named")
+            raise PackageError(f"--labels-from-folders: {picture.name} is not in any folder that was named")
     classes = sorted({picture.folder or "" for picture in pictures})
     if len(classes) < 2:
         raise PackageError(

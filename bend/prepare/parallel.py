@@ -120,7 +120,7 @@ def _obituary(worker: subprocess.Popen[bytes]) -> PackageError:
         worker.wait(timeout=1)
     if worker.returncode is not None and worker.returncode < 0:
         return PackageError(
-            f"a worker process was killed by signal {-worker.returncode}, most likely for want of memory; "
+            f"a worker process was killed by signal {-worker.returncode}, most likely for lack of memory; "
             "try fewer --workers"
         )
     return PackageError("a worker process failed; what it wrote above says why")

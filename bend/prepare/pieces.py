@@ -75,7 +75,7 @@ class Prepared:
     all_looks: tuple[int, ...] = ()
     """Of a video: the `looks` of its frames."""
     failure: OSError | None = None
-    """An error that is no fault of the picture and ends the packaging, such as a full disk."""
+    """An error that is not a fault of the picture and ends the packaging, such as a full disk."""
 
 
 def prepare(source: SourcePicture, config: PackageConfig) -> Prepared:

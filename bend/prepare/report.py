@@ -20,7 +20,7 @@ _NOTES = {
     "torn-frames": "frames of videos like pictures on the other side of the split, left out",
     "flat-frames": "frames of videos without any detail, left out",
     "spread-frames": "videos longer than --max-frames, their frames spread over their length",
-    "hdr": "HDR videos, shown as if they were not",
+    "hdr": "HDR videos, treated as SDR",
     "split-classes": "zips without the highest class, so that a network's labels do not fit",
 }
 

@@ -110,7 +110,7 @@ def _layers(G: Generator, pattern: str) -> list[str]:
     except ConfigError as error:
         raise SettingsError(f"--layers {error}") from None
     if not found:
-        raise SettingsError(f"--layers {pattern}: clusters are of convolutions, such as b16.conv1")
+        raise SettingsError(f"--layers {pattern}: only convolutions have clusters, such as b16.conv1")
     return found
 
 

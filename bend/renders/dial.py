@@ -164,7 +164,7 @@ def render_dial_film(
     """
     check_output(output, force)
     if loop and dial.range is None:
-        raise SettingsError(f"--loop: --amount {dial.amount} is no range; leave it out, or give -0.5..1.5")
+        raise SettingsError(f"--loop: --amount {dial.amount} is not a range; leave it out, or give -0.5..1.5")
     seeds = _seeds(config, seeds)
     G = render.open_generator(config)
     opened = _open(G, config, dial, _sweep(dial, film, loop))

@@ -106,7 +106,9 @@ def parse_axis(text: str) -> Axis:
         close = nearest(name, [*_RANGES, *BASES])
         meant = f"the nearest is {close}; " if close else ""
         known = ", ".join(_RANGES)
-        raise SettingsError(f"{name!r} is no axis; {meant}known are {known}, and directions: sefa:3=-3..3")
+        raise SettingsError(
+            f"{name!r} is not an axis; {meant}choose from {known}, or a direction such as sefa:3=-3..3"
+        )
     return Axis(name=name, ends=parse_range(ends) if equals else None)
 
 
@@ -261,7 +263,7 @@ def _refuse_unsuited(config: RenderConfig, names: Sequence[str]) -> None:
         value = getattr(config, name)
         if name in names and value != usual:
             neutral = f", or give --{name} {usual} where a config file sets it" if usual else ""
-            raise SettingsError(f"--{name} {value}: an axis says it; leave it out{neutral}")
+            raise SettingsError(f"--{name} {value}: an axis sets it; leave it out{neutral}")
     if "dial" in names and config.kimg is not None and parse(config.kimg).varies:
         raise SettingsError(f"--kimg {config.kimg} varies over time; give the one moment that the dial turns")
 

@@ -60,7 +60,7 @@ def render_images(
         SettingsError, StyleganError: the network or its settings.
     """
     if (is_first() and folder.is_file()) or is_picture(folder):
-        raise RenderError(f"{folder} is no folder; images go to a folder, one PNG a seed")
+        raise RenderError(f"{folder} is not a folder; images go to a folder, one PNG per seed")
     seeds = list(dict.fromkeys(latents.usual_seeds(config, 8) if seeds is None else seeds))
     G = render.open_generator(config)
     prepare_drawing(G, len(seeds))

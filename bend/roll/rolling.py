@@ -143,7 +143,7 @@ def look_of(recipe: Path) -> dict[str, Any]:
     """How a recipe of a roll draws: its options apart from what the dice say.
 
     Raises:
-        RecipeError: it is no recipe, or has no bends.
+        RecipeError: it is not a recipe, or has no bends.
         OSError: the file cannot be read.
     """
     looks = {"seeds", *(field.name for field in dataclasses.fields(RenderConfig))} - {"bend", "trunc"}

@@ -213,7 +213,7 @@ def _row(facts: Mapping[str, Any]) -> ScoreRow:
 
 def _finite(value: object) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r:.60} is no measure")
+        raise ValueError(f"{value!r:.60} is not a measure")
     return float(value)
 
 

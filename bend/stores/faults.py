@@ -50,7 +50,7 @@ _LINES: tuple[tuple[set[str], str], ...] = (
     ),
     ({"FileNotFoundError"}, "no such object, folder or bucket; check the address"),
     ({"PermissionError"}, "denied; check that these credentials may {wanted} there"),
-    ({"FileExistsError"}, "is there already; pass --force to write over it, or another name"),
+    ({"FileExistsError"}, "exists already; pass --force to overwrite it, or another name"),
     ({"NotImplementedError"}, "{scheme}:// cannot {wanted}; use another store"),
 )
 _LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "google", "fsspec", "azure", "adlfs")

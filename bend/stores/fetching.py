@@ -90,7 +90,7 @@ def fetch_list(address: Address) -> Path:
 
     Raises:
         StoreError: as `fetch`, or the list names what does not lie beside or below it.
-        ArchiveError: it is no list of shards.
+        ArchiveError: it is not a list of shards.
         OSError: as `fetch`.
     """
     parent = address.parent
@@ -109,7 +109,7 @@ def fetch_file(address: Address) -> Path:
     """A local copy of an object; errors as `fetch`."""
     facts = _need(address)
     if facts.is_folder:
-        raise StoreError(f"{address}: a folder, and one file is wanted; name the file")
+        raise StoreError(f"{address}: a folder, where a file is wanted; name the file")
     slot = slot_of("files", address)
     copy = slot / safe_name(address, address.name)
     with alone_in(slot):
@@ -232,19 +232,21 @@ def safe_name(address: Address, name: str) -> str:
     """A key as a relative path.
 
     Raises:
-        StoreError: it is no valid path, or leads out of its folder.
+        StoreError: it is not a valid path, or leads out of its folder.
     """
     parts = name.split("/")
     if not name or any(
         part in ("", ".", "..") or "\0" in part or "\\" in part or len(part) > 240 for part in parts
     ):
-        raise StoreError(f"{address}: holds an object called {name!r}, which can be no file name; rename it")
+        raise StoreError(
+            f"{address}: holds an object called {name!r}, which cannot be a file name; rename it"
+        )
     return name
 
 
 def _fill(file: IO[bytes], address: Address, size: int, is_quiet: bool) -> None:
     done = file.tell()
-    hidden = True if is_quiet else None  # None: where stderr is no terminal
+    hidden = True if is_quiet else None  # None: where stderr is not a terminal
     with tqdm(
         total=size, initial=done, desc=address.name, unit="B", unit_scale=True, disable=hidden, leave=False
     ) as bar:

@@ -40,7 +40,7 @@ def begin_output(address: Address, *, force: bool) -> Outgoing:
     """
     need_bucket(address)
     if not force and look(address) is not None:
-        raise StoreError(f"{address}: is there already; pass --force to write over it, or another name")
+        raise StoreError(f"{address}: exists already; pass --force to overwrite it, or another name")
     slot = slot_of("outputs", address)
     slot.mkdir(parents=True, exist_ok=True)
     sweep_folder(slot)  # of processes that were killed

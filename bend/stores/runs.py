@@ -37,7 +37,7 @@ __all__ = ["RunMirror", "TakenOverError", "find_remote_run", "prepare_runs", "ta
 
 _OWN = ".mirrored"  # holds the owner and generation of the marker that the working folder corresponds to
 _TAKEN = "{}: another training has taken this name meanwhile; run the same command again"
-_GONE_ON = "{}: another process has gone on with this run; this one stops, and that one's is valid"
+_GONE_ON = "{}: another process has taken over this run; this one stops, and the other's files are valid"
 
 
 class TakenOverError(StoreError):

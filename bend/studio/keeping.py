@@ -228,7 +228,7 @@ class Keeping:
         return folder
 
     def _stored_presets(self, but: str | None = None) -> list[Any]:
-        """The entries of the file of presets, also those that are no presets; without the preset called `but`.
+        """The entries of the file of presets, also those that are not presets; without the preset called `but`.
 
         Raises:
             SettingsError: it cannot be read.

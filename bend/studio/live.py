@@ -106,7 +106,7 @@ def _read(text: str | None) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise SettingsError("the page sent something that is no JSON; reload it") from None
+        raise SettingsError("the page sent something that is not JSON; reload it") from None
 
 
 def _answer(studio: Studio, seat: Seat, message: Any) -> None:

@@ -228,7 +228,7 @@ def read_module(facts: Any) -> Module:
     table = _table("a module", facts)
     name = _text("name", table.get("name"))
     if name not in BENDS:
-        raise SettingsError(f"{name!r} is no bend")
+        raise SettingsError(f"{name!r} is not a bend")
     values = _listed("values", table.get("values", []), 16)
     if len(values) != len(BENDS[name].parameters):
         raise SettingsError(f"{name}: {len(values)} values, it takes {len(BENDS[name].parameters)}")
@@ -282,7 +282,7 @@ def _dial(table: Mapping[str, Any]) -> DialSetting:
 
 def _table(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise SettingsError(f"{name}: {value!r:.60} is no table")
+        raise SettingsError(f"{name}: {value!r:.60} is not a table")
     return value
 
 
@@ -300,13 +300,13 @@ def _text(name: str, value: Any) -> str:
 
 def _one_of(name: str, value: Any, known: Sequence[str]) -> str:
     if value not in known:
-        raise SettingsError(f"{name} {value!r:.60} is unknown; known are {', '.join(known)}")
+        raise SettingsError(f"{name} {value!r:.60} is unknown; choose from {', '.join(known)}")
     return str(value)
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise SettingsError(f"{name}: {value!r:.60} is no number")
+        raise SettingsError(f"{name}: {value!r:.60} is not a number")
     if not low <= value <= high:
         raise SettingsError(f"{name} {value!r:.60} is out of range; give {low:g} to {high:g}")
     return float(value)

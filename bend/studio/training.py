@@ -42,7 +42,7 @@ def start(answers: Mapping[str, Any], config: StudioConfig, shelf: Shelf, jobs: 
     sets = shelf.data_sets()
     if name not in sets:
         raise SettingsError(
-            f"{name!r:.60} is no data set here; choose one from the list, or name it with --data"
+            f"{name!r:.60} is not a data set here; choose one from the list, or name it with --data"
         )
     data = sets[name]
     if data is None:
@@ -99,7 +99,9 @@ def _options(answers: Mapping[str, Any]) -> list[str]:
         value = answers.get(name)
         if value:
             if value not in CHOICES[name]:
-                raise SettingsError(f"{name} {value!r:.60} is unknown; known are {', '.join(CHOICES[name])}")
+                raise SettingsError(
+                    f"{name} {value!r:.60} is unknown; choose from {', '.join(CHOICES[name])}"
+                )
             words += [f"--{name}", value]
     for name, most in (("batch", 256), ("seed", 2**31), ("freeze_d", 16)):
         if answers.get(name) not in (None, ""):

@@ -145,5 +145,5 @@ def _push_or_warn(mirror: RunMirror) -> str | None:
     except TakenOverError:
         raise
     except StoreError as error:
-        return f"not mirrored: {error}; going on, and trying again when the next state is saved"
+        return f"not mirrored: {error}; continuing, and trying again when the next state is saved"
     return None

@@ -133,7 +133,7 @@ def _run_to_resume(request: Request, config: TrainConfig, team: Team) -> Path | 
         return None
     assert team.launch is not None
     is_done = (begun / snapshot_name(round(config.kimg, 3))).exists()
-    # A launch that is no restart may only share its id with the one that finished this run.
+    # A launch that is not a restart may only share its id with the one that finished this run.
     return begun if team.launch.num_restarts or not is_done else None
 
 
@@ -169,7 +169,7 @@ def _bent(plan: Plan) -> Plan:
     for G in (plan.state.G, plan.state.G_ema):
         open_bends(plan.config.bend, G).stay(G)
     words = " ".join(f"--bend {shlex.quote(bend)}" for bend in plan.config.bend)
-    plan.notes.append(f"bent all the while; to see what it has learned, render with {words}")
+    plan.notes.append(f"bent throughout; to see what it has learned, render with {words}")
     return plan
 
 
@@ -256,8 +256,8 @@ def _way_on_told(run: Path) -> Iterator[None]:
         if error.errno is None:
             raise
         raise TrainingError(
-            f"{error.filename or run}: {os.strerror(error.errno)}; what was saved is intact, mend that and go on with "
-            f"`bend finetune --resume {run}`"
+            f"{error.filename or run}: {os.strerror(error.errno)}; what was saved is intact, mend that and continue "
+            f"with `bend finetune --resume {run}`"
         ) from error
 
 
@@ -279,7 +279,7 @@ def _summarize(summary: TrainSummary) -> Report:
     if summary.stopped_at is not None:
         text += f"; stopped at the {summary.stopped_at}"
     if summary.stopped_by is not None:
-        text += f"; interrupted, go on with `bend finetune --resume {summary.run}`"
+        text += f"; interrupted, continue with `bend finetune --resume {summary.run}`"
     elif not summary.num_images and summary.stopped_at is None:
-        text += "; nothing left to do, give a larger --kimg to go on"
+        text += "; nothing left to do, give a larger --kimg to continue"
     return Report(text=text, facts=facts, stopped_by=summary.stopped_by)

@@ -46,7 +46,7 @@ def _angle(a: Floats, b: Floats) -> Floats:
     theta: Floats = 2 * np.arctan2(apart, together)
     if (theta > np.pi - _SMALLEST_ANGLE).any():
         raise SettingsError(
-            "slerp knows no shortest arc between opposite keyframes; put another seed between them"
+            "there is no shortest arc between opposite keyframes; put another seed between them"
         )
     return theta
 

@@ -85,7 +85,7 @@ def demand_keys(info: SourceInfo, environ: Mapping[str, str]) -> None:
     if missing:
         raise SourceError(
             f"{info.name}: {' and '.join(missing)} must be set in the environment or under [keys] "
-            f"in {config_path(environ)}; a key is to be had at {info.key_page}"
+            f"in {config_path(environ)}; get a key at {info.key_page}"
         )
 
 

@@ -101,7 +101,7 @@ def _demand_column(path: Path, columns: Any) -> None:
 
 
 def _ref(row: Mapping[str, Any], query: str) -> ImageRef | None:
-    # As it stands: what is no address is refused by name later, so that no line is passed over in silence.
+    # As it stands: what is not an address is refused by name later, so that no line is passed over in silence.
     cells = (str(row.get(name) or "").strip() for name in _ADDRESS_COLUMNS)
     address = next(filter(None, cells), None)
     if address is None:

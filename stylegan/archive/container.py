@@ -35,7 +35,7 @@ class Container:
         path: the zip file.
 
     Raises:
-        FaultError: it is no zip, or a damaged one; the fault says which.
+        FaultError: it is not a zip, or is damaged; the fault says which.
         OSError: it cannot be opened.
     """
 

@@ -23,7 +23,7 @@ class DatasetZip(PictureSet):
         use_labels: read the labels; False takes the set as unconditional, whatever its `dataset.json` says.
 
     Raises:
-        ArchiveError: it is no data set that can be trained on; the message names the file and says why.
+        ArchiveError: it is not a data set that can be trained on; the message names the file and says why.
     """
 
     def __init__(

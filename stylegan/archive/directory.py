@@ -46,7 +46,7 @@ def read_directory(file: RandomFile, file_bytes: int) -> Members:
     """The members of the zip in `file`, folders left out.
 
     Raises:
-        BadZipFile, ValueError: it is no zip, or its directory is damaged.
+        BadZipFile, ValueError: it is not a zip, or its directory is damaged.
         NotImplementedError: it is a kind of zip that is not read: one in several parts.
     """
     place = _find(file, file_bytes)

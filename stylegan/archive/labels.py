@@ -142,7 +142,7 @@ def label_dim(all_labels: Iterable[Labels | None]) -> int:
 
 
 def _width(value: Any) -> int | None:
-    """0 for a class, the length of a vector, None for what is no label."""
+    """0 for a class, the length of a vector, None for what is not a label."""
     if isinstance(value, int) and not isinstance(value, bool):
         return 0
     if isinstance(value, (list, tuple)) and 0 < len(value) <= MAX_CLASSES and all(map(_is_number, value)):

@@ -90,7 +90,7 @@ def read_shape(data: bytes, name: str) -> PictureShape:
     """Shape of the encoded picture `data`, decoding nothing.
 
     Raises:
-        FaultError: it is no picture, not 8-bit grey or RGB, or absurdly large.
+        FaultError: it is not a picture, not 8-bit grey or RGB, or absurdly large.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)

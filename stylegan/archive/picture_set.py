@@ -160,7 +160,7 @@ class PictureSet:
         return one_hot
 
     def label_counts(self) -> dict[int, int] | None:
-        """Pictures of each class that there is, mirror images left out; None where labels are no classes."""
+        """Pictures of each class that there is, mirror images left out; None where labels are not classes."""
         if self._labels is None:
             return None
         if self._labels.ndim == 2:

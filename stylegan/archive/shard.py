@@ -67,7 +67,7 @@ class ZipShard:
         use_labels: whether to read the labels.
 
     Raises:
-        FaultError: it is no zip, holds no pictures, or its labels are malformed.
+        FaultError: it is not a zip, holds no pictures, or its labels are malformed.
         OSError: it cannot be opened.
     """
 

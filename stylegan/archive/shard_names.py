@@ -90,7 +90,7 @@ def listed_names(path: Path, called: str) -> list[str]:
         called: what messages call it.
 
     Raises:
-        ArchiveError: it is no list, or an empty one.
+        ArchiveError: it is not a list, or is empty.
         OSError: it cannot be read.
     """
     try:

@@ -58,7 +58,7 @@ def walk(read_at: ReadAt) -> Iterator[TarMember]:
     """The files of a tar in its order; it is read in pieces of 512 bytes (see `ReadAhead`).
 
     Raises:
-        FaultError: it is no tar, damaged, or cut short.
+        FaultError: it is not a tar, damaged, or cut short.
     """
     at, last_end = 0, 0
     name, size = None, None  # what an extension says of the next member
@@ -71,7 +71,7 @@ def walk(read_at: ReadAt) -> Iterator[TarMember]:
         _refuse_damaged(header, is_first=at == 0)
         num_bytes = _number(header[124:136]) if size is None else size
         if num_bytes < 0:
-            raise FaultError("damaged", "a damaged tar (a size is no number); make or download it again")
+            raise FaultError("damaged", "a damaged tar (a size is not a number); make or download it again")
         kind, offset = header[156:157], at + _BLOCK
         has_data = kind not in _WITHOUT_DATA
         last_end = offset + num_bytes if has_data else offset

@@ -32,7 +32,7 @@ def open_delta(
         path: the delta file.
         base: what the caller says the base is; None to look for it.
         locate: from a name or path to a file.
-        open_file: reads a network file that is no delta.
+        open_file: reads a network file that is not a delta.
         opening: delta files that wait for this one.
 
     Raises:

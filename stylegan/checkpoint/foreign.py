@@ -1,4 +1,4 @@
-"""Refusing a file that is no safetensors file, by its first bytes.
+"""Refusing a file that is not a safetensors file, by its first bytes.
 
 A file that passes begins like a safetensors file, with a header of sane size; nothing else has been checked.
 """

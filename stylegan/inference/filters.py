@@ -13,7 +13,7 @@ __all__ = ["taps_of", "taps_read"]
 
 
 def taps_of(resample_filter: Tensor, device: torch.device) -> Tensor | None:
-    """An upsampling filter as taps along y and along x, `[2, 4]`; None if it is no product of two, or elsewhere."""
+    """An upsampling filter as taps along y and along x, `[2, 4]`; None if it is not a product of two, or elsewhere."""
     if tuple(resample_filter.shape) != (4, 4) or resample_filter.device != device:
         return None
     if resample_filter.device.type == "cpu":

@@ -218,7 +218,7 @@ def read_config(run: Path) -> TrainConfig:
 def _check_choices(config: TrainConfig) -> None:
     for name, known in CHOICES.items():
         value = getattr(config, name)
-        _require(value in known, f"{_option(name)} {value}: known are {', '.join(known)}")
+        _require(value in known, f"{_option(name)} {value}: choose from {', '.join(known)}")
 
 
 def _check_numbers(config: TrainConfig) -> None:

@@ -199,7 +199,7 @@ class _Loop:
         of_step.sum_over(self.team)
         self.stats.absorb(of_step)
         if fitted < self.micro_batch:
-            self._log(f"out of memory with parts of {self.micro_batch}; going on in parts of {fitted}")
+            self._log(f"out of memory with parts of {self.micro_batch}; continuing in parts of {fitted}")
             self.micro_batch = fitted
         if self.watch.note(self.state.step, self.state.num_nonfinite > bad_before):
             self._stop_diverged()

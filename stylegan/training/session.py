@@ -163,7 +163,7 @@ def resume_run(run: Path, overrides: dict[str, Any], team: Team = ALONE) -> Sess
         TrainingError: as `plan_resume`; another process is training it; or the disk has no room.
     """
     if team.is_first:
-        read_config(run)  # says so where this is no run folder, before a lock is left in it
+        read_config(run)  # says so where this is not a run folder, before a lock is left in it
     with contextlib.ExitStack() as undo:
         lock = None
         if team.is_first:

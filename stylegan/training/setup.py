@@ -179,7 +179,7 @@ def _augmentation(
     if config.aug == "noaug":
         return None, None
     if config.aug_pipe not in AUGMENT_PIPES:
-        raise ConfigError(f"--aug-pipe {config.aug_pipe}: known are {', '.join(AUGMENT_PIPES)}")
+        raise ConfigError(f"--aug-pipe {config.aug_pipe}: choose from {', '.join(AUGMENT_PIPES)}")
     augment = AugmentPipe(**AUGMENT_PIPES[config.aug_pipe]).to(device)
     p = base_p if config.aug_p is None else config.aug_p
     if config.aug == "fixed" and p == 0:

@@ -69,7 +69,7 @@ def load_state(run: Path, state: TrainState) -> tuple[dict[str, Any], str | None
             reasons.append(f"{name}: {(str(error) or type(error).__name__).splitlines()[0][:100]}")
         else:
             extra: dict[str, Any] = content["extra"]
-            return extra, f"{'; '.join(reasons)}; going on from {name}" if reasons else None
+            return extra, f"{'; '.join(reasons)}; continuing from {name}" if reasons else None
     raise TrainingError(f"{run}: cannot be resumed ({'; '.join(reasons)}); start from a snapshot with --base")
 
 

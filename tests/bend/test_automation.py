@@ -94,7 +94,7 @@ def test_split_respects_brackets() -> None:
     ("text", "says"),
     [
         ("", "no number"),
-        ("x", "'x' is no number"),
+        ("x", "'x' is not a number"),
         ("nan", "not finite"),
         (math.inf, "not finite"),
         ("-1e13", "beyond 1e\\+12"),
@@ -103,11 +103,11 @@ def test_split_respects_brackets() -> None:
         ("0s:0,1", "SECONDS:VALUE"),
         ("()", "no number"),
         ("lfo(sine,0..1)", "a shape, a range and a period"),
-        ("lfo(bump,0..1,1s)", "known are sine"),
+        ("lfo(bump,0..1,1s)", "choose from sine"),
         ("lfo(sine,0,1s)", "write it as 0..1"),
         ("lfo(sine,0..1,0s)", "seconds above 0"),
         ("lfo(sine,0..1,0hz)", "seconds above 0"),
-        ("wobble(1)", "known are lfo"),
+        ("wobble(1)", "choose from lfo"),
     ],
 )
 def test_refusals(text: str | float, says: str) -> None:

@@ -112,7 +112,7 @@ def test_a_mistake_is_one_line(run: Run, tiny_network: Path, tmp_path: Path) -> 
     assert status == 1
     assert (
         err
-        == "Error: --bend rotate:30@b31.conv1: 'b31.conv1' is no place in this network; the nearest is b16.conv1\n"
+        == "Error: --bend rotate:30@b31.conv1: 'b31.conv1' is not a place in this network; the nearest is b16.conv1\n"
     )
 
 

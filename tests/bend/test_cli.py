@@ -128,7 +128,7 @@ def test_unknown_command_is_a_usage_error() -> None:
     [
         ("rendr", "No such command 'rendr'; did you mean render?"),
         ("render GIRD", "No such command 'GIRD'; did you mean grid?"),
-        ("models x", "No such command 'x'; known are list, "),
+        ("models x", "No such command 'x'; choose from list, "),
         ("render grid", "Missing option '-o' / '--output'; see `bend render grid --help`"),
         ("render grid -o a.png --weights x", "'ema', 'raw'; see `bend render grid --help`"),
         ("render grid -o a.png --seeds 5-2", "5-2 runs backwards; write 2-5\n"),

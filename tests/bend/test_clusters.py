@@ -134,7 +134,7 @@ def test_the_sheet_shows_every_cluster(run: Run, tiny_network: Path, tmp_path: P
     ("arguments", "says"),
     [
         (["--seeds", "1,2"], "give one"),
-        (["--layers", "*.torgb"], "clusters are of convolutions"),
+        (["--layers", "*.torgb"], "only convolutions have clusters"),
         (["--layers", "b9.*"], "nearest"),
     ],
 )

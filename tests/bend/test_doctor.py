@@ -58,7 +58,7 @@ def test_command_prints_marks_and_mends(monkeypatch: pytest.MonkeyPatch) -> None
     told = done.stdout.splitlines()
     (at,) = [number for number, line in enumerate(told) if "source flickr" in line]
     assert told[at].startswith("· source flickr")
-    assert told[at + 1].strip().startswith("-> a key is to be had at https://")
+    assert told[at + 1].strip().startswith("-> get a key at https://")
     records = json.loads(CliRunner().invoke(bend, ["doctor", "--json"]).stdout)
     assert {record["verdict"] for record in records} <= {"good", "note", "lack"}
     assert all(record["mend"] is None or "\n" not in record["mend"] for record in records)

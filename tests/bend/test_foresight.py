@@ -69,7 +69,7 @@ def test_endings(tmp_path: Path, do: str, options: str, told: str) -> None:
     ("options", "told"),
     [
         ('size = "250x100"', "size 250x100: this network draws multiples of 4; ask for 248x100"),
-        ('bend = ["scale:2@b32.conv1"]', "'b32.conv1' is no place in this network"),
+        ('bend = ["scale:2@b32.conv1"]', "'b32.conv1' is not a place in this network"),
         ('bend = ["scale:2@b8.conv1/channels=0-9999"]', "b8.conv1 has 16 channels, 0 to 15"),
     ],
 )

@@ -11,4 +11,4 @@ def test_nearest_looks_past_case() -> None:
 
 def test_meant_names_the_nearest_or_all() -> None:
     assert meant("gird", ["grid", "plane"]) == "did you mean grid?"
-    assert meant("xyz", ["grid", "plane"]) == "known are grid, plane"
+    assert meant("xyz", ["grid", "plane"]) == "choose from grid, plane"

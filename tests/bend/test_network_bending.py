@@ -99,10 +99,10 @@ def test_other_bends_stay_where_they_are(file: Path) -> None:
         ("transforms: [{layer: 1, transform: [rotate]}]", "transform 1: ['rotate'] is unknown"),
         ("transforms: [{layer: 1, transform: rotate, params: [1" + "0" * 400 + "]}]", "no list of numbers"),
         ("transforms: 3", "no list `transforms`"),
-        ("transforms: [3]", "transform 1: 3 is no transform"),
-        ("transforms: [{layer: 1, transform: melt}]", "transform 1: 'melt' is unknown; known are ablate"),
-        ("transforms: [{layer: 0, transform: invert}]", "layer 0 is no layer; they are counted from 1"),
-        ("transforms: [{layer: x, transform: invert}]", "layer 'x' is no layer"),
+        ("transforms: [3]", "transform 1: 3 is not a transform"),
+        ("transforms: [{layer: 1, transform: melt}]", "transform 1: 'melt' is unknown; choose from ablate"),
+        ("transforms: [{layer: 0, transform: invert}]", "layer 0 is not a layer; they are numbered from 1"),
+        ("transforms: [{layer: x, transform: invert}]", "layer 'x' is not a layer"),
         ("transforms: [{layer: 1, transform: rotate, params: [a]}]", "no list of numbers"),
         ("transforms: [{layer: 1, transform: invert, features: random}]", "random with a share"),
         (
@@ -125,7 +125,7 @@ def test_missing_files_and_clusters(file: Path) -> None:
     file.with_name("clusters.yaml").write_text("3:\n- {cluster_index: 0, feature_index: 0}\n")
     with pytest.raises(SettingsError, match="says nothing about layer 2"):
         read_transforms(file, file.with_name("clusters.yaml"))
-    with pytest.raises(SettingsError, match="behind a comma"):
+    with pytest.raises(SettingsError, match="after a comma"):
         expand(("a.yaml,b.yaml,c.yaml",))
 
 

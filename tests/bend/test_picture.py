@@ -61,7 +61,7 @@ def test_cut_png_is_not_whole(tmp_path: Path) -> None:
 
 
 def test_formats_refuse_what_they_cannot_hold(tmp_path: Path) -> None:
-    with pytest.raises(RenderError, match=r"\.tif is no picture format; known are \.png"):
+    with pytest.raises(RenderError, match=r"\.tif is not a picture format; choose from \.png"):
         save_picture(tmp_path / "a.tif", picture(), NOTE)
     with pytest.raises(RenderError, match="too big"):
         save_picture(tmp_path / "a.webp", np.zeros([1, 16_384, 3], np.uint8), NOTE)

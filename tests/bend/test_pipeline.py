@@ -62,12 +62,12 @@ def test_the_chain_runs_once_and_again_from_what_changed(run: Run, tmp_path: Pat
     assert not out.exists()
     status, stdout, stderr = run("run", recipe, "-o", out)
     assert status == 0, stderr
-    assert stdout.splitlines()[-1] == f"{out}: 3 stages done, 0 of them before"
+    assert stdout.splitlines()[-1] == f"{out}: 3 stages done, 0 of them earlier"
     first = (out / "grid.png").read_bytes()
     status, stdout, _ = run("run", recipe, "-o", out, "--json")
     assert [stage["skipped"] for stage in json.loads(stdout)] == [True, True, True]
     (out / "grid.png").unlink()
-    assert run("run", recipe, "-o", out)[1].splitlines()[-1].endswith("2 of them before")
+    assert run("run", recipe, "-o", out)[1].splitlines()[-1].endswith("2 of them earlier")
     assert (out / "grid.png").read_bytes() == first
     recipe.write_text(chain(base, seeds="2-3"))
     status, _, stderr = run("run", recipe, "-o", out)
@@ -84,7 +84,7 @@ def test_what_failed_is_told_and_what_was_done_is_kept(run: Run, tmp_path: Path,
     assert status == 1
     assert "gone.safetensors: no such network" in stderr.splitlines()[-1]
     recipe.write_text(chain(base))
-    assert run("run", recipe, "-o", out)[1].splitlines()[-1].endswith("1 of them before")
+    assert run("run", recipe, "-o", out)[1].splitlines()[-1].endswith("1 of them earlier")
 
 
 def test_an_interrupted_training_is_resumed(
@@ -163,7 +163,7 @@ def test_what_is_trusted_may_write_elsewhere(run: Run, tmp_path: Path, base: Pat
     recipe.write_text(text % "{recipe}/a.png")
     assert run("run", recipe, "-o", out, "--allow-outside")[0] == 0
     assert (tmp_path / "a.png").exists()
-    assert "1 of them before" in run("run", recipe, "-o", out, "--allow-outside")[1]
+    assert "1 of them earlier" in run("run", recipe, "-o", out, "--allow-outside")[1]
     for inside in (f"{out}/b.png", "./c/../c.png"):  # however they are written
         recipe.write_text(text % inside)
         assert run("run", recipe, "-o", out)[0] == 0

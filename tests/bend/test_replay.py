@@ -82,7 +82,7 @@ def test_one_network_cannot_stand_for_several(run: Run, tiny_network: Path, tmp_
     assert run("render", "dial", *ends, "--seeds", "0", "-o", sheet)[0] == 0
     status, _, stderr = run("replay", sheet, "-o", tmp_path / "b.png", "--network", bent)
     assert (status, stderr.count("\n")) == (1, 1)
-    assert "is of several networks, for which --network cannot stand" in stderr
+    assert "is of several networks, which --network cannot replace" in stderr
     assert run("replay", sheet, "-o", tmp_path / "b.png", "--check")[0] == 0
 
 
@@ -184,7 +184,7 @@ def test_another_network_is_told_before_anything_is_drawn(run: Run, tmp_path: Pa
 def test_what_has_no_note_is_refused(run: Run, tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_text("hello")
-    assert "no note of bend inside" in run("replay", text)[2]
+    assert "no note by bend inside" in run("replay", text)[2]
     assert run("replay", tmp_path / "none.png")[0] == 1
     picture, G = tmp_path / "python.png", tiny_generator()
     note = describe("images", RenderConfig(), G, None, seed=0)
@@ -202,7 +202,7 @@ def test_a_note_that_is_no_note_is_refused(run: Run, tmp_path: Path, command: ob
     status, _, err = run("replay", picture)
     assert (status, err) == (
         1,
-        f"Error: {picture}: no note of bend inside; only what `bend render` made can be made again\n",
+        f"Error: {picture}: no note by bend inside; only what `bend render` made can be made again\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""What is heard in a track: bands, loudness and strikes, at the right moment; and what is no track."""
+"""What is heard in a track: bands, loudness and strikes, at the right moment; and what is not a track."""
 
 import math
 import struct
@@ -101,7 +101,7 @@ def test_a_parameter_hears_the_track_of_its_film_only() -> None:
     ("text", "says"),
     [
         ("audio(bass)", "what to hear and a range"),
-        ("audio(drums,0..1)", "known are bass, mid, treble, loudness, onset"),
+        ("audio(drums,0..1)", "choose from bass, mid, treble, loudness, onset"),
         ("audio(800-200hz,0..1)", "is no band"),
         ("audio(0-200hz,0..1)", "is no band"),
         ("audio(bass,0..1,-1s)", "smooth over 0 to 60 s"),
@@ -175,12 +175,12 @@ def test_samples_of_floats_that_are_no_sound_are_refused(tmp_path: Path, value: 
         + struct.pack("<I", len(data))
         + data
     )
-    with pytest.raises(SettingsError, match="samples that are no sound"):
+    with pytest.raises(SettingsError, match="samples that are NaN or absurdly loud"):
         load_track(path)
     playing = SoundTrack(path)
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         playing.join(container)
-        with pytest.raises(SettingsError, match="samples that are no sound"):
+        with pytest.raises(SettingsError, match="samples that are NaN or absurdly loud"):
             playing.play_until(Fraction(1))
 
 

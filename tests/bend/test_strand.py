@@ -82,7 +82,7 @@ def test_refusals(tmp_path: Path) -> None:
         keyframes_given(RenderConfig(latents=(path,)), WalkConfig(path_file=path))
     with pytest.raises(SettingsError, match="--space z: latents from a file are in w"):
         strand_of(G, PLAIN, WalkConfig(space="z", path_file=path), [0, 1])
-    with pytest.raises(SettingsError, match="holds 2 latents, from 0"):
+    with pytest.raises(SettingsError, match="holds 2 latents, numbered from 0"):
         strand_of(G, PLAIN, WalkConfig(path_file=path), [0, 2])
 
 

@@ -74,8 +74,8 @@ def test_the_contents_of_every_file_are_of_the_work(tmp_path: Path, name: str) -
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        (RenderConfig(direction=("sefa:0*x",)), r"--direction sefa:0\*x: 'x' is no number"),
-        (RenderConfig(blend=("9@left/mix=x",)), "--blend 9@left/mix=x: 'x' is no number"),
+        (RenderConfig(direction=("sefa:0*x",)), r"--direction sefa:0\*x: 'x' is not a number"),
+        (RenderConfig(blend=("9@left/mix=x",)), "--blend 9@left/mix=x: 'x' is not a number"),
     ],
 )
 def test_a_slip_is_told_with_its_option(config: RenderConfig, says: str) -> None:

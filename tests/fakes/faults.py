@@ -88,7 +88,7 @@ class FaultServer(FakeServer):
     def on_to_latin_1(self, request: Request, hit: int, body: bytes) -> Answer:
         return Answer(302, b"", {"Location": "/caf\xe9.jpg"})
 
-    # bodies that are no picture
+    # bodies that are not pictures
     def on_html(self, request: Request, hit: int, body: bytes) -> Answer:
         answer = as_html("please log in")
         answer.headers |= _JPEG

@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
     is_short = "--short" in arguments
     wanted = [word for word in arguments if word != "--short"] or list(FIGURES)
     if unknown := set(wanted) - FIGURES.keys():
-        print(f"Error: no figure {', '.join(unknown)}; known are {', '.join(FIGURES)}", file=sys.stderr)
+        print(f"Error: no figure {', '.join(unknown)}; choose from {', '.join(FIGURES)}", file=sys.stderr)
         return 2
     form = "short" if is_short else "long"
     print(f"{form} form, Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")

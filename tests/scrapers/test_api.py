@@ -62,7 +62,7 @@ def test_answers_in_any_encoding_of_json_are_kept(tmp_path: Path, client: Polite
             "/throttled",
             r"429 Too Many Requests; it asks for 9999 s of rest; run the same command again later",
         ),
-        ("/down", r"503 Service Unavailable; run the same command again later to go on"),
+        ("/down", r"503 Service Unavailable; run the same command again later to continue"),
         ("/nowhere", r"answered 404"),
     ],
 )

@@ -73,7 +73,7 @@ def test_somebody_elses_file_gives_no_keys_and_a_warning(
     environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "APPDATA": str(tmp_path)}
     assert with_config(environ, warnings.append) == environ
     assert len(warnings) == 1
-    assert warnings[0].startswith(f"{config_path(environ)}: may not be read, so that no key comes from it; ")
+    assert warnings[0].startswith(f"{config_path(environ)}: cannot be read, so no keys are taken from it; ")
     with pytest.raises(ConfigError, match=r"\(BEND_CONFIG\): cannot be read"):
         with_config({"BEND_CONFIG": str(tmp_path / "mine.toml")}, warnings.append)
 

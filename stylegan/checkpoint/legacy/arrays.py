@@ -157,7 +157,7 @@ def bytes_from_text(arguments: Arguments) -> bytes | Span:
     if isinstance(text, Span) and text.is_text:
         return LatinSource(text).whole()
     if type(text) is not str:
-        raise RefusedError(f"encodes what is no text; {DAMAGED}")
+        raise RefusedError(f"encodes what is not text; {DAMAGED}")
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

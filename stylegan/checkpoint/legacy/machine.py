@@ -109,19 +109,19 @@ class _Machine:
     def append(self, items: list[object]) -> None:
         target = self.stack[-1]
         if type(target) is not list:
-            raise RefusedError(f"appends to what is no list; {DAMAGED}")
+            raise RefusedError(f"appends to what is not a list; {DAMAGED}")
         target.extend(items)
 
     def add(self, items: list[object]) -> None:
         target = self.stack[-1]
         if type(target) is not set:
-            raise RefusedError(f"adds to what is no set; {DAMAGED}")
+            raise RefusedError(f"adds to what is not a set; {DAMAGED}")
         target.update(_keys(items))
 
     def set_items(self, items: list[object]) -> None:
         target = self.stack[-1]
         if type(target) is not dict or len(items) % 2:
-            raise RefusedError(f"sets items of what is no dictionary; {DAMAGED}")
+            raise RefusedError(f"sets items of what is not a dictionary; {DAMAGED}")
         target.update(zip(_keys(items[::2]), items[1::2], strict=True))
 
     def persistent(self) -> None:

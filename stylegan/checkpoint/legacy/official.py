@@ -81,7 +81,7 @@ def read_official(
 
 def _check_class(name: str, module: object) -> None:
     if not isinstance(module, ModuleRecord):
-        raise RefusedError(f"has a {name} that is no network; {DAMAGED}")
+        raise RefusedError(f"has a {name} that is not a network; {DAMAGED}")
     if module.class_name != _NETWORKS[name]:
         maker = CLASSES.get(module.class_name, "another program")
         raise RefusedError(
@@ -153,7 +153,7 @@ def _given_arguments(module: ModuleRecord) -> dict[str, object]:
 def _nested(arguments: Mapping[str, object], key: str) -> dict[str, object]:
     value = arguments.get(key)
     if value is not None and not isinstance(value, dict):
-        raise RefusedError(f"has {key} that are no table of arguments; {DAMAGED}")
+        raise RefusedError(f"has {key} that are not a table of arguments; {DAMAGED}")
     return _without_effect(value or {})
 
 
@@ -186,7 +186,7 @@ def _weights(module: ModuleRecord) -> dict[str, Weight]:
             if tensor is None:
                 continue
             if type(name) is not str or not isinstance(tensor, TensorRecord):
-                raise RefusedError(f"has a parameter that is no tensor; {DAMAGED}")
+                raise RefusedError(f"has a parameter that is not a tensor; {DAMAGED}")
             weights[prefix + name] = Weight(shape=tensor.shape, read=tensor.read)
     return weights
 

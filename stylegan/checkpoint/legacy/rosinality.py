@@ -75,7 +75,7 @@ class _State:
 
     def __init__(self, name: str, state: object) -> None:
         if type(state) is not dict or not all(type(key) is str for key in state):
-            raise RefusedError(f"has a {name} that is no state dict; {DAMAGED}")
+            raise RefusedError(f"has a {name} that is not a state dict; {DAMAGED}")
         self.name = name
         self.tensors: dict[str, object] = {key.removeprefix("module."): value for key, value in state.items()}
         self.unused = {key for key in self.tensors if not key.endswith(".kernel")}
@@ -161,7 +161,7 @@ def _read_generator(state: _State, root: Mapping[str, object], build: Build) -> 
     weights = state.weights(_generator_names(sizes, num_layers))
     w_avg = root.get("latent_avg")
     if w_avg is not None and not isinstance(w_avg, TensorRecord):
-        raise RefusedError(f"has a latent_avg that is no tensor; {DAMAGED}")
+        raise RefusedError(f"has a latent_avg that is not a tensor; {DAMAGED}")
     if w_avg is not None:
         weights["mapping.w_avg"] = Weight(shape=w_avg.shape[-1:], read=lambda: w_avg.read().reshape(-1))
     else:

@@ -71,7 +71,7 @@ def hint_of(module: str) -> str:
 
 
 def describe_stranger(root: object) -> str:
-    """What an unpickled object seems to be that is no network of ours; empty where that is unknown."""
+    """What an unpickled object seems to be that is not a network of ours; empty where that is unknown."""
     keys = _keys(root)
     for part, what in _KEYS.items():
         if any(part in key for key in keys):

@@ -160,9 +160,9 @@ class _State:
         """What the network resamples with."""
         taps = self.settings.get("resample_kernel", [1, 3, 3, 1])
         if not isinstance(taps, list | tuple) or not 0 < len(taps) <= 16:
-            raise RefusedError(f"has a resample_kernel that is no list of numbers; {DAMAGED}")
+            raise RefusedError(f"has a resample_kernel that is not a list of numbers; {DAMAGED}")
         if not all(type(tap) in (int, float) for tap in taps):
-            raise RefusedError(f"has a resample_kernel that is no list of numbers; {DAMAGED}")
+            raise RefusedError(f"has a resample_kernel that is not a list of numbers; {DAMAGED}")
         return list(taps)
 
     def given(self, *names: str) -> dict[str, object]:
@@ -172,7 +172,7 @@ class _State:
 
 def _state_of(name: str, record: object) -> Mapping[object, object]:
     if not isinstance(record, OldNetworkRecord) or record.state is None:
-        raise RefusedError(f"has a {name} that is no network; {DAMAGED}")
+        raise RefusedError(f"has a {name} that is not a network; {DAMAGED}")
     return record.state
 
 
@@ -192,7 +192,7 @@ def _label_widths(state: _State, key: str) -> tuple[int, int]:
     """Width of the label and of its embedding, by the layer that embeds it; 0 and 0 without labels."""
     c_dim = state.settings.get("label_size", 0)
     if type(c_dim) is not int:
-        raise RefusedError(f"has a {state.name} with a label_size that is no number; {DAMAGED}")
+        raise RefusedError(f"has a {state.name} with a label_size that is not a number; {DAMAGED}")
     widths = state.shape(f"{key}/weight", 2) if f"{key}/weight" in state.arrays else (0, 0)
     if c_dim != widths[0]:
         raise RefusedError(

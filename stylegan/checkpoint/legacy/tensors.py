@@ -104,7 +104,7 @@ class TensorRecord:
         """
         tensor = arguments[0] if len(arguments) == 3 else None
         if not isinstance(tensor, TensorRecord):
-            raise RefusedError(f"has a parameter that is no tensor; {DAMAGED}")
+            raise RefusedError(f"has a parameter that is not a tensor; {DAMAGED}")
         return tensor
 
     @property

@@ -63,7 +63,7 @@ def test_a_picture_that_claims_to_be_enormous_is_refused(
 ) -> None:
     Image.new("L", (64, 64)).save(tmp_path / "big.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # as Pillow's own bound is to a bomb
-    with pytest.raises(SettingsError, match="no picture that can be read"):
+    with pytest.raises(SettingsError, match="not a picture that can be read"):
         parse_mask(f"image:{tmp_path / 'big.png'}")
 
 

@@ -302,13 +302,13 @@ def test_a_training_has_no_time(G: Generator, bend: str) -> None:
 @pytest.mark.parametrize(
     ("bend", "says"),
     [
-        ("rotate:30@b12.conv0", "'b12.conv0' is no place in this network; the nearest is b16.conv0"),
+        ("rotate:30@b12.conv0", "'b12.conv0' is not a place in this network; the nearest is b16.conv0"),
         ("rotate:30@b8.conv0.affine", "has no height and width, which rotate needs"),
         ("invert@ws/mask=rect:0,0,1,1", "has no height and width"),
         ("ablate@b8.conv0/channels=16", "b8.conv0 has 16 channels, 0 to 15"),
         ("zero:1@b8.image", "has no weights that zero could bend; it takes b32.conv0"),
         ("turn:1@b8.conv0.affine", "has no weights that turn could bend"),
-        ("zero:1@b8.conv0/channels=top:2", "weights are not loud"),
+        ("zero:1@b8.conv0/channels=top:2", "weights have no loudness"),
         ("feedback:1@b8.conv0.bias", "is a parameter, the same in every frame"),
         ("freeze:lfo(saw,0..9,2s)@b8.conv0", "does not vary"),
         ("ablate@b8.conv0/cluster=7", "b8.conv0 has clusters 0 to 2"),

@@ -140,7 +140,7 @@ def test_what_a_task_raises_is_one_line(
 ) -> None:
     folder = photos(tmp_path / "in", 2)
     monkeypatch.setattr("bend.cluster.runner.__version__", "0.0.9")
-    with pytest.raises(BendError, match=r"has bend .*, but 0.0.9 is asked for; install the same everywhere"):
+    with pytest.raises(BendError, match=r"has bend .*, but 0.0.9 is required; install the same everywhere"):
         package_on(cluster, config_of(tmp_path / "there.zip", folder), no_warning)
     monkeypatch.undo()
     monkeypatch.setenv("BEND_FAILPOINT", "item:ENOSPC:1")

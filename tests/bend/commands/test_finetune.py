@@ -52,7 +52,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_zip(folder / "labelled.zip", classes=3)
     write_zip(folder / "large.zip", num=2, resolution=32)
     write_zip(folder / "grey.zip", num=2, channels=1)
-    (folder / "text.zip").write_text("these are no pictures\n")
+    (folder / "text.zip").write_text("these are not pictures\n")
     (folder / "empty.zip").touch()
     (folder / "photos").mkdir()
     (folder / "photos" / "a.png").touch()
@@ -148,7 +148,7 @@ def test_resuming_the_latest_run(tmp_path: Path, files: Path, run: Run) -> None:
         ),
         (
             ["--data", "rocks.zip", "--kimg", "1", "--aug", "fixed", "--ada-kimg", "8"],
-            "--ada-kimg: --aug fixed does not go by it; leave it out, or choose --aug ada",
+            "--ada-kimg: --aug fixed does not use it; leave it out, or choose --aug ada",
         ),
         (
             ["--data", "rocks.zip", "--kimg", "1", "--aug", "noaug", "--aug-pipe", "blit"],
@@ -187,7 +187,7 @@ BAD = {
     ),
     "no length": ("--kimg 0", "--kimg must be"),
     "no number": ("--kimg nan", "--kimg must be"),
-    "an unknown pipe": ("--aug-pipe sparkle", "--aug-pipe sparkle: known are blit"),
+    "an unknown pipe": ("--aug-pipe sparkle", "--aug-pipe sparkle: choose from blit"),
     "unknown moments": ("--snapshots often", "--snapshots often: write log, every:K"),
     "an unknown device": ("--device tpu", "--device tpu: unknown"),
     "an absent device": ("--device cuda:77", "--device cuda:77: "),
@@ -281,7 +281,7 @@ class TestSignals:
             process.send_signal(number)
             out, err = process.communicate(timeout=300)
         assert process.returncode == status
-        assert f"interrupted, go on with `bend finetune --resume {run}`" in out
+        assert f"interrupted, continue with `bend finetune --resume {run}`" in out
         assert err.endswith("interrupted, state saved\n")
         assert "Traceback" not in err
         state = read_state(run)

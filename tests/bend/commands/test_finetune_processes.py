@@ -39,7 +39,7 @@ def test_a_signal_to_any_process_ends_all_with_the_state_saved(data: Path, tmp_p
     assert done.stdout.splitlines() == [
         line
         for line in done.stdout.splitlines()
-        if line.startswith(str(run)) and "interrupted, go on with" in line
+        if line.startswith(str(run)) and "interrupted, continue with" in line
     ]
     assert done.stderr.count("interrupted, state saved") == 1
     assert (run / "stats.jsonl").read_bytes().count(b"\n") == 1

@@ -173,7 +173,8 @@ def test_a_run(run_folder: Path, run: Run) -> None:
     status, out, _ = run("info", run_folder)
     assert status == 0
     assert (
-        f"state: 4 of 8 kimg, not done; goes on with `bend finetune --resume {run_folder}`; last tick " in out
+        f"state: 4 of 8 kimg, not done; continue with `bend finetune --resume {run_folder}`; last tick "
+        in out
     )
     assert "data: rocks, 40 pictures" in out
     assert "snapshots at kimg: 0, 0.25, 4" in out

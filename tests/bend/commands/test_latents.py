@@ -157,7 +157,7 @@ def test_project_and_draw_what_was_found(run: Run, network: Path, tmp_path: Path
     assert note is not None
     assert list(note.work["inputs"]) == [str(found)]
     status, _, err = run("project", target, *typed)
-    assert (status, err) == (1, f"Error: {found} exists; give another name, or --force to write over it\n")
+    assert (status, err) == (1, f"Error: {found} exists; give another name, or --force to overwrite it\n")
 
 
 def test_a_projection_that_was_broken_off_is_made_by_the_same_command(
@@ -221,14 +221,14 @@ def test_project_in_w_plus_as_json(run: Run, network: Path, tmp_path: Path) -> N
         ("project TEXT -o OUT.npz", 1, "not a picture; project another picture"),
         ("project TEXT -o OUT.png", 1, "latents go to an .npz"),
         ("project TEXT --steps 0 -o OUT.npz", 2, "Invalid value for '--steps'"),
-        ("render style-mix --layers x -o OUT.png", 1, "'x' is no range of layers"),
+        ("render style-mix --layers x -o OUT.png", 1, "'x' is not a range of layers"),
         ("render style-mix --layers fine --network NET -o OUT.png", 1, "this network has no fine layers"),
         ("render truncation --from nan -o OUT.png", 2, "not finite"),
         ("render images --size 17x16 --network NET -o OUT", 1, "multiples of 4; ask for 16x16"),
         ("render images --size 17 -o OUT", 2, "no size"),
-        ("render images --direction sefa:0*y --network NET -o OUT", 1, "'y' is no number"),
+        ("render images --direction sefa:0*y --network NET -o OUT", 1, "'y' is not a number"),
         ("render images --trunc lfo(x) -o OUT", 2, "takes a shape"),
-        ("render images --blend 7@up --network NET -o OUT", 1, "'up' is no mask"),
+        ("render images --blend 7@up --network NET -o OUT", 1, "'up' is not a mask"),
         ("render images --latents NOWHERE.npz --network NET -o OUT", 1, "NOWHERE.npz: no such file"),
         ("render latent-walk --path-file NOWHERE.npz -o OUT.mp4", 1, "NOWHERE.npz: no such file"),
     ],

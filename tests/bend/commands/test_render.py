@@ -114,16 +114,16 @@ def test_latent_walk_frames_are_taken_up_again(run: Run, tiny_network: Path, tmp
         ("images", 2, "Missing option '-o'"),
         ("grid --grid 2 -o OUT.png", 2, "no grid"),
         ("images --network nowhere.pkl -o OUT", 1, "nowhere.pkl: no such network"),
-        ("images --network NET --class 1 -o OUT", 1, "this network knows no classes; leave --class out"),
+        ("images --network NET --class 1 -o OUT", 1, "this network has no classes; leave --class out"),
         ("truncation --network NET --loop -o OUT.png", 2, "--loop: is for films"),
         ("timeline --network NET --fps 5 -o OUT.png", 2, "--fps: is for films"),
-        ("grid --network NET -o OUT.tif", 1, ".tif is no picture format; known are .png"),
+        ("grid --network NET -o OUT.tif", 1, ".tif is not a picture format; choose from .png"),
         ("grid --network NET --seeds 0-4 --grid 2x2 -o OUT.png", 1, "--grid 2x2 holds 4 pictures"),
         ("plane --network NET --seeds 1 -o OUT.png", 1, "give three"),
         (
             "latent-walk --network NET -o OUT.avi",
             1,
-            ".avi is no film format; known are .mp4, .webp, .gif, .apng",
+            ".avi is not a film format; choose from .mp4, .webp, .gif, .apng",
         ),
         ("latent-walk --network NET --seeds 1 -o OUT.mp4", 1, "a slerp walk wants 2 or more seeds"),
         ("latent-walk --network NET --seeds 0-4 --grid 2x1 -o OUT.mp4", 1, "give a multiple of 2"),
@@ -150,7 +150,7 @@ def test_existing_file_is_kept_without_force(run: Run, tiny_network: Path, tmp_p
     sheet.write_text("mine")
     typed = ("render", "grid", "--network", tiny_network, "--grid", "2x1", "-o", sheet)
     status, _, err = run(*typed)
-    assert (status, err) == (1, f"Error: {sheet} exists; give another name, or --force to write over it\n")
+    assert (status, err) == (1, f"Error: {sheet} exists; give another name, or --force to overwrite it\n")
     assert sheet.read_text() == "mine"
     assert run(*typed, "--force")[0] == 0
     assert pixels(sheet).shape == (16, 32, 3)

@@ -82,7 +82,7 @@ def test_what_is_no_amount(text: str, settings: dict[str, object], says: str) ->
 def test_layers_that_are_not_there() -> None:
     parse_amount("b4=0,b8.conv0=1,mapping=0").check(LAYERS)
     with pytest.raises(
-        SettingsError, match="b64 is no layer of this network; it has mapping, b4, b8, b16, b32"
+        SettingsError, match="b64 is not a layer of this network; it has mapping, b4, b8, b16, b32"
     ):
         parse_amount("b64=1").check(LAYERS)
     with pytest.raises(SettingsError, match="--swap 64"):

@@ -87,11 +87,11 @@ def test_the_dial_refuses(files: Path) -> None:
     save_tiny(files / "large.safetensors", resolution=32)
     with pytest.raises(SettingsError, match="img_resolution is 16 and 32"):
         drawn(look(files, dial_from=str(files / "large.safetensors")))
-    with pytest.raises(SettingsError, match="b32 is no layer"):
+    with pytest.raises(SettingsError, match="b32 is not a layer"):
         drawn(look(files, dial_from=str(files / "base.safetensors"), dial="b32=1"))
     with pytest.raises(SettingsError, match="--dial nan: 'nan' is not finite"):
         drawn(look(files, dial_from=str(files / "base.safetensors"), dial="nan"))
-    with pytest.raises(SettingsError, match="--kimg soon: 'soon' is no number"):
+    with pytest.raises(SettingsError, match="--kimg soon: 'soon' is not a number"):
         look(files, kimg="soon")
     with pytest.raises(SettingsError, match="--dial-from"):
         look(files, dial="0.5")

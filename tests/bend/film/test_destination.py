@@ -132,9 +132,7 @@ def test_frames_beyond_the_last_are_refused_or_removed(tmp_path: Path) -> None:
 
 def test_frames_are_not_put_among_other_things(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_text("mine")
-    with pytest.raises(
-        RenderError, match=r"holds no frames but other things, such as photo\.jpg; .* --force"
-    ):
+    with pytest.raises(RenderError, match=r"holds things other than frames, such as photo\.jpg; .* --force"):
         write_film(tmp_path, Camera(), config=CONFIG, provenance=NOTE)
     assert names(tmp_path) == ["photo.jpg"]
     write_film(tmp_path, Camera(), config=CONFIG, provenance=NOTE, force=True)
@@ -162,7 +160,7 @@ def test_outputs_are_checked_before_any_work(tmp_path: Path) -> None:
     check_output(tmp_path / "film.mp4", force=True)
     for name, message in (
         ("film.mp4", "exists"),
-        ("film.avi", r"known are \.mp4, \.webp, \.gif, \.apng, or a folder"),
+        ("film.avi", r"choose from \.mp4, \.webp, \.gif, \.apng, or a folder"),
         ("file", "is a file"),
     ):
         with pytest.raises(RenderError, match=message):

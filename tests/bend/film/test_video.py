@@ -183,7 +183,9 @@ def test_failed_film_leaves_the_old_one(tmp_path: Path, suffix: str) -> None:
 
 def test_unknown_format_names_the_known(tmp_path: Path) -> None:
     with (
-        pytest.raises(RenderError, match=r"\.avi is no film format; known are \.mp4, \.webp, \.gif, \.apng"),
+        pytest.raises(
+            RenderError, match=r"\.avi is not a film format; choose from \.mp4, \.webp, \.gif, \.apng"
+        ),
         open_film(tmp_path / "film.avi", FilmConfig(), NOTE),
     ):
         pass

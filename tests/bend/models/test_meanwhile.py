@@ -31,7 +31,7 @@ def test_what_came_meanwhile_is_not_replaced(
     status, out, err = run(*words, "-o", output)
     assert (status, out) == (1, "")
     assert err == (
-        f"Error: {output} was made by another process meanwhile; give another name, or --force to write over it\n"
+        f"Error: {output} was made by another process in the meantime; give another name, or --force to overwrite it\n"
     )
     assert output.read_text() == "theirs"
     assert run(*words, "-o", output, "--force")[0] == 0

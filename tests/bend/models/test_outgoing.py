@@ -127,7 +127,7 @@ def test_orders_that_make_no_sense(source: Path) -> None:
         Order(source=name, output=Path("a.pt"), delta_from="faces64")
     with pytest.raises(ModelError, match="leave out --half"):
         Order(source=name, output=Path("a.safetensors"), half=True, delta_from="faces64")
-    with pytest.raises(ModelError, match="known are all, ema"):
+    with pytest.raises(ModelError, match="choose from all, ema"):
         Order(source=name, output=Path("a.safetensors"), weights="raw")
     with pytest.raises(CheckpointError, match="another architecture"):
         write(Order(source=name, output=source.with_name("a.safetensors"), delta_from="faces64"))

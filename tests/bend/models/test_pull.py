@@ -156,6 +156,6 @@ def test_an_interruption_keeps_what_arrived(
 def test_names() -> None:
     with pytest.raises(ModelError, match="faces64: comes with bend"):
         find_known("faces64")
-    with pytest.raises(ModelError, match="no network is known by this name; known are ffhq256"):
+    with pytest.raises(ModelError, match="no network is known by this name; choose from ffhq256"):
         find_known("ffhq257")
     assert all(entry.url.startswith("https://") for entry in known.KNOWN.values())

@@ -128,4 +128,4 @@ def test_what_takes_no_address_says_so() -> None:
 def test_several_processes_do_not_write_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     refused = invoke("memory://b/two.txt", "-o", "memory://b/out.txt")
-    assert "several processes share a local output only" in str(refused.exception)
+    assert "several processes can share only a local output" in str(refused.exception)

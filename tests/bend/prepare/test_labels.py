@@ -36,5 +36,5 @@ def test_labels_are_kept_only_if_all_have_one_of_a_kind() -> None:
 def test_no_class_folders_is_an_error() -> None:
     with pytest.raises(PackageError, match="all pictures lie in one folder, a"):
         label_pictures(_pictures({"folder": "a"}, {"folder": "a"}), from_folders=True)
-    with pytest.raises(PackageError, match="lies in no folder"):
+    with pytest.raises(PackageError, match="is not in any folder"):
         label_pictures(_pictures({"folder": "a"}, {}), from_folders=True)

@@ -92,7 +92,7 @@ def test_closing_stops_at_once() -> None:
 
 def test_a_killed_worker_is_one_line() -> None:
     with pytest.raises(
-        PackageError, match="killed by signal 9, most likely for want of memory; try fewer --workers"
+        PackageError, match="killed by signal 9, most likely for lack of memory; try fewer --workers"
     ):
         list(map_in_order(_die, range(20), num_workers=2))
 

@@ -114,7 +114,7 @@ def test_the_bent_network_goes_on_training_under_the_dial(
 def test_only_a_range_goes_there_and_back(ends: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
     words = ("--from", ends[0], "--to", ends[1], "--amount", "0s:0,1s:1", "--loop")
     status, _, err = run("render", "dial", *words, "-o", tmp_path / "no.mp4")
-    assert (status, "--loop: --amount 0s:0,1s:1 is no range; leave it out" in err) == (1, True)
+    assert (status, "--loop: --amount 0s:0,1s:1 is not a range; leave it out" in err) == (1, True)
 
 
 def test_latents_of_a_file_are_all_turned(ends: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_mix_becomes_a_network(ends: tuple[Path, Path], run: Run, tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "status", "says"),
     [
-        (["--amount", "b64=1"], 1, "b64 is no layer of this network"),
+        (["--amount", "b64=1"], 1, "b64 is not a layer of this network"),
         (["--amount", "1", "--swap", "12"], 2, "--swap 12"),
         (["--amount", "b4=1", "--swap", "8"], 2, "choose one"),
         (["--amount", "0s:0,1s:1"], 1, "varies over time"),
@@ -171,9 +171,9 @@ def test_a_mix_becomes_a_network(ends: tuple[Path, Path], run: Run, tmp_path: Pa
         (["--loop"], 2, "--loop: is for films; leave it out, or write an .mp4"),
         (["--seconds", "3"], 2, "--seconds: is for films"),
         (["--grid", "9x9"], 2, "--grid: is for films"),
-        (["--amount", "far"], 2, "--amount far: 'far' is no number"),
+        (["--amount", "far"], 2, "--amount far: 'far' is not a number"),
         (["--amount", "nan"], 2, "--amount nan: 'nan' is not finite"),
-        (["--amount", "0..far"], 2, "--amount 0..far: 'far' is no number"),
+        (["--amount", "0..far"], 2, "--amount 0..far: 'far' is not a number"),
     ],
 )
 def test_refusals_are_one_line(
@@ -199,7 +199,11 @@ def test_refusals_are_one_line(
 
 @pytest.mark.parametrize(
     ("amount", "fault"),
-    [("0..1", "'0..1' is no number"), ("0s:0,1s:1", "is no standing mix"), ("b4=far", "'far' is no number")],
+    [
+        ("0..1", "'0..1' is not a number"),
+        ("0s:0,1s:1", "is not a fixed mix"),
+        ("b4=far", "'far' is not a number"),
+    ],
 )
 def test_a_mix_stands_still(
     ends: tuple[Path, Path], run: Run, tmp_path: Path, amount: str, fault: str

@@ -150,7 +150,7 @@ def test_what_is_there_stays(run: Run, network: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "roll.png"
     sheet.write_text("mine")
     status, _, stderr = run("roll", "--network", network, "--n", "1", "-o", tmp_path)
-    assert (status, stderr) == (1, f"Error: {sheet} exists; give another name, or --force to write over it\n")
+    assert (status, stderr) == (1, f"Error: {sheet} exists; give another name, or --force to overwrite it\n")
     assert sheet.read_text() == "mine"
     (tmp_path / "07.toml").touch()
     (tmp_path / "mine.toml").touch()

@@ -47,7 +47,7 @@ def test_a_folder_of_pictures_becomes_a_zip_there(bucket: Bucket, run: Run, tmp_
     assert (status, out) == (1, "")
     assert (
         err
-        == f"Error: {bucket.url}/out/rocks.zip: is there already; pass --force to write over it, or another name\n"
+        == f"Error: {bucket.url}/out/rocks.zip: exists already; pass --force to overwrite it, or another name\n"
     )
     status, out, _ = run("package", "--check", f"{bucket.url}/out/rocks.zip")
     assert (status, out) == (0, f"{bucket.url}/out/rocks.zip: sound\n")
@@ -183,7 +183,7 @@ def test_a_training_outlives_a_lost_connection(bucket: Bucket, run: Run, tmp_pat
         status, out, err = run(*words, "-o", f"{bucket.url}/runs")
     assert (status, out) == (1, "")
     assert "not mirrored: " in err
-    assert "going on, and trying again when the next state is saved" in err
+    assert "continuing, and trying again when the next state is saved" in err
     name = "00000-rocks-none"
     assert err.splitlines()[-1].endswith(
         f"the run is whole on this machine, `bend finetune --resume {bucket.url}/runs/{name}` sends the rest"

@@ -208,5 +208,5 @@ def test_what_is_not_there_or_cannot_be_had_is_one_line(memory: str, monkeypatch
 
 @pytest.mark.parametrize("name", ["../x", "a//b", "a\\b", "x" * 300])
 def test_a_key_that_leads_elsewhere_is_refused(memory: str, name: str) -> None:
-    with pytest.raises(StoreError, match="can be no file name; rename it"):
+    with pytest.raises(StoreError, match="cannot be a file name; rename it"):
         fetching.safe_name(parse_address(memory), name)

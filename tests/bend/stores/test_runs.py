@@ -194,7 +194,7 @@ def test_who_went_on_elsewhere_is_not_disturbed(
     quick.push()
     before = dict(memory)
     write_run(run, 7)
-    with pytest.raises(TakenOverError, match="another process has gone on with this run; this one stops"):
+    with pytest.raises(TakenOverError, match="another process has taken over this run; this one stops"):
         slow.push()
     assert memory == before
     assert_valid(1)

@@ -94,7 +94,7 @@ def test_an_object_that_arrived_otherwise_is_noticed(
     monkeypatch.setattr(system, "put_file", lambda source, target, **_: bucket.set("x.bin", b"0123456780"))
     with pytest.raises(StoreError, match="what arrived there is not what was sent"):
         put(parse_address(f"{bucket.url}/x.bin"), path, replace=True)
-    # The same bytes under an ETag that is no checksum (as where the store encrypts) are read back.
+    # The same bytes under an ETag that is not a checksum (as where the store encrypts) are read back.
     monkeypatch.setattr(system, "put_file", lambda source, target, **_: bucket.set("x.bin", b"0123456789"))
     monkeypatch.setattr(store, "_etag", lambda *_, **__: "another")
     put(parse_address(f"{bucket.url}/x.bin"), path, replace=True)

@@ -52,7 +52,7 @@ def test_a_training_is_summed_up_in_a_line(tmp_path: Path, data: Path) -> None:
     assert report.facts["run"] == str(run)
     assert report.stopped_by is None
     again = finetune(tmp_path, resume="latest")
-    assert again.text.endswith("nothing left to do, give a larger --kimg to go on")
+    assert again.text.endswith("nothing left to do, give a larger --kimg to continue")
     longer = finetune(tmp_path, resume="00000-rocks-none", kimg=0.012)
     assert longer.facts["num_images"] == 4
     assert read_state(run)["cur_nimg"] == 12
@@ -92,6 +92,6 @@ def test_a_full_disk_does_not_have_a_training_begun_anew(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "snapshot")
 
     monkeypatch.setattr("stylegan.training.session.save_network", full)
-    words = f"snapshot: No space left on device; .* go on with `bend finetune --resume {tmp_path}/00000-rocks-none`"
+    words = f"snapshot: No space left on device; .* continue with `bend finetune --resume {tmp_path}/00000-rocks-none`"
     with pytest.raises(TrainingError, match=words):
         finetune(tmp_path, data=str(data), **SMALL)

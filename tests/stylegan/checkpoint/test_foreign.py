@@ -1,4 +1,4 @@
-"""Files that are no networks: each is refused by a line that says what it is."""
+"""Files that are not networks: each is refused by a line that says what it is."""
 
 import gzip
 import io

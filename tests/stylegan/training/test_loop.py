@@ -240,5 +240,7 @@ def test_running_out_of_memory_is_said_once(
     run = train(start(data, tmp_path, kimg=0.012, micro_batch=4)).run
     log = (run / "log.txt").read_text()
     assert (
-        log.count("out of memory with parts of 4; going on in parts of 1") == log.count("out of memory") == 1
+        log.count("out of memory with parts of 4; continuing in parts of 1")
+        == log.count("out of memory")
+        == 1
     )

@@ -209,7 +209,7 @@ class TestDamage:
         session.close()
         assert session.plan.state.step == 0
         assert session.plan.notes[0].startswith(("state-latest.pt: ", "no state-latest.pt"))
-        assert session.plan.notes[0].endswith("going on from state-previous.pt")
+        assert session.plan.notes[0].endswith("continuing from state-previous.pt")
 
     @pytest.mark.slow
     def test_the_one_before_gives_the_same_result(self, copy: Path, unbroken: Path) -> None:

@@ -225,7 +225,7 @@ class TestMismatches:
             tiny_plan(data, channel_base=8)
 
     def test_unknown_pipe(self, data: Path) -> None:
-        with pytest.raises(ConfigError, match="--aug-pipe everything: known are blit"):
+        with pytest.raises(ConfigError, match="--aug-pipe everything: choose from blit"):
             tiny_plan(data, aug_pipe="everything")
 
 

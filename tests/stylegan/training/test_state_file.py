@@ -59,7 +59,7 @@ def test_a_damaged_state_takes_no_sound_ones_place(tmp_path: Path, data: Path) -
     whole = bytearray(latest.read_bytes())
     whole[len(whole) // 2] ^= 255
     latest.write_bytes(whole)
-    assert "going on from state-previous.pt" in str(load_state(tmp_path, state)[1])
+    assert "continuing from state-previous.pt" in str(load_state(tmp_path, state)[1])
     state.step = 3
     save_state(tmp_path, state, {})
     steps = [torch.load(tmp_path / name, weights_only=True)["step"] for name in (LATEST, PREVIOUS)]

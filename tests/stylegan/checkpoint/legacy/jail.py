@@ -41,7 +41,7 @@ class Verdict:
     refusal: str | None
     """The one line it was refused with, None if it was loaded."""
     crash: str | None
-    """An error that is no refusal."""
+    """An error that is not a refusal."""
     seconds: float
     """Processor time."""
     num_bytes: int

@@ -142,7 +142,7 @@ def stylegan3(class_name: str = "Generator") -> Persistent:
         ({"D": Persistent("ProjectedDiscriminator", {})}, "a D of StyleGAN-XL or projected GAN (class "),
         ({"G_ema": stylegan3("TriPlaneGenerator")}, "a G_ema of EG3D"),
         ({"G_ema": stylegan3("MyGenerator")}, "a G_ema of another program (class 'MyGenerator')"),
-        ({"G": generator(), "D": {"not": "a network"}}, "D that is no network"),
+        ({"G": generator(), "D": {"not": "a network"}}, "D that is not a network"),
         ({"other": pipe(0)}, "a pickle without a StyleGAN2 network"),
     ],
     ids=["stylegan3", "xl", "projected", "eg3d", "own", "mixed", "none"],
