@@ -1,8 +1,9 @@
-"""What can be told of a recipe before its first stage: endings that no stage writes, sizes and bends of known networks.
+"""What can be checked in a recipe before its first stage: endings that no stage writes, sizes and bends of known
+networks.
 
 A network is known if it comes with bend, if it is a file that is named by its whole path and that no earlier stage
-writes, or, as `{finetune}`, if the base of that training is: training keeps the architecture. Of all others the stage
-itself will tell.
+writes, or, as `{finetune}`, if the base of that training is: training keeps the architecture. All others are left to
+the stage itself.
 """
 
 import contextlib
@@ -49,7 +50,7 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = {
 
 
 def check_endings(do: str, values: Mapping[str, Any]) -> None:
-    """Refuse outputs whose names end as nothing that the command writes.
+    """Refuse outputs with endings that the command does not write.
 
     Args:
         do: the command, such as `render plane`.
@@ -111,7 +112,7 @@ class Foresight:
 
 
 def _known(text: str) -> Generator | None:
-    """The outline of a network that no stage can have an influence on; None for any other."""
+    """The outline of a network that no stage can influence; None for any other."""
     if text not in EMBEDDED and not Path(text).is_absolute():
         return None
     with contextlib.suppress(StyleganError, OSError):  # told by the stage itself

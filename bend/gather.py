@@ -121,7 +121,7 @@ def plan_scrape(
 
 
 def _is_path(query: str) -> bool:
-    """Whether a query is a file or folder; a plain word is not, even if a folder, such as the output, is called so."""
+    """Whether a query is a file or folder; a plain word is not, even if a folder, such as the output, has that name."""
     is_word = Path(query).name == query
     return os.path.isfile(query) or (os.path.isdir(query) and not is_word)  # noqa: PTH112, PTH113 - any text will do
 

@@ -1,4 +1,4 @@
-"""Names of films and tracks that FFmpeg takes for nothing but files of this machine."""
+"""Names of films and tracks that FFmpeg can only take for files on this machine."""
 
 import os
 from pathlib import Path

@@ -182,7 +182,7 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: more than a megabyte; a recipe is a short text")
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:  # bytes that are not text, no TOML, numbers without end
+    except (ValueError, RecursionError) as error:  # bytes that are not text, not TOML, endless numbers
         raise RecipeError(f"{path} is not TOML: {error or 'nested too deeply'}") from None
     try:
         return _recipe(table, path.parent)

@@ -1,8 +1,8 @@
 """Renders a picture or film again from the note inside it, or turns that note into a recipe.
 
 The note (`bend.provenance`) holds the command line and the hash of the network. With the same network, release and
-machine the bytes are the same. A changed network is refused before anything is drawn, since the picture would be
-another one.
+machine the bytes are the same. A changed network is refused before anything is drawn, since the picture would be a
+different one.
 """
 
 import contextlib

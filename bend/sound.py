@@ -47,11 +47,11 @@ FEATURES = (*_BANDS, "loudness", "onset")
 """The named features; any band can also be given by its bounds."""
 _BAND = re.compile(r"(\d+)-(\d+)hz", re.IGNORECASE)
 _MOST_SECONDS = 4 * 3600
-_PADDING_S = 0.1  # of codecs, at the ends of a track: packets hold it, and headers tell it off
+_PADDING_S = 0.1  # of codecs, at the ends of a track: packets hold it, headers leave it out
 _LOUDEST = 1e6  # where full scale is 1
 _FLOOR = 1e-10
 _MOST_DECIBELS = 60.0
-"""From 0 to 1: a pause, which is quieter without end, must not take the range from the music."""
+"""The range from 0 to 1, so that a pause, which may be infinitely quiet, does not leave the music without any."""
 _CHUNK = 1024  # analyses at once
 
 

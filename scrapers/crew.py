@@ -78,7 +78,7 @@ class Threads:
 
 
 def num_threads(workers: int) -> int:
-    """Threads for so many downloads at the same time: as many again, and one, flush and decode meanwhile."""
+    """Threads for that many downloads at the same time; as many again, and one, flush and decode meanwhile."""
     return 2 * workers + 1
 
 

@@ -44,7 +44,7 @@ class Watch:
 
 
 class Watchdog:
-    """Ends requests whose time is over. One a client; its thread lives while requests are under way."""
+    """Ends requests whose time is over. One per client; its thread lives while requests are under way."""
 
     def __init__(self) -> None:
         self._watches: set[Watch] = set()

@@ -2,7 +2,7 @@
 
 Comparing with all of 100,000 hashes for each new one is too slow. If two 64-bit hashes differ in at most d bits and
 each is cut into d + 1 bands, then at least one band is equal in both (the pigeonhole of multi-index hashing: Norouzi,
-Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012). So a table a band finds every
+Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012). So one table per band finds every
 candidate, exactly, and only those are compared.
 """
 

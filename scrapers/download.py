@@ -1,12 +1,12 @@
 """One picture from the network to the disk, resumable, whole or absent.
 
-Bytes go to a `.part` file with a note beside it of what they are (address, validator, length). Cut off, by the
-network or by the end of the process, the rest is asked for with Range and If-Range; a server that answers with
-anything but exactly that rest (200, 416, another ETag, another offset) starts the file over. A complete file is
-flushed and renamed.
+Bytes go to a `.part` file with a note beside it of what they are (address, validator, length). If it is cut off, by the
+network or by the end of the process, the rest is asked for with Range and If-Range; a server that answers with anything
+but exactly that rest (200, 416, another ETag, another offset) starts the file over. A complete file is flushed and
+renamed.
 
-Servers misreport: they announce more bytes than they ever send, or a gzip that is none. Where a second attempt brings
-not one byte more, the file is taken as it is, and the decoder decides whether it is a picture.
+Servers misreport: they announce more bytes than they ever send, or a gzip that is not one. Where a second attempt
+brings not one byte more, the file is taken as it is, and the decoder decides whether it is a picture.
 """
 
 import json

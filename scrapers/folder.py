@@ -103,7 +103,7 @@ class ScrapeFolder:
 
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[ScrapeFolder]:
-    """Open or make the folder of a scrape; one made for nothing is taken away again.
+    """Open or make the folder of a scrape; one made in vain is removed again.
 
     Raises:
         FolderError: it holds something that no scrape made, or another scrape is at work in it.

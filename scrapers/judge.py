@@ -38,7 +38,7 @@ class Refusal:
 
 
 class Judge:
-    """Remembers what was kept, in a few dozen bytes a picture.
+    """Remembers what was kept, in a few dozen bytes per picture.
 
     Args:
         wanted: licences and size.

@@ -5,7 +5,7 @@ The file is TOML, with a table `[keys]` of the names that the environment would 
     [keys]
     FLICKR_API_KEY = "…"
 
-What is wrong with it is told by file, line and name alone: no message holds anything that stands in it as a value.
+What is wrong with it is told by file, line and name alone: no message contains any value from it.
 """
 
 import os

@@ -69,7 +69,7 @@ class Robots:
                 self._answers.clear()
                 self._host_locks = {name: lock for name, lock in self._host_locks.items() if lock.locked()}
             host_lock = self._host_locks.setdefault(origin, threading.Lock())
-        with host_lock:  # so that a host is asked once, not once a worker
+        with host_lock:  # so that a host is asked once, not once per worker
             answer = self._answers.get(origin)
             if answer is None:
                 answer = self._answers[origin] = self._read(f"{origin}/robots.txt")

@@ -1,8 +1,8 @@
 """The contract between a picture service and the rest: what it is asked, and the `ImageRef` that it yields.
 
-A source is a class in `scrapers/sources/`, one file a service. It turns a query into references, in the service's
-own order, and does nothing else: it downloads no picture, decides about no licence, remembers nothing. Everything
-it may say about itself (key, limits, terms) stands in its `SourceInfo`, which `bend scrape --list-sources` prints.
+A source is a class in `scrapers/sources/`, one file a service. It turns a query into references, in the service's own
+order, and does nothing else: it downloads no picture, decides about no licence, remembers nothing. Everything it may
+say about itself (key, limits, terms) is in its `SourceInfo`, which `bend scrape --list-sources` prints.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ class ImageRef:
     Attributes:
         source: name of the source, a key of the table in `scrapers.sources`.
         id: the service's own id, unique and lasting within the source.
-        image_url: where the picture lies.
+        image_url: where the picture is.
         fallback_url: a smaller or older copy, tried when `image_url` is dead.
         width, height: in pixels as declared; None where not said. They may be those of an original of which
             `image_url` is only a preview.
@@ -182,7 +182,7 @@ class Source(Protocol):
 
     @property
     def limits(self) -> Mapping[str, HostLimit]:
-        """Pace by host (`host` or `host:port`), both of the service itself and of where its media lie."""
+        """Pace by host (`host` or `host:port`), both of the service itself and of where its media are."""
         ...
 
     def search(self, query: str, wanted: Wanted) -> Iterator[ImageRef]:

@@ -46,7 +46,7 @@ def atomic_path(
     Args:
         path: the file to be written.
         check: looks at the flushed file before it takes its name; what it raises leaves `path` as it was.
-        keep: name in the same folder that the file which was there takes, in place of the one kept before.
+        keep: name in the same folder under which the replaced file is kept, in place of the one kept before.
         replace: whether a file that appeared under that name meanwhile is replaced.
 
     Raises:
@@ -136,7 +136,7 @@ def _host() -> str:
 
 
 def _is_alive(pid: int) -> bool:
-    if os.name != "posix":  # asking would end it there
+    if os.name != "posix":  # elsewhere, asking would end it
         return True
     try:
         os.kill(pid, 0)
@@ -184,7 +184,7 @@ def _rename_in(error: OSError, final: Path) -> None:
     Raises:
         OSError: the same, where it is of a kind (PyAV's) whose name cannot be changed.
     """
-    if error.errno is None:  # somebody's own, with a text for a number
+    if error.errno is None:  # somebody's own, with text in place of a number
         return
     try:
         error.filename = str(final)
@@ -194,7 +194,7 @@ def _rename_in(error: OSError, final: Path) -> None:
 
 
 def _umask() -> int:
-    with _asking_umask:  # to ask is to set it: two threads at once would leave the process another one
+    with _asking_umask:  # asking means setting it: two threads at once could leave the process with another
         mask = os.umask(0o077)
         os.umask(mask)
     return mask

@@ -14,7 +14,7 @@ __all__ = ["cache_folder"]
 def cache_folder(environ: Mapping[str, str] = os.environ, *, is_windows: bool = os.name == "nt") -> Path:
     """The cache's folder, whether it exists or not: `$BEND_CACHE`, or else `bend` where the system keeps caches."""
     if chosen := environ.get("BEND_CACHE"):
-        return Path(os.path.expanduser(chosen))  # noqa: PTH111 - a `~` of nobody stays, as a shell leaves it
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111 - the `~` of an unknown user stays, as in a shell
     folder = Path(environ.get("LOCALAPPDATA" if is_windows else "XDG_CACHE_HOME") or "")
     if not folder.is_absolute():  # the XDG specification has relative ones ignored
         folder = _home(environ) / ("AppData/Local" if is_windows else ".cache")

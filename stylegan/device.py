@@ -52,7 +52,7 @@ def allows_tf32() -> tuple[bool, bool]:
 
 
 def send(x: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on a device; a GPU that is busy is not waited for."""
+    """A CPU tensor copied to a device, without waiting for a GPU that is busy."""
     if device.type != "cuda" or x.device.type != "cpu":
         return x.to(device)
     return x.pin_memory().to(device, non_blocking=True)

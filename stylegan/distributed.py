@@ -1,4 +1,4 @@
-"""Several processes at one piece of work, started by torchrun: who this one is, and what they say to each other.
+"""Several processes on one piece of work, started by torchrun: who this one is, and what they say to each other.
 
 `join` makes a `Team` of the processes that torchrun started, over gloo between CPUs and NCCL between GPUs; a process
 alone is a team of one, whose exchanges cost nothing. Tensors travel together in flat buffers, so that exchanges are
@@ -24,15 +24,15 @@ __all__ = ["ALONE", "Team", "join", "leave_word"]
 Value = TypeVar("Value")
 
 _PATIENCE_S = 7200  # the others wait while the first one scores and saves
-_MEETING = datetime.timedelta(minutes=15)  # all have their networks loaded by then
-_FAREWELL = datetime.timedelta(minutes=1)  # within which somebody listens to a process that cannot come
+_MEETING = datetime.timedelta(minutes=15)  # all have loaded their networks by then
+_FAREWELL = datetime.timedelta(minutes=1)  # how long a process that cannot come is listened to
 _BUCKET_BYTES = 128 << 20  # copied at once, so that a flat buffer never doubles the memory of large networks
 _LOST = "the connection to another process is lost"
 _FAILURE, _DEVICE = "failure", "device"
 
 
 class Team:
-    """The processes at one piece of work, and this one among them.
+    """The processes on one piece of work, and this one among them.
 
     Attributes:
         rank: number of this process; only the first, 0, writes files and messages.
@@ -117,12 +117,12 @@ class Team:
         return flat.cpu().numpy().tobytes()
 
     def wait(self) -> None:
-        """Go on once every process has come here."""
+        """Wait until every process has reached this point."""
         self.largest(0)
 
     @contextlib.contextmanager
     def one_a_host_first(self) -> Iterator[None]:
-        """The first process of each machine does what is inside alone there, then the others do."""
+        """The first process of each machine runs the block before the others there do."""
         if not self.is_first_here:
             self.wait()
         yield
@@ -190,7 +190,7 @@ def join(device: str | None = "cpu") -> Iterator[Team]:
 
 
 def leave_word(reason: str) -> None:
-    """Tell the first process, which waits in `join`, that this one fails before it comes there, and why."""
+    """Tell the first process, which waits in `join`, that this one has failed before getting there, and why."""
     launch = launch_of()
     if launch is None or launch.rank == 0 or launch.size == 1 or torch.distributed.is_initialized():
         return
@@ -199,10 +199,10 @@ def leave_word(reason: str) -> None:
 
 
 def _store(patience: datetime.timedelta) -> torch.distributed.Store:
-    """Where the processes of one start find what the others left."""
+    """Where the processes of one start leave things for one another."""
     common, _, _ = next(iter(torch.distributed.rendezvous("env://", timeout=patience)))
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
-        return common  # the first process's own, as young as it; and hosts count their restarts differently
+        return common  # the first process's own and new with it; hosts count their restarts differently
     return torch.distributed.PrefixStore(f"bend/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", common)
 
 
@@ -266,7 +266,7 @@ def _settle(store: torch.distributed.Store, launch: Launch, error: BaseException
 
 
 def _in_words(error: BaseException, rank: int) -> str:
-    if type(error).__module__.endswith(".errors"):  # told for users, in this package or above it
+    if type(error).__module__.endswith(".errors"):  # written for users, in this package or above it
         return str(error)
     if isinstance(error, OSError) and error.errno is not None:
         return f"{error.filename or 'a file'}: {os.strerror(error.errno)}, says process {rank}"

@@ -24,12 +24,12 @@ class _Drawing(Protocol):
 
 
 class SampleDraws:
-    """A random source a sample.
+    """One random source per sample.
 
     Numbers are drawn in blocks that do not depend on the other samples, and handed out from there.
 
     Args:
-        seeds: one a sample, each 0 to 2⁶³ - 1.
+        seeds: one per sample, each 0 to 2⁶³ - 1.
         device: where numbers are drawn and returned.
         block: numbers drawn ahead for each sample; larger requests are drawn by themselves.
     """

@@ -37,7 +37,7 @@ class ConfigError(StyleganError, ValueError):
 
 
 class LockHeldError(StyleganError):
-    """What one process at a time may do is being done by another, or by another part of this one.
+    """Something that only one process at a time may do is being done by another, or elsewhere in this one.
 
     Args:
         holder: its process number, or `unknown`.
@@ -49,7 +49,7 @@ class LockHeldError(StyleganError):
 
 
 class TeamError(StyleganError):
-    """Processes at one piece of work that have lost each other."""
+    """Processes on one piece of work that have lost each other."""
 
 
 class TrainingError(StyleganError):

@@ -19,7 +19,7 @@ _has_global_hook: Callable[[], bool] = getattr(torch_module, "_has_any_global_ho
 
 
 def untouched_modules(network: nn.Module) -> list[nn.Module] | None:
-    """A network's modules, itself first; None where hooks hang on one of them or its `forward` is not its class's."""
+    """A network's modules, itself first; None where one of them has hooks or a `forward` that is not its class's."""
     if _has_global_hook():
         return None
     modules = [network]

@@ -50,7 +50,7 @@ def launch_of(environ: Mapping[str, str] = os.environ) -> Launch | None:
         size=int(environ["WORLD_SIZE"]),
         local_rank=int(environ.get("LOCAL_RANK", "0")),
         local_size=int(environ.get("LOCAL_WORLD_SIZE", environ["WORLD_SIZE"])),
-        # Torchrun calls it none where nobody named it.
+        # Torchrun says none where nobody gave an id.
         name=_agent_name() if run_id in ("", "none") else run_id,
         num_restarts=int(environ.get("TORCHELASTIC_RESTART_COUNT", "0")),
     )

@@ -223,7 +223,7 @@ class SynthesisLayer(nn.Module):
         Args:
             x: `[N, in_channels, H, W]`.
             w: `[N, w_dim]`, float32.
-            noise_mode: fresh noise a sample, the layer's constant noise, or none.
+            noise_mode: fresh noise for each sample, the layer's constant noise, or none.
             gain: scales output and clamp.
             generator: source of random noise, on `x`'s device; None for torch's own.
 
@@ -273,7 +273,7 @@ class SynthesisLayer(nn.Module):
 
 
 class TapPoint(nn.Module):
-    """The identity, where a signal passes that is not a layer's output, for forward hooks to be registered on."""
+    """The identity, at a place where the signal is not a layer's output, for forward hooks to be registered on."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` itself."""

@@ -1,7 +1,7 @@
 """A lock on a file that the system gives back by itself when its holder dies.
 
 The lock is the system's; the process number inside the file only serves the message. A file left behind by a killed
-process is therefore not locked, and whichever process wears its number today does not matter.
+process is therefore not locked, and it does not matter which process has its number today.
 """
 
 import contextlib

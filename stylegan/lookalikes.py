@@ -36,7 +36,7 @@ _GIF = Lookalike("gif", "a GIF picture")
 _AVIF = Lookalike("avif", "an AVIF picture")
 _UNPACK = "unpack it first"
 
-# Where in the file, and which bytes, tell it.
+# Which bytes identify it, and where they are in the file.
 _SIGNATURES: dict[tuple[int, bytes], Lookalike] = {
     (0, b"version https://git-lfs"): Lookalike(
         "lfs-pointer", "a git-lfs pointer", "run `git lfs pull` and try again"

@@ -1,10 +1,10 @@
 """Work recorded once and replayed: CUDA graphs, where launching kernels takes longer than running them.
 
-A small kernel runs for a few microseconds and takes the host as long to launch, Python not counted. So a call that
-comes again is recorded the third time (the first two let libraries choose kernels, and fill caches), and is a single
-launch from then on. A recording reads and writes the memory it was made with: whoever replays it copies arguments in
-and results out, and makes a new recording once anything else lies elsewhere. The callers decide what may be replayed,
-and what that depends on: `stylegan.inference.replay` for drawing, `stylegan.training.graphs` for training.
+A small kernel runs for a few microseconds and takes the host as long to launch, Python not counted. So a repeated call
+is recorded the third time (the first two let libraries choose kernels, and fill caches), and is a single launch from
+then on. A recording reads and writes the memory it was made with: whoever replays it copies arguments in and results
+out, and makes a new recording once anything else lies elsewhere. The callers decide what may be replayed, and what that
+depends on: `stylegan.inference.replay` for drawing, `stylegan.training.graphs` for training.
 """
 
 import logging
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 Kept = TypeVar("Kept")
 
 _FAMILIAR = 2  # calls alike before the one that is recorded
-_MOST_KEYS = 256  # of which is known how often they came
+_MOST_KEYS = 256  # whose calls are counted
 
 _SETTINGS = frozenset([bool, int, float, str, type(None), torch.dtype, np.float32, np.float64])
 
@@ -93,7 +93,8 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
     """What a recording of a network's forward pass depends on, besides its arguments.
 
     Returns:
-        Where its tensors lie and how, and its settings; None where a module has hooks or a replaced `forward`.
+        Where its tensors lie, how they are laid out, and its settings; None where a module has hooks or a replaced
+        `forward`.
     """
     modules = untouched_modules(network)
     if modules is None:
@@ -112,7 +113,7 @@ def held_by(network: nn.Module) -> tuple[Hashable, ...] | None:
 
 
 class Recordings(Generic[Kept]):
-    """Recordings of calls that come again, each found by all that it depends on.
+    """Recordings of repeated calls, each found by all that it depends on.
 
     Args:
         most: recordings kept; the one unused for longest goes first, with its memory.
@@ -162,7 +163,7 @@ class Recordings(Generic[Kept]):
 
     def _refuse(self, key: Hashable, error: RuntimeError) -> None:
         if not self._refused:
-            first: BaseException = error  # what ends a recording complains of what went wrong in it, too
+            first: BaseException = error  # ending a recording fails too, for what went wrong in it
             while first.__context__ is not None:
                 first = first.__context__
             _log.warning("not recorded, computed launch by launch: %s", str(first).partition("\n")[0])
@@ -171,11 +172,11 @@ class Recordings(Generic[Kept]):
 
 
 def _stream_beside(caller: torch.cuda.Stream) -> torch.cuda.Stream:
-    """The stream to record on for a caller's stream, each its own: cuBLAS has a workspace for each of them."""
+    """The stream to record on for a caller's stream, one for each: cuBLAS has a workspace for each of them."""
     key = caller.device_index, caller.cuda_stream
     if not _streams:
-        # Recordings do what the caller's stream did: its workspace of 32 MiB need not stay. Later than before the first
-        # recording it may not go, as recordings share theirs.
+        # Recordings take over from the caller's stream, so its workspace of 32 MiB can go; but only before the first
+        # recording, as recordings share theirs.
         torch._C._cuda_clearCublasWorkspaces()
     if key not in _streams:
         _streams[key] = torch.cuda.Stream(caller.device)

@@ -1,7 +1,7 @@
 """The synthesis network: from a learned constant to the image, block by block (StyleGAN2, arXiv 1912.04958).
 
-Every layer is a module of its own (`synthesis.b32.conv0`), which is where bends tap in. A whole picture at once is
-`stylegan.inference`'s, where that serves.
+Every layer is a module of its own (`synthesis.b32.conv0`), which is where bends tap in. `stylegan.inference` draws a
+whole picture at once where it can.
 """
 
 import math
@@ -235,7 +235,7 @@ class SynthesisNetwork(nn.Module):
         return [getattr(self, f"b{res}") for res in self.block_resolutions]
 
     def noise_shapes(self, count: int) -> list[list[int]]:
-        """Of the random noise of a batch, `[N, 1, H, W]`, in the order in which the layers draw it."""
+        """Shapes of the random noise of a batch, `[N, 1, H, W]`, in the order in which the layers draw it."""
         layers = [
             getattr(block, name)
             for block in self.blocks()

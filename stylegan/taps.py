@@ -110,7 +110,7 @@ def hang(G: Generator, tap: Tap, function: Callable[[Tensor], Tensor]) -> Remova
 
     Args:
         G: the generator.
-        tap: of `taps(G)`, no parameter.
+        tap: of `taps(G)`, not a parameter.
         function: given the signal, shaped as in the module's table, returns what takes its place.
     """
     assert not tap.is_parameter, tap

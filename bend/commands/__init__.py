@@ -1,1 +1,1 @@
-"""One thin file a command: parse, build one record, call one function, echo one summary."""
+"""One thin file per command: parse, build one record, call one function, echo one summary."""

@@ -1,1 +1,1 @@
-"""The work of each `bend render …`, a module a command: stills, sheets and films."""
+"""The work of each `bend render …`, one module per command: stills, sheets and films."""

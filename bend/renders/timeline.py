@@ -128,7 +128,7 @@ class RunTimeline:
         save_picture(path.parent / TIMELINE, surface, note)
 
     def _recall(self, run: Path, kimg: float) -> None:
-        """Take the columns of snapshots that are gone from the sheet of an earlier session, up to `kimg`."""
+        """Take the columns of snapshots that no longer exist from an earlier session's sheet, up to `kimg`."""
         self._is_new = False
         height, width = self._raw[min(self._raw)].pictures[0].shape[:2]
         try:

@@ -109,7 +109,7 @@ async def _start(request: Request) -> Response:
     graph = await run_in_threadpool(lambda: studio.instrument.ask(graph_facts).result(timeout=120))
     state = await run_in_threadpool(whole_state, studio)
     facts = {"bends": palette(), "edges": EDGES, "graph": graph, "state": state}
-    text = json.dumps(facts | {"patch": studio.instrument.patch.facts()})  # ASCII: a name may be no Unicode
+    text = json.dumps(facts | {"patch": studio.instrument.patch.facts()})  # ASCII: names need not be Unicode
     return Response(text, media_type="application/json")
 
 

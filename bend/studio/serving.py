@@ -58,10 +58,10 @@ def serve(config: StudioConfig, say: Callable[[str], None], token: str | None = 
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a record of the server tells of the studio, and not of a stranger's request or a second Ctrl-C.
+    """Whether a log record of the server is about the studio, and not about a stranger's request or a second Ctrl-C.
 
-    After a malformed request uvicorn says so in a line, and then stumbles over it. What is told by text is the end of
-    the application's life, which a second Ctrl-C cuts short once everything is closed.
+    After a malformed request uvicorn says so in a line, and then fails over it. The record recognised by its text is of
+    the end of the application's life, which a second Ctrl-C cuts short once everything is closed.
     """
     if os.environ.get("BEND_DEBUG"):
         return True

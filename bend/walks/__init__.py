@@ -1,4 +1,4 @@
-"""Latent walks: pure functions from keyframes and time to a path through a latent space, one a file.
+"""Latent walks: pure functions from keyframes and time to a path through a latent space, one per file.
 
 Each takes `keyframes [K, dim]`, times `t [T]` and a `Course`, and returns the points `[T, dim]`, all float64 numpy
 arrays. Walks know nothing of networks: the caller decides whether the space is z or w, and what a point means. `pace`

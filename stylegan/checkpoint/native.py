@@ -177,7 +177,7 @@ def check_savable(name: str, network: Generator | Discriminator) -> None:
     """
     arguments = getattr(network, "init_kwargs", None)
     if arguments is None:
-        raise ValueError(f"{name} is a {type(network).__name__}, no network; take off what wraps it")
+        raise ValueError(f"{name} is a {type(network).__name__}, not a network; take off what wraps it")
     described = _shapes(name, blank_network(name, arguments))
     if difference := _difference(described, _shapes(name, network)):
         raise ValueError(

@@ -5,8 +5,8 @@ gain and clamp without tensors between them (with two where the convolution is t
 rounding. `stylegan.layers` calls it inside the layer's own `forward`, after its `affine` and its noise, so that forward
 hooks on every module see what they always see. Weights are read anew at each call, so that any change to them takes
 effect at once. Where the fast path cannot be taken (gradients on, a compiler tracing, no native kernels, odd channels
-on a CPU) it returns None, and the plain layer computes. Without hooks on a network, a whole picture is one native call
-on a CPU (`whole`), and on CUDA it is recorded and replayed (`replay`).
+on a CPU) it returns None, and the plain layer does the work. Without hooks on a network, a whole picture is one native
+call on a CPU (`whole`), and on CUDA it is recorded and replayed (`replay`).
 
 `layer`, `rgb`, `dense` and `whole` decide and call; `kernels` are the native operations, `filters` their form of a FIR;
 `readiness` compiles them at the first heavy use, `replay` records what is drawn repeatedly, `choice` picks a machine's

@@ -15,7 +15,7 @@ __all__ = ["dense_layer"]
 def dense_layer(
     x: Tensor, weight: Tensor, bias: Tensor, *, weight_gain: float, bias_gain: float
 ) -> Tensor | None:
-    """Compute `x @ weight.T * weight_gain + bias * bias_gain`, or say that torch must.
+    """Compute `x @ weight.T * weight_gain + bias * bias_gain`, or return None where torch must.
 
     Args:
         x: `[N, I]`.
@@ -25,7 +25,7 @@ def dense_layer(
         bias_gain: scales the bias.
 
     Returns:
-        float32 `[N, O]`; None where this path does not serve.
+        float32 `[N, O]`; None where this path does not apply.
     """
     if not may_serve(x, x, weight, bias) or not _fits(x, weight, bias):
         return None

@@ -34,7 +34,7 @@ def synthesis_layer(
     clamp: float | None,
     on_matrix_unit: bool = True,
 ) -> Tensor | None:
-    """Compute a synthesis layer, or say that the plain one must.
+    """Compute a synthesis layer, or return None where the plain one must.
 
     Args:
         x: `[N, I, H, W]`.
@@ -51,7 +51,7 @@ def synthesis_layer(
 
     Returns:
         `[N, O, H*up, W*up]` in `x`'s dtype, channels last (on CUDA in `x`'s layout); None where this path does not
-        serve.
+        apply.
     """
     if not may_serve(x, weight, styles, bias) or not _fits(x, weight, styles, up, activation, gain):
         return None

@@ -18,7 +18,7 @@ __all__ = ["plain_seconds", "prepare_if_heavy"]
 _PLAIN_MACS_PER_S = 40e9  # multiply-adds that plain drawing makes on two cores
 _HEAVY_S = 0.2
 _LONG_S = 15.0
-_drawn_s = 0.0  # plainly so far
+_drawn_s = 0.0  # by plain drawing so far
 
 
 def prepare_if_heavy(blocks: list[Any], ws: Tensor) -> None:

@@ -25,7 +25,7 @@ _recordings: "WeakKeyDictionary[nn.Module, Recordings[_Recording]]" = WeakKeyDic
 def replayed(
     network: nn.Module, x: Tensor, settings: tuple[Hashable, ...], compute: Callable[[Tensor], Tensor]
 ) -> Tensor | None:
-    """Compute what a network makes of `x` by a recording, or say that it must be computed.
+    """Compute what a network makes of `x` from a recording, or return None where it must be computed.
 
     Args:
         network: all whose parameters and settings `compute` reads.

@@ -12,7 +12,7 @@ __all__ = ["rgb_layer"]
 def rgb_layer(
     x: Tensor, weight: Tensor, styles: Tensor, bias: Tensor, *, clamp: float | None
 ) -> Tensor | None:
-    """Compute a to-RGB layer, or say that the plain one must.
+    """Compute a to-RGB layer, or return None where the plain one must.
 
     Args:
         x: `[N, I, H, W]`.
@@ -22,7 +22,7 @@ def rgb_layer(
         clamp: symmetric bound, None for none.
 
     Returns:
-        float32 `[N, C, H, W]`, whatever `x`'s precision; None where this path does not serve.
+        float32 `[N, C, H, W]`, whatever `x`'s precision; None where this path does not apply.
     """
     if not may_serve(x, weight, styles, bias) or not _fits(x, weight, styles):
         return None

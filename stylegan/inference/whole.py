@@ -35,7 +35,7 @@ def whole_picture(
     force_fp32: bool,
     noise_of: Callable[[Any], Tensor | None],
 ) -> Tensor | None:
-    """Draw pictures, or say that the network's blocks must.
+    """Draw pictures, or return None where the network's blocks must.
 
     Args:
         network: a `SynthesisNetwork`.
@@ -47,7 +47,7 @@ def whole_picture(
             layers' order once it is certain that the picture will be drawn.
 
     Returns:
-        float32 `[N, img_channels, img_resolution, img_resolution]`; None where this path does not serve.
+        float32 `[N, img_channels, img_resolution, img_resolution]`; None where this path does not apply.
     """
     if not may_serve(ws) or not kernels.serves_rows(ws[:, 0]) or not _is_light(ws, network):
         return None

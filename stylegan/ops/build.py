@@ -103,7 +103,7 @@ def _is_whole(path: Path) -> bool:
         with path.open("rb") as file:
             header = file.read(_ELF_HEADER.size)
             size = os.fstat(file.fileno()).st_size
-    except OSError:  # too, where the cache may not be looked into
+    except OSError:  # also where the cache may not be looked into
         return False
     if not header.startswith(b"\x7fELF"):
         return size > 0  # macOS looks for itself
@@ -227,7 +227,7 @@ def _check_cuda_version(nvcc: str) -> None:
 
 
 def _prune(kept: Path) -> None:
-    """Remove the builds of sources and compilers gone by, all but the newest few."""
+    """Remove the builds of earlier sources and compilers, all but the newest few."""
     with contextlib.suppress(OSError):
         target = kept.name.split("-")[0]
         builds = [path for path in kept.parent.glob(f"{target}-*") if path.is_dir() and path != kept]

@@ -158,7 +158,7 @@ def state(target: Target) -> NativeState:
 
 
 def look(target: Target) -> NativeState:
-    """`state` for who only wants to know: compiles nothing and fails at nothing, even with `BEND_NATIVE=1`.
+    """`state` for callers that only want to know: it compiles nothing and never fails, even with `BEND_NATIVE=1`.
 
     Raises:
         ConfigError: `BEND_NATIVE` is something else.
@@ -195,7 +195,7 @@ def paused() -> Iterator[None]:
 
 
 def is_traced() -> bool:
-    """Whether a call is traced or transformed by what knows only torch's own operators.
+    """Whether a call is traced or transformed by something that knows only torch's own operators.
 
     That is a compiler or an exporter, a function transform (`torch.func`), or forward-mode differentiation, which
     silently takes the result of an operator of ours for a constant.

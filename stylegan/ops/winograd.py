@@ -22,7 +22,7 @@ __all__ = ["convolve", "pays", "pays_for_weights", "weight_gradient"]
 
 _TILE = 4
 _POINTS = 36
-_LANES = 16  # channels come in vectors of so many
+_LANES = 16  # channels come in vectors of this many
 _LEAST_CHANNELS, _LEAST_TILES = 64, 128
 _LEAST_CHANNELS_ON_VECTORS = 32  # of the one call without a matrix unit, however few the tiles
 _LEAST_PRODUCTS = 25_000_000  # tiles × inputs × outputs from which the calls for weights' gradients pay

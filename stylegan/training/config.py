@@ -59,13 +59,13 @@ class TrainConfig:
     snapshots: str = "log"
     """When to keep a snapshot: `log` (0, .25, .5, 1, 2, 4 …), `every:K`, or a list of kimg; the last always."""
     snapshot_dtype: str = "fp32"
-    """What snapshots store weights as: `fp32` or `fp16`."""
+    """How snapshots store weights: `fp32` or `fp16`."""
     snapshot_format: str = "full"
     """`full` writes whole networks; `delta` what changed since the snapshot at 0 kimg, in half precision."""
     until: str = "none"
     """Stop at `knee`, `crossing` or `collapse` of the score, with `kimg` as the cap; `none` goes to the end."""
     keep: int | None = None
-    """Most snapshots to keep: those go that differ least from their neighbours; all stay if None."""
+    """Most snapshots to keep: those that differ least from their neighbours go; all stay if None."""
     no_score: bool = False
     """Do not score snapshots."""
     preset: str = "auto"
@@ -93,7 +93,7 @@ class TrainConfig:
     aug_p: float | None = None
     """Augmentation probability at the start, 0 to 1; the base's own if None. `fixed` keeps it."""
     ada_target: float = 0.6
-    """Mean sign of the discriminator's logits on reals to aim at, inside -1 to 1; 0.6 is 80 % taken for real."""
+    """Mean sign of the discriminator's logits on reals to aim for, inside -1 to 1; 0.6 is 80 % taken for real."""
     ada_kimg: float | None = None
     """Thousands of images in which the probability can go from 0 to 1; 100 fine-tuning, 500 from scratch if None."""
     freeze_d: int = 0
@@ -103,7 +103,7 @@ class TrainConfig:
     mirror: bool = False
     """Add each picture's mirror image to the data set."""
     max_images: int | None = None
-    """Use only so many pictures, spread evenly over the data set; all if None."""
+    """Use only this many pictures, spread evenly over the data set; all if None."""
     seed: int = 0
     """Seed of everything random."""
     device: str = "auto"
@@ -115,7 +115,7 @@ class TrainConfig:
     channel_base: int | None = None
     """From scratch: channels times resolution; the preset's if None."""
     channel_max: int = 512
-    """From scratch: most channels of a layer."""
+    """From scratch: most channels in a layer."""
     mapping_layers: int | None = None
     """From scratch: layers of the mapping network; the preset's if None."""
     w_dim: int = 512
@@ -123,7 +123,7 @@ class TrainConfig:
     save_minutes: float = 5.0
     """Minutes between saved states, besides those at snapshots."""
     bend: tuple[str, ...] = ()
-    """What is bent in the generator all the while, so that it learns around the fault; kept for whoever bends it."""
+    """What is bent in the generator throughout, so that it learns around the fault; kept for whoever bends it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bend", tuple(self.bend))  # a list where it was read from JSON

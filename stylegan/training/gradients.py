@@ -48,12 +48,12 @@ class Phase:
     """`G` or `D`."""
     optimizer: torch.optim.Adam
     interval: int
-    """It is computed once in so many steps, and its loss multiplied by their number."""
+    """It is computed once every this many steps, and its loss is multiplied by that number."""
     loss: Loss
     key: tuple[int, ...]
     """(seed, step, phase), which its random sources derive from."""
     every: int = 1
-    """It takes one sample out of so many of the batch."""
+    """It takes one out of every this many samples of the batch."""
 
     @property
     def trainable(self) -> list[nn.Parameter]:

@@ -115,7 +115,8 @@ class _Recording:
             wanted = [y for y, has in zip(live, self.has_gradient, strict=True) if has]
             return torch.autograd.grad(wanted, self._leaves, self._cotangents, allow_unused=True)
 
-        # Computed once, as cuDNN tries its kernels for gradients that lie as these do: it cannot while one records.
+        # Computed once, so that cuDNN tries its kernels for gradients laid out like these, which it cannot do during a
+        # recording.
         forward()
         self.has_gradient = [y.requires_grad and len(self._leaves) > 0 for y in live]
         self._cotangents = [

@@ -25,7 +25,7 @@ _PL_DECAY = 0.01
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Micro:
-    """A micro-batch with its random sources, and where its losses put what they find out besides."""
+    """A micro-batch with its random sources, and where its losses leave what else they find out."""
 
     numbers: NDArray[np.int64]
     """Of its samples, in the whole batch."""
@@ -39,7 +39,7 @@ class Micro:
     sums: dict[str, Tensor]
     """By name, the number of samples and then the sums over them that running means are moved by, `[1 + …]`."""
     pl_mean: Tensor | None
-    """The mean of path lengths with this batch taken in; None where this micro-batch is all of it."""
+    """The mean of path lengths including this batch; None where this micro-batch is all of it."""
 
     def add(self, name: str, values: Tensor) -> None:
         """Add `[N, …]` to the sum called `name`."""
@@ -62,7 +62,7 @@ def g_main(state: TrainState, micro: Micro) -> Tensor:
 
 
 def g_path_length(state: TrainState, micro: Micro) -> Tensor:
-    """Against the running mean with this batch taken in already, as the paper has it."""
+    """Against the running mean, which already includes this batch, as in the paper."""
     lengths = draw_lengths(state, micro)
     micro.add("lengths", lengths)
     mean = moved_pl_mean(state, micro.sums) if micro.pl_mean is None else micro.pl_mean
@@ -104,7 +104,7 @@ def d_r1(state: TrainState, micro: Micro) -> Tensor:
 
 
 def moved_pl_mean(state: TrainState, sums: dict[str, Tensor]) -> Tensor:
-    """The mean of path lengths with a batch taken in; as it was where the batch's is not finite."""
+    """The mean of path lengths including a batch; unchanged where the batch's is not finite."""
     moved = state.pl_mean.lerp(sums["lengths"][1] / sums["lengths"][0], _PL_DECAY)
     return torch.where(moved.isfinite(), moved, state.pl_mean)
 

@@ -194,7 +194,7 @@ def _check_space(plan: Plan, folder: Path) -> None:
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
-    """What stands in `training_options.json` besides the configuration, for people and for `plan_resume`."""
+    """What `training_options.json` holds besides the configuration, for people and for `plan_resume`."""
     data = plan.data
     return {
         "data": {

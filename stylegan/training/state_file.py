@@ -74,7 +74,7 @@ def load_state(run: Path, state: TrainState) -> tuple[dict[str, Any], str | None
 
 
 def refuse_nonfinite(run: Path, state: TrainState) -> None:
-    """See to it that nothing of a training that has diverged is saved.
+    """Make sure that nothing of a diverged training is saved.
 
     Raises:
         TrainingError: weights are not finite.

@@ -84,10 +84,10 @@ def test_sizes_and_bends_of_known_networks(
 
 def test_a_training_is_bent_where_its_base_can_be(tmp_path: Path, tiny: Path) -> None:
     bent = 'bend = ["scale:2@b32.conv1"]\n'
-    with pytest.raises(RecipeError, match=r"stage 1: .*is no place in this network"):
+    with pytest.raises(RecipeError, match=r"stage 1: .*is not a place in this network"):
         read_recipe(recipe(tmp_path, TRAINED.format(base=tiny) + bent))
     again = TRAINED.format(base="{finetune}@1") + bent  # which is the first one's base
-    with pytest.raises(RecipeError, match=r"stage 2: .*is no place in this network"):
+    with pytest.raises(RecipeError, match=r"stage 2: .*is not a place in this network"):
         read_recipe(recipe(tmp_path, TRAINED.format(base=tiny), again))
 
 

@@ -97,8 +97,8 @@ def test_a_stage_tells_all_of_how_pictures_are_drawn(tmp_path: Path) -> None:
         ("bend = 1\nstage = 3", "no stages"),
         ("bend = 1\ntitel = 'x'", "'titel' is unknown; did you mean title"),
         ("bend = 1\ntitle = 3\n[[stage]]\ndo = 'package'", "title: give a text"),
-        ("bend =", "is no TOML"),
-        ("bend = 1\nx = " + "[" * 3000, "is no TOML"),
+        ("bend =", "is not TOML"),
+        ("bend = 1\nx = " + "[" * 3000, "is not TOML"),
         ("bend = 1\n[[stage]]", "stage 1: do: give a command"),
         ("bend = 1\n[[stage]]\ndo = 'rendr grid'", "stage 1: do: 'rendr' is unknown; did you mean render"),
         ("bend = 1\n[[stage]]\ndo = 'demo'", "'demo' is unknown; choose from scrape"),
@@ -162,7 +162,7 @@ def test_files_that_texts_name_lie_beside_the_recipe_or_are_yet_to_come(tmp_path
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_bytes(b"\xff\xfe bend")
-    with pytest.raises(RecipeError, match="is no TOML"):
+    with pytest.raises(RecipeError, match="is not TOML"):
         read_recipe(path)
     path.write_bytes(b"#" * (1 << 20) + b"\n")
     with pytest.raises(RecipeError, match="more than a megabyte"):

@@ -102,8 +102,8 @@ def test_a_parameter_hears_the_track_of_its_film_only() -> None:
     [
         ("audio(bass)", "what to hear and a range"),
         ("audio(drums,0..1)", "choose from bass, mid, treble, loudness, onset"),
-        ("audio(800-200hz,0..1)", "is no band"),
-        ("audio(0-200hz,0..1)", "is no band"),
+        ("audio(800-200hz,0..1)", "is not a band"),
+        ("audio(0-200hz,0..1)", "is not a band"),
         ("audio(bass,0..1,-1s)", "smooth over 0 to 60 s"),
     ],
 )

@@ -86,7 +86,7 @@ def test_patterns(pattern: str, names: list[str]) -> None:
     ("pattern", "near"), [("b9.conv0", "b8.conv0"), ("b8.conv0,w", "ws"), ("b4.konst", "b4.const")]
 )
 def test_an_unknown_place_is_refused_with_the_nearest(pattern: str, near: str) -> None:
-    with pytest.raises(ConfigError, match=f"is no place in this network; the nearest is {near}"):
+    with pytest.raises(ConfigError, match=f"is not a place in this network; the nearest is {near}"):
         find_taps(generator(), pattern)
 
 

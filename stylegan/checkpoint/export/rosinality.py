@@ -109,7 +109,7 @@ def _check(name: str, network: Generator | Discriminator) -> None:
         wrong.append("another resampling filter")
     if wrong:
         raise CheckpointError(
-            f"{name}: rosinality's format knows no network with {wrong[0]}; export to .pkl or .safetensors"
+            f"{name}: rosinality's format has no network with {wrong[0]}; export to .pkl or .safetensors"
         )
 
 

@@ -248,7 +248,7 @@ def test_refusals(network: Path, data_set: Path, run_folder: Path, tmp_path: Pat
     Image.new("RGB", (4, 4)).save(tmp_path / "a.bmp")
     cases = (
         (["nothing-there"], "no such network"),
-        ([tmp_path / "a.bmp"], "a.bmp: a BMP picture, no network, data set or run"),
+        ([tmp_path / "a.bmp"], "a.bmp: a BMP picture, not a network, data set or run"),
         ([tmp_path, "--graph", tmp_path / "g.svg"], "--graph is for a network or run"),
         ([tmp_path, "--part", "D"], "a folder of runs has no --part"),
         ([tmp_path / "empty.zip"], "holds no pictures"),

@@ -96,7 +96,7 @@ def test_a_published_checksum(
 
 
 @pytest.mark.parametrize(
-    ("fault", "why"), [("page", "is no network"), ("short", "ends in the middle|cut short")]
+    ("fault", "why"), [("page", "is not a network"), ("short", "ends in the middle|cut short")]
 )
 def test_what_is_no_network_is_not_kept(
     pickled: bytes, cache: Path, monkeypatch: pytest.MonkeyPatch, fault: str, why: str

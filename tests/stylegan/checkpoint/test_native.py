@@ -160,7 +160,7 @@ def _grown_by_hand() -> Generator:
 @pytest.mark.parametrize(("altered", "told"), [
     (_reparametrized, "G could not be read back: has an unknown tensor 'G.synthesis.b8.conv0.parametriz"),
     (_grown_by_hand, r"G could not be read back: tensor G.synthesis.b4.const is \(4, 8, 8\)"),
-    (lambda: nn.DataParallel(tiny_generator()), "G is a DataParallel, no network"),
+    (lambda: nn.DataParallel(tiny_generator()), "G is a DataParallel, not a network"),
     (lambda: tiny_generator().to("meta"), "G is an outline, without weights"),
 ])  # fmt: skip
 def test_a_network_altered_beyond_its_arguments_is_not_saved(

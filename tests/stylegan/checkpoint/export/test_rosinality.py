@@ -69,7 +69,7 @@ UNKNOWN: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize(("what", "changes"), UNKNOWN.items(), ids=UNKNOWN)
 def test_other_architectures_are_refused(tmp_path: Path, what: str, changes: dict[str, Any]) -> None:
-    with pytest.raises(CheckpointError, match=f"knows no network with {what}"):
+    with pytest.raises(CheckpointError, match=f"has no network with {what}"):
         save_rosinality(tmp_path / "a.pt", network(G_ema=generator(0, **({"w_dim": 8} | changes))))
     assert not (tmp_path / "a.pt").exists()
 
