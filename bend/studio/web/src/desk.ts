@@ -39,7 +39,7 @@ export class Desk {
       this.timelineBox,
     );
     this.dial.classList.add("dial");
-    const lonely = h("p", { class: "hint" }, "The dial turns between two networks, one bent out of the other: train one, or name it with --also.");
+    const lonely = h("p", { class: "hint" }, "The dial turns between two networks, one bent from the other: train one, or name it with --also.");
     this.dial.insertBefore(lonely, this.timelineBox);
 
     const network = choice("network", [], "", (value) => this.open(value));

@@ -126,7 +126,7 @@ export function param(options: ParamOptions): Param {
     }
     if (kind === "midi") {
       const control = source?.kind === "midi" ? source.control : null;
-      parts.push(h("p", { class: "hint" }, control ? `control ${control}` : "Move the knob on your controller that is to do it."));
+      parts.push(h("p", { class: "hint" }, control ? `control ${control}` : "Move the knob on your controller that should do it."));
     }
     if (kind !== "none") {
       const range = { min: toNumber(lowest), max: toNumber(highest), step: options.step === 1 ? 1 : "any" } as const;

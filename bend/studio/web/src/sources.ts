@@ -89,7 +89,7 @@ class Sources {
     } catch {
       node.disconnect();
       URL.revokeObjectURL(audio.src);
-      throw new Error(`${file.name} cannot be played: it is no sound that this browser knows.`);
+      throw new Error(`${file.name} cannot be played: this browser does not know such sound.`);
     }
     if (this.track) {
       this.track.audio.pause();
@@ -102,7 +102,7 @@ class Sources {
   }
 
   async connectMidi(): Promise<string> {
-    if (!("requestMIDIAccess" in navigator)) throw new Error("This browser knows no MIDI; Chromium and Firefox do.");
+    if (!("requestMIDIAccess" in navigator)) throw new Error("This browser has no MIDI; Chromium and Firefox have.");
     const access = await navigator.requestMIDIAccess();
     const attach = (): void => {
       const inputs = [...access.inputs.values()];

@@ -49,7 +49,7 @@ export class Train {
     this.root = h(
       "div",
       { class: "train" },
-      panel("Bend by training", h("p", { class: "hint" }, "The generator learns other pictures, and somewhere on the way it breaks well. It goes on when this page is closed."), form, this.jobs),
+      panel("Bend by training", h("p", { class: "hint" }, "The generator learns other pictures, and somewhere along the way it breaks well. It goes on when this page is closed."), form, this.jobs),
       this.runs,
     );
     store.on("shelf", () => {

@@ -83,7 +83,7 @@ export class Where {
     if (chosen === undefined) return false;
     if (!clusters) return h("p", { class: "hint" }, "Looking for clusters…");
     const layer = clusters.layers[module.tap];
-    if (!layer) return h("p", { class: "hint" }, "Clusters are of single convolutions; choose one at “at”.");
+    if (!layer) return h("p", { class: "hint" }, "Only single convolutions have clusters; choose one under “at”.");
     const numbers = new Set(chosen.split(",").map(Number));
     return h(
       "div",
