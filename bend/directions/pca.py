@@ -34,7 +34,7 @@ class Spread:
 
     Attributes:
         mean: float64 `[w_dim]`.
-        components: unit directions by falling spread, float64 `[w_dim, w_dim]`, one a row.
+        components: unit directions by falling spread, float64 `[w_dim, w_dim]`, one per row.
         std: standard deviation of w along each, `[w_dim]`.
     """
 

@@ -16,7 +16,7 @@ __all__ = ["sefa", "signed"]
 
 
 def sefa(G: Generator, rows: slice) -> Tensor:
-    """Unit directions by falling strength, float64 `[w_dim, w_dim]`, one a row.
+    """Unit directions by falling strength, float64 `[w_dim, w_dim]`, one per row.
 
     Args:
         G: the generator.

@@ -47,19 +47,19 @@ class PackageConfig:
     labels_from_folders: bool = False
     """Label each picture with the folder it lies in."""
     max_images: int | None = None
-    """Stop after so many images, of pictures in random order; None for all."""
+    """Stop after this many images, from pictures in random order; None for all."""
     every: float = 1.0
     """Seconds from one frame taken of a video to the next."""
     max_frames: int = 10_000
     """Frames taken of one video at most, spread over its length."""
     split: tuple[str, ...] = ()
-    """Zips beside `out`, each `NAME:SHARE`: so many of the pictures; tiles and lookalikes stay together."""
+    """Zips beside `out`, each `NAME:SHARE`: that share of the pictures; tiles and lookalikes stay together."""
     shard_size: int | None = None
     """How many images each zip holds, of as many zips as it takes; None for one zip."""
     seed: int = 0
     """Seed of the tiles' places, of the draw and of the split."""
     workers: int | None = None
-    """Processes; None for one a core."""
+    """Processes; None for one per core."""
     background: str = "white"
     """Colour behind transparent parts and around `fit`: a CSS name or #RRGGBB."""
     animated: bool = False
@@ -71,9 +71,9 @@ class PackageConfig:
     min_size: int | None = None
     """Pictures whose shorter side has fewer pixels are refused; None for half the resolution."""
     min_aspect: float | None = None
-    """Pictures whose width is less than so many times their height are refused; None for none."""
+    """Pictures whose width is less than this many times their height are refused; None for none."""
     max_aspect: float | None = None
-    """Pictures whose width is more than so many times their height are refused; None for none."""
+    """Pictures whose width is more than this many times their height are refused; None for none."""
     force: bool = False
     """Replace what is there."""
 

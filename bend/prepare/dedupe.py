@@ -15,7 +15,7 @@ from PIL import Image
 __all__ = ["Looks", "Seen", "content_digest", "difference_hash"]
 
 NEAR_BITS = 4
-"""Pictures whose hashes differ in at most so many of 64 bits look the same."""
+"""Pictures whose hashes differ in at most this many of 64 bits look the same."""
 
 _BLOCK_BYTES = 1 << 20
 _BIT_COUNTS = np.array([bin(i).count("1") for i in range(1 << 16)], np.uint8)

@@ -84,7 +84,7 @@ class Shelves:
                 if archive.is_named:  # the others were made by another process
                     archive.path.unlink(missing_ok=True)
             raise PackageError(
-                f"{there.filename}: was made by another process meanwhile; use --force to replace it"
+                f"{there.filename}: was made by another process in the meantime; use --force to replace it"
             ) from None
         except BaseException:
             for archive in fresh:

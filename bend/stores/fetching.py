@@ -54,7 +54,7 @@ def fetch(address: Address) -> Path:
     """A local copy of an object, or of a folder with all that is in it.
 
     Raises:
-        StoreError: it is not there, cannot be read, is too large, or changes all the while.
+        StoreError: it is not there, cannot be read, is too large, or keeps changing.
         OSError: the cache cannot be written.
     """
     facts = _need(address)

@@ -36,7 +36,7 @@ from stylegan.run_names import RUN, STATES, is_lasting
 __all__ = ["RunMirror", "TakenOverError", "find_remote_run", "prepare_runs", "take_up"]
 
 _OWN = ".mirrored"  # holds the owner and generation of the marker that the working folder corresponds to
-_TAKEN = "{}: another training has taken this name meanwhile; run the same command again"
+_TAKEN = "{}: another training has taken this name in the meantime; run the same command again"
 _GONE_ON = "{}: another process has taken over this run; this one stops, and the other's files are valid"
 
 

@@ -15,7 +15,7 @@ from stylegan.archive.faults import FaultError
 __all__ = ["ReadAhead", "ReadAt", "TarMember", "walk"]
 
 ReadAt = Callable[[int, int], bytes]
-"""Up to so many bytes from an offset on."""
+"""Up to this many bytes from an offset on."""
 
 _BLOCK = 512
 _NEAR = 256 * 1024  # bytes read at once, over small members

@@ -93,7 +93,7 @@ def test_split_respects_brackets() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no number"),
+        ("", "not a number"),
         ("x", "'x' is not a number"),
         ("nan", "not finite"),
         (math.inf, "not finite"),
@@ -101,7 +101,7 @@ def test_split_respects_brackets() -> None:
         ("lfo(sine,0..1e300,1s)", "beyond 1e\\+12"),
         ("2s:1,0s:0", "must rise"),
         ("0s:0,1", "SECONDS:VALUE"),
-        ("()", "no number"),
+        ("()", "not a number"),
         ("lfo(sine,0..1)", "a shape, a range and a period"),
         ("lfo(bump,0..1,1s)", "choose from sine"),
         ("lfo(sine,0,1s)", "write it as 0..1"),

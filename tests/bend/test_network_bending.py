@@ -97,13 +97,16 @@ def test_other_bends_stay_where_they_are(file: Path) -> None:
         ("a: {", "cannot be read as YAML"),
         ("[" * 5000, "cannot be read as YAML"),
         ("transforms: [{layer: 1, transform: [rotate]}]", "transform 1: ['rotate'] is unknown"),
-        ("transforms: [{layer: 1, transform: rotate, params: [1" + "0" * 400 + "]}]", "no list of numbers"),
+        (
+            "transforms: [{layer: 1, transform: rotate, params: [1" + "0" * 400 + "]}]",
+            "not a list of numbers",
+        ),
         ("transforms: 3", "no list `transforms`"),
         ("transforms: [3]", "transform 1: 3 is not a transform"),
         ("transforms: [{layer: 1, transform: melt}]", "transform 1: 'melt' is unknown; choose from ablate"),
         ("transforms: [{layer: 0, transform: invert}]", "layer 0 is not a layer; they are numbered from 1"),
         ("transforms: [{layer: x, transform: invert}]", "layer 'x' is not a layer"),
-        ("transforms: [{layer: 1, transform: rotate, params: [a]}]", "no list of numbers"),
+        ("transforms: [{layer: 1, transform: rotate, params: [a]}]", "not a list of numbers"),
         ("transforms: [{layer: 1, transform: invert, features: random}]", "random with a share"),
         (
             "transforms: [{layer: 1, transform: invert, features: cluster, feature-param: -1}]",

@@ -102,7 +102,7 @@ def test_other_work_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "0.png"
     save_picture(path, picture(), NOTE.about(seed=0), replace=False)
     before = path.read_bytes()
-    with pytest.raises(RenderError, match=r"0\.png was made by another process meanwhile"):
+    with pytest.raises(RenderError, match=r"0\.png was made by another process in the meantime"):
         save_picture(path, picture(), NOTE.about(seed=1), replace=False)
     save_picture(path, picture(), NOTE.about(seed=0), replace=False)
     assert path.read_bytes() == before

@@ -134,7 +134,7 @@ def test_refusals_name_the_key(tmp_path: Path, text: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('do = "finetune"\ndata = "a.zip"\nkimg = 1\nbend = "fold"', "bend: .*says not where"),
+        ('do = "finetune"\ndata = "a.zip"\nkimg = 1\nbend = "fold"', "bend: .*does not say where"),
         ('do = "render grid"\nbend = ["fold@b8.*", "rotate:x@b8.*"]', "bend: .*'x' is not a number"),
         ('do = "render grid"\nblend = "9@up"', "blend: 'up' is not a mask"),
         ('do = "render grid"\ndirection = "pca:0*x"', "direction: 'x' is not a number"),

@@ -40,7 +40,11 @@ def test_ranges(resolution: int, layers: str | None, rows: tuple[int, int]) -> N
 
 
 def test_refusals() -> None:
-    for text, message in (("x", "write 0-3, coarse, middle, fine"), ("4-2", "write 2-4"), ("", "no range")):
+    for text, message in (
+        ("x", "write 0-3, coarse, middle, fine"),
+        ("4-2", "write 2-4"),
+        ("", "not a range"),
+    ):
         with pytest.raises(SettingsError, match=message):
             parse_layers(text)
     with pytest.raises(SettingsError, match="name layers from 0 to 5"):

@@ -113,4 +113,4 @@ def test_pictures_under_an_edited_mask_are_no_longer_there(run: Run, tmp_path: P
     assert "1 already there" in run("render", "images", *typed)[1]
     Image.new("L", (4, 4), 255).save(mask)
     status, _, stderr = run("render", "images", *typed)
-    assert (status, "--force to write over it" in stderr) == (1, True)
+    assert (status, "--force to overwrite it" in stderr) == (1, True)

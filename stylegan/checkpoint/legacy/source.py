@@ -29,14 +29,14 @@ class Source(ABC):
         """Fill `target` with the bytes from `start` on.
 
         Raises:
-            RefusedError: there are not so many.
+            RefusedError: there are not that many.
         """
 
     def read(self, start: int, length: int) -> bytes:
         """`length` bytes from `start` on.
 
         Raises:
-            RefusedError: there are not so many.
+            RefusedError: there are not that many.
         """
         if length > self.size - start:
             raise RefusedError(_CUT_SHORT)

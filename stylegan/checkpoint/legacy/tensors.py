@@ -54,7 +54,7 @@ class StorageRecord:
         """Say where the numbers begin.
 
         Raises:
-            RefusedError: there are not so many from there on.
+            RefusedError: there are not that many from there on.
         """
         if self.num_bytes > self.source.size - start:
             raise RefusedError(

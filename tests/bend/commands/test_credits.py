@@ -165,7 +165,7 @@ def test_bundled_photos_have_credits() -> None:
     [
         (lambda path: None, "no such file or folder"),
         (lambda path: path.mkdir(), "holds neither manifest.jsonl nor training_options.json"),
-        (lambda path: path.write_bytes(jpeg(1)), "no data set, and no picture rendered by bend"),
+        (lambda path: path.write_bytes(jpeg(1)), "neither a data set nor a picture rendered by bend"),
     ],
 )
 def test_mistakes(make: Any, message: str, tmp_path: Path) -> None:

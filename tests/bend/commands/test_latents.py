@@ -191,7 +191,7 @@ def test_a_projection_that_came_meanwhile_is_not_replaced(
     typed = ("--network", network, "--steps", "1", "-o", tmp_path / "red.npz")
     status, _, err = run("project", tmp_path / "red.png", *typed)
     assert status == 1
-    assert err.startswith(f"Error: {tmp_path / name} was made by another process meanwhile; ")
+    assert err.startswith(f"Error: {tmp_path / name} was made by another process in the meantime; ")
     assert (tmp_path / name).read_bytes() == b"another's"
 
 
@@ -225,7 +225,7 @@ def test_project_in_w_plus_as_json(run: Run, network: Path, tmp_path: Path) -> N
         ("render style-mix --layers fine --network NET -o OUT.png", 1, "this network has no fine layers"),
         ("render truncation --from nan -o OUT.png", 2, "not finite"),
         ("render images --size 17x16 --network NET -o OUT", 1, "multiples of 4; ask for 16x16"),
-        ("render images --size 17 -o OUT", 2, "no size"),
+        ("render images --size 17 -o OUT", 2, "not a size"),
         ("render images --direction sefa:0*y --network NET -o OUT", 1, "'y' is not a number"),
         ("render images --trunc lfo(x) -o OUT", 2, "takes a shape"),
         ("render images --blend 7@up --network NET -o OUT", 1, "'up' is not a mask"),

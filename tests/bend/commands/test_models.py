@@ -85,7 +85,7 @@ def test_convert_there_and_back(run: Run, tiny_network: Path, tmp_path: Path) ->
     assert all(torch.equal(before[key], after[key]) for key in before)
     status, _, err = run("models", "convert", tiny_network, tmp_path / "a.pkl")
     assert status == 1
-    assert "is there already; pass --force" in err
+    assert "exists already; pass --force" in err
     status, _, err = run("models", "convert", tiny_network, tmp_path / "a.bin")
     assert "no format ends like this" in err
 

@@ -112,7 +112,7 @@ def test_latent_walk_frames_are_taken_up_again(run: Run, tiny_network: Path, tmp
         ("images --seeds 3-1 -o OUT", 2, "runs backwards"),
         ("images --trunc nan -o OUT", 2, "not finite"),
         ("images", 2, "Missing option '-o'"),
-        ("grid --grid 2 -o OUT.png", 2, "no grid"),
+        ("grid --grid 2 -o OUT.png", 2, "not a grid"),
         ("images --network nowhere.pkl -o OUT", 1, "nowhere.pkl: no such network"),
         ("images --network NET --class 1 -o OUT", 1, "this network has no classes; leave --class out"),
         ("truncation --network NET --loop -o OUT.png", 2, "--loop: is for films"),

@@ -62,8 +62,8 @@ def test_a_swap_is_hard_and_a_logistic_blend_is_not() -> None:
 @pytest.mark.parametrize(
     ("text", "settings", "says"),
     [
-        ("much", {}, "no number"),
-        ("b4=0,0.5,b8", {}, "no keyframe|no number"),
+        ("much", {}, "not a number"),
+        ("b4=0,0.5,b8", {}, "not a keyframe|not a number"),
         ("0.5,b4=1", {}, "names no layer"),
         ("b4=nan", {}, "not finite"),
         ("1", {"swap": 12}, "--swap 12"),
@@ -75,7 +75,7 @@ def test_a_swap_is_hard_and_a_logistic_blend_is_not() -> None:
 def test_what_is_no_amount(text: str, settings: dict[str, object], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         replace(parse_amount(text), **settings)
-    with pytest.raises(SettingsError, match="no logistic blend"):
+    with pytest.raises(SettingsError, match="not a logistic blend"):
         parse_logistic("wide")
 
 

@@ -122,12 +122,12 @@ def test_amounts_vary() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no direction"),
+        ("", "not a direction"),
         ("sefa:-1*1", r"--direction sefa:-1\*1: -1 is not an index; directions count from 0"),
         ("pca:0*nan", r"--direction pca:0\*nan: 'nan' is not finite"),
         ("foo", "--direction foo: 'foo' is unknown"),
-        ("sefa:3*x", "no number"),
-        ("sefa:3*1@x-y", "no range of layers"),
+        ("sefa:3*x", "not a number"),
+        ("sefa:3*1@x-y", "not a range of layers"),
         ("sefa:3*1@5-2", "run backwards; write 2-5"),
         ("sefa:32*1", "sefa has 32 directions; choose 0 to 31"),
         ("tsne:0*1", "'tsne' is unknown; choose from sefa, pca, or an .npz file"),

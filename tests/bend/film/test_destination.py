@@ -102,7 +102,7 @@ def test_frames_of_other_work_that_come_meanwhile_are_not_mixed_in(tmp_path: Pat
         write_film(tmp_path, Camera(), config=CONFIG, provenance=other)
         yield from Camera()(wanted)
 
-    with pytest.raises(RenderError, match=r"frame000000\.png was made by another process meanwhile"):
+    with pytest.raises(RenderError, match=r"frame000000\.png was made by another process in the meantime"):
         write_film(tmp_path, beside, config=CONFIG, provenance=NOTE)
     assert all(
         other.about(frame=i).same_work(read_provenance(path))

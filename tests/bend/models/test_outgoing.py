@@ -70,7 +70,7 @@ def test_a_delta_from_a_name(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_unasked(source: Path) -> None:
     output = source.with_name("a.safetensors")
     output.write_text("mine")
-    with pytest.raises(ModelError, match=r"a\.safetensors: is there already; pass --force"):
+    with pytest.raises(ModelError, match=r"a\.safetensors: exists already; pass --force"):
         write(Order(source=str(source), output=output))
     assert output.read_text() == "mine"
     write(Order(source=str(source), output=output, force=True))
@@ -103,7 +103,7 @@ def test_what_came_meanwhile_is_not_replaced(
 
     monkeypatch.setattr(outgoing, "load_network", another_writes)
     order = Order(source="faces64", output=folder / name, **wanted)
-    with pytest.raises(RenderError, match=f"{re.escape(made)} was made by another process meanwhile"):
+    with pytest.raises(RenderError, match=f"{re.escape(made)} was made by another process in the meantime"):
         write(order)
     assert (folder / made).read_text() == "theirs"
     assert {path.name for path in folder.iterdir()} <= {made, "a.synthesis.onnx"}

@@ -40,12 +40,12 @@ def test_seeds(text: str, seeds: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no seed"),
-        ("a", "no seed"),
-        ("1,,2", "no seed"),
-        ("-1", "no seed"),
-        ("1.5", "no seed"),
-        ("٣", "no seed"),
+        ("", "not a seed"),
+        ("a", "not a seed"),
+        ("1,,2", "not a seed"),
+        ("-1", "not a seed"),
+        ("1.5", "not a seed"),
+        ("٣", "not a seed"),
         ("3-1", "write 1-3"),
         ("4294967296", "seeds end at 4294967295"),
         ("0-4294967295", "more than 1000000"),

@@ -83,7 +83,7 @@ def test_inputs_are_here_and_outputs_there(memory: Any, tmp_path: Path) -> None:
 def test_what_is_there_stays_unless_forced(memory: Any) -> None:
     words = ("memory://b/two.txt", "-o", "memory://b/one.txt")
     refused = invoke(*words)
-    assert str(refused.exception).startswith("memory://b/one.txt: is there already; pass --force")
+    assert str(refused.exception).startswith("memory://b/one.txt: exists already; pass --force")
     assert (refused.stdout, memory.cat_file("/b/one.txt")) == ("", b"one")
     assert invoke(*words, "--force").exit_code == 0
     assert memory.cat_file("/b/one.txt") == b"two"

@@ -104,7 +104,7 @@ def test_same_work_same_bytes(folder: Path, tmp_path: Path) -> None:
         ),
         ("foo=1..2", "trunc", None, {}, "--x foo=1..2: 'foo' is not an axis"),
         ("sefa:-1", "trunc", None, {}, "--x sefa:-1: -1 is not an index"),
-        ("trunc=0", "kimg", None, {}, "no range"),
+        ("trunc=0", "kimg", None, {}, "not a range"),
         ("kimg", "trunc", None, {"kimg": "1"}, "--kimg 1"),
         (
             "seeds",

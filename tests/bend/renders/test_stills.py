@@ -84,7 +84,7 @@ def test_a_sheet_that_came_meanwhile_is_not_replaced(
         return stills.describe(*args, **options)
 
     monkeypatch.setattr(stills, "describe", another_draws)
-    with pytest.raises(RenderError, match="made by another process meanwhile"):
+    with pytest.raises(RenderError, match="made by another process in the meantime"):
         render_grid(config, [8], None, sheet)
     note = read_provenance(sheet)
     assert note is not None

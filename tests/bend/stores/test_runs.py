@@ -212,7 +212,7 @@ def test_this_machines_own_working_folder_is_used_as_it_is(memory: dict[str, Any
 def test_two_that_begin_at_once_do_not_share_a_name(tmp_path: Path, memory: dict[str, Any]) -> None:
     first, second = write_run(tmp_path / "a", 0), write_run(tmp_path / "b", 0)
     RunMirror(first, RUN, None).push()
-    with pytest.raises(StoreError, match="another training has taken this name meanwhile"):
+    with pytest.raises(StoreError, match="another training has taken this name in the meantime"):
         RunMirror(second, RUN, None)
     assert_valid(0)
 

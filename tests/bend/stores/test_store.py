@@ -49,7 +49,7 @@ def test_nothing_is_written_over_unasked(bucket: Bucket, tmp_path: Path) -> None
     address = parse_address(f"{bucket.url}/x")
     put(address, mine, replace=False)
     put(address, mine, replace=False)  # an upload whose answer was lost, and that was sent again
-    with pytest.raises(StoreError, match="is there already; pass --force"):
+    with pytest.raises(StoreError, match="exists already; pass --force"):
         put(address, other, replace=False)
     assert bucket.get("x") == b"mine"
     put(address, other, replace=True)

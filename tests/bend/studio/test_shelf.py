@@ -197,7 +197,7 @@ def test_a_damaged_run_does_not_hide_the_others(shelf: Shelf, name: str, text: s
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
-        ({"data": "/etc/passwd"}, "no data set"),
+        ({"data": "/etc/passwd"}, "not a data set"),
         ({"kimg": 10**400}, "give a number"),
         ({"base": "/tmp/x.pkl"}, "not on the shelf"),
         ({"kimg": "lots"}, "give a number"),

@@ -143,7 +143,7 @@ def test_dial_and_timeline_turn_the_weights_and_turn_them_back(tmp_path: Path) -
     own = _draw(stage, {"dial": {"base": stage.standing.name, "amount": "b4=0,b16=1.5"}})
     assert np.array_equal(own, last)
     assert np.array_equal(_draw(stage, {}), last)
-    with pytest.raises(SettingsError, match="no layer"):
+    with pytest.raises(SettingsError, match="not a layer"):
         _draw(stage, {"dial": {"base": stage.standing.name, "amount": "b512=1"}})
     assert np.array_equal(_draw(stage, {}), last)
 

@@ -102,7 +102,7 @@ def test_keys_are_demanded_and_their_refusal_explained(name: str, make: Callable
     with closing(PoliteClient(HURRIED)) as client:
         with pytest.raises(
             SourceError,
-            match=rf"{name}: {key}.* must be set in the environment or under \[keys\] in .+config\.toml; a key",
+            match=rf"{name}: {key}.* must be set in the environment or under \[keys\] in .+config\.toml; get a key at",
         ):
             make_source(name, client, None, {})
         with CASES[name].fake() as fake:
