@@ -115,7 +115,7 @@ def test_what_an_earlier_stage_writes_anew_is_not_known(tmp_path: Path, tiny: Pa
     )
     text = f'[[stage]]\ndo = "render grid"\nnetwork = "{network}"\nbend = ["scale:2@b32.conv1"]\noutput = "a.png"\n'
     stages = (TRAINED.format(base=tiny), text)
-    with pytest.raises(RecipeError, match=r"stage 2: .*no place in this network"):
+    with pytest.raises(RecipeError, match=r"stage 2: .*not a place in this network"):
         read_recipe(recipe(tmp_path, *stages))
     assert len(read_recipe(recipe(tmp_path, grown, *stages)).stages) == 3
 

@@ -75,7 +75,7 @@ def test_nothing_is_overwritten_unasked(source: Path) -> None:
     assert output.read_text() == "mine"
     write(Order(source=str(source), output=output, force=True))
     (source.parent / "x.synthesis.onnx").touch()
-    with pytest.raises(ModelError, match=r"x\.synthesis\.onnx: is there already"):
+    with pytest.raises(ModelError, match=r"x\.synthesis\.onnx: exists already"):
         write(Order(source=str(source), output=source.with_name("x.onnx")))
 
 
