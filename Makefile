@@ -75,7 +75,7 @@ bench: $(VENV)/.installed-dev  ## run every script in benchmarks/
 scoreboard: $(VENV)/.installed-dev  ## the reliability suites in their long form, and their figures (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.reliability.scoreboard
 
-audit: $(VENV)/.installed-dev  ## known holes in what is installed; needs pip-audit in .venv, and the network
+audit: $(VENV)/.installed-dev  ## known vulnerabilities in what is installed; needs pip-audit in .venv, and the network
 	$(BIN)/pip-audit --skip-editable
 
 docs: $(VENV)/.installed-dev  ## write docs/commands/ anew from the commands' help
