@@ -10,6 +10,10 @@
 
 #include "lanes.h"
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 namespace bend {
 
 // Whether vectors of memory that begins at `to` lie on their boundaries, so that they may be stored past the caches.
