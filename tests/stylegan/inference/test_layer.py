@@ -73,7 +73,8 @@ def plain(
 
 
 # From one tile to many, whole and cut, with panels half full; widths that no power of two is; few pixels. Upsampling
-# has tiles of their own at an edge where four divides a side.
+# has tiles of their own at an edge where four divides a side. The many weights of (2, 192, 176, …) are prepared by each
+# thread for itself.
 SHAPES = [
     (1, 16, 16, 4, 4),
     (3, 32, 48, 8, 8),
@@ -86,6 +87,7 @@ SHAPES = [
     (2, 16, 32, 40, 37),
     (1, 32, 16, 43, 44),
     (2, 144, 16, 32, 32),
+    (2, 192, 176, 44, 40),
     (2, 272, 48, 3, 5),
     (3, 160, 32, 1, 16),
     (1, 16, 32, 16, 1),
@@ -227,6 +229,7 @@ def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch(
         (48, 96, 16, 24),
         (160, 16, 16, 16),
         (352, 256, 32, 20),
+        (192, 176, 44, 40),
     ],
 )
 def test_the_number_of_threads_changes_nothing(
