@@ -16,7 +16,7 @@ __all__ = ["address_id", "pixels", "plain_text", "record", "records", "text", "w
 _MOST_CHARACTERS = 2000
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey them
 # RFC 9110 recommends that every server accept addresses of 8000 characters.
-_ADDRESS = re.compile(r"(?:https?:)?//[^\x00-\x1f\x7f-\x9f]{1,8000}", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:https?:)?//[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,8000}", re.IGNORECASE)
 
 
 def records(answer: Any, *path: str) -> list[dict[str, Any]]:
@@ -37,7 +37,8 @@ def text(value: Any) -> str | None:
         value = str(value)
     if not isinstance(value, str):
         return None
-    return " ".join(_CONTROLS.sub(" ", value).split())[:_MOST_CHARACTERS] or None
+    whole = value.encode("utf-8", "backslashreplace").decode()  # JSON can hold half a character, UTF-8 cannot
+    return " ".join(_CONTROLS.sub(" ", whole).split())[:_MOST_CHARACTERS] or None
 
 
 def pixels(value: Any) -> int | None:

@@ -84,8 +84,8 @@ def _check(answer: Any, headers: Mapping[str, str]) -> None:
         raise SourceError("commons: answered with something unexpected; the service may have changed")
     error = answer.get("error")
     if isinstance(error, dict):
-        said = f"commons: {error.get('code')}: {plain_text(error.get('info')) or 'no reason given'}"
-        if error.get("code") in _PASSING_CODES:
+        said = f"commons: {text(error.get('code'))}: {plain_text(error.get('info')) or 'no reason given'}"
+        if text(error.get("code")) in _PASSING_CODES:
             retry_after_s = parse_retry_after(headers.get("retry-after"))
             raise PassingError("rate-limited", said, retry_after_s=retry_after_s)
         raise SourceError(said)
@@ -94,7 +94,7 @@ def _check(answer: Any, headers: Mapping[str, str]) -> None:
 def _ref(page: dict[str, Any], query: str, wanted: Wanted) -> ImageRef | None:
     info = next(iter(records(page, "imageinfo")), {})
     image_url = web_address(info.get("url"))
-    if image_url is None or info.get("mime") not in _PICTURES:
+    if image_url is None or text(info.get("mime")) not in _PICTURES:
         return None
     facts = record(info, "extmetadata")
     licence = _licence(facts)

@@ -105,7 +105,8 @@ def _check(answer: Any, headers: Mapping[str, str]) -> None:
     if not isinstance(answer, dict) or answer.get("stat") not in ("ok", "fail"):
         raise SourceError("flickr: answered with something unexpected; the service may have changed")
     if answer["stat"] == "fail":
-        code = answer.get("code")
+        stated = answer.get("code")
+        code = stated if isinstance(stated, int) else None
         said = f"flickr: {text(answer.get('message')) or 'no reason given'} (code {code})"
         if code in _PASSING_CODES:
             raise PassingError(

@@ -46,7 +46,10 @@ class Met:
         answer = self._api.get_json(
             f"{service}/search", {"hasImages": "true", "q": query}, throttle_statuses=_THROTTLED
         )
-        for number in record(answer).get("objectIDs") or ():  # null where nothing was found
+        numbers = record(answer).get("objectIDs")  # null where nothing was found
+        for number in numbers if isinstance(numbers, list) else ():
+            if not isinstance(number, int):
+                continue
             # Some ids of the index lead nowhere.
             found = self._api.get_json(
                 f"{service}/objects/{number}", throttle_statuses=_THROTTLED, absent_statuses=_ABSENT

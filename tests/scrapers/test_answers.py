@@ -16,6 +16,7 @@ SIGNED = f"https://a.example/a  b.jpg?sig={'x' * 3000}"
         (f"https://a.example/{'x' * 8000}", None),
         ("https://a.example/1\n2.jpg", None),
         ("https://a.example/\x1b[31m.jpg", None),
+        ("https://a.example/\ud800.jpg", None),
         ("ftp://a.example/1.jpg", None),
         ("1.jpg", None),
         ("", None),
@@ -30,6 +31,7 @@ def test_addresses_are_whole_or_none(value: object, address: str | None) -> None
 def test_words_hold_nothing_that_a_terminal_obeys() -> None:
     assert text("Moss\x1b]0;pwned\x07\n\x9b31mon a  rock") == "Moss ]0;pwned 31mon a rock"
     assert text("\x1b") is None
+    assert text("Mo\ud800ss") == r"Mo\ud800ss"
     assert text("می‌خواهم") == "می‌خواهم"
 
 

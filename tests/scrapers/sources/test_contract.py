@@ -1,7 +1,10 @@
 """Every source of the table against the same contract, over real HTTP to a fake of its service."""
 
+import contextlib
+import itertools
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,11 @@ import pytest
 
 from scrapers.client import PoliteClient
 from scrapers.errors import SourceError
+from scrapers.folder import file_name
 from scrapers.gate import Gate
 from scrapers.gather import gather
 from scrapers.guard import netloc_of
+from scrapers.judge import Judge
 from scrapers.licences import FAMILIES, family_of
 from scrapers.source import Wanted
 from scrapers.sources import SOURCES, info_of, make_source
@@ -132,6 +137,62 @@ def test_odd_answers_raise_nothing_but_our_errors(name: str, junk: str, make: Ca
         assert rig.refs() == []
     except SourceError as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("odd", ["https://a.example/\ud800.jpg", 5, [["x"]], {"x": []}], ids=ascii)
+def test_odd_values_raise_nothing_but_our_errors(name: str, odd: Any, make: Callable[..., Rig]) -> None:
+    """Each value of an answer is odd once; what is yielded in spite of that can be judged and named."""
+    rig = make(name)
+    true_answer = rig.fake.answer
+    paths: dict[tuple[Any, ...], None] = {}  # in the order in which they are met
+
+    def search() -> None:
+        judge = Judge(Wanted(licenses=tuple(FAMILIES)), 4)
+        wanted = Wanted(licenses=CASES[name].licenses, min_size=64)
+        with contextlib.suppress(SourceError):
+            for ref in itertools.islice(rig.source.search(rig.query, wanted), 30):
+                judge.reference(ref)
+                file_name(ref, "JPEG")
+
+    def listed(request: Any) -> Answer:
+        told = true_answer(request)
+        paths.update(dict.fromkeys(_paths(json.loads(told.body))))
+        return told
+
+    rig.fake.answer = listed  # type: ignore[method-assign]
+    search()
+    assert len(paths) > 5
+    for path in paths:
+
+        def changed(request: Any, path: tuple[Any, ...] = path) -> Answer:
+            told = true_answer(request)
+            return Answer(told.status, json.dumps(_with(json.loads(told.body), path, odd)).encode())
+
+        rig.fake.answer = changed  # type: ignore[method-assign]
+        search()
+
+
+def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Where a value and all within it stand; of a list the first member speaks for all."""
+    yield ()
+    members = (
+        value.items() if isinstance(value, dict) else enumerate(value[:1] if isinstance(value, list) else ())
+    )
+    for key, member in members:
+        yield from ((key, *path) for path in _paths(member))
+
+
+def _with(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
+    """A copy of `value` in which `odd` stands at `path`, if there is such a place."""
+    if not path:
+        return odd
+    key, *rest = path
+    if isinstance(value, dict) and key in value:
+        return {**value, key: _with(value[key], tuple(rest), odd)}
+    if isinstance(value, list) and value and key == 0:
+        return [_with(value[0], tuple(rest), odd), *value[1:]]
+    return value
 
 
 @pytest.mark.parametrize("name", SOURCES)
