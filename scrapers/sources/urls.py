@@ -6,6 +6,7 @@ without a `license` the picture's licence is unknown. Files are read as they are
 length. The hosts never agreed to serve programs, so their robots.txt is asked first.
 """
 
+import codecs
 import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -61,13 +62,19 @@ def _rows(query: str) -> Iterator[Mapping[str, Any]]:
     elif suffix in (".csv", ".tsv"):
         yield from _table_rows(path, "\t" if suffix == ".tsv" else ",")
     else:
-        with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        with path.open(encoding=_encoding(path), errors="replace") as lines:
             for line in lines:
                 yield {"image_url": line.split(" #")[0].strip() if not line.startswith("#") else ""}
 
 
+def _encoding(path: Path) -> str:
+    """UTF-8, or UTF-16 where the file begins by saying so, as what PowerShell and Excel on Windows write does."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
 def _table_rows(path: Path, delimiter: str) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with path.open(encoding=_encoding(path), errors="replace", newline="") as file:
         reader = csv.DictReader(file, delimiter=delimiter)
         _demand_column(path, reader.fieldnames or ())
         try:

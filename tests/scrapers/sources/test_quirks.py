@@ -199,6 +199,16 @@ def test_urls_of_a_text_file(tmp_path: Path) -> None:
     assert [row[0] for row in rows(path)] == ["https://a.example/1.jpg", "https://a.example/2.jpg"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["list.txt", "list.csv"])
+def test_urls_of_a_file_that_windows_wrote(tmp_path: Path, name: str, encoding: str) -> None:
+    addresses = ["https://a.example/1.jpg", "https://a.example/ü.jpg"]
+    head = ["image_url"] if name.endswith(".csv") else []
+    path = tmp_path / name
+    path.write_text("".join(f"{line}\n" for line in [*head, *addresses]), encoding, newline="\r\n")
+    assert [row[0] for row in rows(path)] == addresses
+
+
 def test_urls_are_taken_as_they_stand(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     addresses = [
