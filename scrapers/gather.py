@@ -13,6 +13,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from scrapers.client import PoliteClient
 from scrapers.config import ScrapeConfig
@@ -67,16 +68,17 @@ def gather(
     _check_sources(config, environ)
     engine = engine or Threads()
     client = engine.client(config)
-    with quiet_pillow(), contextlib.closing(client), open_folder(config.out) as folder:
+    with (
+        quiet_pillow(),
+        contextlib.closing(client),
+        _naming(config.out),  # the manifest writes what it holds when it is closed, too
+        open_folder(config.out) as folder,
+    ):
         sources = _open_sources(config, client, folder.journal, environ, warn)
         obedient = frozenset(source.info.name for source in sources if source.info.obeys_robots)
         crew = engine.crew(config, client, folder, obedient)
         streams = streams_of(sources, config.queries, config.wanted)
-        try:
-            summary = _Scrape(config, folder, crew, watch, warn).run(streams)
-        except OSError as error:
-            error.filename = error.filename or str(config.out)  # a write that fails does not say where
-            raise
+        summary = _Scrape(config, folder, crew, watch, warn).run(streams)
         if config.review:
             write_review(config.out)
     return summary
@@ -256,6 +258,16 @@ class _Scrape:
             self.warn(str(error))
 
 
+@contextlib.contextmanager
+def _naming(out: Path) -> Iterator[None]:
+    """A write that fails does not say where; say that it was in the folder of the scrape."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(out)
+        raise
+
+
 def _forbidden(client: PoliteClient, ref: ImageRef) -> Refusal | None:
     """Why a reference's address must not be fetched, as far as its text tells."""
     if ref.source == "folder":
@@ -280,11 +292,24 @@ def _check_sources(config: ScrapeConfig, environ: Mapping[str, str]) -> None:
     for name in config.sources:
         info = info_of(name)
         demand_keys(info, environ)
+        if info.searches and any(not _is_text(query) for query in config.queries):
+            raise SourceError(
+                f"{name}: cannot search for words that are not in UTF-8; set the terminal to UTF-8, and type them again"
+            )
         if not set(info.licenses) & set(config.licenses):
             raise SourceError(
                 f"{name}: its pictures are {' or '.join(info.licenses)}, which --license does not take; "
                 f"add it: --license {','.join((*config.licenses, info.licenses[0]))}"
             )
+
+
+def _is_text(query: str) -> bool:
+    """Whether it is whole characters; bytes of a command line that are none become lone surrogates."""
+    try:
+        query.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _open_sources(

@@ -1,6 +1,7 @@
 """Whole scrapes against fakes: what is kept, in which order, taken up again, and stopped."""
 
 import dataclasses
+import errno
 import json
 import os
 import random
@@ -10,10 +11,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from scrapers import manifest
 from scrapers.errors import FolderError, ScraperError, SourceError
 from scrapers.gather import gather, preview
 from scrapers.manifest import Entry
@@ -454,3 +457,22 @@ def test_killed_once_and_started_again(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_at_twenty_random_moments(tmp_path: Path) -> None:
     kill_and_compare(tmp_path, num_kills=20, seed=1)
+
+
+def test_a_disk_that_is_full_when_the_manifest_is_closed_is_told_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(manifest, "os", SimpleNamespace(**{**vars(os), "fsync": full}))
+    with FakeServer() as fake, pytest.raises(OSError, match="No space left") as caught:
+        gather(of_urls(tmp_path / "out", listing(tmp_path, f"{fake.url}/media/1.jpg")))
+    assert caught.value.filename == str(tmp_path / "out")
+
+
+def test_words_that_are_no_text_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    config = scrape_config(tmp_path / "out", os.fsdecode(b"caf\xe9"), sources=("openverse",))
+    with pytest.raises(SourceError, match="openverse: cannot search for words that are not in UTF-8"):
+        gather(config, environ={})
+    assert not (tmp_path / "out").exists()
