@@ -26,8 +26,8 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> tuple[Image.
         ValueError: a mode that Pillow itself cannot convert.
     """
     profile = image.info.get("icc_profile")
+    alpha = _alpha(image)
     image = _to_8_bit(image)
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     colours = _without_alpha(image)
     notes: tuple[str, ...] = ()
     try:
@@ -37,6 +37,15 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> tuple[Image.
     if alpha is None:
         return converted, notes
     return Image.composite(converted, Image.new("RGB", converted.size, background), alpha), notes
+
+
+def _alpha(image: Image.Image) -> Image.Image | None:
+    """How much of each pixel is seen; None where all of all is."""
+    if not image.has_transparency_data:
+        return None
+    if image.mode.startswith("I;16"):  # one grey is transparent; Pillow would round it first
+        return Image.fromarray((np.asarray(image) != image.info["transparency"]).astype(np.uint8) * 255)
+    return image.convert("RGBA").getchannel("A")
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

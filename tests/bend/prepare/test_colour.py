@@ -1,6 +1,8 @@
 """Right pixels out of every kind of pixel a file can hold."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -39,6 +41,15 @@ def test_16_bit_grey_is_scaled_not_cut_off() -> None:
     values = np.array([[0, 128, 257, 12850], [25700, 40000, 65278, 65535]], np.uint16)
     picture = _taken(png16(values))
     assert np.array_equal(np.asarray(picture.image)[..., 0], np.round(values / 257).astype(np.uint8))
+
+
+def test_the_transparent_grey_of_16_bits_shows_the_background() -> None:
+    png = png16(np.array([[100, 101], [25700, 100]], np.uint16))
+    chunk = b"tRNS" + struct.pack(">H", 100)
+    header_end = 8 + 25  # the signature, and a header of 13 bytes with its length, name and checksum
+    transparent = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    picture = _taken(png[:header_end] + transparent + png[header_end:])
+    assert np.asarray(picture.image)[..., 0].tolist() == [[255, 0], [100, 255]]
 
 
 def test_16_bit_tiffs_of_either_byte_order() -> None:
