@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from bend.errors import PackageError
-from bend.prepare.origins import MANIFEST_NAME, origin_with_parent, read_manifest
-from bend.prepare.unpacked import read_unpacked
+from bend.prepare.annotations import Annotations
+from bend.prepare.origins import MANIFEST_NAME, origin_with_parent, parse_manifest, read_manifest
+from bend.prepare.unpacked import parse_unpacked, read_unpacked
 from bend.prepare.video import VIDEO_SUFFIXES
 from scrapers.walk import walk
 from stylegan.archive.container import Container
@@ -61,8 +62,12 @@ class Plan:
     """Manifest lines that could not be read."""
 
 
-def discover(sources: Sequence[Path]) -> Plan:
+def discover(sources: Sequence[Path], *, are_labels_kept: bool = True) -> Plan:
     """List the pictures in `sources`: folders, zips, tars and files.
+
+    Args:
+        sources: what was named.
+        are_labels_kept: whether the labels of data sets are wanted; what is wrong with them matters only then.
 
     Raises:
         PackageError: a source is missing, damaged, or there is nothing in any of them.
@@ -81,9 +86,10 @@ def discover(sources: Sequence[Path]) -> Plan:
             found, faults = _from_folder(source, prefix)
             num_faults += faults
         elif is_tar(source):
-            found = _from_tar(source, prefix)
+            found = _from_tar(source, prefix, are_labels_kept=are_labels_kept)
         elif _is_zip(source):
-            found = _from_zip(source, prefix)
+            found, faults = _from_zip(source, prefix, are_labels_kept=are_labels_kept)
+            num_faults += faults
         else:
             found = [_from_file(source, manifests, is_one_of_several=len(sources) > 1)]
         pictures += found
@@ -93,20 +99,20 @@ def discover(sources: Sequence[Path]) -> Plan:
 
 
 def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
-    manifests: dict[Path, dict[str, dict[str, str]]] = {}
-    found, num_faults = [], 0
+    told, metadata, num_faults = Annotations(), set(), 0
     own_name = root.resolve().name
     for path in _walk(root):
+        folder = path.parent.relative_to(root)
         if path.name == MANIFEST_NAME and path.exists():
-            manifests[path.parent], faults = read_manifest(path)
+            origins, faults = read_manifest(path)
+            told.add_manifest(folder, origins)
             num_faults += faults
-    unpacked = read_unpacked(root)
-    labels = {} if unpacked is None else unpacked.labels
-    if unpacked is not None:
-        manifests[root] = {**unpacked.origins, **manifests.get(root, {})}
+        elif path.name == METADATA_NAME and (unpacked := read_unpacked(path.parent)) is not None:
+            told.add_unpacked(folder, unpacked)
+            metadata.add(path)
+    found = []
     for path in _walk(root):
-        is_metadata = unpacked is not None and path == root / METADATA_NAME
-        if path.name == MANIFEST_NAME or path.name.lower() in _JUNK or is_metadata:
+        if path.name == MANIFEST_NAME or path.name.lower() in _JUNK or path in metadata:
             continue
         below = path.relative_to(root)
         found.append(
@@ -114,8 +120,8 @@ def _from_folder(root: Path, prefix: str) -> tuple[list[SourcePicture], int]:
                 name=prefix + _shown(below),
                 path=path,
                 folder=below.parts[0] if len(below.parts) > 1 else own_name,
-                label=labels.get(below.as_posix()),
-                origin=_origin(path, root, manifests),
+                label=told.label(below),
+                origin=told.origin(below),
             )
         )
     return found, num_faults
@@ -145,48 +151,61 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _origin(path: Path, root: Path, manifests: dict[Path, dict[str, dict[str, str]]]) -> dict[str, str]:
-    """The manifest entry of `path`, from the nearest folder up to `root` that lists it."""
-    for folder in path.parents:
-        if folder in manifests:
-            entry = manifests[folder].get(path.relative_to(folder).as_posix())
-            if entry is not None:
-                return entry
-        if folder == root:
-            break
-    return {}
-
-
-def _from_zip(path: Path, prefix: str) -> list[SourcePicture]:
+def _from_zip(path: Path, prefix: str, *, are_labels_kept: bool) -> tuple[list[SourcePicture], int]:
     try:
         container = Container(path)
         names = sorted(name for name in container.members if _is_wanted(name))
-        rows = np.array([container.members.find(name.encode()) for name in names], np.int32)
-        labels = read_labels(container, rows) if names else None
+        labels = None
+        if names and are_labels_kept:
+            rows = np.array([container.members.find(name.encode()) for name in names], np.int32)
+            labels = read_labels(container, rows)
         sources = read_sources(container, names)
+        told, num_faults = _told_in(container)
         container.close()
     except FaultError as error:
         raise PackageError(f"{path}: {error.fault}") from None
     found = []
     for i, name in enumerate(names):
-        parts = PurePosixPath(name).parts
+        member = PurePosixPath(name)
         found.append(
             SourcePicture(
                 name=prefix + name,
                 path=path,
                 member=name,
-                folder=parts[0] if len(parts) > 1 else path.stem,
-                label=None if labels is None else labels[i].tolist(),
-                origin=origin_with_parent(sources[i]),
+                folder=member.parts[0] if len(member.parts) > 1 else path.stem,
+                label=told.label(member) if labels is None else labels[i].tolist(),
+                origin=told.origin(member) or origin_with_parent(sources[i]),
             )
         )
-    return found
+    return found, num_faults
 
 
-def _from_tar(path: Path, prefix: str) -> list[SourcePicture]:
+def _told_in(container: Container) -> tuple[Annotations, int]:
+    """What manifests and data sets that were packed with their folders tell, and how many lines were unreadable.
+
+    Raises:
+        FaultError: one of them is damaged.
+    """
+    told, num_faults = Annotations(), 0
+    for name in container.members:
+        if not name.endswith((MANIFEST_NAME, METADATA_NAME)):  # of a million names, most
+            continue
+        member = PurePosixPath(name)
+        if name == METADATA_NAME or not _is_visible(member):  # the zip's own has been read
+            continue
+        if member.name == MANIFEST_NAME:
+            origins, faults = parse_manifest(container.read(name).split(b"\n"))
+            told.add_manifest(member.parent, origins)
+            num_faults += faults
+        elif member.name == METADATA_NAME and (unpacked := parse_unpacked(container.read(name))) is not None:
+            told.add_unpacked(member.parent, unpacked)
+    return told, num_faults
+
+
+def _from_tar(path: Path, prefix: str, *, are_labels_kept: bool) -> list[SourcePicture]:
     """The pictures of a WebDataset shard; of its other members only labels are looked at."""
     try:
-        shard = TarShard(path)
+        shard = TarShard(path, use_labels=are_labels_kept)
     except FaultError as error:
         raise PackageError(f"{path}: {error.fault}") from None
     labels = [None] * len(shard) if shard.labels is None else shard.labels.tolist()
@@ -201,9 +220,16 @@ def _from_tar(path: Path, prefix: str) -> list[SourcePicture]:
 
 
 def _is_wanted(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    is_metadata = parts[-1] in (METADATA_NAME, MANIFEST_NAME) or parts[-1].lower() in _JUNK
-    return not is_metadata and parts[0] != "__MACOSX" and not any(part.startswith(".") for part in parts)
+    member = PurePosixPath(name)
+    is_metadata = member.name in (METADATA_NAME, MANIFEST_NAME) or member.name.lower() in _JUNK
+    return not is_metadata and _is_visible(member)
+
+
+def _is_visible(member: PurePosixPath) -> bool:
+    is_a_copy_of_macs = member.parts[:1] == ("__MACOSX",)
+    return (
+        bool(member.name) and not is_a_copy_of_macs and not any(part.startswith(".") for part in member.parts)
+    )
 
 
 def _is_zip(path: Path) -> bool:

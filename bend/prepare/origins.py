@@ -5,11 +5,18 @@ attribution are copied into the data set.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MANIFEST_NAME", "ORIGIN_FIELDS", "origin_of", "origin_with_parent", "read_manifest"]
+__all__ = [
+    "MANIFEST_NAME",
+    "ORIGIN_FIELDS",
+    "origin_of",
+    "origin_with_parent",
+    "parse_manifest",
+    "read_manifest",
+]
 
 MANIFEST_NAME = "manifest.jsonl"
 ORIGIN_FIELDS = (
@@ -38,18 +45,23 @@ def read_manifest(path: Path) -> tuple[dict[str, dict[str, str]], int]:
     Raises:
         OSError: the manifest cannot be read.
     """
+    with path.open("rb") as lines:
+        return parse_manifest(lines)
+
+
+def parse_manifest(lines: Iterable[bytes]) -> tuple[dict[str, dict[str, str]], int]:
+    """The same of a manifest's lines, wherever they come from."""
     origins: dict[str, dict[str, str]] = {}
     num_unreadable = 0
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in filter(str.strip, lines):
-            try:
-                entry = json.loads(line)
-            except (ValueError, RecursionError):
-                entry = None
-            if not isinstance(entry, dict):
-                num_unreadable += 1
-            elif isinstance(entry.get("file"), str):
-                origins[entry["file"].replace("\\", "/")] = origin_of(entry)
+    for line in filter(bytes.strip, lines):
+        try:
+            entry = json.loads(line.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            entry = None
+        if not isinstance(entry, dict):
+            num_unreadable += 1
+        elif isinstance(entry.get("file"), str):
+            origins[entry["file"].replace("\\", "/")] = origin_of(entry)
     return origins, num_unreadable
 
 

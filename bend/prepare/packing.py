@@ -52,7 +52,7 @@ def package(config: PackageConfig, preparer: Preparer | None = None) -> PackageR
     """
     for out in config.outs:
         _refuse_out(out, config)
-    plan = discover(config.sources)
+    plan = discover(config.sources, are_labels_kept=not config.labels_from_folders)
     labels = label_pictures(plan.pictures, from_folders=config.labels_from_folders)
     report = _open_report(config, plan, labels)
     queue = _queue(plan, labels, config)

@@ -12,7 +12,7 @@ from typing import Any
 from bend.prepare.origins import origin_with_parent
 from stylegan.archive.metadata import METADATA_NAME, Label
 
-__all__ = ["Unpacked", "read_unpacked"]
+__all__ = ["Unpacked", "parse_unpacked", "read_unpacked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,13 @@ def read_unpacked(folder: Path) -> Unpacked | None:
         OSError: it cannot be read.
     """
     path = folder / METADATA_NAME
+    return parse_unpacked(path.read_bytes()) if path.is_file() else None
+
+
+def parse_unpacked(content: bytes) -> Unpacked | None:
+    """The data set that a `dataset.json` of this content tells of; None where it tells of none."""
     try:
-        record = json.loads(path.read_bytes()) if path.is_file() else None
+        record = json.loads(content)
     except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or "labels" not in record:

@@ -89,7 +89,7 @@ class LabelColumn:
             return
         shown = ", ".join(show_name(name_of(place)) for place in missing[:_MOST_SHOWN].tolist())
         more = ", …" if len(missing) > _MOST_SHOWN else ""
-        message = f"no label for {len(missing)} of {length} images: {shown}{more}"
+        message = f"no label for {len(missing)} of {length} images: {shown}{more}; label all of them, or none"
         raise FaultError("labels-missing", message, self._member)
 
     def finish(self) -> Labels:

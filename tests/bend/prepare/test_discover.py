@@ -147,6 +147,39 @@ def test_a_data_set_brings_its_labels_and_sources(tmp_path: Path) -> None:
     assert (second.label, second.origin) == (0, {})
 
 
+def test_a_folder_that_was_zipped_keeps_its_manifest(tmp_path: Path) -> None:
+    line = json.dumps({"file": "a.jpg", "creator": "Ana", "title": "one\u2028two"}, ensure_ascii=False)
+    members = {
+        "rocks/a.jpg": PICTURE,
+        "rocks/b.jpg": PICTURE,
+        "rocks/manifest.jsonl": f"{line}\nnonsense\n".encode(),
+        "rocks/.scrape/manifest.jsonl": b'{"file": "b.jpg", "creator": "nobody"}\n',
+        "__MACOSX/rocks/._manifest.jsonl": b"\0",
+    }
+    plan = discover((write_zip(tmp_path / "r.zip", members),))
+    assert {picture.name: picture.origin for picture in plan.pictures} == {
+        "rocks/a.jpg": {"creator": "Ana", "title": "one\u2028two"},
+        "rocks/b.jpg": {},
+    }
+    assert plan.num_manifest_faults == 1
+
+
+def test_wrong_labels_do_not_matter_where_labels_come_from_folders(tmp_path: Path) -> None:
+    members = {"a/1.png": PICTURE, "b/2.png": PICTURE, "dataset.json": b'{"labels": [["a/1.png", 3]]}'}
+    path = write_zip(tmp_path / "r.zip", members)
+    with pytest.raises(
+        PackageError, match=r"no label for 1 of 2 images: b/2\.png; label all of them, or none"
+    ):
+        discover((path,))
+    found = discover((path,), are_labels_kept=False).pictures
+    assert [(picture.folder, picture.label) for picture in found] == [("a", None), ("b", None)]
+
+
+def test_members_without_a_name_are_no_pictures(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "r.zip", {"a.jpg": PICTURE, ".": PICTURE})
+    assert _names(path) == ["a.jpg"]
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="no such file or folder"):
         discover((tmp_path / "none",))

@@ -141,6 +141,16 @@ def test_labels_from_folders(tmp_path: Path) -> None:
     assert data.sources[0]["parent"] == "bark/000.jpg"
 
 
+def test_labels_from_folders_of_a_zip_whose_own_labels_are_wrong(tmp_path: Path) -> None:
+    pictures = {f"{name}.png": encoded(noise(i, 16, 16, 3)) for i, name in enumerate(("b/1", "a/2"))}
+    path = write_zip(tmp_path / "a.zip", pictures | {"dataset.json": b'{"labels": [["b/1.png", "cat"]]}'})
+    out = tmp_path / "out.zip"
+    report = package(
+        PackageConfig(sources=(path,), out=out, resolution=16, workers=1, labels_from_folders=True)
+    )
+    assert report.classes == {"a": 1, "b": 1}
+
+
 def test_max_images_draws_at_random_and_makes_up_for_refusals(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", 12)
     for i in range(6):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -27,6 +28,27 @@ def test_labels_and_origins_stay_with_what_is_kept(tmp_path: Path) -> None:
     data = DatasetZip(report.out)
     assert [int(data.label(i).argmax()) for i in range(3)] == [1, 2, 1]
     assert data.sources == tuple({"creator": f"c{i}", "parent": f"p{i}"} for i in (0, 2, 3))
+
+
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_they_stay_in_a_folder_below_and_when_that_is_zipped(tmp_path: Path, is_zipped: bool) -> None:
+    old = tmp_path / "old.zip"
+    write_archive(
+        old,
+        [noise(i, 16, 16, 3) for i in range(2)],
+        labels=[1, 0],
+        sources=[{"creator": f"c{i}"} for i in (0, 1)],
+    )
+    source = tmp_path / "sets"
+    with zipfile.ZipFile(old) as file:
+        file.extractall(source / "rocks")
+    if is_zipped:
+        source = Path(shutil.make_archive(str(tmp_path / "sets"), "zip", source))
+    report = package(PackageConfig(sources=(source,), out=tmp_path / "new.zip", resolution=16, workers=1))
+    assert (report.num_images, report.refused, report.notes) == (2, {}, {})
+    data = DatasetZip(report.out)
+    assert [int(data.label(i).argmax()) for i in (0, 1)] == [1, 0]
+    assert [entry["creator"] for entry in data.sources] == ["c0", "c1"]
 
 
 @pytest.mark.parametrize("content", ["", "[1, 2]", '{"images": []}', '{"labels": 7}', "[" * 100_000])
