@@ -257,7 +257,7 @@ def _way_on_told(run: Path) -> Iterator[None]:
             raise
         raise TrainingError(
             f"{error.filename or run}: {os.strerror(error.errno)}; what was saved is intact, mend that and continue "
-            f"with `bend finetune --resume {run}`"
+            f"with `bend finetune --resume {shlex.quote(str(run))}`"
         ) from error
 
 
@@ -279,7 +279,7 @@ def _summarize(summary: TrainSummary) -> Report:
     if summary.stopped_at is not None:
         text += f"; stopped at the {summary.stopped_at}"
     if summary.stopped_by is not None:
-        text += f"; interrupted, continue with `bend finetune --resume {summary.run}`"
+        text += f"; interrupted, continue with `bend finetune --resume {shlex.quote(str(summary.run))}`"
     elif not summary.num_images and summary.stopped_at is None:
         text += "; nothing left to do, give a larger --kimg to continue"
     return Report(text=text, facts=facts, stopped_by=summary.stopped_by)

@@ -152,7 +152,7 @@ class _Loop:
     def run(self, reply: Reply) -> TrainSummary:
         self._say_start()
         self._heed(reply)
-        with self.team.one_a_host_first():  # the others find what it has compiled
+        with self._maintenance(), self.team.one_a_host_first():  # the others find what it has compiled
             prepare_training(self.plan.device, say=self._log)
         with noted_signals() as received:
             self._snapshot_if_due()

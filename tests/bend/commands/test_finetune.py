@@ -264,7 +264,7 @@ class TestSignals:
     def test_the_state_is_saved_and_the_status_says_so(
         self, tmp_path: Path, files: Path, number: int, status: int
     ) -> None:
-        run = tmp_path / "00000-rocks-none"
+        run = tmp_path / "my runs" / "00000-rocks-none"
         arguments = (
             "--data",
             files / "rocks.zip",
@@ -274,14 +274,14 @@ class TestSignals:
             "--snapshots",
             "0.004",
             "-o",
-            tmp_path,
+            run.parent,
         )
         with self.finetune(*arguments) as process:
             self.wait_for(run / "log.txt", "snapshot snapshot-000000.004", process)
             process.send_signal(number)
             out, err = process.communicate(timeout=300)
         assert process.returncode == status
-        assert f"interrupted, continue with `bend finetune --resume {run}`" in out
+        assert f"interrupted, continue with `bend finetune --resume '{run}'`" in out
         assert err.endswith("interrupted, state saved\n")
         assert "Traceback" not in err
         state = read_state(run)

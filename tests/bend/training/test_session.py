@@ -92,6 +92,7 @@ def test_a_full_disk_does_not_have_a_training_begun_anew(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "snapshot")
 
     monkeypatch.setattr("stylegan.training.session.save_network", full)
-    words = f"snapshot: No space left on device; .* continue with `bend finetune --resume {tmp_path}/00000-rocks-none`"
+    out = tmp_path / "my runs"  # the command can be pasted in spite of the space
+    words = f"snapshot: No space left on device; .* continue with `bend finetune --resume '{out}/00000-rocks-none'`"
     with pytest.raises(TrainingError, match=words):
-        finetune(tmp_path, data=str(data), **SMALL)
+        finetune(out, data=str(data), **SMALL)

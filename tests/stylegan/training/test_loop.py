@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,15 @@ def test_every_step_is_told_of_once_whatever_happens(
     assert sum(line["Loss/scores/real"]["num"] for line in lines) == 40
     log = (session.run / "log.txt").read_text().splitlines()
     assert [line.split()[1] for line in log if line.startswith("tick")] == ["0", "1", "2", "3", "3", "4", "5"]
+
+
+def test_getting_ready_is_not_told_as_the_time_of_steps(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "prepare_training", lambda device, say: time.sleep(2))  # as long as a compiler
+    lines = ticks(train(start(data, tmp_path, kimg=0.004)).run)
+    assert lines[0]["Timing/maintenance_sec"]["mean"] >= 2
+    assert lines[0]["Timing/sec_per_tick"]["mean"] + 2 <= lines[0]["Timing/total_sec"]["mean"]
 
 
 def test_a_picture_that_cannot_be_read_stops_the_run_with_its_name(
