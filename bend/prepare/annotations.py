@@ -41,8 +41,10 @@ class Annotations:
 
 
 def _nearest(told: Mapping[PurePath, Mapping[str, Value]], path: PurePath) -> Value | None:
-    for folder in path.parents:
-        entry = told.get(folder, {}).get(path.relative_to(folder).as_posix())
+    for folder in path.parents if told else ():  # most zips have none, and a million names
+        if folder not in told:
+            continue
+        entry = told[folder].get(path.relative_to(folder).as_posix())
         if entry is not None:
             return entry
     return None
