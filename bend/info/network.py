@@ -15,6 +15,7 @@ from bend.info.generator_graph import draw_generator
 from bend.info.layers import Layer, layers_of, num_weights
 from bend.info.report import Information
 from stylegan.checkpoint import Network, outline_network
+from stylegan.checkpoint.delta import read_reference
 from stylegan.digest import file_sha256
 from stylegan.discriminator import Discriminator
 from stylegan.errors import CheckpointError
@@ -27,6 +28,7 @@ PARTS = ("G", "D")
 """What can be asked for: the generator, averaged where there is an average, or the discriminator."""
 _FORMATS = {
     "bend": "bend network (safetensors)",
+    "delta": "delta, bent minus base (safetensors)",
     "official": "official PyTorch pickle",
     "tensorflow": "official TensorFlow pickle",
     "rosinality": "rosinality checkpoint",
@@ -104,6 +106,7 @@ def _facts(network: Network) -> dict[str, Any]:
         "num_bytes": network.path.stat().st_size,
         "sha256": file_sha256(network.path),
         "holds": list(network.parts()),
+        "needs": read_reference(network.path).name if network.format == "delta" else "",
         **dataclasses.asdict(network.meta),
     }
 
@@ -114,10 +117,11 @@ def _header(network: Network, facts: Mapping[str, Any]) -> list[tuple[str, str]]
         ("network", str(network.path)),
         ("format", f"{_FORMATS[network.format]}, {with_unit(facts['num_bytes'])}"),
         ("holds", ", ".join(facts["holds"])),
+        *([("needs its base", facts["needs"])] if facts["needs"] else []),
         ("sha256", facts["sha256"]),
         ("licence", meta.licence or "unknown"),
     ]
-    if network.format == "bend":
+    if network.format in ("bend", "delta"):
         known += [("kimg", f"{meta.kimg:g}"), ("base", meta.base or "unknown")]
         known += [("data", meta.data_name)] if meta.data_name else []
     if meta.augment_p:

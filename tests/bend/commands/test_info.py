@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from stylegan.archive import ArchiveWriter
-from stylegan.checkpoint import NetworkMeta, save_network
+from stylegan.checkpoint import DeltaBase, NetworkMeta, load_network, save_delta, save_network
 from stylegan.discriminator import Discriminator
 from stylegan.run_names import snapshot_name
 from tests.bend.conftest import Run
-from tests.bend.tiny import tiny_generator
+from tests.bend.tiny import save_tiny, tiny_generator
 from tests.stylegan.checkpoint.legacy.writers import (
     discriminator,
     generator,
@@ -124,6 +124,26 @@ def test_networks_of_other_programs(tmp_path: Path, format_: str, run: Run) -> N
     assert facts["networks"]["D"]["num_weights"] == sum(
         p.numel() for p in D.state_dict().values() if p.ndim != 2 or p.shape != (4, 4)
     )
+
+
+def test_a_delta_without_its_base(network: Path, tmp_path: Path, run: Run) -> None:
+    path, base = tmp_path / "rocks-delta.safetensors", tmp_path / "gone.safetensors"
+    save_tiny(base, seed=1)
+    save_delta(
+        path,
+        base=DeltaBase(network=load_network(base), name="faces64"),
+        G_ema=tiny_generator(),
+        meta=NetworkMeta(kimg=2),
+    )
+    base.unlink()
+    status, out, _ = run("info", path)
+    assert status == 0
+    assert {"needs its base: faces64", "kimg: 2"} <= set(out.splitlines())
+    assert "b16.conv0" in out
+    facts = json.loads(run("info", path, "--json")[1])
+    assert (facts["format"], facts["needs"], facts["holds"]) == ("delta", "faces64", ["G_ema"])
+    assert json.loads(run("info", network, "--json")[1])["needs"] == ""
+    assert run("info", path, "--graph", tmp_path / "graph.svg")[0] == 0
 
 
 @pytest.mark.parametrize("part", ["G", "D"])
