@@ -18,6 +18,7 @@ from stylegan.discriminator import Discriminator
 from stylegan.errors import ConfigError
 from stylegan.generator import Generator
 from stylegan.layers import ConvLayer, SynthesisLayer, ToRGBLayer
+from stylegan.pyramid import MAX_RESOLUTION, channel_counts
 
 __all__ = ["grow_discriminator", "grow_generator"]
 
@@ -38,7 +39,7 @@ def grow_generator(G: Generator, img_resolution: int, *, channel_base: int | Non
         The grown network in evaluation mode; what is new in it is drawn from torch's generator.
 
     Raises:
-        ConfigError: a resolution that is not greater, fewer channels, or another architecture.
+        ConfigError: a resolution that is not greater or far too great, fewer channels, or another architecture.
     """
     kwargs = copy.deepcopy(G.init_kwargs)
     synthesis = kwargs["synthesis_kwargs"]
@@ -46,9 +47,9 @@ def grow_generator(G: Generator, img_resolution: int, *, channel_base: int | Non
         raise ConfigError(
             f"a generator of architecture {synthesis['architecture']!r} cannot grow; only skip can"
         )
-    _check(G.img_resolution, img_resolution)
     kwargs["img_resolution"] = img_resolution
     synthesis["channel_base"] = _wider(synthesis.get("channel_base", 32768), channel_base)
+    _check(G.img_resolution, img_resolution, synthesis["channel_base"])
     grown = Generator(**kwargs).eval()
     grown.mapping.load_state_dict(G.mapping.state_dict())
     for res in grown.synthesis.block_resolutions:
@@ -80,19 +81,22 @@ def grow_discriminator(
         The grown network in evaluation mode, no layer frozen; what is new in it is drawn from torch's generator.
 
     Raises:
-        ConfigError: a resolution that is not greater, fewer channels, too few for the picture to pass through, other
-            channels at 4×4 (their spread is what minibatch deviation measures), or another architecture.
+        ConfigError: a resolution that is not greater or far too great, fewer channels, too few for the picture to pass
+            through, other channels at 4×4 (their spread is what minibatch deviation measures), or another architecture.
     """
     kwargs = copy.deepcopy(D.init_kwargs)
     if kwargs["architecture"] != "resnet":
         raise ConfigError(
             f"a discriminator of architecture {kwargs['architecture']!r} cannot grow; only resnet can"
         )
-    _check(D.img_resolution, img_resolution)
+    if (activation := kwargs["block_kwargs"].get("activation", "lrelu")) != "lrelu":
+        raise ConfigError(f"a discriminator of activation {activation!r} cannot grow; only lrelu can")
+    wider = _wider(kwargs["channel_base"], channel_base)
+    _check(D.img_resolution, img_resolution, wider)
     if img_resolution > 2 * D.img_resolution:
         D = grow_discriminator(D, img_resolution // 2, channel_base=channel_base)
     kwargs["img_resolution"] = img_resolution
-    kwargs["channel_base"] = _wider(kwargs["channel_base"], channel_base)
+    kwargs["channel_base"] = wider
     kwargs["block_kwargs"].pop("freeze_layers", None)
     grown = Discriminator(**kwargs).eval()
     if grown.b4.conv.weight.shape != D.b4.conv.weight.shape:
@@ -107,9 +111,15 @@ def grow_discriminator(
     return grown
 
 
-def _check(old: int, new: int) -> None:
+def _check(old: int, new: int, channel_base: int) -> None:
     if new <= old or new & (new - 1):
         raise ConfigError(f"a network of {old} pixels grows to a greater power of two, not {new}")
+    if new > MAX_RESOLUTION:
+        raise ConfigError(f"a network grows to {MAX_RESOLUTION} pixels at most, not {new}")
+    try:
+        channel_counts(new, channel_base, channel_base)
+    except ValueError as error:
+        raise ConfigError(f"{error}; give a greater channel_base, or a lower resolution") from None
 
 
 def _wider(old: int, new: int | None) -> int:

@@ -1,9 +1,11 @@
 """What a network's keyword arguments say of its blocks: how they are connected, and the channels at each resolution."""
 
-__all__ = ["ARCHITECTURES", "channel_counts", "check_architecture"]
+__all__ = ["ARCHITECTURES", "MAX_RESOLUTION", "channel_counts", "check_architecture"]
 
 ARCHITECTURES = ("skip", "orig", "resnet")
 """How an image leaves or enters the blocks: at each of them, at one end only, or so with residual connections."""
+MAX_RESOLUTION = 8192
+"""Of a network that is read from a file, or grown."""
 
 
 def check_architecture(architecture: str) -> None:

@@ -17,11 +17,17 @@ __all__ = ["grow"]
 @click.option("--resolution", type=int, required=True, metavar="R", help="A larger power of two.")
 @click.option(
     "--channel-base",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1 << 24),
     metavar="N",
     help="Channels times resolution, to make it wider too; the network's own if left out.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the new weights.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of the new weights.",
+)
 @output_option("A .safetensors file.")
 @force_option
 @json_option

@@ -16,7 +16,7 @@ import torch
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
 from stylegan.ops.bias_act import ACTIVATIONS
-from stylegan.pyramid import ARCHITECTURES
+from stylegan.pyramid import ARCHITECTURES, MAX_RESOLUTION
 
 __all__ = ["blank_network"]
 
@@ -138,7 +138,7 @@ _MAPPING: _Table = {
     "lr_multiplier": _number(1e-9, 1e9),
     "w_avg_beta": _or_none(_number(0, 1)),
 }
-_IMAGE: _Table = {"img_resolution": _whole(4, 8192), "img_channels": _whole(1, 64)}
+_IMAGE: _Table = {"img_resolution": _whole(4, MAX_RESOLUTION), "img_channels": _whole(1, 64)}
 _GENERATOR: _Table = {
     **_IMAGE,
     "z_dim": _whole(0, 1 << 16),

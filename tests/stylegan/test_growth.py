@@ -85,6 +85,13 @@ def test_what_cannot_grow_is_refused() -> None:
         grow_generator(_generator(architecture="resnet"), 32)
     with pytest.raises(ConfigError, match="'orig' cannot grow"):
         grow_discriminator(_discriminator(architecture="orig"), 32)
+    with pytest.raises(ConfigError, match="activation 'relu' cannot grow"):
+        grow_discriminator(_discriminator(block_kwargs={"activation": "relu"}), 32, channel_base=256)
+    for grow, network in ((grow_generator, _generator()), (grow_discriminator, _discriminator())):
+        with pytest.raises(ConfigError, match="channel_base 128 leaves no channels at 256 pixels; give a"):
+            grow(network, 256)
+        with pytest.raises(ConfigError, match="8192 pixels at most, not 16384"):
+            grow(network, 16384, channel_base=1 << 20)
     with pytest.raises(ConfigError, match="6 channels to pass through"):
         grow_discriminator(_discriminator(), 32)
     with pytest.raises(ConfigError, match="keeps its channels at 4×4"):

@@ -32,9 +32,16 @@ def test_refusals(run: Run, tmp_path: Path) -> None:
         ((96,), "a.safetensors", "grows to a greater power of two, not 96"),
         ((128,), "a.pkl", "written as .safetensors"),
         ((128, "--channel-base", 64), "a.safetensors", "is less than"),
+        ((16384,), "a.safetensors", "8192 pixels at most"),
     ):
         status, out, err = run("models", "grow", "faces64", "--resolution", *words, "-o", tmp_path / name)
         assert (status, out) == (1, "")
         assert told in err
         assert err.count("\n") == 1
+    for option in (("--seed", 2**70), ("--seed", -1), ("--channel-base", 10**9)):
+        status, _, err = run(
+            "models", "grow", "faces64", "--resolution", 128, *option, "-o", tmp_path / "a.safetensors"
+        )
+        assert (status, err.count("\n")) == (2, 1)
+        assert "is not in the range" in err
     assert not list(tmp_path.iterdir())
