@@ -34,13 +34,13 @@ def minibatch_std(x: Tensor, group_size: int | None, num_channels: int = 1) -> T
         `[N, C + num_channels, H, W]`.
     """
     n, channels, height, width = x.shape
-    group = min(group_size or n, n)
+    group = max(min(group_size or n, n), 1)
     while n % group:
         group -= 1
-    y = x.reshape(group, -1, num_channels, channels // num_channels, height, width)
+    y = x.reshape(group, n // group, num_channels, channels // num_channels, height, width)
     y = (y - y.mean(dim=0)).square().mean(dim=0)  # variance over the group
     y = (y + 1e-8).sqrt().mean(dim=[2, 3, 4])  # [N/group, num_channels]
-    y = y.reshape(-1, num_channels, 1, 1).repeat(group, 1, height, width)
+    y = y.reshape(n // group, num_channels, 1, 1).repeat(group, 1, height, width)
     return torch.cat([x, y], dim=1)
 
 

@@ -95,6 +95,15 @@ def test_a_batch_that_does_not_divide_gets_smaller_groups(n: int, asked: int | N
     torch.testing.assert_close(minibatch_std(x, asked), slow_minibatch_std(x, used, 1))
 
 
+@pytest.mark.parametrize("group", [4, None])
+@pytest.mark.parametrize("c_dim", [0, 3])
+def test_no_pictures_get_no_logits(group: int | None, c_dim: int) -> None:
+    D = discriminator(c_dim=c_dim, epilogue_kwargs={"mbstd_group_size": group, "mbstd_num_channels": 2})
+    logits = D(pictures()[:0], torch.zeros(0, c_dim))
+    assert logits.shape == (0, 1)
+    logits.sum().backward()
+
+
 def test_minibatch_statistics_tell_a_collapsed_batch() -> None:
     x = torch.randn(1, 4, 2, 2)
     assert minibatch_std(x.repeat(4, 1, 1, 1), 4)[:, 4].max() < 1e-3

@@ -623,9 +623,9 @@ def modulated_conv(x: Tensor, weight: Tensor, styles: Tensor, f: Tensor, up: int
 def with_spread(x: Tensor, group_size: int | None, num_channels: int) -> Tensor:
     """Append the standard deviation over groups of samples as channels."""
     n, c, h, w = x.shape
-    group = min(group_size or n, n)
+    group = max(min(group_size or n, n), 1)
     while n % group:
         group -= 1
-    y = x.reshape(group, -1, num_channels, c // num_channels, h, w)
+    y = x.reshape(group, n // group, num_channels, c // num_channels, h, w)
     y = ((y - y.mean(dim=0)).square().mean(dim=0) + 1e-8).sqrt().mean(dim=[2, 3, 4])
-    return torch.cat([x, y.reshape(-1, num_channels, 1, 1).repeat(group, 1, h, w)], dim=1)
+    return torch.cat([x, y.reshape(n // group, num_channels, 1, 1).repeat(group, 1, h, w)], dim=1)
