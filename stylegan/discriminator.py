@@ -17,7 +17,16 @@ from stylegan.ops import downsample2d
 from stylegan.precision import block_dtype, block_format, is_half_block
 from stylegan.pyramid import channel_counts, check_architecture
 
-__all__ = ["Discriminator", "DiscriminatorBlock", "DiscriminatorEpilogue", "minibatch_std"]
+__all__ = [
+    "LEAST_RESOLUTION",
+    "Discriminator",
+    "DiscriminatorBlock",
+    "DiscriminatorEpilogue",
+    "minibatch_std",
+]
+
+LEAST_RESOLUTION = 8
+"""Side of the smallest pictures that a discriminator judges."""
 
 _RESIDUAL_GAIN = math.sqrt(0.5)
 
@@ -246,7 +255,9 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         check_architecture(architecture)
-        channels = channel_counts(img_resolution, channel_base, channel_max, least_resolution=8)
+        channels = channel_counts(
+            img_resolution, channel_base, channel_max, least_resolution=LEAST_RESOLUTION
+        )
         self.c_dim = c_dim
         self.img_resolution = img_resolution
         self.img_channels = img_channels

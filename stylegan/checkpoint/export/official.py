@@ -2,7 +2,7 @@
 
 Each module is written as `_reconstruct_persistent_obj` takes it: class name, attributes, and the source text of the
 class, which those tools run. That text is `module_source`, our own. They want G, D and G_ema: an absent generator is
-the other one's copy, an absent discriminator one with random weights, and the notes say so.
+the other one's copy, an absent discriminator one with random weights, where there can be one, and the notes say so.
 """
 
 import os
@@ -17,6 +17,7 @@ from stylegan.checkpoint.export import module_source
 from stylegan.checkpoint.export.pickle_writer import Call, Global, New, Ordered, write_pickle
 from stylegan.checkpoint.export.plain import plain_copy
 from stylegan.checkpoint.native import Network
+from stylegan.discriminator import LEAST_RESOLUTION
 from stylegan.generator import Generator
 from stylegan.opponent import fresh_discriminator
 
@@ -49,7 +50,9 @@ def save_official(path: str | os.PathLike[str], network: Network, *, replace: bo
         absent, there = ("G", "G_ema") if network.G is None else ("G_ema", "G")
         notes.append(f"no {absent}: a copy of {there} stands in, since the official tools want both")
     D = network.D
-    if D is None:
+    if D is None and G_ema.img_resolution < LEAST_RESOLUTION:
+        notes.append(f"no discriminator: there is none for pictures of {G_ema.img_resolution} pixels")
+    elif D is None:
         D = fresh_discriminator(G_ema)
         notes.append("no discriminator: one with random weights stands in, since the official tools want one")
     if network.meta.kimg or network.meta.licence:
@@ -57,7 +60,9 @@ def save_official(path: str | os.PathLike[str], network: Network, *, replace: bo
     source = Path(module_source.__file__).read_text(encoding="utf-8")
     root = {
         "G": _persistent(plain_copy(G, module_source.Generator), source, G.init_kwargs),
-        "D": _persistent(plain_copy(D, module_source.Discriminator), source, D.init_kwargs),
+        "D": None
+        if D is None
+        else _persistent(plain_copy(D, module_source.Discriminator), source, D.init_kwargs),
         "G_ema": _persistent(plain_copy(G_ema, module_source.Generator), source, G_ema.init_kwargs),
         "augment_pipe": _augment_pipe(network.meta.augment_p, source),
         "training_set_kwargs": _easy(_training_set(network, G_ema)),

@@ -165,7 +165,7 @@ def _plain(value: object, depth: int = 0) -> object:
     """A setting as JSON could hold it: numbers, text, None, and shallow containers of these."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if depth < 3 and isinstance(value, list | tuple | dict) and len(value) <= _MAX_SETTINGS:
+    if depth < 4 and isinstance(value, list | tuple | dict) and len(value) <= _MAX_SETTINGS:
         if not isinstance(value, dict):
             return [_plain(item, depth + 1) for item in value]
         if all(type(key) is str for key in value):

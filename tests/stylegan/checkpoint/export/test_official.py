@@ -52,6 +52,9 @@ SHAPES: dict[str, dict[str, Any]] = {
         "synthesis_kwargs": {"channel_base": 256, "channel_max": 24, "num_fp16_res": 2, "conv_clamp": 256}
     },
     "resnet": {"synthesis_kwargs": {"channel_base": 256, "channel_max": 24, "architecture": "resnet"}},
+    "matrix of taps": {
+        "synthesis_kwargs": {"channel_base": 256, "channel_max": 24, "resample_filter": [[1, 2], [3, 4]]}
+    },
 }
 
 
@@ -126,6 +129,17 @@ def test_what_is_missing_is_made_up_and_said(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no generator"):
         save_official(tmp_path / "b.pkl", network(D=discriminator()))
     assert not (tmp_path / "b.pkl").exists()
+
+
+def test_pictures_too_small_for_a_discriminator_go_without(tmp_path: Path) -> None:
+    wrote = network(G_ema=generator(2, img_resolution=4))
+    assert "no discriminator: there is none for pictures of 4 pixels" in save_official(
+        tmp_path / "a.pkl", wrote
+    )
+    assert unpickle(tmp_path / "a.pkl")["D"] is None
+    read = load_network(tmp_path / "a.pkl")
+    assert read.D is None
+    assert_same_weights(read.G_ema, wrote.G_ema)
 
 
 def test_the_same_network_makes_the_same_bytes(tmp_path: Path) -> None:
