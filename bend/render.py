@@ -35,6 +35,7 @@ from stylegan.inference.choice import choose_precision
 from stylegan.precision import set_precision
 
 __all__ = [
+    "check_channels",
     "chunks",
     "draw",
     "fitting_batch",
@@ -173,8 +174,7 @@ def draw(
     Raises:
         SettingsError: the network draws neither grey nor colour.
     """
-    if G.img_channels not in (1, 3):
-        raise SettingsError(f"this network draws {G.img_channels} channels; only 1 and 3 make a picture")
+    check_channels(G)
     if moments is None:
         moments = [Moment(seed=seed) for seed in noise_seeds or [0] * len(ws)]
     seeds = [moment.seed for moment in moments] if noise_seeds is None else noise_seeds
@@ -186,6 +186,16 @@ def draw(
         with playing(G, plays, moments[start]):
             parts.append(_draw(G, ws[part], noise_mode, seeds[part]))
     return np.concatenate(parts)
+
+
+def check_channels(G: Generator) -> None:
+    """Refuse a network whose pictures are neither grey nor in colour.
+
+    Raises:
+        SettingsError: it is such a one.
+    """
+    if G.img_channels not in (1, 3):
+        raise SettingsError(f"this network draws {G.img_channels} channels; only 1 and 3 make a picture")
 
 
 @torch.inference_mode()

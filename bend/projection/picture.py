@@ -126,8 +126,10 @@ def read_target(picture: Path, crop: str, G: Generator) -> Tensor:
 
     Raises:
         IntakeError: it cannot be used.
+        SettingsError: the network draws neither grey nor colour.
         OSError: it cannot be read.
     """
+    render.check_channels(G)
     try:
         with picture.open("rb") as file:
             taken = take_in(file)

@@ -160,6 +160,14 @@ def test_project_and_draw_what_was_found(run: Run, network: Path, tmp_path: Path
     assert (status, err) == (1, f"Error: {found} exists; give another name, or --force to overwrite it\n")
 
 
+def test_a_network_of_no_pictures_is_refused(run: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "black.png")
+    save_network(tmp_path / "net.safetensors", G_ema=tiny_generator(img_channels=4))
+    typed = ("--network", tmp_path / "net.safetensors", "--steps", "3", "-o", tmp_path / "found.npz")
+    status, _, err = run("project", tmp_path / "black.png", *typed)
+    assert (status, err) == (1, "Error: this network draws 4 channels; only 1 and 3 make a picture\n")
+
+
 def test_a_projection_that_was_broken_off_is_made_by_the_same_command(
     run: Run, network: Path, tmp_path: Path
 ) -> None:
