@@ -31,6 +31,7 @@ _MOST_FAILURES = 5
 _TIMEOUTS_S = (15, 60)  # to connect, and between two reads
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WORTH_RETRYING = (408, 425, 429, 500, 502, 503, 504)
+_PACKED = re.compile(r"(x-)?gzip|deflate|br|zstd|(x-)?compress")
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
@@ -106,6 +107,11 @@ def _attempt(session: requests.Session, download: Download, part: Path) -> None:
                 f"{download.url}: the server answers {answer.status_code} {answer.reason}; check the address, or "
                 "fetch the file by other means and pass its path"
             )
+        if _PACKED.search(packing := answer.headers.get("Content-Encoding", "").lower()):
+            raise ModelError(
+                f"{download.url}: the server sends the file packed ({packing}), which was not asked for; fetch it by "
+                "other means and pass its path"
+            )
         total = _total(answer, start)
         if answer.status_code == 200:
             start = 0
@@ -121,17 +127,19 @@ def _attempt(session: requests.Session, download: Download, part: Path) -> None:
 def _get(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
     """A GET of which every redirect, too, is over HTTPS."""
     for _ in range(_MOST_REDIRECTS + 1):
-        _check_scheme(url)
         try:
+            _check_scheme(url)
             answer = session.get(
                 url, headers=headers, stream=True, timeout=_TIMEOUTS_S, allow_redirects=False
             )
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+            if not answer.is_redirect:
+                return answer
+            answer.close()
+            url = urljoin(url, answer.headers["Location"])
+        except requests.exceptions.InvalidHeader as error:
+            raise ModelError(f"{url}: an answer that makes no sense ({error}); try again later") from None
+        except ValueError as error:  # of requests, of urllib3, or of text that is in no encoding
             raise ModelError(f"{url}: no address to download from ({error}); check it") from None
-        if not answer.is_redirect:
-            return answer
-        url = urljoin(url, answer.headers["Location"])
-        answer.close()
     raise ModelError(f"{url}: redirected more than {_MOST_REDIRECTS} times; try again later")
 
 

@@ -48,6 +48,11 @@ class Shop(FakeServer):
             "huge": Answer(200, b"x", {"Content-Length": str(1 << 40)}, closes=True),
             "other-range": Answer(206, b"y" * 10, {"Content-Range": f"bytes 0-9/{size * 2}"}),
             "endless-range": Answer(206, b"y" * 10, {"Content-Range": f"bytes {'9' * 5000}-9/*"}),
+            "packed": Answer(200, self.body, {**tag, "Content-Encoding": "gzip"}),
+            "two-lengths": Answer(200, self.body, {"Content-Length": "5, 6"}, has_length=False, closes=True),
+            "bad-address": Answer(302, headers={"Location": "https://["}),
+            "bad-host": Answer(302, headers={"Location": f"https://{'a' * 80}.com/"}),
+            "bad-text": Answer(302, headers={"Location": "https://\xe9\xff/"}),
             "elsewhere": Answer(302, headers={"Location": "http://example.com/net.pkl"}),
             "page": Answer(200, b"<!doctype html><p>please log in"),
         }[fault]

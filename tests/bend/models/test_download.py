@@ -142,6 +142,22 @@ def test_only_https(tmp_path: Path) -> None:
                 fetch(order(shop, tmp_path, url=url))
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("packed", r"sends the file packed \(gzip\)"),
+        ("two-lengths", "an answer that makes no sense"),
+        ("bad-address", "no address to download from"),
+        ("bad-host", "no address to download from"),
+        ("bad-text", "no address to download from"),
+    ],
+)
+def test_answers_that_make_no_sense(tmp_path: Path, fault: str, told: str) -> None:
+    with Shop(BODY, [fault]) as shop, pytest.raises(ModelError, match=told):
+        fetch(order(shop, tmp_path))
+    assert not part_path(tmp_path / "net.pkl").exists()
+
+
 def test_nobody_there(tmp_path: Path) -> None:
     with Shop(BODY) as shop:
         url = shop.address
