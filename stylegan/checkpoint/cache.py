@@ -5,6 +5,7 @@ since (by size or time of change) is hashed again before it is used, and refused
 fills the folder.
 """
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -81,5 +82,6 @@ def cached_network(name: str) -> Path | None:
             f"{path}: no longer the file that was downloaded (SHA-256 {record.sha256[:12]}…); "
             f"run `bend models pull {name} --force`"
         )
-    dataclasses.replace(record, mtime_ns=stat.st_mtime_ns).save(name)
+    with contextlib.suppress(OSError):  # a cache that others keep is hashed at every use
+        dataclasses.replace(record, mtime_ns=stat.st_mtime_ns).save(name)
     return path

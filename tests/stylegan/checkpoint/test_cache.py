@@ -1,6 +1,7 @@
 """Downloaded networks: found by name, hashed again once touched, refused once changed."""
 
 import dataclasses
+import errno
 import os
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_a_touched_file_is_hashed_again(cached: Path) -> None:
     record = read_record("ffhq256")
     assert record is not None
     assert record.mtime_ns == cached.stat().st_mtime_ns
+
+
+def test_a_touched_file_in_a_cache_that_cannot_be_written_is_a_network(
+    cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, content: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("stylegan.checkpoint.cache.write_atomic", refuse)
+    os.utime(cached, ns=(1, 1))
+    assert find_network("ffhq256") == cached
 
 
 @pytest.mark.parametrize("how", ["longer", "changed"])
