@@ -81,6 +81,10 @@ class AugmentPipe(nn.Module):
         if p == 0 and debug_percentile is None:
             return images
         x = images if images.dtype == torch.float64 else images.float()
+        device = x.device.type
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):  # which would resample in half precision
+                return self._augment(x, draws, p).to(images.dtype)
         return self._augment(x, draws, p).to(images.dtype)
 
     def _read_p(self) -> float:

@@ -143,6 +143,13 @@ def test_other_dtypes_give_the_same_picture(dtype: torch.dtype) -> None:
     torch.testing.assert_close(result, expected.to(dtype), rtol=1e-3, atol=1e-4)
 
 
+def test_autocast_does_not_blur_the_pictures() -> None:
+    images = _images(2, 3, 16, 16)
+    expected = _pipe()(images, generator=_seeded())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(_pipe()(images, generator=_seeded()), expected)
+
+
 def test_only_p_is_state() -> None:
     assert list(_pipe().state_dict()) == ["p"]
     assert AugmentPipe().p.item() == 1
