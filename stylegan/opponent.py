@@ -19,7 +19,7 @@ def fresh_discriminator(G: Generator, *, seed: int = 0, mbstd_group_size: int = 
         mbstd_group_size: samples a group of the minibatch standard deviation.
     """
     synthesis = G.init_kwargs["synthesis_kwargs"]
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         return Discriminator(
             c_dim=G.c_dim,

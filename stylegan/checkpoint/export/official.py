@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from stylegan.atomic import atomic_path
@@ -75,7 +76,8 @@ def save_official(path: str | os.PathLike[str], network: Network, *, replace: bo
 def _augment_pipe(p: float, source: str) -> Call | None:
     if p <= 0:
         return None
-    pipe = module_source.AugmentPipe()
+    with torch.device("cpu"):  # whatever the caller's default
+        pipe = module_source.AugmentPipe()
     pipe.p.fill_(p)
     return _persistent(pipe.eval(), source, {})
 

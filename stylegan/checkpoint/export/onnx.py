@@ -53,10 +53,10 @@ def save_onnx(path: str | os.PathLike[str], network: Network, *, replace: bool =
     """
     _check_installed(Path(path).name)
     G = network.generator()
-    plain = plain_copy(G, module_source.Generator)
-    z = torch.randn([_TRACED_SAMPLES, G.z_dim])
-    c = torch.zeros([_TRACED_SAMPLES, G.c_dim])
-    psi = torch.tensor(0.7)
+    plain = plain_copy(G, module_source.Generator).cpu()
+    z = torch.zeros([_TRACED_SAMPLES, G.z_dim], device="cpu")
+    c = torch.zeros([_TRACED_SAMPLES, G.c_dim], device="cpu")
+    psi = torch.tensor(0.7, device="cpu")
     inputs = {"z": z} | ({"c": c} if G.c_dim else {}) | ({"truncation_psi": psi} if _truncates(plain) else {})
     mapping, synthesis = onnx_paths(path)
     ws = plain.mapping(z, c)
@@ -104,7 +104,7 @@ def _export(path: Path, module: nn.Module, inputs: dict[str, Tensor], output: st
     batch = torch.export.Dim("batch", min=1)
     each = tuple({0: batch} if value.ndim else {} for value in inputs.values())
     shapes: Any = (each,) if isinstance(module, _Mapping) else each  # one entry for all of *inputs
-    with _quiet():
+    with _quiet(), torch.device("cpu"):  # whatever the caller's default
         program = torch.onnx.export(
             module.eval(),
             tuple(inputs.values()),

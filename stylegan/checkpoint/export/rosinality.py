@@ -54,7 +54,7 @@ def save_rosinality(path: str | os.PathLike[str], network: Network, *, replace: 
         if part is not None:
             _check(name, part)
             names = _discriminator(part) if isinstance(part, Discriminator) else _generator(part)
-            root[key] = OrderedDict((theirs, tensor.clone()) for theirs, tensor in names)
+            root[key] = OrderedDict((theirs, tensor.to("cpu", copy=True)) for theirs, tensor in names)
     G = network.generator()
     if getattr(G.mapping, "w_avg", None) is not None:
         root["latent_avg"] = G.mapping.w_avg.detach().cpu().clone()
