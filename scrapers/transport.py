@@ -13,6 +13,7 @@ import socket
 import sys
 import urllib.request
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -31,18 +32,28 @@ def make_session(guard: AddressGuard, watchdog: Watchdog, user_agent: str) -> re
     """A session for one worker thread.
 
     Raises:
-        ConfigError: a proxy of the environment cannot be used.
+        ConfigError: a proxy of the environment cannot be used, or its certificates are not there.
     """
     _check_proxies()
     session = _Session()
     session.trust_env = False  # .netrc would send the operator's passwords to whichever host is listed there
-    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    session.verify = _certificates()
     session.headers.update({"User-Agent": user_agent})
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none at all
     adapter = _GuardedAdapter(guard, watchdog)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
+
+
+def _certificates() -> str | bool:
+    """The certificates that the environment names; True for those of requests."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if path := os.environ.get(name):
+            if not Path(path).exists():
+                raise ConfigError(f"{path}: {name} names certificates that are not there; mend or unset it")
+            return path
+    return True
 
 
 class _Session(requests.Session):

@@ -138,8 +138,17 @@ def _get(session: requests.Session, url: str, headers: dict[str, str]) -> reques
             url = urljoin(url, answer.headers["Location"])
         except requests.exceptions.InvalidHeader as error:
             raise ModelError(f"{url}: an answer that makes no sense ({error}); try again later") from None
-        except ValueError as error:  # of requests, of urllib3, or of text that is in no encoding
-            raise ModelError(f"{url}: no address to download from ({error}); check it") from None
+        except (ValueError, OSError) as error:
+            # A ValueError is of requests, of urllib3, or of text in no encoding; missing certificates are an OSError
+            # without a number. Anything else is the network's or the disk's.
+            if not isinstance(error, ValueError) and (
+                isinstance(error, requests.RequestException) or error.errno is not None
+            ):
+                raise
+            raise ModelError(
+                f"{url}: cannot be asked for ({error}); check the address, and the proxy and certificates that the "
+                "environment names"
+            ) from None
     raise ModelError(f"{url}: redirected more than {_MOST_REDIRECTS} times; try again later")
 
 

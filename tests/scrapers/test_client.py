@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -336,6 +337,18 @@ def test_a_proxy_that_is_none_is_told_before_anything_is_asked_for(
     ):
         pass
     assert "s3cret" not in str(caught.value)
+
+
+def test_certificates_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    with (
+        closing(PoliteClient(HURRIED)) as client,
+        pytest.raises(
+            ConfigError, match=r"gone\.pem: REQUESTS_CA_BUNDLE names certificates that are not there"
+        ),
+        client.attempt("http://pictures.example/a.jpg"),
+    ):
+        pass
 
 
 @pytest.mark.skipif(importlib.util.find_spec("socks") is not None, reason="SOCKS works here")

@@ -147,15 +147,21 @@ def test_only_https(tmp_path: Path) -> None:
     [
         ("packed", r"sends the file packed \(gzip\)"),
         ("two-lengths", "an answer that makes no sense"),
-        ("bad-address", "no address to download from"),
-        ("bad-host", "no address to download from"),
-        ("bad-text", "no address to download from"),
+        ("bad-address", "cannot be asked for"),
+        ("bad-host", "cannot be asked for"),
+        ("bad-text", "cannot be asked for"),
     ],
 )
 def test_answers_that_make_no_sense(tmp_path: Path, fault: str, told: str) -> None:
     with Shop(BODY, [fault]) as shop, pytest.raises(ModelError, match=told):
         fetch(order(shop, tmp_path))
     assert not part_path(tmp_path / "net.pkl").exists()
+
+
+def test_certificates_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    with Shop(BODY) as shop, pytest.raises(ModelError, match=r"gone\.pem.*the proxy and certificates"):
+        fetch(order(shop, tmp_path, url=shop.address.replace("http:", "https:")))
 
 
 def test_nobody_there(tmp_path: Path) -> None:
