@@ -52,7 +52,10 @@ def save_official(path: str | os.PathLike[str], network: Network, *, replace: bo
         notes.append(f"no {absent}: a copy of {there} stands in, since the official tools want both")
     D = network.D
     if D is None and G_ema.img_resolution < LEAST_RESOLUTION:
-        notes.append(f"no discriminator: there is none for pictures of {G_ema.img_resolution} pixels")
+        notes.append(
+            f"no discriminator: there is none for pictures of {G_ema.img_resolution} pixels, and the official loader "
+            "wants one"
+        )
     elif D is None:
         D = fresh_discriminator(G_ema)
         notes.append("no discriminator: one with random weights stands in, since the official tools want one")

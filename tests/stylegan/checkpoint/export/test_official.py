@@ -133,9 +133,8 @@ def test_what_is_missing_is_made_up_and_said(tmp_path: Path) -> None:
 
 def test_pictures_too_small_for_a_discriminator_go_without(tmp_path: Path) -> None:
     wrote = network(G_ema=generator(2, img_resolution=4))
-    assert "no discriminator: there is none for pictures of 4 pixels" in save_official(
-        tmp_path / "a.pkl", wrote
-    )
+    notes = save_official(tmp_path / "a.pkl", wrote)
+    assert any(note.startswith("no discriminator: there is none for pictures of 4 pixels") for note in notes)
     assert unpickle(tmp_path / "a.pkl")["D"] is None
     read = load_network(tmp_path / "a.pkl")
     assert read.D is None
