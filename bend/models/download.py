@@ -109,8 +109,8 @@ def _attempt(session: requests.Session, download: Download, part: Path) -> None:
             )
         if _PACKED.search(packing := answer.headers.get("Content-Encoding", "").lower()):
             raise ModelError(
-                f"{download.url}: the server sends the file packed ({packing}), which was not asked for; fetch it by "
-                "other means and pass its path"
+                f"{download.url}: the server sends the file compressed ({packing}), which was not asked for; fetch "
+                "it by other means and pass its path"
             )
         total = _total(answer, start)
         if answer.status_code == 200:
@@ -146,7 +146,7 @@ def _get(session: requests.Session, url: str, headers: dict[str, str]) -> reques
             ):
                 raise
             raise ModelError(
-                f"{url}: cannot be asked for ({error}); check the address, and the proxy and certificates that the "
+                f"{url}: cannot be requested ({error}); check the address, and the proxy and certificates that the "
                 "environment names"
             ) from None
     raise ModelError(f"{url}: redirected more than {_MOST_REDIRECTS} times; try again later")

@@ -145,11 +145,11 @@ def test_only_https(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("packed", r"sends the file packed \(gzip\)"),
+        ("packed", r"sends the file compressed \(gzip\)"),
         ("two-lengths", "an answer that makes no sense"),
-        ("bad-address", "cannot be asked for"),
-        ("bad-host", "cannot be asked for"),
-        ("bad-text", "cannot be asked for"),
+        ("bad-address", "cannot be requested"),
+        ("bad-host", "cannot be requested"),
+        ("bad-text", "cannot be requested"),
     ],
 )
 def test_answers_that_make_no_sense(tmp_path: Path, fault: str, told: str) -> None:
