@@ -1,5 +1,5 @@
-// The activations of bias_act and their derivatives up to the third. Numbers are those of stylegan/ops/bias_act.py's
-// table, in its order.
+// The activations of bias_act and their derivatives up to the third, numbered in the order of the table in
+// stylegan/ops/bias_act.py.
 #pragma once
 
 #include <limits>
@@ -12,14 +12,14 @@ enum Activation : int64_t { kLinear, kRelu, kLrelu, kTanh, kSigmoid, kElu, kSelu
 
 constexpr int64_t kMaxOrder = 3;
 
-// The first three are straight lines that meet at zero, and differ in the slope left of it.
+// The first three are straight lines that meet at zero; they differ in the slope to the left of it.
 BEND_HD bool is_piecewise_linear(int64_t act) { return act <= kLrelu; }
 
 BEND_HD double negative_slope(int64_t act, double alpha) {
   return act == kLinear ? 1.0 : act == kRelu ? 0.0 : alpha;
 }
 
-// A line's value keeps NaN, and minus infinity under relu is zero.
+// NaN stays NaN, and relu of minus infinity is zero.
 template <typename A>
 BEND_HD A piecewise(A v, A slope) {
   return v > A(0) ? v : (slope == A(0) && v == v ? A(0) : v * slope);
@@ -36,7 +36,7 @@ BEND_HD A logistic(A v) {
   return A(1) / (A(1) + exp(-v));
 }
 
-// The `order`-th derivative of a logistic, as a polynomial of its value `s`.
+// The `order`-th derivative of the logistic function, as a polynomial in its value `s`.
 template <typename A>
 BEND_HD A logistic_derivative(A s, int64_t order) {
   const A slope = s * (A(1) - s);
@@ -56,7 +56,7 @@ BEND_HD A tanh_derivative(A v, int64_t order) {
   return slope * (6 * t * t - 2);
 }
 
-// Right of zero a line, left of it an exponential that ends at -`depth`.
+// A line to the right of zero; to the left, an exponential that tends to -`scale` * `depth`.
 template <typename A>
 BEND_HD A elu_derivative(A v, A scale, A depth, int64_t order) {
   using std::exp;
@@ -99,7 +99,7 @@ BEND_HD A smooth(int64_t act, A v, int64_t order) {
   }
 }
 
-// What every element shares.
+// The parameters that all elements share.
 template <typename A>
 struct BiasAct {
   int64_t act;
@@ -115,21 +115,22 @@ BEND_HD A bias_act_value(const BiasAct<A>& p, A v) {
   return clamped(smooth(p.act, v, 0) * p.gain, p.clamp);
 }
 
-// Whether a result is its own and not the clamp's. Without one (infinite) all are: where numbers overflow, too, a
-// gradient goes on, or nobody would hear of it.
+// Whether the clamp left a result alone. Without a clamp (an infinite bound) it always did: even results that
+// overflowed pass a gradient on, or the overflow would go unnoticed.
 template <typename A>
 BEND_HD bool is_free(A y, A bound) {
   return (y < bound && y > -bound) || bound == std::numeric_limits<A>::infinity();
 }
 
-// `g` times the derivative of a straight activation, which its result `y` tells (gain and slope are positive).
+// `g` times the derivative of a straight activation, read off the sign of its result `y` (the gain is positive, the
+// slope not negative).
 template <typename A>
 BEND_HD A piecewise_gradient(const BiasAct<A>& p, A g, A y) {
   const A slope = (y > A(0) ? A(1) : p.slope) * p.gain;
   return is_free(y, p.clamp) ? g * slope : A(0);
 }
 
-// `g` times the derivative of a smooth activation at `v`, zero where the clamp holds the result.
+// `g` times the `order`-th derivative of a smooth activation at `v`, or zero where the clamp holds the result.
 template <typename A>
 BEND_HD A smooth_gradient(const BiasAct<A>& p, A g, A v) {
   const A y = smooth(p.act, v, 0) * p.gain;

@@ -9,17 +9,17 @@
 namespace bend {
 namespace {
 
-constexpr int64_t kSegment = 2048;  // elements of a unit of work
+constexpr int64_t kSegment = 2048;  // elements in a unit of work
 constexpr int64_t kShortRun = 64;   // biases that change more often than this are laid out as a pattern
 
-// One bias for a stretch of memory, or one an element.
+// One bias for a whole stretch of memory, or one for each element.
 template <typename A>
 struct Biases {
   const A* values;
   bool is_constant;
 };
 
-// The straight activations, by vectors, and the rest of a stretch one by one.
+// Straight activations, a vector at a time, and the remainder of a stretch element by element.
 template <typename T, typename A = compute_t<T>>
 void forward_straight(const BiasAct<A>& p, const T* x, T* y, int64_t n, Biases<A> b) {
   using V = vector_t<T>;
@@ -69,7 +69,7 @@ void backward_smooth(const BiasAct<A>& p, const T* g, const T* x, T* out, int64_
   }
 }
 
-// Cuts a tensor's memory into stretches and gives each its biases: `work(begin, count, biases)`.
+// Cuts a tensor's memory into stretches and calls `work(begin, count, biases)` for each.
 template <typename T, typename F, typename A = compute_t<T>>
 void for_stretches(const Tensor& x, const std::optional<Tensor>& b, int64_t dim, const F& work) {
   const int64_t total = x.numel();
@@ -92,7 +92,7 @@ void for_stretches(const Tensor& x, const std::optional<Tensor>& b, int64_t dim,
     });
     return;
   }
-  // Runs of one bias each, cut where they are long.
+  // Runs that share one bias, cut into pieces where they are long.
   const int64_t pieces = std::max<int64_t>(1, (step + kSegment - 1) / kSegment);
   const int64_t runs = total / step;
   const int64_t grain = std::max<int64_t>(1, 16 * kSegment / std::max<int64_t>(1, std::min(step, kSegment)));

@@ -1,4 +1,4 @@
-// bias_act's arguments checked and made into numbers: the same for a CPU and for CUDA.
+// Checks bias_act's arguments and turns them into parameters, for CPU and CUDA alike.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace bend {
 
-// The bound is rounded as results are, for these tell a derivative what it holds.
+// The bound is rounded to the results' dtype, since derivatives compare results with it to see which were clamped.
 template <typename T, typename A = compute_t<T>>
 BiasAct<A> parameters(int64_t act, int64_t order, double alpha, double gain, double clamp) {
   const T rounded = static_cast<T>(static_cast<A>(clamp));

@@ -1,6 +1,6 @@
-// To image channels: a 1x1 convolution whose kernel is the sample's own, bias, clamp, and the image beneath. 16 pixels
-// are turned on their side, so that a colour's sums are a vector, each one chain of multiply-adds in the order of the
-// channels, whether these come all at once or 16 at a time.
+// The to-RGB layer: a 1x1 convolution with a kernel for each sample, bias, clamp, and the image beneath added. 16
+// pixels are transposed at a time, so that a colour's sums for them are one vector. Each sum is one chain of
+// multiply-adds in the order of the channels, whether these arrive all at once or 16 at a time.
 #pragma once
 
 #include "epilogue.h"
@@ -18,7 +18,7 @@ struct Colours {
 
   int64_t place(int64_t n, int64_t colour, int64_t pixel) const { return (n * count + colour) * pixels + pixel; }
 
-  // Adds 16 channels, the first of them `channel`, of 16 pixels, [channels][pixels], to a colour's sums.
+  // Adds 16 channels, from `channel` on, of 16 pixels, as [channels][pixels], to a colour's sums.
   Floats add(Floats sums, const Floats* values, int64_t n, int64_t colour, int64_t channel) const {
     const float* const kernel = kernels + (n * count + colour) * channels + channel;
 #pragma GCC unroll 16
@@ -26,8 +26,8 @@ struct Colours {
     return sums;
   }
 
-  // Adds 16 channels, the first of them `channel`, of 16 pixels, [pixels][channels], to the image itself, which holds
-  // the sums of those before and is finished with the last ones.
+  // Adds 16 channels, from `channel` on, of 16 pixels, as [pixels][channels], to the image itself, which holds the sums
+  // of the channels before them. With the last channels, the pixels are finished.
   void add_some(Floats* values, int64_t n, int64_t channel, int64_t pixel) const {
     transpose(values);
     for (int64_t k = 0; k < count; ++k) {
@@ -41,7 +41,7 @@ struct Colours {
     }
   }
 
-  // Finishes `some` sums, at most 16, of a colour's pixels from `pixel` on.
+  // Finishes a colour's sums for `some` pixels, at most 16, from `pixel` on.
   void finish(Floats sums, int64_t n, int64_t colour, int64_t pixel, int64_t some) const {
     const int64_t at = place(n, colour, pixel);
     if (some < kLane) return write(finished(sums, colour), 0, at, some);
@@ -49,8 +49,8 @@ struct Colours {
     store(image + at, beneath ? load(beneath + at) + value : value);
   }
 
-  // Finishes the sums of a tile of `side` by `side` pixels, the first of them `pixel`, of which `rows` and `columns`
-  // are in the picture.
+  // Finishes the sums of a tile of `side` by `side` pixels that begins at `pixel`. Only its first `rows` rows and
+  // `columns` columns lie in the picture.
   void finish_tile(Floats sums, int64_t n, int64_t colour, int64_t pixel, int64_t side, int64_t rows, int64_t columns,
                    int64_t width) const {
     const Floats value = finished(sums, colour);

@@ -1,5 +1,6 @@
 // A fully connected layer for a few rows on a CPU. Nearly all the time goes into reading the weights, which the threads
-// divide among them. Each result is the same chain of operations, whatever the other rows and the number of threads.
+// divide among themselves. Each result is the same chain of operations, whatever the other rows and the number of
+// threads.
 #include <algorithm>
 
 #include "dense.h"
@@ -8,8 +9,8 @@
 namespace bend {
 namespace {
 
-constexpr int64_t kRows = 4;    // that meet weights once read
-constexpr int64_t kGrain = 64;  // outputs of a thread at least
+constexpr int64_t kRows = 4;    // rows that share one read of the weights
+constexpr int64_t kGrain = 64;  // least number of outputs for a thread
 
 // The dot products of `rows` rows, `step` apart, with one output's weights.
 template <int rows>

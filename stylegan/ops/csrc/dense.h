@@ -17,12 +17,12 @@ struct Linear {
   float* out;
 };
 
-// A layer of operands that are checked: `x` [N, I], whose rows lie `step` apart, weight [O, I] and bias [O]. Its
-// output, [N, O], is added to `outs`.
+// Checks the operands of a layer and puts them together: `x` [N, I], with rows `step` apart, weight [O, I] and bias
+// [O]. Adds its output, [N, O], to `outs`.
 Linear linear_of(const Tensor& x, int64_t step, const Tensor& weight, const Tensor& bias, double gain, double bias_gain,
                  std::vector<Tensor>* outs);
 
-// Threads share out the outputs of all.
+// Runs all layers. Threads divide up their outputs.
 void run_all(const std::vector<Linear>& layers);
 
 }  // namespace bend

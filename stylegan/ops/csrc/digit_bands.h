@@ -1,6 +1,6 @@
 // A picture's rows as digits (`digits.h`), scaled by styles and laid out for the matrix unit: row after row, so that a
-// tap is the same offset for every pixel, even at edges, and any 32 consecutive pixels make a step of the matrix unit,
-// whatever the picture's width. All rows of a band have digits in the same unit.
+// tap is at the same offset from every pixel, even at edges, and any 32 consecutive pixels make a step of the matrix
+// unit, whatever the picture's width. All rows of a band have their digits in the same unit.
 #pragma once
 
 #include "digit_weights.h"
@@ -16,20 +16,20 @@
 namespace bend {
 
 struct Band {
-  int64_t first, pixels;  // the first row that can be convolved; pixels of a plane
+  int64_t first, pixels;  // the first row that can be convolved; pixels in a plane
   int8_t* data;           // [planes][blocks][digits][pixels][64]
   float units[kMostPlanes], unevenness;
-  const uint8_t* lost;    // marks pixels with values that are not finite; null where there are none
+  const uint8_t* lost;    // marks pixels with non-finite values; null where there are none
 };
 
-// `Axis` is DirectAxis: pixels, with a zero one between rows; or SameAxis: Winograd's tiles of four along x in six
-// planes. Rows of zeros lie around a picture.
+// `Axis` is DirectAxis for plain pixels, with a zero pixel between rows, or SameAxis for Winograd's tiles of four
+// pixels along x, in six planes. Rows above and below the picture are zeros.
 template <typename Axis>
 class BandReader {
  public:
   static constexpr int kPlanes = kPlanesOf<Axis>;
 
-  // `rows_below`: how many are read beyond those that are convolved, one, or none for an upsampling layer.
+  // `rows_below`: how many rows are read below those that are convolved: one, or none for an upsampling layer.
   BandReader(const Picture& x, int64_t rows_below)
       : x_(x),
         rows_below_(rows_below),
@@ -46,11 +46,11 @@ class BandReader {
   int64_t row_bytes() const { return kPlanes * blocks_ * kDigits * pitch_ * kDepth; }
   int64_t bytes(int64_t rows) const { return kPlanes * blocks_ * kDigits * num_pixels(rows) * kDepth; }
 
-  // A place of a row of factors: how many pixels on, and which channel of a block; none where that is no channel.
+  // Of a place in a row of factors: how many pixels further on its values lie, and whether it holds any channels.
   int64_t shift(int64_t place) const { return shifts_[place]; }
   bool is_used(int64_t place) const { return channels_[place] < x_.channels; }
 
-  // Reads what rows `first` to `last` of sample `n` need. `flags` are num_pixels of them.
+  // Reads what rows `first` to `last` of sample `n` need. `flags` has room for one byte per pixel of the band.
   BEND_ONE_COPY Band read(int64_t n, int64_t first, int64_t last, int8_t* data, uint8_t* flags) const {
     Band band{first, num_pixels(last - first), data, {}, 0, nullptr};
     const int64_t begin = first - 1, end = last + rows_below_;
@@ -74,17 +74,17 @@ class BandReader {
   }
 
   // A convolution reads the rows around its own, and its last step of 32 pixels reads past the end, where values do not
-  // matter. Planes of digits are a third of a page apart, so that they do not share one set of the cache.
+  // matter. Planes of digits are whole pages and a third apart, so that they do not compete for the same cache sets.
   int64_t num_pixels(int64_t rows) const {
     constexpr int64_t kPage = 64, kApart = 21;
     return ((rows + 3) * pitch_ + 2 * kSumRows) / kPage * kPage + kPage + kApart;
   }
 
  private:
-  static constexpr int64_t kAhead = 512;  // floats, that are asked for before they are read
+  static constexpr int64_t kAhead = 512;  // floats by which reading is prefetched
   static constexpr bool kIsPlain = Axis::kStep == 1;
 
-  // Pixels of a row of a sample, from the one left of a step's first on.
+  // Pixels of a row of a sample, beginning one to the left of a step's first.
   struct Patch {
     const float* pixels[Axis::kPatch];
   };
@@ -116,10 +116,10 @@ class BandReader {
     Axis::input(values, 1, planes, 1);
   }
 
-  // Finds each plane's unit, and the unevenness of the most uneven plane; returns whether some values are not finite.
+  // Finds each plane's unit, and the unevenness of the most uneven plane; returns whether any value is not finite.
   bool measure(int64_t n, int64_t begin, int64_t end, Band* band, float* per_unit) const {
     const float* const styles = x_.styles + n * x_.channels;
-    constexpr int kCounts = kIsPlain ? 4 : kPlanes;  // of a plain picture four chains for one plane
+    constexpr int kCounts = kIsPlain ? 4 : kPlanes;  // four chains for a plain picture's one plane
     const __m512 limit = _mm512_set1_ps(std::numeric_limits<float>::max());
     __m512 largest[kCounts], squares[kCounts];
     __mmask16 all = 0xffff;
@@ -179,7 +179,7 @@ class BandReader {
     return all != 0xffff;
   }
 
-  // Marks the pixels of a row of the layout that hold values that are not finite.
+  // Marks the pixels in a row of the layout that hold non-finite values.
   void find_lost(int64_t n, int64_t y, uint8_t* flags) const {
     if (y < 0 || y >= x_.height) return;
     const int64_t reach = kIsPlain ? pixels_of_row(x_.channels) : Axis::kPatch;
@@ -209,7 +209,7 @@ class BandReader {
     }
   }
 
-  // A sample's styles times a factor, in whole blocks.
+  // A sample's styles times a factor, padded to whole blocks.
   const float* scaled_styles(int64_t n, float factor) const {
     static thread_local Scratch scratch;
     float* const styles = scratch.take(blocks_ * kDepth);
@@ -218,7 +218,7 @@ class BandReader {
     return styles;
   }
 
-  // Puts a picture's row into the pixels from `pixel` on.
+  // Writes a picture's row to the pixels from `pixel` on.
   void read_row(const Band& band, int64_t pixel, const float* from, const float* styles, const float* per_unit) const {
     if constexpr (!kIsPlain) {
       read_tiles(band, pixel, from, styles, per_unit);
@@ -244,7 +244,7 @@ class BandReader {
     }
   }
 
-  // Any number of channels: places may be those of pixels further on, or none.
+  // For any number of channels: places may belong to pixels further on, or to none.
   void read_places(const Band& band, int64_t pixel, const float* row, const float* styles) const {
     for (int64_t j = -1; j < x_.width; ++j) {
       for (int64_t block = 0; block < blocks_; ++block) {

@@ -1,7 +1,7 @@
-// A synthesis layer on a matrix unit, in digits (`digits.h`): of one size by direct sums or, along x, by Winograd's
-// F(4, 3); or upsampling, where the transposed convolution with stride 2 is four kernels, one for each place in a pair
-// of rows and columns, and the FIR follows. What a thread does with a band of rows and a panel of 16 outputs is
-// `digit_work.h`'s.
+// A synthesis layer on a matrix unit, in digits (`digits.h`). Without upsampling it is computed by direct sums or,
+// along x, by Winograd's F(4, 3). With upsampling, the transposed convolution with stride 2 is four kernels, one for
+// each parity of row and column, and the FIR follows. What a thread does with a band of rows and a panel of 16 outputs
+// is in `digit_work.h`.
 #pragma once
 
 #include "digit_work.h"
@@ -40,10 +40,11 @@ class DigitConv {
   static constexpr int kScale = Output::kScale, kKernels = kScale == 2 ? 4 : Output::kPlanes;
 
  public:
-  // `taps`: of the FIR; null for a layer of one size.
+  // `taps`: of the FIR; null without upsampling.
   DigitConv(const Layer& layer, const float* taps) : DigitConv(layer, taps, balanced(layer)) {}
 
-  // Whether a layer's colours can be made alone: they take all panels of a band, and pixels in sixteens.
+  // Whether colours can be made instead of the layer's output: a thread then needs all panels of a band, and rows of
+  // whole groups of 16 pixels.
   bool makes_colours() const {
     return !shares_panels() && num_parts(cut()) == 1 && layer_.x.width % kLane == 0;
   }
@@ -68,8 +69,8 @@ class DigitConv {
     const int64_t columns = kScale == 2 ? 2 * layer.x.width + 1 : layer.x.width / Output::kWide;
     plan_ = {{}, scales.data(), reader_.pitch(), num_blocks(layer.x.channels), columns, 0};
     for (int k = 0; k < kKernels; ++k) {
-      // Upsampling, the outer two of three weights along an axis meet even rows, the last one the sample before; the
-      // middle one meets odd rows.
+      // With upsampling, the outer two of three weights along an axis contribute to even rows, the last of them from
+      // the sample before; the middle one contributes to odd rows.
       static constexpr Points kEven{{2, 0}, 2, 0}, kOdd{{1}, 1, 1}, kAll{{0, 1, 2}, 3, 0};
       if constexpr (kScale == 2) {
         add_kernel(k / 2 ? kOdd : kEven, k % 2 ? kOdd : kEven, 0);
@@ -81,12 +82,13 @@ class DigitConv {
     }
   }
 
-  // Of digits, to stay near; of tiles, which are more for the same rows, as few rows would be read too often.
+  // Bounds on a band's digits, which should stay in a near cache. Tiles need more memory for the same rows and may have
+  // more: with few rows in a band, rows would be read too often.
   static constexpr int64_t kLeastBandBytes = 400 << 10, kMostBandBytes = Output::kWide == 1 ? 1 << 20 : 3 << 19;
-  static constexpr int64_t kTogether = 2;  // panels of one preparation, so that one is finished beside the other
+  static constexpr int64_t kTogether = 2;  // panels prepared at once, so that one is finished during the next
 
   struct Points {
-    int64_t weights[3], count, first;  // those that meet the pixels from `first` on
+    int64_t weights[3], count, first;  // the weights that meet the pixels from `first` on
   };
 
   void add_kernel(const Points& y, const Points& x, int plane) {
@@ -120,15 +122,15 @@ class DigitConv {
   int64_t row_floats() const { return plan_.columns * kLane; }
   int64_t rows_floats(int64_t kept) const { return Output::kPlanes * kept * row_floats(); }
 
-  // A picture's rows in equal parts, which threads share out.
+  // A picture's rows in equal parts, which threads divide up.
   struct Bands {
     int64_t rows, count;
     int64_t row(int64_t band) const { return band * rows / count; }
     int64_t most_rows() const { return (rows + count - 1) / count; }
   };
 
-  // As many as a power of two, of two rows at least; the smaller the fewer weights there are, which are read once a
-  // band. Digits depend on them, so that the batch has no say.
+  // The number of bands is a power of two, each of at least two rows. The fewer weights there are, which are read once
+  // per band, the smaller the bands. Digits depend on the bands, so the batch size must not.
   Bands cut() const {
     const int64_t bytes = std::clamp(weights_.panels() * panel_bytes(), kLeastBandBytes, kMostBandBytes);
     Bands cut{rows_, 1};
@@ -136,12 +138,13 @@ class DigitConv {
     return cut;
   }
 
-  // Whether weights are more than the picture.
+  // Whether there are more weights than values in the pictures.
   bool shares_panels() const {
     return kKernelTaps * layer_.e.channels > layer_.x.samples * layer_.x.height * layer_.x.width;
   }
 
-  // Of a band's panels, which threads share out where there are fewer bands than threads.
+  // How many parts a band's panels are cut into, so that threads divide them up where there are fewer bands than
+  // threads.
   int64_t num_parts(const Bands& cut) const {
     const int64_t bands = layer_.x.samples * cut.count;
     int64_t parts = 1;
@@ -149,7 +152,7 @@ class DigitConv {
     return parts;
   }
 
-  // Threads share out the panels, and prepare a few at a time as they use them.
+  // Threads divide up the panels, and prepare a few at a time as they use them.
   void run_panels(const Bands& cut) const {
     static thread_local Scratch scratch;
     static thread_local std::vector<Band> kept_bands;
@@ -179,7 +182,7 @@ class DigitConv {
     });
   }
 
-  // Threads share out the bands.
+  // Threads divide up the bands.
   void run_bands(const Bands& cut) const {
     const int64_t panels = weights_.panels(), parts = num_parts(cut);
     int8_t* const weights = take_bytes(weight_scratch(), panels * panel_bytes());
@@ -205,12 +208,12 @@ class DigitConv {
     });
   }
 
-  // Bands `from` to `to`, counted through all samples, of some panels, whose weights lie one after the other.
-  // `band_at(i)` is a band's factors, until the next is asked for.
+  // Computes bands `from` to `to`, counted across all samples, for some panels, whose weights lie one after the other.
+  // `band_at(i)` is a band's factors, valid until the next call.
   template <typename BandAt>
   void make_bands(Work* work, const Bands& cut, int64_t from, int64_t to, int64_t first_panel, int64_t last_panel,
                   const int8_t* weights, const BandAt& band_at) const {
-    // Of an upsampling layer the FIR of the next band needs rows of this one.
+    // With upsampling, the FIR of the next band needs rows of this one.
     const int64_t num_panels = last_panel - first_panel, num_rows = kScale == 2 ? num_panels : 2;
     const int64_t kept = kScale * cut.most_rows() + (kScale == 2 ? 3 : 0);
     float* const products = working_scratch().take(num_rows * rows_floats(kept));
@@ -219,7 +222,7 @@ class DigitConv {
       const auto multiply = [&](const Band& band, int64_t panel, int64_t begin, int64_t end) {
         const int64_t place = kScale == 2 ? panel - first_panel : turn;
         const PanelRows rows{products + place * rows_floats(kept), row_floats(), kept};
-        if (kScale == 2 && num_panels == 1) work->flush();  // its next products come where the last ones are
+        if (kScale == 2 && num_panels == 1) work->flush();  // its next products overwrite the last ones
         work->multiply(band, panel, weights + (panel - first_panel) * panel_bytes(), begin, end, rows);
         return rows;
       };
@@ -240,7 +243,7 @@ class DigitConv {
     }
   }
 
-  // Reads band `i`, counted through all samples.
+  // Reads band `i`, counted across all samples.
   Band read(const Bands& cut, int64_t i, int8_t* data, uint8_t* flags) const {
     return reader_.read(i / cut.count, cut.row(i % cut.count), cut.row(i % cut.count + 1), data, flags);
   }
@@ -253,7 +256,7 @@ class DigitConv {
   const float* taps_;
   DigitWeights<Axis> weights_;
   BandReader<Axis> reader_;
-  int64_t rows_;  // of products, in a kernel's steps of kScale
+  int64_t rows_;  // of products that each kernel makes
   DigitPlan plan_;
 };
 

@@ -1,5 +1,5 @@
-// A 3x3 kernel's weights as digits (`digits.h`), in the order of the matrix unit's steps, and the sums of their squares
-// as demodulation factors, a panel of 16 outputs at a time.
+// A 3x3 kernel's weights as digits (`digits.h`), in the order of the matrix unit's steps, and demodulation factors from
+// the sums of their squares, a panel of 16 outputs at a time.
 #pragma once
 
 #include "digits.h"
@@ -16,8 +16,8 @@
 
 namespace bend {
 
-// A row of factors is 64 bytes: 16 channels at each of four places. They are 64 channels of a pixel; or, where inputs
-// are 32 or 16, those of two or four pixels next to each other.
+// A row of factors is 64 bytes: 16 channels at each of four places. They are 64 channels of one pixel or, where there
+// are only 32 or 16 inputs, those of two or four neighbouring pixels.
 constexpr int kPlaces = 4;
 
 inline int64_t num_groups(int64_t inputs) { return std::min<int64_t>(kPlaces, (inputs + kLane - 1) / kLane); }
@@ -25,28 +25,28 @@ inline int64_t pixels_of_row(int64_t inputs) { return kPlaces / num_groups(input
 
 inline int64_t num_blocks(int64_t inputs) { return (inputs + kDepth - 1) / kDepth; }
 
-// Planes of factors and of weights' points, each with a unit of its own: one for all, or Winograd's six along x.
+// Planes of factors and of the weights' points, each with its own unit: a single plane, or Winograd's six along x.
 constexpr int kMostPlanes = 6;
 template <typename Axis>
 constexpr int kPlanesOf = Axis::kStep == 1 ? 1 : Axis::kSlots;
 
-// A convolution with some of a 3x3 kernel's points, in steps: which the four places of a row of factors meet, negative
-// for none.
+// A convolution with some of a 3x3 kernel's points, in steps. Each step says which point meets each of the four places
+// in a row of factors; negative for none.
 struct PointSteps {
   int64_t points[kKernelTaps][kPlaces];
   int64_t count = 0;
-  int64_t plane = 0;  // of the factors it meets, whose points share a unit
+  int64_t plane = 0;  // of the factors it meets; its points share a unit
 };
 
 // What `DigitWeights::prepare` finds out about a panel.
 struct PanelScale {
-  float units[kMostPlanes][kLane];  // of each plane's outputs: what the last digit stands for
-  float unevenness;                  // the largest weight over their usual size, where it is most
+  float units[kMostPlanes][kLane];  // of each plane's outputs: what one in the last digit stands for
+  float unevenness;                  // the largest weight over the root mean square, for the worst output
 };
 
-// Powers of two for the channels that even out the weights, judged by a few outputs spread over all: weights are
-// divided by them and activations multiplied, without any error. What rounding loses is then small compared with the
-// largest terms of a sum, whichever factor made them large.
+// Powers of two, one for each channel, that even out the weights, judged by a few outputs spread over all of them.
+// Weights are divided and activations multiplied by them, which is exact. Rounding errors are then small compared with
+// the largest terms of a sum, whichever factor made those large.
 inline void balance(const Weights& w, float* powers) {
   constexpr float kMostExponent = 60;
   constexpr int64_t kOutputs = 8;
@@ -69,20 +69,20 @@ inline void balance(const Weights& w, float* powers) {
   }
 }
 
-// `Axis` is what rows of the kernel are transformed with: DirectAxis or SameAxis.
+// `Axis` transforms the rows of the kernel: DirectAxis or SameAxis.
 template <typename Axis>
 class DigitWeights {
  public:
   static constexpr int64_t kStepBytes = kDigits * kTileBytes;
 
-  // `powers`: of the inputs, which weights are divided by (`balance`); styles are multiplied already.
+  // `powers`: what each input's weights are divided by (`balance`); the styles are multiplied by them already.
   DigitWeights(const Weights& w, const float* powers)
       : w_(w), powers_(powers), groups_(num_groups(w.inputs)), blocks_(num_blocks(w.inputs)) {}
 
   int64_t panels() const { return w_.outputs / kLane; }
 
-  // Lays out one kernel after the other, [blocks][steps][digits][16][64] each, and writes demodulation factors for each
-  // sample, `apart` floats apart.
+  // Lays out one kernel after the other, each as [blocks][steps][digits][16][64], and writes each sample's demodulation
+  // factors, `apart` floats apart.
   BEND_ONE_COPY PanelScale prepare(int64_t panel, const PointSteps* const* kernels, int num_kernels, int8_t* to,
                                    float* demodulation, int64_t apart) const {
     static thread_local Scratch scratch;
@@ -116,7 +116,7 @@ class DigitWeights {
   }
 
  private:
-  static constexpr int kRow = Axis::kWeights;          // points of a row
+  static constexpr int kRow = Axis::kWeights;          // points in a row
   static constexpr int64_t kInput = 3 * kRow * kLane;  // floats of an input's points
   static constexpr int kPlanes = kPlanesOf<Axis>;
 
@@ -124,7 +124,7 @@ class DigitWeights {
     Floats largest[kPlanes] = {}, squares[kPlanes] = {};
   };
 
-  // An input's points of 16 outputs from its taps, times a factor; returns the sums of the taps' squares.
+  // Makes an input's points, for 16 outputs, from its taps times a factor; returns the sums of those products' squares.
   static Floats transform(const float* taps, float factor, float* points, Measure* measure) {
     Floats squares = {};
 #pragma GCC unroll 3
@@ -161,7 +161,7 @@ class DigitWeights {
     }
   }
 
-  // One step's three tiles, of the inputs from those of `points` on.
+  // Writes one step's three tiles, for the block of inputs whose points begin at `points`.
   void put(const float* points, const int64_t* step, Floats per_unit, int8_t* to) const {
     static constexpr float kNone[kLane] = {};
     const float* from[kPlaces];

@@ -12,21 +12,21 @@
 
 namespace bend {
 
-// A convolution that makes some of the products: from which pixels of the layout, and to which rows and columns of
-// which plane.
+// A convolution that makes some of the products: which pixels of the layout it reads, and which rows and columns of
+// which plane it writes.
 struct DigitKernel {
   PointSteps steps;
   int64_t offsets[kKernelTaps];  // of the steps, in pixels
   int64_t first;           // where its weights begin in a panel, in bytes
-  int64_t row, column;     // of the products, which lie Output::kScale apart
+  int64_t row, column;     // of its first product; they lie Output::kScale apart
 };
 
-// What the products of a layer are made by.
+// How the products of a layer are made.
 struct DigitPlan {
   std::vector<DigitKernel> kernels;
   PanelScale* scales;     // of the panels
-  int64_t pitch, blocks;  // pixels of a row of factors; their blocks of channels
-  int64_t columns;        // of a row of products
+  int64_t pitch, blocks;  // pixels in a row of factors; their blocks of channels
+  int64_t columns;        // in a row of products
   int64_t num_steps;      // of all kernels
 };
 
@@ -34,14 +34,14 @@ struct DigitPlan {
 template <typename Output>
 class DigitWork {
  public:
-  // `taps`: of the FIR; null for a layer of one size.
+  // `taps`: of the FIR; null without upsampling.
   DigitWork(const Layer& layer, const float* taps, const DigitPlan& plan) : plan_(plan), output_(layer, taps) {}
   ~DigitWork() { flush(); }
 
-  // Finishes what is still to be finished.
+  // Finishes whatever is still unfinished.
   void flush() { output_.run(output_.left()); }
 
-  // Makes products of rows `first` to `last` of a band by a panel.
+  // Multiplies rows `first` to `last` of a band by a panel.
   void multiply(const Band& band, int64_t panel, const int8_t* weights, int64_t first, int64_t last,
                 const PanelRows& rows) {
     const int64_t pitch = plan_.pitch, end = (last - band.first) * pitch;
@@ -68,15 +68,15 @@ class DigitWork {
     settle(kSumRows);
   }
 
-  // Has rows `first` to `last` of the output of sample `n` made of a panel's products: asked for before these where
-  // each is finished at once, else after them, and then in time.
+  // Has rows `first` to `last` of sample `n`'s output made from a panel's products. This is called before `multiply`
+  // where each product is finished at once; otherwise after it, and the work is then spread over the steps that follow.
   void finish(const PanelRows& rows, int64_t n, int64_t panel, int64_t first, int64_t last) {
     flush();
     output_.begin(rows, n, panel * kLane, first, last);
   }
 
  private:
-  static constexpr float kMostUneven = 100.0f;  // for six products, both factors' together
+  static constexpr float kMostUneven = 100.0f;  // product of both factors' unevenness for which six products suffice
 
   template <typename Beside>
   void multiply_block(const DigitKernel& kernel, int64_t pixel, int64_t count, const int8_t* weights,
@@ -97,7 +97,7 @@ class DigitWork {
     }
   }
 
-  // Marks what the unit has just written as what is put into rows next.
+  // Takes what the unit has just written as what is put into rows next.
   void take(const DigitKernel& kernel, int64_t pixel, int64_t count) {
     kernel_ = &kernel;
     taken_ = sums_[turn_];
@@ -112,7 +112,7 @@ class DigitWork {
   // Puts up to `count` pixels into rows.
   void settle(int64_t count) {
     for (count = std::min(count, left_); count > 0;) {
-      // The layout has pixels between rows, which belong to no output.
+      // The layout has pixels between rows that belong to no output.
       const int64_t pitch = plan_.pitch, part = std::min(count, pitch - x_);
       put(std::min(part, end_x_ - x_));
       taken_ += part * kLane;
@@ -154,7 +154,7 @@ class DigitWork {
     }
   }
 
-  // Whether a step reads values that are not finite.
+  // Whether any of a pixel's steps reads non-finite values.
   bool is_lost(int64_t pixel) const {
     for (int64_t s = 0; s < kernel_->steps.count; ++s) {
       if (band_->lost[pixel + kernel_->offsets[s]]) return true;

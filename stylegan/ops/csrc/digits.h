@@ -1,11 +1,12 @@
 // Products of float32 on the matrix unit of newer Intel processors (AMX), which multiplies bytes exactly. Each factor
-// is a fixed-point number of 24 bits, the largest of its kind being one: three digits of 8 bits. The products of digits
-// are summed by their weight, each weight in integers of its own, without any error. Products below the third weight,
-// and digits below the third, are left out. (The scheme of Ozaki et al., Numerical Algorithms 59, 2012, in bytes.)
+// is a fixed-point number of 24 bits, relative to the largest of its kind: three digits of 8 bits. Products of digits
+// with the same weight are summed in integers of their own, without any error. Products below the third weight, and
+// digits below the third, are left out. (The scheme of Ozaki et al., Numerical Algorithms 59, 2012, in bytes.)
 //
-// Six of the nine products err by 3e-8 of the product of both factors' largest values: 3e-7 to 6e-7 of a direct sum's
-// own size where these are a few times what is usual, and 1e-6 of Winograd's; float32's own is 1e-7 to 2e-7, and
-// 9e-7. For less even factors two more products are added; what remains is the error of 24 bits of the largest value.
+// With six of the nine products, the error is 3e-8 of the product of both factors' largest values. Where these are a
+// few times the usual size, that is 3e-7 to 6e-7 of a direct sum's size, and 1e-6 of Winograd's; float32's own error is
+// 1e-7 to 2e-7, and 9e-7. For less even factors two more products are added, which leaves the error of rounding to 24
+// bits of the largest value.
 #pragma once
 
 #include <cstdint>
@@ -32,13 +33,13 @@ namespace bend {
 constexpr int kDigits = 3;
 constexpr int64_t kDepth = 64;           // bytes of a tile's row: factors that one step multiplies
 constexpr int64_t kTileBytes = 1 << 10;  // 16 rows
-constexpr int64_t kSumRows = 32;         // that `tile_sums` computes at once, of 16 columns
+constexpr int64_t kSumRows = 32;         // rows that `tile_sums` computes at once, of 16 columns
 constexpr int64_t kLevelSums = kSumRows * kLane;
 constexpr int kMostLevels = 4;
-constexpr float kDigitLimit = 0x7f7f00;  // the largest number of three digits, and a little less
-constexpr float kLeastLargest = 1e-30f;  // a factor's, so that its inverse stays in float32's range
+constexpr float kDigitLimit = 0x7f7f00;  // a little less than the largest number of three digits
+constexpr float kLeastLargest = 1e-30f;  // lower bound of a largest factor, whose inverse stays in float32's range
 
-// Whether the kernel lets this process use the unit; asked for once, for all threads.
+// Whether the kernel lets this process use the unit; requested once, for all threads.
 inline bool has_amx() {
   constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILE_DATA
   static const bool granted = syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
@@ -51,11 +52,12 @@ struct alignas(64) TileShapes {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-// Configures eight whole tiles for this thread, for as long as it lives; oneDNN configures its own at each call.
+// Configures eight whole tiles for this thread, for as long as the object lives; oneDNN configures its own at each
+// call.
 class TileSetting {
  public:
-  // A constant, as GCC's intrinsic declares only that it reads the first eight bytes, so that writes to others might
-  // be moved behind it.
+  // The shapes are a constant because GCC's intrinsic declares to read only the first eight bytes, so that writes to
+  // the others might be moved after it.
   TileSetting() { _tile_loadconfig(&kShapes); }
   ~TileSetting() { _tile_release(); }
   TileSetting(const TileSetting&) = delete;
@@ -65,9 +67,9 @@ class TileSetting {
   static constexpr TileShapes kShapes = {};
 };
 
-// The digits of four vectors of numbers within kDigitLimit, the highest first; lane by lane a byte of each vector.
+// The digits, highest first, of four vectors of numbers within kDigitLimit; each lane has a byte of each vector.
 inline void split(const Floats* values, __m512i* to) {
-  // Digits are signed: with half of their range added they are plain bytes, and without it signed again.
+  // Digits are signed: adding half of their range makes them plain bytes, and flipping the sign bits signed ones again.
   const __m512i half = _mm512_set1_epi32(0x808080), sign = _mm512_set1_epi32(static_cast<int>(0x80808080u));
   constexpr __mmask64 kOdd = 0xaaaaaaaaaaaaaaaa;
   constexpr __mmask32 kUpper = 0xaaaaaaaa;
@@ -76,7 +78,7 @@ inline void split(const Floats* values, __m512i* to) {
   for (int i = 0; i < 4; ++i) {
     q[i] = _mm512_add_epi32(_mm512_cvtps_epi32(reinterpret_cast<__m512>(values[i])), half);
   }
-  // Bytes 0 and 2, then 1, of two vectors in turns.
+  // Bytes 0 and 2, then 1, of two vectors, interleaved.
   const __m512i a = _mm512_mask_mov_epi8(q[0], kOdd, _mm512_slli_epi32(q[1], 8));
   const __m512i b = _mm512_mask_mov_epi8(q[2], kOdd, _mm512_slli_epi32(q[3], 8));
   const __m512i c = _mm512_mask_mov_epi8(_mm512_srli_epi32(q[0], 8), kOdd, q[1]);
@@ -86,11 +88,11 @@ inline void split(const Floats* values, __m512i* to) {
   to[2] = _mm512_xor_si512(_mm512_mask_mov_epi16(a, kUpper, _mm512_slli_epi32(b, 16)), sign);
 }
 
-// GCC does not know that loading a tile reads memory; this has it complete all earlier writes.
+// GCC does not know that loading a tile reads memory; this makes it complete all earlier writes.
 inline void settle_memory() { asm volatile("" ::: "memory"); }
 
-// Tiles must be named by literal numbers, hence macros: a level's sums are in tile `first`, and in `second` for the
-// rows from the 16th on; a digit of these rows is loaded and multiplied by the contents of tile 7.
+// Tiles must be named by literal numbers, hence macros. A level's sums are in tile `first` for rows 0 to 15, and in
+// `second` for rows 16 to 31; a digit of these rows is loaded into tile 6 and multiplied by tile 7.
 #define BEND_FIRST(first, digit)          \
   _tile_loadd(6, a + (digit) * step, 64); \
   _tile_dpbssd(first, 6, 7)
@@ -101,11 +103,11 @@ inline void settle_memory() { asm volatile("" ::: "memory"); }
   _tile_stored(first, sums + (level) * kLevelSums, 64);     \
   if constexpr (!is_half) _tile_stored(second, sums + (level) * kLevelSums + kLevelSums / 2, 64)
 
-// sums [3 levels][32 rows, or the first half of them][16] of six products of digits, over blocks of factors and, in
-// each, steps at their offsets in rows: of `x` [blocks][digits][rows][64], digits `step` bytes apart, and of `weights`
-// [blocks][steps][digits][16][64]. A product takes as long as three others to begin; with 32 rows none waits much longer
-// for the one before it in its level. What is loaded already is multiplied first. `beside` is called once a step, to work
-// on vectors while the unit multiplies.
+// Computes sums [3 levels][32 rows, or only the first 16][16] of six products of digits, over blocks of factors and,
+// within each, over steps at their offsets in rows. `x` is [blocks][digits][rows][64], with digits `step` bytes apart;
+// `weights` is [blocks][steps][digits][16][64]. The latency of a product is that of issuing three others; with 32 rows,
+// none waits much longer for the previous one of its level. Operands that are loaded already are multiplied first.
+// `beside` is called once per step, to work on vectors while the unit multiplies.
 template <bool is_half, typename Beside>
 inline void tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64_t* offsets, int64_t num_steps,
                       const int8_t* weights, int32_t* sums, const Beside& beside) {
@@ -123,7 +125,7 @@ inline void tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64
       BEND_FIRST(4, 0);
       if constexpr (is_half) {
         _tile_loadd(7, weights, 64);
-        _tile_dpbssd(0, 6, 7);  // the digit that is still there
+        _tile_dpbssd(0, 6, 7);  // by the digit that is still loaded
         BEND_FIRST(4, 2);
         BEND_FIRST(2, 1);
         _tile_loadd(7, weights + kTileBytes, 64);
@@ -156,7 +158,7 @@ inline void tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64
 #undef BEND_SECOND
 #undef BEND_STORE_SUMS
 
-// The same of eight products, [4 levels], for 16 rows.
+// The same with eight products, in 4 levels, for 16 rows.
 inline void exact_tile_sums(const int8_t* x, int64_t step, int64_t blocks, const int64_t* offsets, int64_t num_steps,
                             const int8_t* weights, int32_t* sums) {
   settle_memory();
@@ -189,7 +191,7 @@ inline void exact_tile_sums(const int8_t* x, int64_t step, int64_t blocks, const
   _tile_stored(3, sums + 3 * kLevelSums, 64);
 }
 
-// A row's 16 sums of all levels, in units of the product of both factors' last digits.
+// A row's 16 sums over all levels, in units of the product of both factors' last digits.
 template <int levels>
 inline Floats joined(const int32_t* sums) {
   const auto level = [=](int i) { return _mm512_cvtepi32_ps(_mm512_load_si512(sums + i * kLevelSums)); };

@@ -1,5 +1,5 @@
-// bias_act as CUDA runs it: a thread takes a few times 16 bytes. Here rather than in the .cu file, so that a CPU can
-// run it too.
+// bias_act as CUDA runs it: a thread handles a few packs of 16 bytes. Here rather than in the .cu file, so that a CPU
+// can run it too.
 #pragma once
 
 #include "activation.h"
@@ -8,9 +8,9 @@
 
 namespace bend {
 
-constexpr int kElementThreads = 256;  // of a block
-constexpr int kPacksEach = 2;         // of a thread, whose reads are all on their way at once
-constexpr int kSinglesEach = 4;       // elements, where there are no packs
+constexpr int kElementThreads = 256;  // per block
+constexpr int kPacksEach = 2;         // per thread, which issues all its reads at once
+constexpr int kSinglesEach = 4;       // elements per thread, where there are no packs
 
 // One call's memory. `step` and `size` say which bias an element has: the one at (index / step) % size.
 template <typename T>
@@ -24,7 +24,7 @@ struct Elements {
 
   bool has_own_biases() const { return b != nullptr && step == 1; }
 
-  // Whether all are whole packs, whose biases are either a pack or one.
+  // Whether all memory is whole packs, each with either a pack of biases or a single one.
   bool is_packed() const {
     const bool has_packs = step == 1 ? size % kWhole<T> == 0 && lies_on_pack(b) : step % kWhole<T> == 0;
     return (b == nullptr || has_packs) && count % kWhole<T> == 0 && lies_on_pack(x) &&
@@ -42,8 +42,8 @@ BEND_HD A apply(const Elements<T>& e, A x, A reference, A bias) {
   return bounded((kStraight ? piecewise(v, p.slope) : smooth(p.act, v, 0)) * p.gain, p.clamp);
 }
 
-// Where an element's bias lies, with `kOwn` next to its neighbour's. Numbers are as narrow as the count allows:
-// division is what costs here.
+// Where an element's bias lies; with `kOwn`, it is next to its neighbour's. Indices are as narrow as the count allows,
+// because division is what costs time here.
 template <bool kOwn, typename T>
 BEND_HD int64_t bias_place(const Elements<T>& e, int64_t element) {
   if (e.count > UINT32_MAX) return element / e.step % e.size;
@@ -74,7 +74,7 @@ BEND_HD void numbers_of(const Pack<T>& pack, A* values) {
   }
 }
 
-// The work of a thread of a block where all are whole packs.
+// The work of one thread, where all memory is whole packs.
 template <bool kStraight, bool kDerived, bool kOwnBiases, typename T, typename A = compute_t<T>>
 BEND_HD void apply_packs(const Elements<T>& e, int64_t block, int thread) {
   constexpr int kPack = kWhole<T>, kApart = kElementThreads * kPack;
@@ -108,7 +108,7 @@ BEND_HD void apply_packs(const Elements<T>& e, int64_t block, int thread) {
   }
 }
 
-// Any call: a thread takes single elements.
+// The work of one thread for any call, on single elements.
 template <bool kStraight, bool kDerived, typename T, typename A = compute_t<T>>
 BEND_HD void apply_elements(const Elements<T>& e, int64_t block, int thread) {
   const int64_t first = block * kSinglesEach * kElementThreads + thread;

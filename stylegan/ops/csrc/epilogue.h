@@ -1,5 +1,5 @@
 // What follows a synthesis layer's convolution: demodulation, noise, bias, activation, gain and clamp (arXiv
-// 1912.04958, section 2.2). The arithmetic is for one value or a vector of them alike.
+// 1912.04958, section 2.2). The arithmetic is the same for one value and for a vector of them.
 #pragma once
 
 #include "portable.h"
@@ -16,7 +16,7 @@ struct Epilogue {
   float clamp;         // infinite for none
 };
 
-// The larger and the smaller of two values. A first one that is not a number stays so.
+// The larger and the smaller of two values; NaN if the first one is.
 template <typename V>
 BEND_HD V larger(V a, V b) {
   return a < b ? b : a;
@@ -41,13 +41,13 @@ BEND_HD float smaller(float a, float b) {
 }
 #endif
 
-// A value within bounds, or not a number.
+// A value clamped to plus or minus `bound`; NaN stays NaN.
 template <typename V>
 BEND_HD V bounded(V value, V bound) {
   return larger(smaller(value, bound), -bound);
 }
 
-// Finishes a value, given its demodulation, bias and noise with the gain in them: a positive gain passes the kink.
+// Finishes a value whose demodulation, bias and noise include the gain: a positive gain commutes with the activation.
 template <typename V>
 BEND_HD V finish_scaled(const Epilogue& e, V value, V scale, V shift, float noise) {
   value = value * scale + (shift + noise);

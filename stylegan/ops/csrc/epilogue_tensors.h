@@ -1,4 +1,4 @@
-// The epilogue's operands as tensors: what is asked of them, and what the kernels take.
+// Checks the epilogue's operands and turns them from tensors into what the kernels take.
 #pragma once
 
 #include <limits>
@@ -9,8 +9,8 @@
 
 namespace bend {
 
-// Of `samples` outputs of `height` by `width`; bias [O] and noise [N or 1, 1, H, W] are float32, a negative clamp is
-// none.
+// The epilogue of `samples` outputs of `height` by `width`. Bias [O] and noise [N or 1, 1, H, W] are float32; a
+// negative clamp means none.
 inline Epilogue epilogue_of(const std::optional<Tensor>& noise, const Tensor& bias, int64_t samples, int64_t height,
                             int64_t width, double slope, double gain, double clamp) {
   STD_TORCH_CHECK(bias.scalar_type() == ScalarType::Float && bias.is_contiguous(),
@@ -31,14 +31,14 @@ inline Epilogue epilogue_of(const std::optional<Tensor>& noise, const Tensor& bi
           clamp < 0 ? std::numeric_limits<float>::infinity() : static_cast<float>(clamp)};
 }
 
-// Of a picture of `samples` times `channels`: demodulation [N, O], and as much bias as that takes.
+// Checks that demodulation [N, O] and bias [O] fit `samples` and `channels`.
 inline void check_epilogue(const Tensor& demodulation, const Tensor& bias, int64_t samples, int64_t channels) {
   STD_TORCH_CHECK(demodulation.scalar_type() == ScalarType::Float && demodulation.is_contiguous() &&
                       demodulation.numel() == samples * channels && bias.numel() == channels,
                   "demodulation must be float32 [N, O] and bias [O]");
 }
 
-// Four taps along y, then four along x.
+// Checks the taps, if there are any: four along y, then four along x.
 inline void check_taps(const std::optional<Tensor>& taps) {
   STD_TORCH_CHECK(!taps || (taps->scalar_type() == ScalarType::Float && taps->is_contiguous() && taps->numel() == 8),
                   "taps must be float32 [2, 4]");

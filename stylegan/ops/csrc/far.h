@@ -1,6 +1,6 @@
-// Stores past the caches, for what other threads read next. A core that writes what another has read must ask for it
-// first, which between two parts of a processor takes ten times as long as to write past both. Only where processors
-// have such stores, and for floats.
+// Stores past the caches, for what other threads read next. A core that writes to memory which another core has cached
+// must claim it first; between two parts of a processor, that takes ten times as long as writing past both their
+// caches. Only for floats, and only where processors have such stores.
 #pragma once
 
 #include <torch/csrc/stable/ops.h>
@@ -16,7 +16,7 @@
 
 namespace bend {
 
-// Whether vectors of memory that begins at `to` lie on their boundaries, so that they may be stored past the caches.
+// Whether memory at `to` is aligned to vectors, as stores past the caches require.
 inline bool may_go_far(const void* to) { return reinterpret_cast<uintptr_t>(to) % sizeof(Floats) == 0; }
 
 template <typename T>
@@ -34,7 +34,7 @@ inline void store(T* to, vector_t<T> v, bool is_far) {
   store(to, v);
 }
 
-// Has what went past the caches come before whatever follows: other stores do not wait for it by themselves.
+// Orders stores past the caches before whatever follows: other stores do not wait for them by themselves.
 inline void settle_far_stores() {
 #if defined(__AVX__)
   _mm_sfence();

@@ -11,7 +11,7 @@ class FewPixels {
  public:
   static bool serves(const Picture& x) { return x.height * x.width <= kLane; }
 
-  // `taps`: of the FIR; null for a layer of one size.
+  // `taps`: of the FIR; null without upsampling.
   FewPixels(const Layer& layer, const float* taps) : layer_(layer), w_(layer.weights), x_(layer.x), taps_(taps) {}
 
   void run() const {
@@ -28,7 +28,7 @@ class FewPixels {
     }
     parallel(w_.outputs / kLane, [&](int64_t from, int64_t to) {
       for (int64_t o = from * kLane; o < to * kLane; o += kLane) {
-        for (int64_t n = 0; n < x_.samples; ++n) {  // while the weights are near
+        for (int64_t n = 0; n < x_.samples; ++n) {  // while the weights are in a near cache
           make(n, o, pixels + n * inputs * kLane, squares + n * inputs * kKernelTaps);
         }
       }
@@ -81,8 +81,8 @@ class FewPixels {
     }
   }
 
-  // Products of outputs `o` and those beside it, as [tap][output][pixels]. Long sums are made of short ones, which lose
-  // fewer digits.
+  // Products of kAtOnce outputs from `o` on, as [tap][output][pixels]. Long sums are made of short ones, which loses
+  // less precision.
   void multiply(const float* weights, const float* pixels, int64_t o, Products& products) const {
     const int64_t output = w_.inputs * kKernelTaps;
     for (int64_t begin = 0; begin < w_.inputs; begin += kChain) {
@@ -92,7 +92,7 @@ class FewPixels {
         const float* const own = weights + i * kKernelTaps;
 #pragma GCC unroll 2
         for (int q = 0; q < kAtOnce; ++q) {
-          fetch_line(own + (q + kAtOnce) * output);  // of those that are next
+          fetch_line(own + (q + kAtOnce) * output);  // of the next outputs
 #pragma GCC unroll 9
           for (int k = 0; k < kKernelTaps; ++k) sums[q][k] += here * own[q * output + k];
         }
@@ -106,7 +106,7 @@ class FewPixels {
     }
   }
 
-  // Of an output's weights times their styles.
+  // The sum of the squares of an output's weights times their styles.
   float sum_of_squares(const float* weights, const float* squares) const {
     Floats sums[3] = {};  // nine taps of 16 channels are three times three vectors
     for (int64_t i = 0; i < w_.inputs * kKernelTaps; i += 3 * kLane) {
@@ -130,7 +130,7 @@ class FewPixels {
     return sum;
   }
 
-  // Of the transposed convolution with stride 2: tap k of a pixel goes to twice its place and k.
+  // A pixel of the transposed convolution with stride 2: tap k of input p contributes to output 2 p + k.
   Floats transposed(const Products& products, int64_t y, int64_t x) const {
     Floats sum = {};
     for (int64_t i = y % 2; i < 3; i += 2) {

@@ -1,6 +1,6 @@
-// What follows a synthesis layer's convolution on a CPU, where that was another's (oneDNN's in half precision): FIR
-// after upsampling, demodulation, noise, bias, activation, gain and clamp in one pass over memory. Any dtype but
-// float64, computed in float32, channels last, channels a multiple of 16.
+// What follows a synthesis layer's convolution on a CPU, where the convolution is not ours (but oneDNN's, in half
+// precision): FIR after upsampling, demodulation, noise, bias, activation, gain and clamp in one pass over memory.
+// Takes any dtype but float64 and computes in float32; channels come last and are a multiple of 16.
 #include "epilogue_tensors.h"
 #include "fir_rows.h"
 

@@ -1,6 +1,6 @@
 // What follows a synthesis layer's convolution on CUDA: FIR after upsampling, demodulation, noise, bias, activation,
-// gain and clamp in one pass over memory. Any dtype but float64, computed in float32; either layout, which the result
-// keeps.
+// gain and clamp in one pass over memory. Takes any dtype but float64 and computes in float32; takes either layout, and
+// the result has the same.
 
 #include "epilogue_tensors.h"
 #include "finish_ring.h"

@@ -15,9 +15,9 @@ struct FinishRing {
 
   struct Column : RingColumn<R> {
     float along_y[kRingTaps], along_x[kRingTaps];
-    float scale[kWhole<T>], shift[kWhole<T>];  // what demodulation and bias are with the gain in them
-    const float* noise;                        // of the first output that a stage has a part in; null for none
-    float added[R::kDone][R::kAcross];         // the next stage's
+    float scale[kWhole<T>], shift[kWhole<T>];  // demodulation and bias, times the gain
+    const float* noise;                        // of the first output that a stage contributes to; null for none
+    float added[R::kDone][R::kAcross];         // the next stage's noise
 
     BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
         : RingColumn<R>(cut, place, call.out, thread) {

@@ -1,10 +1,10 @@
 // What follows a synthesis layer's convolution, as CUDA runs it: the work of a thread. Here rather than in the .cu
 // file, so that a CPU can run it too, one thread after another.
 //
-// Both layouts are one to it. A pixel is `depth` neighbouring elements of a picture, of which a sample has `planes`:
-// all channels and one picture where channels come last, one channel and a picture for each where they come first. A
-// thread makes a strip of outputs of as many channels as make a pack (or of one), one below another, so that an input
-// row that several outputs need is read and filtered along x once for all of them. With taps, packs are for
+// It treats both layouts alike. A pixel is `depth` neighbouring elements of a picture, of which a sample has `planes`:
+// one picture with all channels in a pixel where channels come last, and a picture for each channel where they come
+// first. A thread makes a strip of outputs, one below another, for a pack of channels (or a single one), so that an
+// input row that several outputs need is read and filtered along x once for all of them. With taps, packs are left to
 // finish_ring.h.
 #pragma once
 
@@ -16,7 +16,7 @@ namespace bend {
 constexpr int kStripRows = 8;        // outputs of a thread that filters, which rereads three rows
 constexpr int kPlainRows = 4;        // of one that does not
 constexpr int kFirTaps = 4;          // along either axis
-constexpr int64_t kSideBytes = 128;  // of a pixel's channels that lie side by side in a block of threads, at most
+constexpr int64_t kSideBytes = 128;  // most bytes of a pixel's channels that lie side by side in a block of threads
 
 // One call's memory.
 template <typename T>
@@ -30,9 +30,9 @@ struct FinishCall {
   int planes, depth, height, width;  // of the output; a row has at most 2^31 - 1 elements
 };
 
-// How threads are numbered: neighbours take packs side by side, then the pixels of a row, then what is left.
+// How threads are numbered: neighbours take packs side by side, then the pixels of a row, then the rest.
 struct Strips {
-  int64_t side, sides;  // packs side by side, and how often that makes a pixel
+  int64_t side, sides;  // packs side by side, and how many times that many make a pixel
   int64_t width, strips;
   int64_t count;  // of threads
   int rows;       // of a strip
@@ -41,7 +41,8 @@ struct Strips {
 template <int kWidth, typename T>
 Strips strips_of(const FinishCall<T>& call) {
   const int64_t packs = call.depth / kWidth, most = kSideBytes / static_cast<int64_t>(kWidth * sizeof(T));
-  // A FIR's neighbours along x should be in one block, that the cache serves; without one, all of memory in a row.
+  // With a FIR, neighbours along x should be in one block, so that they share its cache; without one, threads take
+  // packs in the order of memory.
   const int64_t sides = call.taps ? (packs + most - 1) / most : 1;
   const int64_t side = sides > 0 ? (packs + sides - 1) / sides : 0;
   const int rows = call.taps ? kStripRows : kPlainRows;
@@ -62,7 +63,7 @@ struct StripPlace {
   int y, x, pack;
 };
 
-// Index is as narrow as the count allows: division is what costs here.
+// Index is as narrow as the count allows, because division is what costs time here.
 template <typename Index>
 BEND_HD StripPlace place_of(const Strips& s, Index number) {
   const Index side = static_cast<Index>(s.side), width = static_cast<Index>(s.width);
@@ -124,7 +125,7 @@ BEND_HD void plain_strip(const FinishCall<T>& call, const StripPlace& at) {
   }
 }
 
-// What an output's taps meet in one row of the input.
+// The pixels that an output's taps meet in one row of the input.
 template <int kWidth, typename T>
 struct Meeting {
   Few<T, kWidth> pixels[kFirTaps];
@@ -173,7 +174,7 @@ BEND_HD void fir_strip(const FinishCall<T>& call, const StripPlace& at) {
   float sums[kStripRows][kWidth] = {};
 #pragma unroll
   for (int r = 0; r < kInputs; ++r) {
-    if (r + 1 < kInputs) read(r + 1);  // is on its way while this row is worked on
+    if (r + 1 < kInputs) read(r + 1);  // arrives while this row is worked on
     float filtered[kWidth];
     rows[r % 2].filter(along_x, filtered);
 #pragma unroll
@@ -194,7 +195,7 @@ BEND_HD void finish_strip(const FinishCall<T>& call, const Strips& strips, int64
   const bool is_short = strips.count <= UINT32_MAX;
   const StripPlace at = is_short ? place_of(strips, static_cast<uint32_t>(number))
                                  : place_of(strips, static_cast<uint64_t>(number));
-  if (at.pack * kWidth >= call.depth) return;  // packs that do not fill the last side
+  if (at.pack * kWidth >= call.depth) return;  // beyond the packs of the last side
   if constexpr (kFir) {
     const bool is_inner = at.y >= 1 && at.y + kStripRows < call.height && at.x >= 1 && at.x + 2 <= call.width;
     if (is_inner) {

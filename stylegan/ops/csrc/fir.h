@@ -5,8 +5,8 @@
 
 namespace bend {
 
-// Sizes and factors of one call. Padding counts on the upsampled image; what lies after needs no number, as the size
-// of the output tells it.
+// Sizes and factors of one call. Padding is counted on the upsampled image; the padding after it follows from the size
+// of the output.
 struct Fir {
   int64_t batch, channels, in_h, in_w, out_h, out_w;
   int64_t up_x, up_y, down_x, down_y, pad_x, pad_y;
@@ -33,7 +33,7 @@ struct FirCall {
 BEND_HD int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 // The first tap along one axis that meets a sample (not an inserted zero) for an output at `at`, and that sample's
-// place, which may lie outside: the others follow `up` taps and one sample apart.
+// place, which may lie outside. The others follow, each `up` taps and one sample further.
 BEND_HD void first_tap(int64_t at, int64_t up, int64_t down, int64_t pad, int64_t* tap, int64_t* sample) {
   const int64_t origin = at * down - pad;
   *sample = -floor_div(-origin, up);  // rounded up

@@ -1,4 +1,5 @@
-// Four by four taps without up or down over deep pixels, on a CPU: rows of outputs made together, in registers.
+// Four by four taps over deep pixels, without up- or downsampling, on a CPU: several rows of outputs are made together,
+// in registers.
 #pragma once
 
 #include <algorithm>
@@ -9,15 +10,15 @@
 
 namespace bend {
 
-// The blur that follows every upsampling convolution: 4x4 taps, no up or down, deep pixels. Output rows are made four
-// at a time, from seven input rows, so that each of these is filtered along x once and stays in registers.
+// The blur that follows every upsampling convolution. Output rows are made four at a time, from seven input rows, so
+// that each of these is filtered along x once for all four and stays in registers.
 constexpr int64_t kBlurTaps = 4, kBlurRows = 4, kBlurInputs = kBlurRows + kBlurTaps - 1;
 
 inline bool is_blur(const Fir& p) {
   return p.taps_h == kBlurTaps && p.taps_w == kBlurTaps && p.up_x == 1 && p.up_y == 1 && p.down_x == 1 && p.down_y == 1;
 }
 
-// Four rows of outputs and what they are made of.
+// Four rows of outputs and what they are made from.
 template <typename T, typename A = compute_t<T>>
 struct BlurBlock {
   const T* in[kBlurInputs];
@@ -61,7 +62,8 @@ void blur_stretch(const BlurBlock<T>& block, const int64_t* shift, const A* row,
   }
 }
 
-// A block's pixels: those that all taps meet at once, the others one by one with the taps that do.
+// A block's pixels: those for which all taps meet the picture at once, the others one by one, with only the taps that
+// do.
 template <typename T, typename A = compute_t<T>>
 void blur_block(const Plan<A>& plan, const BlurBlock<T>& block) {
   const Fir& p = plan.p;
@@ -78,7 +80,7 @@ void blur_block(const Plan<A>& plan, const BlurBlock<T>& block) {
       shift[k] = is_met ? sample * plan.depth : -1;
       row[k] = is_met ? plan.row[k] : A(0);
     }
-    for (int64_t& s : shift) s = s < 0 ? met * plan.depth : s;  // a tap without weight looks where another does
+    for (int64_t& s : shift) s = s < 0 ? met * plan.depth : s;  // a tap without weight reads where another does
     blur_stretch(block, shift, row, x * plan.depth, count * plan.depth);
     x += count;
   }

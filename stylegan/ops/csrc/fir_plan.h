@@ -1,5 +1,5 @@
-// Filtering one row of a picture along x on a CPU: which taps meet which samples, found once a call, and the two ways to
-// go about it. A pixel is `depth` neighbouring elements: all channels where those come last, one where they come first.
+// Filtering one row of a picture along x on a CPU: which taps meet which samples, found once per call, and two ways to
+// do it. A pixel is `depth` neighbouring elements: all channels where those come last, one where they come first.
 #pragma once
 
 #include <algorithm>
@@ -11,13 +11,13 @@
 
 namespace bend {
 
-// A tap that outputs of one phase meet: its place in the row of taps, and the sample that the phase's first output
-// meets there. The next output meets the sample `stride` further.
+// A tap that applies to the outputs of one phase: its place in the row of taps, and the sample that it meets for the
+// phase's first output. For the next output it meets the sample `in_stride` further on.
 struct Tap {
   int64_t index, sample;
 };
 
-// Outputs `first`, `first + …`: `count` of them, and the taps that meet the picture for all of these.
+// `count` outputs, `out_stride` apart from `first` on, and the taps that meet the picture for all of them.
 struct Run {
   int64_t first, count;
   std::vector<Tap> taps;
@@ -72,7 +72,7 @@ class DeepRow {
   void find_runs(int64_t phase) {
     const int64_t count = count_of_phase(plan_, phase), in = plan_.in_stride;
     const std::vector<Tap> taps = taps_of_phase(plan_.p, phase);
-    std::vector<int64_t> begins, ends, cuts = {0, count};  // where a tap begins and ends to meet the picture
+    std::vector<int64_t> begins, ends, cuts = {0, count};  // where taps start and stop meeting the picture
     for (const Tap& tap : taps) {
       begins.push_back(std::clamp<int64_t>(-floor_div(tap.sample, in), 0, count));
       ends.push_back(std::clamp<int64_t>(floor_div(plan_.p.in_w - 1 - tap.sample, in) + 1, 0, count));
@@ -96,7 +96,7 @@ class DeepRow {
   Terms<T> terms_;
 };
 
-// Copies `count` pixels that lie strides apart, with the strides that matter known to the compiler.
+// Copies `count` pixels that lie strides apart. The strides that matter are known to the compiler.
 template <typename T, typename U>
 void copy_pixels(const T* from, int64_t from_stride, U* to, int64_t to_stride, int64_t count, int64_t depth) {
   using A = compute_t<T>;
@@ -116,8 +116,8 @@ void copy_pixels(const T* from, int64_t from_stride, U* to, int64_t to_stride, i
   }
 }
 
-// Rows of shallow pixels: first widened between zeros, so that every tap meets something, with samples a stride apart
-// side by side, so that vectors hold neighbouring outputs.
+// Rows of shallow pixels: first padded with zeros, so that every tap meets something, and rearranged so that samples a
+// stride apart lie side by side and vectors hold neighbouring outputs.
 template <typename T, typename A = compute_t<T>>
 class ShallowRow {
  public:

@@ -1,4 +1,4 @@
-// The 4x4 FIR after an upsampling convolution, and the layer's epilogue with it: one row of the output at a time.
+// The 4x4 FIR after an upsampling convolution, together with the layer's epilogue: one row of the output at a time.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,8 @@
 
 namespace bend {
 
-// `fir_row` over rows that are all there, or of which some are not. Settings are copied: no store may change them.
+// `fir_row` for rows that are all present, or of which some are missing. Settings are taken by value, so that the
+// compiler knows that no store changes them.
 template <bool are_whole, typename T>
 inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* taps, const float* demodulation,
                        const float* noise, int64_t width, T* to, int64_t step, bool is_far) {
@@ -28,7 +29,7 @@ inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* ta
     if (r3) sum += load(r3 + at) * y3;
     return sum;
   };
-  // Four pixels after the taps along y, for all channels: those that the next output is made of, and nothing at first.
+  // Four pixels filtered along y, all channels: those that the next output is made from. At first, v0 is zero.
   float* const pixels = scratch.take(4 * channels);
   float *v0 = pixels, *v1 = v0 + channels, *v2 = v1 + channels, *v3 = v2 + channels;
   std::fill(v0, v1, 0.0f);
@@ -53,8 +54,8 @@ inline void fir_row_of(const Epilogue e, const T* const rows[4], const float* ta
   }
 }
 
-// Correlates four rows of `width + 1` pixels (null for rows of zeros) with taps along y and x, finishes, and writes
-// `width` pixels, channels last, `step` apart; whether they are far: `far.h`. `noise` may be null.
+// Correlates four rows of `width + 1` pixels (null for rows of zeros) with taps along y and x, finishes them, and
+// writes `width` pixels, channels last, `step` apart, past the caches if `is_far` (`far.h`). `noise` may be null.
 template <typename T>
 inline void fir_row(const Epilogue& e, const T* const rows[4], const float* taps, const float* demodulation,
                     const float* noise, int64_t width, T* to, int64_t step, bool is_far) {

@@ -1,4 +1,4 @@
-// Weighted sums of stretches of memory: what filtering is, on a CPU, whatever lies next to what.
+// Weighted sums of stretches of memory: what filtering comes down to on a CPU, in any layout.
 #pragma once
 
 #include <cstring>
@@ -8,7 +8,7 @@
 
 namespace bend {
 
-// Zeros in memory, on the bounds of vectors: a vector that straddles cache lines loads at half the speed.
+// Memory filled with zeros and aligned to vectors: a vector that straddles cache lines loads at half the speed.
 template <typename A>
 class Buffer {
  public:
@@ -23,7 +23,7 @@ class Buffer {
   int64_t skipped_;
 };
 
-// `size`, rounded up to whole vectors, and one more.
+// `size`, rounded up to whole vectors, and at least one vector more.
 template <typename A>
 int64_t with_slack(int64_t size) {
   return (size / kLanes<A> + 2) * kLanes<A>;
@@ -45,8 +45,8 @@ struct Terms {
   }
 };
 
-// to[i] = sum of weight * from[offset + i]. Four vectors at a time stay in registers over all terms. With `kSlack`
-// memory may be read a vector's length past the end, and no element is summed by itself.
+// to[i] = sum of weight * from[offset + i]. Four vectors at a time stay in registers over all terms. With `kSlack`,
+// memory may be read up to a vector's length past the end, so that no element is summed on its own.
 template <bool kSlack, typename T, typename U, typename A = compute_t<T>>
 void sum_terms(const Terms<T>& terms, int64_t offset, U* to, int64_t n) {
   using V = vector_t<T>;

@@ -1,4 +1,4 @@
-// upfirdn2d's arguments checked and made into numbers, and its output: the same for a CPU and for CUDA.
+// Checks upfirdn2d's arguments, turns them into numbers, and allocates its output, for CPU and CUDA alike.
 #pragma once
 
 #include <array>

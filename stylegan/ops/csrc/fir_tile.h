@@ -1,5 +1,5 @@
-// upfirdn2d as CUDA runs it: the work of a thread and of a block of threads. Here rather than in the .cu file, so that a
-// CPU can run it too, one thread after another.
+// upfirdn2d as CUDA runs it: the work of a thread and of a block of threads. Here rather than in the .cu file, so that
+// a CPU can run it too, one thread after another.
 #pragma once
 
 #include "fir.h"
@@ -7,7 +7,7 @@
 
 namespace bend {
 
-// Any call: a thread makes one output, number `number` in the order of memory.
+// For any call: a thread makes one output, number `number` in the order of memory.
 template <typename T, typename A = compute_t<T>>
 BEND_HD void fir_element(const FirCall<T>& call, int64_t number) {
   const Fir& p = call.p;
@@ -26,10 +26,10 @@ struct FirRing {
   using Place = RingPlace<R>;
   using Call = FirCall<T>;
 
-  static constexpr bool kMaySplit = sizeof(T) == 2 && kUp * kDown == 1;  // else arithmetic costs nothing
+  static constexpr bool kMaySplit = sizeof(T) == 2 && kUp * kDown == 1;  // otherwise arithmetic is not the bottleneck
 
   struct Column : RingColumn<R> {
-    float taps[kRingTaps][R::kMet];  // or, where they are a product, in the first two rows those along y and along x
+    float taps[kRingTaps][R::kMet];  // if `is_split`, the first two rows are those along y and along x
     bool is_split = false;
 
     BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
@@ -43,7 +43,7 @@ struct FirRing {
       if constexpr (kMaySplit) split();
     }
 
-    // Taps along y and along x, if together they are what all are but for rounding.
+    // Replaces the taps by those along y and along x, if these multiply to all of them but for rounding.
     BEND_HD void split() {
       float along_y[kRingTaps] = {}, along_x[kRingTaps] = {}, total = 0.0f, most = 0.0f, error = 0.0f;
 #pragma unroll
@@ -107,10 +107,10 @@ struct FirRing {
   }
 };
 
-// Planar pictures, or such whose few channels come last: a block makes a tile of outputs from a tile of inputs that its
-// threads read into shared memory first, channel by channel. A thread makes a few rows of neighbours, of all channels.
-// Outputs are counted from a place at which a tap number zero meets an input, so that what meets what is known
-// beforehand: an output meets the tap `input * kUp - output * kDown`.
+// Planar pictures, or pictures whose few channels come last: a block makes a tile of outputs from a tile of inputs that
+// its threads first read into shared memory, channel by channel. A thread makes a few rows of neighbours, in all
+// channels. Outputs are counted from a place where tap zero meets an input, so that what meets what is known at compile
+// time: an output and an input meet at the tap `input * kUp - output * kDown`.
 template <int kUpY, int kUpX, int kDownY, int kDownX, int kTapsH, int kTapsW, int kDepth = 1>
 struct Tile {
   static constexpr int kThreads = kDepth > 1 ? 128 : 256;
@@ -122,13 +122,13 @@ struct Tile {
   static constexpr int kPlane = kPitch * kInH, kSize = kPlane * kDepth;
   static constexpr int kMetH = ((kRows - 1) * kDownY + kTapsH - 1) / kUpY + 1;  // inputs that a thread's outputs meet
   static constexpr int kMetW = ((kAcross - 1) * kDownX + kTapsW - 1) / kUpX + 1;
-  static constexpr int kAtOnce = kUpX == 2 ? 2 : 4;  // elements of a row that surely lie on a pack together
+  static constexpr int kAtOnce = kUpX == 2 ? 2 : 4;  // elements of a row that are sure to share a pack
 
-  // How many outputs are counted before the picture's first.
+  // How many outputs are counted before the picture's first one.
   BEND_HD static int before_y(const Fir& p) { return kUpY == 2 ? static_cast<int>(p.pad_y & 1) : 0; }
   BEND_HD static int before_x(const Fir& p) { return kUpX == 2 ? static_cast<int>(p.pad_x & 1) : 0; }
 
-  // First half of a thread's work: its share of the inputs. All threads finish it before one begins the second half.
+  // First half of a thread's work: its share of the inputs. All threads finish it before any begins the second half.
   template <typename T, typename A = compute_t<T>>
   BEND_HD static void read(const FirCall<T>& call, int64_t plane, int across, int down, int thread, A* tile) {
     constexpr int kLine = kInW * kDepth;
@@ -182,7 +182,7 @@ struct Tile {
     for (int o = 0; o < kRows; ++o) write(call, plane, y + o, x, sums[o]);
   }
 
-  // Inputs that neighbours meet in a row, and some more.
+  // Reads the inputs that neighbouring outputs meet in a row, and a few more.
   template <typename A>
   BEND_HD static void read_row(const A* from, A* values) {
 #pragma unroll
@@ -196,7 +196,7 @@ struct Tile {
     }
   }
 
-  // Writes neighbours, as far as they lie inside.
+  // Writes those neighbouring outputs that lie inside.
   template <typename T, typename A>
   BEND_HD static void write(const FirCall<T>& call, int64_t plane, int y, int x, const A* values) {
     const int out_h = static_cast<int>(call.p.out_h), out_w = static_cast<int>(call.p.out_w);

@@ -1,4 +1,4 @@
-// A small matrix product for convolutions: many rows that share one packed matrix. Every element is one chain of
+// A small matrix product for convolutions: many rows that share one packed matrix. Every element is a chain of
 // multiply-adds in the order of k, so that a row's result does not depend on the rows beside it.
 #pragma once
 
@@ -8,14 +8,14 @@
 
 namespace bend {
 
-// Rows and vectors of one register tile: what the registers hold (32 of 64 bytes, else 16 of 32 or 32 of 16).
+// Rows and vectors in a register tile, as many as the registers hold (32 of 64 bytes, else 16 of 32 or 32 of 16).
 #if defined(__AVX512F__)
 constexpr int kTileRows = 12, kTileVectors = 2;
 #else
 constexpr int kTileRows = 6, kTileVectors = 1;
 #endif
-constexpr int64_t kLane = 16;                     // floats of a vector
-constexpr int64_t kPanel = kLane * kTileVectors;  // columns of a packed panel, which lie by k
+constexpr int64_t kLane = 16;                     // floats in a vector
+constexpr int64_t kPanel = kLane * kTileVectors;  // columns of a packed panel, stored k by k
 
 inline int64_t num_panels(int64_t columns) { return (columns + kPanel - 1) / kPanel; }
 
@@ -44,7 +44,7 @@ inline void register_tile(const float* a, int64_t step_a, const float* b, int64_
   }
 }
 
-// Sums of kChain products are added up by themselves: one long chain would lose more digits.
+// Every kChain products are summed on their own first: one long chain would lose more precision.
 constexpr int64_t kChain = 128;
 
 template <int rows>

@@ -30,7 +30,7 @@ using vector_t = typename Vector<compute_t<T>>::type;
 template <typename T>
 constexpr int64_t kLanes = 64 / sizeof(compute_t<T>);
 
-// Asks for the cache line at an address, which may lie anywhere.
+// Prefetches the cache line at an address, which need not be valid.
 inline void fetch_line(const void* at) { __builtin_prefetch(at); }
 
 template <typename T>

@@ -13,7 +13,7 @@ namespace bend {
 
 constexpr int kThreads = 256;
 
-// The device of a tensor is the current one for as long as this lives.
+// Makes a tensor's device the current one for as long as this object lives.
 class OnDevice {
  public:
   explicit OnDevice(const Tensor& x) : index_(x.get_device_index()), guard_(index_) {}
@@ -36,7 +36,7 @@ inline void check_beside(const Tensor& x, const std::optional<Tensor>& other, co
   STD_TORCH_CHECK(!other || is_beside(*other), name, " must be on x's device");
 }
 
-// Of a grid's first dimension.
+// The most blocks in a grid's first dimension.
 constexpr int64_t kMostBlocksInRow = INT32_MAX;
 
 inline int64_t blocks_for(int64_t count, int64_t each) { return (count + each - 1) / each; }

@@ -6,7 +6,7 @@
 
 namespace bend {
 
-// Waits until all of a thread's copies are done but those of the last `kLeft` stages.
+// Waits until all of a thread's copies are done except those of the last `kLeft` stages.
 template <int kLeft>
 __device__ void wait_for_copies() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
@@ -39,14 +39,14 @@ __global__ void __launch_bounds__(Work::R::kThreads, Work::R::kLeastBlocks)
 #pragma unroll 1
   for (int s = 0; s < place.steps; ++s) {
     wait_for_copies<R::kStages - 2>();
-    __syncthreads();  // rows are there for all, and the stage before this one is free
+    __syncthreads();  // all threads' rows have arrived, and the stage before this one is free
     place.fetch(cut, s + R::kStages - 1, threadIdx.x, stages[(s + R::kStages - 1) % R::kStages]);
     end_of_stage();
     if (!column.is_idle()) Work::work(call, cut, column, s, stages[s % R::kStages]);
   }
 }
 
-// False where there are more blocks than can be launched.
+// Returns false if there are more blocks than can be launched.
 template <typename Work>
 bool try_ring(const typename Work::Call& call, cudaStream_t stream) {
   const RingCut cut = Work::cut(call);

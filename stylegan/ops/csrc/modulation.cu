@@ -1,5 +1,5 @@
-// What a synthesis layer's convolution needs on CUDA: demodulation, weights in its dtype and layout, and its input times
-// the styles; a launch each.
+// What a synthesis layer's convolution needs on CUDA, each in one launch: demodulation, weights in its dtype and
+// layout, and its input times the styles.
 #include "modulation.h"
 
 #include "launch.h"
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kThreads) run_scaling(const Scaling<T> call) {
   scale_packs<kWidth, Index>(call, first, static_cast<Index>(kThreads));
 }
 
-constexpr int64_t kMostAcross = 65535;  // blocks of a grid's second dimension
+constexpr int64_t kMostAcross = 65535;  // blocks in a grid's second dimension
 constexpr int64_t kMostInputs = 8192;   // whose squares shared memory holds
 
 void check_weight(const Tensor& weight) {
@@ -59,7 +59,7 @@ void check_numbers(const Tensor& x, int64_t count, const char* name) {
                   " must be float32, contiguous, and a number a channel");
 }
 
-// All three results in a row: demodulation [N, O], scales [N, I], gains [O].
+// Returns all three results in one tensor, one after the other: demodulation [N, O], scales [N, I], gains [O].
 Tensor demodulate(const Tensor& weight, const Tensor& styles, bool is_bounded) {
   check_weight(weight);
   const int64_t samples = styles.size(0), outputs = weight.size(0), inputs = weight.size(1);

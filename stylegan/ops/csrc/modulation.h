@@ -1,9 +1,9 @@
-// A layer's weights, styles and input made ready for one convolution that all samples share, as CUDA runs it: the work
-// of threads and of blocks of threads. Here rather than in the .cu file, so that a CPU can run it too, one thread after
+// Prepares a layer's weights, styles and input for one convolution that all samples share, as CUDA runs it: the work of
+// threads and of blocks of threads. Here rather than in the .cu file, so that a CPU can run it too, one thread after
 // another.
 //
-// Where float16 is convolved, each output's weights are divided by the largest of them (times the root of their number)
-// and each sample's styles by the largest, that products stay in range; demodulation makes up for both.
+// For float16 convolutions, each output's weights are divided by the largest of them times the square root of their
+// number, and each sample's styles by the largest, so that products stay in range; demodulation undoes both.
 #pragma once
 
 #include <cmath>
@@ -20,18 +20,18 @@ struct Modulation {
   const float* weight;  // [O, I, 9]
   const float* styles;  // [N, I]
   float* demodulation;  // [N, O]
-  float* scales;        // [N, I], what samples' channels are to be multiplied by
-  float* gains;         // [O], what outputs' weights are
+  float* scales;        // [N, I], what each sample's channels are to be multiplied by
+  float* gains;         // [O], what each output's weights are to be multiplied by
   int samples, outputs, inputs;
   bool is_bounded;  // for float16
 };
 
-// A block finds the demodulation of one output for a few samples. Between the four parts of its work all threads wait
-// for each other.
+// A block finds the demodulation of one output for a few samples. All threads must have read weights and styles before
+// any adds, and have added before any writes.
 struct DemodulationBlock {
   static constexpr int kThreads = 128, kLanes = 16, kSamples = kThreads / kLanes;  // lanes share a sample
 
-  // What threads tell each other; `squares`, of the output's weights for each input, beside it.
+  // What threads share, besides `squares`: the sum of the squares of the output's weights, for each input.
   struct Shared {
     float largest_weight[kThreads], largest_style[kThreads], sums[kThreads];
   };
@@ -106,7 +106,7 @@ struct DemodulationBlock {
   }
 };
 
-// Weights as a convolution with channels last takes them.
+// Weights in the layout that a convolution with channels last takes.
 template <typename T>
 struct LayOut {
   const float* weight;  // [O, I, 9]
@@ -121,7 +121,7 @@ struct LayOut {
   }
 };
 
-// A block moves the taps of some inputs to one output from the last place to the second, through shared memory.
+// For one output and some inputs, a block moves the taps from the last dimension to the second, through shared memory.
 template <typename T>
 struct RowBlock {
   static constexpr int kThreads = 256, kInputs = 128, kSize = kInputs * kKernelTaps;
@@ -143,7 +143,7 @@ struct RowBlock {
   }
 };
 
-// A block moves a square of outputs by inputs and taps to its transpose, through shared memory.
+// A block transposes a square of outputs by (inputs and taps), through shared memory.
 template <typename T>
 struct SquareBlock {
   static constexpr int kThreads = 256, kSide = 32, kRow = kSide + 1, kSize = kSide * kRow;
@@ -167,7 +167,7 @@ struct SquareBlock {
   }
 };
 
-// A picture's channels times a number each.
+// Each of a picture's channels times a number of its own.
 template <typename T>
 struct Scaling {
   const T* x;           // [N, planes, pixels, depth]
@@ -181,9 +181,10 @@ struct Scaling {
   }
 };
 
-constexpr int kScaledPacks = 4;  // of a thread, that reads are on their way together
+constexpr int kScaledPacks = 4;  // per thread, which issues all its reads at once
 
-// The packs `first`, `first + step`, … of one thread. Index is as narrow as the count allows: division is what costs here.
+// Scales the packs `first`, `first + step`, … of one thread. Index is as narrow as the count allows, because division
+// is what costs time here.
 template <int kWidth, typename Index, typename T>
 BEND_HD void scale_packs(const Scaling<T>& call, Index first, Index step) {
   const Index num = static_cast<Index>(call.count / kWidth);

@@ -1,4 +1,4 @@
-// Operations on a CPU, for those that are made of others.
+// CPU operations that other operations are built from.
 #pragma once
 
 #include "rgb_tensors.h"
@@ -13,7 +13,7 @@ Tensor styled_conv(const Tensor& x, const Tensor& weight, const Tensor& styles, 
                    const Tensor& bias, const std::optional<Tensor>& taps, double slope, double gain, double clamp,
                    bool on_matrix_unit);
 
-// The same without upsampling, of which only the image is wanted: `to_rgb` of it, bit for bit.
+// The same without upsampling, where only the image is wanted: what `to_rgb` makes of the layer, bit for bit.
 Tensor styled_image(const Tensor& x, const Tensor& weight, const Tensor& styles, const std::optional<Tensor>& noise,
                     const Tensor& bias, double slope, double gain, double clamp, const ToRgb& rgb);
 

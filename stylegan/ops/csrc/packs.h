@@ -1,4 +1,4 @@
-// Neighbouring elements that a CUDA thread reads or writes at once, as the words that registers hold.
+// Neighbouring elements that a CUDA thread reads or writes at once, held as words in registers.
 #pragma once
 
 #include <cstring>
@@ -16,7 +16,7 @@ constexpr int kWhole = kPackBytes / static_cast<int>(sizeof(T));
 
 BEND_HD bool lies_on_pack(const void* at) { return reinterpret_cast<uintptr_t>(at) % kPackBytes == 0; }
 
-// Elements as they lie in memory. Taking them one by one would have the compiler move halves of registers about.
+// Elements as they lie in memory. Holding them one by one would make the compiler move halves of registers about.
 template <typename T, int count>
 struct Few {
   static constexpr int kBytes = count * static_cast<int>(sizeof(T));
@@ -28,8 +28,8 @@ struct Few {
   Word words[kWords];
 };
 
-// Elements from `from` on, or zeros where there are none to read. Nobody writes them meanwhile, so that loads may
-// overtake a thread's own stores.
+// Elements from `from` on, or zeros unless `is_there`. Nothing may write to them meanwhile, so that these loads can be
+// moved ahead of a thread's own stores.
 template <int count, typename T>
 BEND_HD Few<T, count> read_few(const T* from, bool is_there = true) {
   using F = Few<T, count>;
@@ -75,7 +75,7 @@ BEND_HD void write_few(T* to, const Few<T, count>& few) {
 #endif
 }
 
-// The same from memory that threads of a block share and write.
+// The same from shared memory, which threads of a block do write to.
 template <int count, typename T>
 BEND_HD Few<T, count> read_shared(const T* from) {
   using F = Few<T, count>;
@@ -101,7 +101,7 @@ BEND_HD Few<T, count> read_shared(const T* from) {
   return few;
 }
 
-// `count` elements of more, the first of which is number `first`, a multiple of it.
+// `count` of the elements, from number `first` on, which is a multiple of `count`.
 template <int count, typename T, int all>
 BEND_HD Few<T, count> part(const Few<T, all>& few, int first) {
   using F = Few<T, count>;
@@ -148,7 +148,7 @@ BEND_HD Few<T, count> pack(const float* values) {
   return few;
 }
 
-// One number, read through the same cache.
+// One number, read as `read_few` does.
 BEND_HD float read_one(const float* from, bool is_there = true) {
   float value;
   unpack(read_few<1>(from, is_there), &value);

@@ -13,14 +13,14 @@
 
 namespace bend {
 
-// Rows of 16 channels, [width][16], in a number of planes: row y of each at y % kept.
+// Rows of 16 channels, [width][16], in one or more planes; each plane has row y at y % kept.
 struct PanelRows {
   float* data;
-  int64_t row, kept;  // floats of a row; how many rows are there
+  int64_t row, kept;  // floats in a row; how many rows a plane holds
   float* at(int64_t y, int64_t plane = 0) const { return data + (plane * kept + y % kept) * row; }
 };
 
-// Where a panel's finished pixels go, and what they take.
+// Where a panel's finished pixels go, and what finishing them takes.
 class PanelOutput {
  public:
   PanelOutput(const Layer& layer, int64_t height, int64_t width)
@@ -81,13 +81,14 @@ class PanelOutput {
   Floats waiting_[kLane] = {};
 };
 
-// Goes through rows of an output, `kWide` pixels a unit of work. `Self` has `begin_row(y)` and `run_row(x, count)`.
+// Goes through the rows of an output, in units of `kWide` pixels. `Self` provides `begin_row(y)` and
+// `run_row(x, count)`.
 template <typename Self, int kWide>
 class PanelWork {
  public:
   explicit PanelWork(const PanelOutput& output) : output_(output) {}
 
-  // Begins with rows `first` to `last` of sample `n`, from rows of products of 16 channels, `channel` on.
+  // Begins on rows `first` to `last` of sample `n`, from rows of products for 16 channels, from `channel` on.
   void begin(const PanelRows& rows, int64_t n, int64_t channel, int64_t first, int64_t last) {
     rows_ = rows;
     y_ = first;
@@ -122,7 +123,7 @@ class PanelWork {
   int64_t x_ = 0, y_ = 0, left_ = 0;
 };
 
-// A plain convolution's: products are the sums, and finished at once, row by row.
+// For a plain convolution: the products are the sums, and are finished at once, row by row.
 class PanelPixels {
  public:
   static constexpr int kScale = 1, kPlanes = 1, kWide = 1;
@@ -143,7 +144,7 @@ class PanelPixels {
   PanelOutput output_;
 };
 
-// Of Winograd's F(4, 3) along x: six planes of products are four pixels.
+// For Winograd's F(4, 3) along x: six planes of products make four pixels.
 class PanelTiles : public PanelWork<PanelTiles, 4> {
  public:
   static constexpr int kScale = 1, kPlanes = SameAxis::kProducts, kWide = 4;
@@ -168,7 +169,7 @@ class PanelTiles : public PanelWork<PanelTiles, 4> {
   const float* from_ = nullptr;
 };
 
-// An upsampling convolution's: the FIR (`fir_rows.h`) over its rows.
+// For an upsampling convolution: the FIR (as in `fir_rows.h`) over its rows.
 class PanelFir : public PanelWork<PanelFir, 1> {
  public:
   static constexpr int kScale = 2, kPlanes = 1, kWide = 1;
@@ -201,7 +202,7 @@ class PanelFir : public PanelWork<PanelFir, 1> {
     Floats before = before_, here = here_, next = next_;
     output_.put(count, [&](int64_t i) {
       Floats after = {};
-      if (x + i + 1 < width) {  // a row has one pixel more than the output, and then zeros
+      if (x + i + 1 < width) {  // a row has one pixel more than the output, followed by zeros
         const int64_t at = (x + i + 2) * kLane;
         after = load(r0 + at) * y0 + load(r1 + at) * y1 + load(r2 + at) * y2 + load(r3 + at) * y3;
       }

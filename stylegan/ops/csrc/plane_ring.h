@@ -1,7 +1,7 @@
-// upfirdn2d on planes, or on pictures whose few channels come last, as a warp walks down them (row_ring.h): rows come
-// into shared memory as they lie, and a thread makes a few neighbouring columns of outputs. Taps are any four by four,
-// or twelve that are the same along both axes: by these a row is filtered along x in registers before outputs add it,
-// so that both axes take one pass over memory.
+// upfirdn2d on planes, or on pictures whose few channels come last, as a warp walks down them (row_ring.h): rows are
+// copied into shared memory as they are, and a thread makes a few neighbouring columns of outputs. There are any four
+// by four taps, or twelve that are the same along both axes. With the latter, a row is filtered along x in registers
+// before it is added to outputs, so that both axes take one pass over memory.
 #pragma once
 
 #include "fir.h"
@@ -25,9 +25,9 @@ struct PlaneRing : Resampling<kUp, kDown, kTaps> {
   static constexpr int kColumns = kThreads * kAcross;  // of outputs, of a block
   static constexpr int kMet = Resampling<kUp, kDown, kTaps>::inputs(kAcross);  // columns that a thread's outputs meet
   static constexpr int kApart = kAcross * kDown / kUp * kDepth;     // from a thread's first input to its neighbour's
-  static constexpr int kUnit = least(kWhole<T>, power_in(kApart));  // elements that surely lie together
-  static constexpr int kUnits = (kMet * kDepth + 2 * (kUnit - 1)) / kUnit;  // that hold a thread's, wherever they begin
-  static constexpr int kMost = kWhole<T> - kUnit + (kThreads - 1) * kApart + kUnits * kUnit;  // elements that are read
+  static constexpr int kUnit = least(kWhole<T>, power_in(kApart));  // elements sure to lie together
+  static constexpr int kUnits = (kMet * kDepth + 2 * (kUnit - 1)) / kUnit;  // that hold any thread's inputs
+  static constexpr int kMost = kWhole<T> - kUnit + (kThreads - 1) * kApart + kUnits * kUnit;  // elements read
   static constexpr int kRow = (kMost + kWhole<T> - 1) / kWhole<T> * kWhole<T>, kStage = kStageRows * kRow;
   static constexpr int kShared = kDepth > 1 ? 2 * kColumns * kDepth : 0;  // two rows of outputs, for `write_together`
 };
@@ -35,7 +35,7 @@ struct PlaneRing : Resampling<kUp, kDown, kTaps> {
 template <typename R>
 struct PlanePlace : RingPlace<R> {
   using typename RingPlace<R>::T;
-  int first, shift;  // a row's first element that is brought, on a pack, and how far after it the first input lies
+  int first, shift;  // the first element of a row to be fetched, on a pack, and how far after it the first input lies
   bool has_packs;    // rows begin on packs
 
   BEND_HD PlanePlace(const RingCut& cut, const T* pictures, uint32_t number)
@@ -44,7 +44,7 @@ struct PlanePlace : RingPlace<R> {
     has_packs = cut.in_width * cut.depth % kWhole<T> == 0 && lies_on_pack(pictures);
   }
 
-  // A thread's share of bringing rows into a stage.
+  // A thread's share of fetching a stage's rows.
   BEND_HD void fetch(const RingCut& cut, int step, int thread, T* stage) const {
     if (step >= this->steps) return;
     const int top = this->in_y + step * kStageRows;
@@ -57,7 +57,7 @@ struct PlanePlace : RingPlace<R> {
     }
   }
 
-  // Threads have a piece of each row, turn by turn. A last turn with little to do is dealt to all of them, row by row.
+  // Each turn, a thread copies one piece of each row. If the last turn has few pieces, they are dealt to all threads.
   template <int kCount, bool kHasRows>
   BEND_HD void copy_rows(const RingCut& cut, int top, int thread, T* stage) const {
     constexpr int kPieces = R::kRow / kCount, kLeft = kPieces % R::kThreads;  // of a row, and for its last turn
@@ -87,14 +87,14 @@ struct PlaneFir {
   using R = PlaneRing<kUp, kDown, kTaps, kDepth, T>;
   using Place = PlanePlace<R>;
   using Call = FirCall<T>;
-  static constexpr bool kBothAxes = kTaps > kRingTaps;  // a vector of taps is for both
+  static constexpr bool kBothAxes = kTaps > kRingTaps;  // one vector of taps for both
   static constexpr int kPiece = least(kWhole<T>, power_in(R::kWide));  // elements that are written at once
 
   struct Column : RingOutputs<R> {
-    float taps[kBothAxes ? 2 : kTaps][kTaps];  // along x, and the same with the gain; or all
-    int at, shift;  // the unit of a stage's row in which its inputs begin, and how far after that
+    float taps[kBothAxes ? 2 : kTaps][kTaps];  // along x, and the same times the gain; or all taps
+    int at, shift;  // where in a stage's row the unit lies in which its inputs begin, and how far into that unit
     int thread;
-    bool is_whole;  // outputs of a row are written many at once
+    bool is_whole;  // a row's outputs are written many at once
     T* shared;      // `R::kShared` elements of the block's memory
 
     BEND_HD Column(const Call& call, const RingCut& cut, const Place& place, int thread)
@@ -115,15 +115,15 @@ struct PlaneFir {
       }
     }
 
-    // Threads that write together all work.
+    // Threads that write together must all take part.
     BEND_HD bool is_idle() const { return R::kShared > 0 ? this->rows <= 0 : RingOutputs<R>::is_idle(); }
 
-    // Whether all outputs that a stage makes whole lie inside, and are written many at once.
+    // Whether all outputs that a stage completes lie inside, and are written many at once.
     BEND_HD bool is_inner(int step) const {
       return is_whole && this->has_row(step, 0) && this->has_row(step, R::kDone - 1);
     }
 
-    // Writes neighbours, as far as they lie inside.
+    // Writes those neighbouring outputs that lie inside.
     template <bool kIsInner>
     BEND_HD void write(const RingCut& cut, int step, int o, const float* values) const {
       T* const row = this->to + static_cast<int64_t>(cut.width * kDepth) * o;
@@ -143,8 +143,9 @@ struct PlaneFir {
       }
     }
 
-    // As a warp, where a thread's outputs are more than one piece: each writes pieces that lie beside its neighbours'.
-    // Rows take turns at two places in shared memory, so that none is overwritten while a thread still reads it.
+    // Writes as a warp, where a thread's outputs are more than one piece: each thread writes pieces next to those of
+    // its neighbours. Rows alternate between two places in shared memory, so that none is overwritten while still being
+    // read.
     BEND_HD void write_together(T* row, int o, const float* values) const {
       static_assert(R::kThreads == 32, "more than a warp");
       T* const place = shared + o % 2 * (R::kShared / 2);
@@ -189,7 +190,7 @@ struct PlaneFir {
   BEND_HD static void work(const Call&, const RingCut& cut, Column& column, int step, const T* stage) {
     Sums live;
     column.begin(live);
-    if (kBothAxes && column.is_inner(step)) {  // else other work takes longer
+    if (kBothAxes && column.is_inner(step)) {  // otherwise the checks are not the bottleneck
       rows_from<0, kBothAxes>(cut, column, step, stage, live);
     } else {
       rows_from<0, false>(cut, column, step, stage, live);
@@ -197,7 +198,7 @@ struct PlaneFir {
     column.end(cut, live);
   }
 
-  // With what a column's shift is, from `kShift` on, known beforehand.
+  // Makes a column's shift, `kShift` or more, known at compile time.
   template <int kShift, bool kIsInner>
   BEND_HD static void rows_from(const RingCut& cut, const Column& column, int step, const T* stage, Sums& live) {
     if constexpr (kShift + 1 < R::kUnit) {
@@ -218,7 +219,7 @@ struct PlaneFir {
     }
   }
 
-  // Adds what outputs meet in row `r` of a stage.
+  // Adds to the outputs what they meet in row `r` of a stage.
   BEND_HD static void add(const Column& column, int r, const float* values, Sums& live) {
     float filtered[R::kWide] = {};
     if constexpr (kBothAxes) add_along_x(column.taps[0], values, filtered);

@@ -1,4 +1,4 @@
-// What lets one header serve the C++ compiler and nvcc alike, so that a CPU build tests the arithmetic of CUDA's.
+// What lets one header serve both the C++ compiler and nvcc, so that a CPU build tests the arithmetic of the CUDA one.
 #pragma once
 
 #include <torch/headeronly/util/BFloat16.h>

@@ -1,8 +1,8 @@
-// To image channels as CUDA runs it: the two halves of the work of a block of threads. Here rather than in the .cu
-// file, so that a CPU can run it too, one thread after another.
+// The to-RGB layer as CUDA runs it: the two halves of the work of a block of threads. Here rather than in the .cu file,
+// so that a CPU can run it too, one thread after another.
 //
-// A block takes a stretch of a sample's pixels. Several threads, the lanes, share the channels of a pixel; what they
-// add up meets in shared memory.
+// A block takes a stretch of a sample's pixels. Several threads, the lanes, share the channels of a pixel; their
+// partial sums are added up in shared memory.
 #pragma once
 
 #include "epilogue.h"
@@ -10,9 +10,9 @@
 
 namespace bend {
 
-constexpr int kRgbThreads = 256;  // of a block
+constexpr int kRgbThreads = 256;  // per block
 constexpr int kWarp = 32;
-constexpr int64_t kMostRgb = 1 << 30;  // pixels or channels
+constexpr int64_t kMostRgb = 1 << 30;  // most pixels, and most channels
 
 // One call's memory.
 template <typename T>
@@ -27,20 +27,20 @@ struct RgbCall {
   float clamp;  // infinite for none
 };
 
-// Whether whole packs can be read, of channels or of pixels.
+// Whether whole packs, of channels or of pixels, can be read.
 template <typename T>
 bool has_whole_packs(const RgbCall<T>& call) {
   const int side_by_side = call.is_last ? call.channels : call.pixels;
   return side_by_side % kWhole<T> == 0 && lies_on_pack(call.x) && (!call.is_last || lies_on_pack(call.weights));
 }
 
-// How a call is cut into blocks, the work of each into tiles of pixels, that it takes one after another.
+// How a call is cut into blocks, and the work of each into tiles of pixels, which it takes one after another.
 struct RgbCut {
-  int lane_bits;          // a power of two are the lanes, the threads that share a pixel
-  int lanes, groups;      // their number, and how often a tile has as many
-  int turns;              // tiles of a block
-  uint32_t parts, units;  // of a sample's image channels and of its pixels
-  int64_t count;          // of blocks; at most 2^31 - 1 can be launched, and numbers are as narrow
+  int lane_bits;          // binary logarithm of `lanes`
+  int lanes, groups;      // threads that share a pixel, and how many such groups a block has
+  int turns;              // tiles per block
+  uint32_t parts, units;  // into which a sample's image channels and its pixels are cut
+  int64_t count;          // of blocks; at most 2^31 - 1 can be launched, so 32 bits number them
 
   template <typename T>
   RgbCut(const RgbCall<T>& call, int lane_bits, int pixels_each, int colours_each, int most_turns)
@@ -54,14 +54,14 @@ struct RgbCut {
   }
 };
 
-// A block's memory: that of its sample and of its first image channel, and where its pixels begin.
+// A block's memory: at its sample and its first image channel, and where its pixels begin.
 template <int kColours, typename T>
 struct RgbPlace {
   const T* x;
   const float* kernel;
   const float* bias;
   float* out;
-  int first_pixel, colours;  // the latter: how many of a block's there are
+  int first_pixel, colours;  // `colours`: how many are left from the block's first on
 
   BEND_HD RgbPlace(const RgbCall<T>& call, const RgbCut& cut, uint32_t number, int pixels_each) {
     const uint32_t part = number / cut.units, n = part / cut.parts;
@@ -75,7 +75,7 @@ struct RgbPlace {
     colours = call.colours - first_colour;
   }
 
-  // How far the weights of the block's image channel `q` lie from those of the first: nowhere where there is none.
+  // How far the weights of the block's image channel `q` lie from those of the first; zero if there is no such channel.
   BEND_HD int step(const RgbCall<T>& call, int q) const { return q < colours ? q * call.channels : 0; }
 
   // Writes a sum with bias and clamp, unless it lies outside.
@@ -85,12 +85,12 @@ struct RgbPlace {
   }
 };
 
-// Channels last: a thread reads packs of `kWidth` channels of a few pixels, so that a kernel's weight is read once for
-// all of these. A warp has pixels of its own, and waits for no other.
+// Channels last: a thread reads packs of `kWidth` channels of a few pixels, so that each weight is read once for all of
+// them. A warp has pixels of its own, and waits for no other warp.
 template <int kColours, int kWidth, typename T>
 struct DeepRgb {
   static constexpr bool kWaitsForAll = false;
-  static constexpr int kLeastBlocks = 4;  // that a multiprocessor should hold: registers are what they share
+  static constexpr int kLeastBlocks = 4;  // that a multiprocessor should hold, which limits registers
   static constexpr int kLeastBits = 2, kLeastLanes = 1 << kLeastBits, kPixels = 4, kTurns = 4, kFewPixels = 1 << 15;
   static constexpr int kChunk = kWidth < 4 ? kWidth : 4;  // channels whose weights are held at a time
   static constexpr int kRow = kWarp / kLeastLanes * (kLeastLanes + 1);  // sums of a warp's groups, a gap after each
@@ -99,7 +99,7 @@ struct DeepRgb {
   RgbPlace<kColours, T> at;
 
   static RgbCut cut(const RgbCall<T>& call) {
-    // A group reads 128 bytes in a row. Where there are few, more share the work.
+    // A group reads 128 bytes in a row. Where pixels are few, larger groups share the work.
     const int most = call.samples * call.pixels < kFewPixels ? 5 : 3;
     int bits = kLeastBits;
     while (bits < most && 1 << bits < call.channels / kWidth) ++bits;
@@ -113,7 +113,8 @@ struct DeepRgb {
     return at.first_pixel + ((turn * kRgbThreads + (thread & -kWarp)) >> cut.lane_bits) * kPixels;
   }
 
-  // First half of a thread's work: its share of the channels. All threads finish it before one begins the second half.
+  // First half of a thread's work: its share of the channels. Threads that share sums all finish it before any of them
+  // begins the second half.
   BEND_HD void read(const RgbCall<T>& call, const RgbCut& cut, int turn, int thread, float* sums) const {
     const int lane = thread & (cut.lanes - 1), group = (thread & (kWarp - 1)) >> cut.lane_bits;
     const int groups = kWarp >> cut.lane_bits, pixel = warp_pixel(cut, turn, thread) + group;
@@ -154,7 +155,7 @@ struct DeepRgb {
     }
   }
 
-  // Second half: what a pixel's lanes found, added up, for a pixel or none.
+  // Second half: adds up what the lanes of a pixel found; there may be no pixel left for a thread.
   BEND_HD void write(const RgbCall<T>& call, const RgbCut& cut, int turn, int thread, const float* sums) const {
     const int groups = kWarp >> cut.lane_bits, first = warp_pixel(cut, turn, thread), p = thread & (kWarp - 1);
     if (p >= groups * kPixels) return;
@@ -180,7 +181,7 @@ struct FlatRgb {
   static constexpr bool kWaitsForAll = true;
   static constexpr int kLeastBlocks = kWidth > 4 ? 3 : 4;
   static constexpr int kChannels = 4, kSize = kRgbThreads * kWidth * kColours;
-  static constexpr int kStored = kWidth < 4 ? kWidth : 4;  // sums at once
+  static constexpr int kStored = kWidth < 4 ? kWidth : 4;  // sums stored at once
 
   RgbPlace<kColours, T> at;
 

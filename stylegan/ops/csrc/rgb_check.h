@@ -1,4 +1,4 @@
-// To RGB's weights [N, colours, C] and bias [colours] checked: the same for a CPU and for CUDA.
+// Checks a to-RGB layer's weights [N, colours, C] and bias [colours], for CPU and CUDA alike.
 #pragma once
 
 #include "tensors.h"

@@ -1,4 +1,4 @@
-// To RGB's operands as tensors: what is asked of them, and what the kernels take.
+// Checks a to-RGB layer's operands and turns them from tensors into what the kernels take.
 #pragma once
 
 #include <limits>
@@ -9,7 +9,7 @@
 
 namespace bend {
 
-// A to-RGB layer's weights [colours, C, 1, 1], which are made each sample's own by styles [N, C]: [N, colours, C].
+// A to-RGB layer's weights [colours, C, 1, 1], modulated by each sample's styles [N, C]: [N, colours, C].
 inline Tensor modulated(const Tensor& weight, const Tensor& styles, float gain) {
   const int64_t samples = styles.size(0), channels = styles.size(1), colours = weight.size(0);
   STD_TORCH_CHECK(weight.is_contiguous() && weight.scalar_type() == ScalarType::Float &&
@@ -32,7 +32,7 @@ struct ToRgb {
   double clamp;    // negative for none
   std::optional<Tensor> beneath;  // [N, colours, height, width]
 
-  // Of the image, [N, colours, height, width], that is made of [N, channels, height, width].
+  // What the kernels need to make the image, [N, colours, height, width], from [N, channels, height, width].
   Colours colours(Tensor& image, int64_t channels) const {
     const int64_t samples = image.size(0), count = image.size(1), pixels = image.size(2) * image.size(3);
     check_rgb(weights, bias, samples, count, channels);

@@ -1,7 +1,7 @@
 // Four by four taps on pictures with channels last, as a block of threads walks down them: rows of a stretch of columns
-// and of a few channels come into shared memory some time before they are needed, by copies that hold no registers. A
-// thread makes a column of outputs of a pack of channels. Here rather than in a .cu file, so that a CPU can run it too,
-// one thread after another.
+// and of a few channels are fetched into shared memory some time before they are needed, by copies that take no
+// registers. A thread makes a column of outputs for a pack of channels. Here rather than in a .cu file, so that a CPU
+// can run it too, one thread after another.
 #pragma once
 
 #include "packs.h"
@@ -9,31 +9,31 @@
 namespace bend {
 
 constexpr int kRingTaps = 4;
-constexpr int kStageRows = 4;  // input rows that come together, and are worked on together
+constexpr int kStageRows = 4;  // input rows that are fetched together, and worked on together
 constexpr int kMostSides = 8;  // threads side by side at a pixel's channels
 
-// What resampling by a factor means. An output meets the tap `row * kUp - output * kDown` of a row, where both are
-// counted from a place at which a tap number zero meets a row.
+// The geometry of resampling by a factor. An output and a row meet at the tap `row * kUp - output * kDown`, where both
+// are counted from a place where tap zero meets a row.
 template <int kUp, int kDown, int kTaps>
 struct Resampling {
   static constexpr int kUps = kUp, kDowns = kDown;
-  static constexpr int kDone = kStageRows * kUp / kDown;  // outputs that a stage makes whole
-  static constexpr int kBack = (kTaps - 1) / kDown;       // the first of them, before the stage's place
-  static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage has a part in
-  static constexpr int kKept = kLive - kDone;                               // of which the next has one too
+  static constexpr int kDone = kStageRows * kUp / kDown;  // outputs that a stage completes
+  static constexpr int kBack = (kTaps - 1) / kDown;       // how far before the stage's place the first of them lies
+  static constexpr int kLive = kBack + (kStageRows - 1) * kUp / kDown + 1;  // outputs that a stage contributes to
+  static constexpr int kKept = kLive - kDone;                               // of which the next one does too
 
   // The tap that output `o` of a stage meets in its row `r`, if there is such a tap.
   BEND_HD static constexpr int tap(int r, int o) { return r * kUp + (kBack - o) * kDown; }
   BEND_HD static constexpr bool meets(int r, int o) { return tap(r, o) >= 0 && tap(r, o) < kTaps; }
 
-  // Whether no row after row `r` has a tap for it.
+  // Whether row `r` is the last that output `o` meets.
   BEND_HD static constexpr bool is_last(int r, int o) { return meets(r, o) && tap(r, o) >= kTaps - kUp; }
 
-  // Columns of inputs that neighbouring outputs meet.
+  // How many columns of inputs a number of neighbouring outputs meet.
   BEND_HD static constexpr int inputs(int outputs) { return ((outputs - 1) * kDown + kTaps - 1) / kUp + 1; }
 };
 
-// Four by four taps, for which `kSide` threads are side by side at a pixel.
+// Four by four taps, with `kSide` threads side by side at a pixel.
 template <int kUp, int kDown, int kSide, typename T>
 struct Ring : Resampling<kUp, kDown, kRingTaps> {
   static_assert(sizeof(T) <= sizeof(float));
@@ -42,19 +42,19 @@ struct Ring : Resampling<kUp, kDown, kRingTaps> {
   static constexpr int kAcross = kUp * kDown == 1 ? 2 : 1;  // outputs of a thread in a row, which share inputs
   static constexpr int kWide = kAcross * kWhole<T>;         // and their values
   static constexpr int kThreads = 256 / kDown / kAcross;
-  static constexpr int kLeastBlocks = kUp == 2 && sizeof(T) == 2 ? 3 : 1024 / kThreads / kAcross;  // that spill nothing
+  static constexpr int kLeastBlocks = kUp == 2 && sizeof(T) == 2 ? 3 : 1024 / kThreads / kAcross;  // without spills
   static constexpr int kColumns = kThreads / kSide * kAcross;                           // of outputs, of a block
   static constexpr int kInputs = Resampling<kUp, kDown, kRingTaps>::inputs(kColumns);   // columns that these meet
   static constexpr int kRow = kInputs * kSide * kWhole<T>, kStage = kStageRows * kRow;  // elements
-  static constexpr int kStages = kUp == 2 ? 3 : 2;                                      // all but one are on their way
-  static constexpr int kShared = 0;                                                     // elements besides them
+  static constexpr int kStages = kUp == 2 ? 3 : 2;                                      // all but one are being fetched
+  static constexpr int kShared = 0;                                                     // elements besides stages
   static constexpr int kMet = kRingTaps / kUp;                                          // columns that an output meets
 };
 
 // Whether 32 bits suffice for places in a picture of `height` rows of `row` elements, padding included.
 inline bool is_narrow(int64_t height, int64_t row) { return height < 1 << 29 && row < 1 << 29; }
 
-// How a call is cut into blocks. Neighbours have channels side by side, then columns, then what lies below.
+// How a call is cut into blocks. Neighbouring blocks have channels side by side, then columns, then what lies below.
 struct RingCut {
   int64_t pictures;
   int depth, in_height, in_width, height, width, pad_y, pad_x;
@@ -62,13 +62,13 @@ struct RingCut {
   uint32_t sides, stretches, strips;  // of a picture
   int64_t count;
 
-  // Where outputs are counted from, before the picture's first: there tap number zero meets a row.
+  // How far before the picture's first output counting begins, so that tap zero meets a row there.
   template <typename R>
   BEND_HD static constexpr int before(int pad) {
     return R::kUps == 2 ? pad & 1 : 0;
   }
 
-  // The outputs that as many steps make whole.
+  // How many rows of outputs a number of steps completes.
   template <typename R>
   static constexpr int rows_of(int steps) {
     return (R::kDone * steps - R::kBack) / R::kUps * R::kUps;
@@ -83,19 +83,19 @@ struct RingCut {
     c.sides = times(depth, kWhole<typename R::Element> * R::kSides);
     c.stretches = times(static_cast<int64_t>(width) + before<R>(pad_x), R::kColumns);
     const int64_t outputs = static_cast<int64_t>(height) + before<R>(pad_y);
-    // Tall blocks reread the least, many of them share the device the most evenly.
+    // Tall blocks reread the least; many blocks share the device the most evenly.
     for (int steps = kMostSteps; steps >= kLeastSteps && c.count < 64 * steps * steps; --steps) {
       c.strips = times(outputs, rows_of<R>(steps));
       c.count = pictures * c.sides * c.stretches * c.strips;
     }
-    // With no more steps than as many blocks need, the last has about as much to do as the others.
+    // Without more steps than that number of blocks needs, the last block has about as much to do as the others.
     const auto steps = times(times(outputs, c.strips) + R::kUps - 1 + R::kBack, R::kDone);
     c.rows = rows_of<R>(static_cast<int>(steps));
     return c;
   }
 };
 
-// Copies neighbouring elements from global to shared memory, or zeros; where the device can, in the background.
+// Copies neighbouring elements, or zeros, from global to shared memory; in the background where the device can.
 template <int count, typename T>
 BEND_HD void copy_few(T* to, const T* from, bool is_there) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
@@ -114,14 +114,14 @@ BEND_HD void copy_few(T* to, const T* from, bool is_there) {
   write_few(to, read_few<count>(from, is_there));
 }
 
-// Where a block works, and how rows come.
+// Where a block works, and how its rows are fetched.
 template <typename R>
 struct RingPlace {
   using T = typename R::Element;
   const T* from;  // the picture's first row and column, the block's channel
   int64_t picture;
   int channel, y, x;  // the first output's place, which may be one before the picture
-  int rows, steps;    // of outputs, of stages
+  int rows, steps;    // rows of outputs; number of stages
   int in_y, in_x;     // the first input's place, which may be outside
 
   BEND_HD RingPlace(const RingCut& cut, const T* pictures, uint32_t number) {
@@ -137,7 +137,7 @@ struct RingPlace {
     from = pictures + picture * cut.in_height * cut.in_width * cut.depth + channel;
   }
 
-  // A thread's share of bringing rows into a stage.
+  // A thread's share of fetching a stage's rows.
   BEND_HD void fetch(const RingCut& cut, int step, int thread, T* stage) const {
     if (step >= steps) return;
     const int pack = thread % R::kSides, first = in_y + step * kStageRows;
@@ -157,17 +157,17 @@ struct RingPlace {
   }
 };
 
-// A thread's outputs, and what it keeps of them from one stage to the next.
+// A thread's outputs, and the sums it keeps from one stage to the next.
 template <typename R>
 struct RingOutputs {
   using T = typename R::Element;
   using Sums = float[R::kLive][R::kWide];
   int x, channel;            // of the picture
   int first, rows, columns;  // those that are written
-  T* to;                     // where the first lies that a stage has a part in
+  T* to;                     // the first output that a stage contributes to
   float sums[R::kKept][R::kWide];
 
-  // The thread's first lies `across` columns and `deep` channels after the block's.
+  // The thread's first output lies `across` columns and `deep` channels after the block's.
   BEND_HD RingOutputs(const RingCut& cut, const RingPlace<R>& place, T* out, int across, int deep)
       : x(place.x + across), channel(place.channel + deep), sums{} {
     first = place.y < 0 ? -place.y : 0;
@@ -177,16 +177,16 @@ struct RingOutputs {
     to = out + pixel * cut.depth + channel;
   }
 
-  // Whether none is written.
+  // Whether the thread writes nothing.
   BEND_HD bool is_idle() const { return rows <= 0 || columns <= 0; }
 
-  // Whether output `o` of a stage lies inside, and the thread's column `a`.
+  // Whether output `o` of a stage lies inside; likewise the thread's column `a`.
   BEND_HD bool has_row(int step, int o) const {
     return static_cast<unsigned>(step * R::kDone - R::kBack + o - first) < static_cast<unsigned>(rows);
   }
   BEND_HD bool has_column(int a) const { return (R::kUps == 1 || x + a >= 0) && a < columns; }
 
-  // The outputs that a stage has a part in, with what was summed of them before.
+  // The outputs that a stage contributes to, with their sums so far.
   BEND_HD void begin(Sums& live) const {
 #pragma unroll
     for (int o = 0; o < R::kLive; ++o) {
@@ -218,7 +218,7 @@ struct RingColumn : RingOutputs<R> {
     met = ((at * R::kDowns + R::kUps - 1) / R::kUps * R::kSides + thread % R::kSides) * kWhole<T>;
   }
 
-  // Adds what outputs meet in row `r` of a stage, by taps along y and along x.
+  // Adds to the outputs what they meet in row `r` of a stage, with taps along y and along x.
   BEND_HD void add_split(const T* stage, int r, const float* along_y, const float* along_x,
                          Sums& live) const {
     float filtered[R::kWide] = {};
@@ -241,7 +241,7 @@ struct RingColumn : RingOutputs<R> {
     }
   }
 
-  // The same by any taps.
+  // The same with any taps.
   BEND_HD void add(const T* stage, int r, const float (&taps)[kRingTaps][R::kMet], Sums& live) const {
 #pragma unroll
     for (int k = 0; k < R::kMet + R::kAcross - 1; ++k) {

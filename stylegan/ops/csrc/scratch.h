@@ -1,4 +1,4 @@
-// Memory that is kept from call to call, since getting fresh pages takes longer than the work on them.
+// Memory that is kept from call to call, since getting fresh pages takes longer than the work done on them.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace bend {
 
 constexpr size_t kHugePage = 2 << 20;
 
-// Memory that is about to be written for the first time may lie in huge pages: it is read and written in many streams,
-// each in pages of its own.
+// Asks for huge pages for memory that is about to be written for the first time: it is read and written in many
+// streams, each in different pages.
 inline void prefer_huge_pages(void* data, size_t bytes) {
 #if defined(MADV_HUGEPAGE)
   const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + kHugePage - 1) / kHugePage * kHugePage;
@@ -30,7 +30,7 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() { std::free(data_); }
 
-  // At least `count` floats on a cache line's boundary; what was in them is lost.
+  // At least `count` floats, aligned to a cache line; previous contents may be lost.
   float* take(int64_t count) {
     if (count > size_) {
       std::free(data_);
@@ -49,7 +49,8 @@ class Scratch {
   int64_t size_ = 0;
 };
 
-// What a thread works in within one layer, and what holds a layer's prepared weights: one for all kinds of layers.
+// A thread's working memory within one layer, and the memory for a layer's prepared weights; all kinds of layers share
+// them.
 inline Scratch& working_scratch() {
   static thread_local Scratch scratch;
   return scratch;

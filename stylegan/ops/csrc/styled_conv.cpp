@@ -4,8 +4,8 @@
 // Weights are prepared anew at each call. That takes little longer than reading prepared ones, needs no memory for
 // them, and notices any change to the weights. A processor with AMX multiplies on its matrix unit (`digit_conv.h`)
 // unless told not to, except for the few pixels of the first layers (`few_pixels.h`). On others, the threads divide up
-// the outputs of layers that have few tiles, else the tiles, and share no more than they must. Either way each output is
-// the same chain of operations, whatever the batch and the number of threads.
+// the outputs of layers that have few tiles, else the tiles, and share no more than they must. Either way each output
+// is the same chain of operations, whatever the batch and the number of threads.
 #include <algorithm>
 #include <limits>
 
@@ -20,10 +20,10 @@ namespace bend {
 namespace {
 
 constexpr int64_t kFewTiles = 72;
-constexpr int64_t kManyWeights = 1 << 20;  // floats of prepared ones
-constexpr int64_t kDirectPixels = 256;     // of a picture, up to which a matrix unit is faster with the direct sum
+constexpr int64_t kManyWeights = 1 << 20;  // prepared, in floats
+constexpr int64_t kDirectPixels = 256;     // in a picture, up to which a matrix unit is faster with the direct sum
 
-// Gives a layer's demodulation factors a place of this thread's.
+// Points a layer's demodulation factors at memory of this thread.
 void take_demodulation(Layer& layer) {
   static thread_local Scratch demodulation;
   layer.demodulation = demodulation.take(layer.x.samples * layer.padded());
@@ -34,7 +34,7 @@ void prepare(const Layer& layer, int64_t panel, int64_t begin, int64_t end, floa
   prepare_panel<Axis>(layer.weights, panel, begin, end, to, layer.demodulation, layer.padded(), is_far);
 }
 
-// All panels' weights, one panel after the other, for all threads.
+// Prepares the weights of all panels, one panel after the other, for all threads to use.
 template <typename Axis>
 const float* prepare_all(const Layer& layer) {
   const int64_t inputs = layer.weights.inputs, step = panel_floats<Axis>(inputs);
@@ -78,7 +78,7 @@ class SameSize {
  private:
   static constexpr int64_t kSide = SameAxis::kOutputs;
   static_assert(kSide * kSide == kLane, "a tile's colours are a vector");
-  static constexpr int64_t kPart = 1 << 15;  // tiles times channels that stay in a far cache
+  static constexpr int64_t kPart = 1 << 15;  // tiles times channels that stay in an outer cache
 
   // Whether there are so many weights that each thread prepares them itself, a few at a time, for many tiles at once.
   bool takes_parts() const {
@@ -166,9 +166,9 @@ class SameSize {
   int64_t outputs_;
 };
 
-// The transposed convolution and the FIR after it. Where the tiles are few, all of some samples' rows are made first;
-// else each thread makes a range of them a band of tiles at a time, each followed by the FIR over the rows that it
-// completes. Outputs at the seam of two ranges take rows of both, and are made last.
+// The transposed convolution and the FIR after it. With few tiles, all rows of some samples are made first, then
+// filtered. Otherwise each thread takes a range of rows and makes them a band of tiles at a time, each band followed by
+// the FIR over the rows that it completes. Outputs at the seam between two ranges need rows of both, and are made last.
 class Upsampling {
  public:
   Upsampling(const Layer& layer, const float* taps)
@@ -183,7 +183,8 @@ class Upsampling {
         whole_rows_(tile_rows_ - UpAxis::is_edge(tile_rows_ - 1, layer.x.height)),
         band_(std::clamp<int64_t>(tiles_.block_size(layer.panels) / tiles_.per_row(), 1, whole_rows_)) {}
 
-  // Whether threads take some panels each rather than some tiles: where a picture has few, and there are panels enough.
+  // Whether threads take some panels each rather than some tiles: where a picture has few tiles, and there are enough
+  // panels.
   bool takes_panels() const {
     const int64_t busy = std::min<int64_t>(torch::stable::get_num_threads(), layer_.x.samples * whole_rows_);
     return tiles_.per_sample() <= kFewTiles && layer_.panels >= busy;
@@ -191,7 +192,7 @@ class Upsampling {
 
   void run() const {
     if (!takes_panels()) return run_many();
-    const int64_t samples = layer_.x.samples, most = kFewTiles / tiles_.per_sample();  // more leave the caches
+    const int64_t samples = layer_.x.samples, most = kFewTiles / tiles_.per_sample();  // more outgrow the caches
     const int64_t parts = (samples + most - 1) / most;
     for (int64_t i = 0; i < parts; ++i) {
       const int64_t first = samples * i / parts, count = samples * (i + 1) / parts - first;
@@ -208,7 +209,7 @@ class Upsampling {
     const auto end = [this](int64_t panel) { return std::min((panel + 1) * kPanel, outputs_); };
     parallel(layer_.panels, [&](int64_t first, int64_t last) {
       static thread_local Scratch scratch;
-      float* const rows = scratch.take(step * layer_.x.samples);  // of a panel
+      float* const rows = scratch.take(step * layer_.x.samples);  // for one panel
       tiles_.run_panels(
           0, tiles_.count(), first, last,
           [&](int64_t panel, int64_t from, int64_t to, float* w) { prepare<UpAxis>(layer_, panel, from, to, w); },
@@ -226,14 +227,14 @@ class Upsampling {
     });
   }
 
-  // Each thread makes as many rows of tiles; an edge goes along with the row before it.
+  // Each thread makes the same number of rows of tiles; an edge goes along with the row before it.
   void run_many() const {
     static thread_local Scratch scratch;
     const float* const weights = prepare_all<UpAxis>(layer_);
     const int64_t count = layer_.x.samples * whole_rows_;
     const int64_t ranges = std::min<int64_t>(torch::stable::get_num_threads(), count);
     const auto start = [&](int64_t range) { return range * count / ranges; };
-    float* const seams = scratch.take(ranges * kSide * row_);  // rows round the start of each range: row y at y % kSide
+    float* const seams = scratch.take(ranges * kSide * row_);  // rows around each range's start: row y at y % kSide
     parallel(ranges, [&](int64_t first, int64_t last) {
       for (int64_t range = first; range < last; ++range) {
         for (int64_t i = start(range); i < start(range + 1);) {
@@ -253,8 +254,8 @@ class Upsampling {
     });
   }
 
-  // Makes what rows of tiles `from` to `to` of sample `n` complete. Of the convolution's rows, the first and last three
-  // are kept for the seams with the ranges before and after, those of the latter following on this one's.
+  // Makes the outputs that rows of tiles `from` to `to` of sample `n` complete. The first and last three rows of the
+  // convolution are kept for the seams with the ranges before and after; the next range's seam lies right after `seam`.
   void make_range(int64_t n, int64_t from, int64_t to, const float* weights, float* seam) const {
     static thread_local Scratch scratch;
     const int64_t kept = kSide * (band_ + 1);
@@ -285,8 +286,8 @@ class Upsampling {
                });
   }
 
-  // Writes some channels of a tile's rows, the first of them at `to`; an edge, or a tile which reaches beyond the
-  // picture, has fewer.
+  // Writes some channels of a tile's rows, the first row at `to`. An edge, or a tile that reaches beyond the picture,
+  // has fewer rows or columns.
   void put(const Place& place, float* to, int64_t channels, const float* products, int64_t step) const {
     const int64_t rows = std::min(kSide, height_ + 1 - kSide * place.y);
     const int64_t columns = std::min(kSide, width_ + 1 - kSide * place.x);
@@ -301,7 +302,7 @@ class Upsampling {
     }
   }
 
-  static constexpr int64_t kSeam = 3;  // rows of the output that take rows of two ranges
+  static constexpr int64_t kSeam = 3;  // rows of the output that need rows of two ranges
 
   const Layer& layer_;
   const float* taps_;
@@ -330,7 +331,7 @@ void check_style(const Tensor& x, const Tensor& weight, const Tensor& styles, co
 }
 
 #if defined(BEND_AMX)
-// Calls `f` with the way that a layer is computed on a matrix unit.
+// Calls `f` with the implementation that suits a layer on a matrix unit.
 template <typename F>
 auto with_digits(const Layer& layer, const float* taps, const F& f) {
   const bool has_tiles = layer.x.width % PanelTiles::kWide == 0 && layer.x.channels >= kDepth;
@@ -354,7 +355,7 @@ void run(Layer& layer, const float* taps, [[maybe_unused]] bool on_matrix_unit) 
   }
 }
 
-// Makes a layer's colours alone, which not every way to compute it does; returns whether it did.
+// Makes a layer's colours instead of its output, which not every implementation can; returns whether it did.
 bool try_colours(Layer& layer) {
   if (FewPixels::serves(layer.x)) return false;
 #if defined(BEND_AMX)
@@ -367,7 +368,7 @@ bool try_colours(Layer& layer) {
     });
   }
 #endif
-  if (SameSize(layer).takes_panels()) return false;  // colours take them all
+  if (SameSize(layer).takes_panels()) return false;  // colours need all panels at once
   run(layer, nullptr, false);
   return true;
 }
@@ -382,7 +383,7 @@ Layer layer_of(const Tensor& x, const Tensor& weight, const float* styles, const
           weight.size(0)};
 }
 
-// The same layer without style, demodulation and epilogue: a convolution of training.
+// The same layer without style, demodulation and epilogue: a convolution for training.
 Tensor convolve3x3(const Tensor& x, const Tensor& weight) {
   check(x, weight);
   static thread_local Scratch constants;

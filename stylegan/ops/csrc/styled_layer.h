@@ -1,4 +1,4 @@
-// A synthesis layer's operands, checked, as the ways to compute it share them.
+// A synthesis layer's operands, once checked, as all its implementations take them.
 #pragma once
 
 #include "colours.h"
@@ -8,10 +8,10 @@
 
 namespace bend {
 
-// The picture a convolution reads: float32, N, H, W, C in memory.
+// The picture that a convolution reads: float32, [N, H, W, C] in memory.
 struct Picture {
   const float* data;
-  const float* styles;  // [N, C], factors of the channels
+  const float* styles;  // [N, C], factors for the channels
   int64_t samples, height, width, channels;
 };
 
@@ -23,16 +23,17 @@ struct Layer {
   float* demodulation;  // [N, padded outputs]
   float* out;
   int64_t out_step;  // floats from one pixel of the output to the next
-  const Colours* colours = nullptr;  // that are made instead of the output
+  const Colours* colours = nullptr;  // made instead of the output, unless null
 
   int64_t padded() const { return panels * kPanel; }
   const float* demodulation_of(int64_t n) const { return demodulation + n * padded(); }
   const float* noise_of(int64_t n) const { return e.noise ? e.noise + n * e.noise_step : nullptr; }
 
-  // Whether an output of so many pixels, which the next layer's threads read, leaves the near caches anyway.
+  // Whether an output of that many pixels, which the next layer's threads read, would not stay in the near caches
+  // anyway.
   bool has_far_output(int64_t pixels) const { return x.samples * pixels * out_step >= 1 << 17 && may_go_far(out); }
 
-  // The same of `count` samples from `n` on; each has `pixels` in the output.
+  // The same layer for `count` samples from `n` on; each has `pixels` in the output.
   Layer of_samples(int64_t n, int64_t count, int64_t pixels) const {
     Layer some = *this;
     some.x.data += n * x.height * x.width * x.channels;
@@ -45,7 +46,7 @@ struct Layer {
     return some;
   }
 
-  // The same of outputs `begin` to `end`, once they need no weights.
+  // The same layer for outputs `begin` to `end`, for use when the weights are no longer needed.
   Layer of_outputs(int64_t begin, int64_t end) const {
     Layer some = *this;
     some.e.bias += begin;

@@ -1,5 +1,5 @@
-// A modulated convolution's weights, made ready for the matrix products in the one pass over them: transformed, laid
-// out in panels, and their squares summed into the demodulation factors (arXiv 1912.04958, equation 3).
+// A modulated convolution's weights, prepared for the matrix products in a single pass over them: transformed, laid out
+// in panels, and their squares summed into the demodulation factors (arXiv 1912.04958, equation 3).
 #pragma once
 
 #include <algorithm>
@@ -19,8 +19,8 @@ struct Weights {
   bool are_demodulated = true;
 };
 
-// Floats that a panel takes for the weights of one point, [inputs, kPanel] and a line more, so that streams do not
-// share one set of the cache; and for those of all points, one after the other.
+// Floats that a panel takes for the weights of one point: [inputs, kPanel] and one cache line more, so that the points'
+// streams do not compete for the same cache sets. Below, the same for all points, one after the other.
 inline int64_t point_floats(int64_t inputs) { return inputs * kPanel + kLane; }
 template <typename Axis>
 inline int64_t panel_floats(int64_t inputs) {
@@ -39,7 +39,7 @@ inline void gather_taps(const Weights& w, int64_t first, int64_t input, float* t
   }
 }
 
-// The transformed kernel of 16 outputs and one input, as Axis::kWeights² vectors.
+// Transforms the kernel of 16 outputs and one input into Axis::kWeights² vectors.
 template <typename Axis>
 inline void transform_taps(const float* taps, Floats* points) {
   Floats kernel[kKernelTaps];
@@ -48,7 +48,7 @@ inline void transform_taps(const float* taps, Floats* points) {
   both_axes<3, Axis::kWeights>(kernel, points, [](auto... axis) { Axis::kernel(axis...); });
 }
 
-// Adds an input's squares of 16 outputs to each sample's sums.
+// Adds an input's squares, for 16 outputs, times the squared style to each sample's sums.
 inline void add_squares_of(const Weights& w, int64_t input, Floats squares, float* sums) {
   for (int64_t n = 0; n < w.samples; ++n) {
     const float style = w.styles[n * w.inputs + input];
@@ -56,7 +56,7 @@ inline void add_squares_of(const Weights& w, int64_t input, Floats squares, floa
   }
 }
 
-// Adds the squares of 16 inputs' taps, [inputs][taps][outputs], `input` the first of them, to each sample's sums of 16
+// Adds the squares of the taps of 16 inputs, from `input` on, as [inputs][taps][outputs], to each sample's sums for 16
 // outputs.
 inline void add_squares(const Weights& w, int64_t input, const float* taps, float* sums) {
   for (int64_t i = 0; i < kLane; ++i, taps += kKernelTaps * kLane) {
@@ -75,8 +75,8 @@ inline void store_demodulation(const Weights& w, const float* sums, float* demod
   }
 }
 
-// Transforms inputs `begin` to `end` of 16 output channels, from `first` on, into the outputs from `lane` on of a
-// panel, and adds up their squares for each sample; whether they are far: `far.h`.
+// Transforms inputs `begin` to `end` of 16 output channels, from `first` on, into a panel's outputs from `lane` on, and
+// adds up their squares for each sample. Stores go past the caches if `is_far` (`far.h`).
 template <typename Axis>
 inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, int64_t begin, int64_t end, float* panel,
                          float* sums, bool is_far) {
@@ -95,8 +95,8 @@ inline void prepare_lane(const Weights& w, int64_t first, int64_t lane, int64_t 
   }
 }
 
-// Prepares inputs `begin` to `end` of one panel, of which the last half may be missing. A panel's inputs are prepared
-// from the first to the last, by one thread; with the last go their demodulation factors for each sample, `step` apart.
+// Prepares inputs `begin` to `end` of one panel, whose second half may be missing. One thread prepares all of a panel's
+// inputs, in order; with the last of them it writes the demodulation factors for each sample, `step` apart.
 template <typename Axis>
 inline void prepare_panel(const Weights& w, int64_t panel, int64_t begin, int64_t end, float* to, float* demodulation,
                           int64_t step, bool is_far = false) {

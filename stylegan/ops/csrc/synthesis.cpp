@@ -1,5 +1,5 @@
-// A whole synthesis network on a CPU, block after block, as `stylegan.synthesis` has them. With a call for each layer,
-// the time between two calls would be longer than the smaller layers take.
+// A whole synthesis network on a CPU, block after block as in `stylegan.synthesis`. With one call per layer, the time
+// between calls would be longer than the smaller layers take.
 #include <vector>
 
 #include "dense.h"
@@ -8,12 +8,12 @@
 namespace bend {
 namespace {
 
-// Of each convolution: its style's weight and bias, its weight, its bias, and its taps, none where it does not
-// upsample. Of each to-RGB layer: its style's weight and bias, its weight, its bias, and the filter by which the image
-// beneath is upsampled.
+// For each convolution: its style's weight and bias, its own weight and bias, and its taps, empty where it does not
+// upsample. For each to-RGB layer: its style's weight and bias, its own weight and bias, and the filter that upsamples
+// the image beneath.
 constexpr size_t kOperands = 5;
-// Of each convolution: gains of its style and of that one's bias, slope, gain and clamp. Of each to-RGB layer: the
-// first two, gain of its weight, and clamp.
+// For each convolution: the gains of its style's weight and bias, slope, gain and clamp. For each to-RGB layer: the
+// same two gains, the gain of its weight, and clamp.
 constexpr size_t kConvSettings = 5, kRgbSettings = 4;
 constexpr int64_t kNoiseGrain = 1 << 14;
 
@@ -36,11 +36,11 @@ std::optional<Tensor> scaled(const Tensor& noise, const Tensor& strength) {
   return result;
 }
 
-// Twice as large, as `stylegan.ops.upsample2d` does it.
+// The image at twice the size, as `stylegan.ops.upsample2d` makes it.
 Tensor upsampled(const Tensor& image, const Tensor& filter) {
   STD_TORCH_CHECK(filter.dim() == 2 && filter.size(0) >= 2 && filter.size(1) >= 2, "the filter must be [h, w], from 2");
   const int64_t height = filter.size(0), width = filter.size(1);
-  constexpr double kGain = 4;  // for the zeros between
+  constexpr double kGain = 4;  // makes up for the inserted zeros
   return upfirdn2d(image, filter, 2, 2, 1, 1, (width + 1) / 2, (width - 2) / 2, (height + 1) / 2, (height - 2) / 2,
                    false, kGain);
 }
@@ -59,7 +59,7 @@ class Network {
                     "ws must be [N, num_ws, w_dim], contiguous");
     std::vector<Linear> layers;
     for (size_t i = 0; i < num_convs_; ++i) add_style(ws, i, &convs[i * kOperands], conv_settings(i), &layers);
-    // To RGB shares its w with the next block's first convolution.
+    // A to-RGB layer shares its w with the next block's first convolution.
     for (size_t i = 0; i < blocks; ++i) add_style(ws, 2 * i + 1, &rgbs[i * kOperands], rgb_settings(i), &layers);
     run_all(layers);
   }
@@ -78,7 +78,7 @@ class Network {
   const double* conv_settings(size_t i) const { return &settings_[i * kConvSettings]; }
   const double* rgb_settings(size_t i) const { return &settings_[num_convs_ * kConvSettings + i * kRgbSettings]; }
 
-  // Has the styles of all samples made from their w's of place `place`.
+  // Adds to `layers` the one that makes all samples' styles from the w at `place`.
   void add_style(const Tensor& ws, int64_t place, const Tensor* operands, const double* settings,
                  std::vector<Linear>* layers) {
     const int64_t width = ws.size(2);
@@ -114,7 +114,7 @@ class Network {
   const std::vector<Tensor>&convs_, &rgbs_;
   const std::vector<double>& settings_;
   size_t num_convs_;
-  std::vector<Tensor> styles_;  // of the convolutions, then of the to-RGB layers
+  std::vector<Tensor> styles_;  // those of the convolutions, then of the to-RGB layers
 };
 
 Tensor synthesis(const Tensor& ws, const Tensor& x, const std::vector<Tensor>& convs, const std::vector<Tensor>& noises,

@@ -1,4 +1,4 @@
-// What kernels ask of tensors, through the stable ABI alone: layouts, dtypes, bounds.
+// What kernels need to know of tensors, through the stable ABI alone: layouts, dtypes, bounds.
 #pragma once
 
 #include <torch/csrc/stable/library.h>
@@ -15,7 +15,8 @@ namespace bend {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-// What `allocate` makes. The stable ABI does not say why it fails, and whoever can do with less memory must hear that.
+// What `allocate` returns. The stable ABI does not say why it failed, but callers that can do with less memory must
+// know.
 template <typename F>
 inline Tensor allocated(const F& allocate) {
   try {
@@ -75,7 +76,8 @@ inline bool is_same_layout(const Tensor& x, const Tensor& y) {
   return (is_planar(x) && is_planar(y)) || (is_channels_last(x) && is_channels_last(y));
 }
 
-// Calls `f` with a value of the C++ type that a dtype computed in float32 stands for; false for any other dtype.
+// Calls `f` with a value of a dtype's C++ type, if that dtype is computed in float32; returns false for any other
+// dtype.
 template <typename F>
 inline bool try_dispatch_to_float(ScalarType dtype, const F& f) {
   switch (dtype) {
@@ -90,13 +92,13 @@ inline bool try_dispatch_to_float(ScalarType dtype, const F& f) {
   }
 }
 
-// The same for kernels that compute in float32 throughout.
+// The same, failing for other dtypes: for kernels that compute in float32 throughout.
 template <typename F>
 inline void dispatch_to_float(ScalarType dtype, const char* name, const F& f) {
   STD_TORCH_CHECK(try_dispatch_to_float(dtype, f), name, " takes float32, float16 or bfloat16");
 }
 
-// And for those that take float64 as well.
+// The same for kernels that take float64 as well.
 template <typename F>
 inline void dispatch(ScalarType dtype, const char* name, const F& f) {
   if (dtype == ScalarType::Double) return f(double());

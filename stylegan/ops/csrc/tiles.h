@@ -1,5 +1,5 @@
-// A convolution as tiles of a picture: patches are read and transformed, multiplied by the prepared weights point by
-// point, and handed on as products. A block of tiles at a time, so that what lies between stays in the cache.
+// A convolution over tiles of a picture: patches are read and transformed, multiplied by the prepared weights point by
+// point, and handed on as products; a block of tiles at a time, so that intermediate results stay in the cache.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace bend {
 
-// Where a tile lies, and whether it is an edge below or to the right, of which only the first products count.
+// Where a tile lies, and whether it is an edge at the bottom or on the right, of which only the first products count.
 struct Place {
   int64_t sample, y, x;
   bool is_below, is_right;
@@ -29,20 +29,20 @@ class Tiles {
   int64_t per_sample() const { return tiles_y_ * tiles_x_; }
   int64_t count() const { return x_.samples * per_sample(); }
 
-  // Tiles that are multiplied together. Few, so that they and their products stay in a near cache; more where the
-  // weights, which are read anew for each block, are too many for any.
+  // How many tiles are multiplied together: few, so that they and their products stay in a near cache; more where the
+  // weights, which are read again for each block, are too many for any cache.
   int64_t block_size(int64_t panels) const {
     constexpr int64_t kMany = 3 << 20;
     return panels * panel_floats<Axis>(x_.channels) < kMany ? 24 : 96;
   }
 
   // Multiplies tiles `from` to `to` by `panels` panels of prepared weights, a block at a time. Calls
-  // `finish(place, products, step)` for each, where `products + i * step` is the i-th of kProducts vectors of those
-  // panels' channels.
+  // `finish(place, products, step)` for each tile, where `products + i * step` is the i-th of kProducts vectors, which
+  // hold all channels of these panels.
   template <typename Finish>
   void run(int64_t from, int64_t to, const float* weights, int64_t panels, const Finish& finish) const {
     const int64_t size = block_size(panels), blocks = (to - from + size - 1) / size;
-    const int64_t most = std::min(to - from, rounded((to - from + blocks - 1) / blocks));  // of a block, all being equal
+    const int64_t most = std::min(to - from, rounded((to - from + blocks - 1) / blocks));  // of tiles, in equal blocks
     const int64_t columns = panels * kPanel, step_v = left_floats(most), step_m = rounded(most) * columns + kApart;
     float* const v = working_scratch().take(kSlots * step_v + kProducts * step_m);
     float* const m = v + kSlots * step_v;
@@ -54,9 +54,9 @@ class Tiles {
     }
   }
 
-  // The same by panels `first` to `last`, one after the other, of all these tiles together. Some of a panel's inputs at
-  // a time are written by `prepare(panel, begin, end, to)` just before they are used, and are used while they are near.
-  // `finish` is told the panel first; `end_panel(panel)` comes after a panel's last tile.
+  // The same for panels `first` to `last`, one after the other, with all these tiles at once. `prepare(panel, begin,
+  // end, to)` writes the weights for some of a panel's inputs just before they are used, while they are still in a near
+  // cache. `finish` takes the panel as its first argument; `end_panel(panel)` is called after a panel's last tile.
   template <typename Prepare, typename Finish, typename EndPanel>
   void run_panels(int64_t from, int64_t to, int64_t first, int64_t last, const Prepare& prepare, const Finish& finish,
                   const EndPanel& end_panel) const {
@@ -78,10 +78,10 @@ class Tiles {
   }
 
  private:
-  static constexpr int64_t kApart = kLane;  // a line between streams, so that they do not share one set of the cache
+  static constexpr int64_t kApart = kLane;  // a cache line between streams, lest they compete for one cache set
 
-  // Tiles that are multiplied together: those to the right, those of the inside, those below, and corners. Whatever
-  // product it is, the tiles that have it lie side by side.
+  // Tiles that are multiplied together, in this order: right edges, inner tiles, bottom edges, corners. For each
+  // product, the tiles that have it then lie side by side.
   class Block {
    public:
     Block(const Tiles& tiles, int64_t begin, int64_t end) {
@@ -112,7 +112,7 @@ class Tiles {
   };
 
   static constexpr int64_t rounded(int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; }
-  // Of a slot's [rows, channels], and a line more.
+  // The size of a slot, [rows, channels], and a cache line more.
   int64_t left_floats(int64_t rows) const { return rows * x_.channels + kApart; }
 
   Place place(int64_t tile) const {
@@ -120,8 +120,8 @@ class Tiles {
     return {tile / per_sample(), y, x, Axis::is_edge(y, x_.height), Axis::is_edge(x, x_.width)};
   }
 
-  // Multiplies inputs `begin` to `end` of a block by those of some panels; the first of them write products, the others
-  // add to them.
+  // Multiplies inputs `begin` to `end` of a block by those of some panels. The first inputs write the products, later
+  // ones add to them.
   void multiply(const Block& block, const float* v, int64_t step_v, const float* weights, int64_t panels, int64_t begin,
                 int64_t end, float* m, int64_t step_m) const {
     const int64_t depth = end - begin, columns = panels * kPanel;
@@ -166,7 +166,7 @@ class Tiles {
 #pragma GCC unroll 36
       for (int i = 0; i < kPatch * kPatch; ++i) {
         patch[i] = load(from[i] + c) * style;
-        if (i % kPatch >= kPatch - Axis::kStep) fetch_line(from[i] + Axis::kStep * x_.channels + c);  // of the next
+        if (i % kPatch >= kPatch - Axis::kStep) fetch_line(from[i] + Axis::kStep * x_.channels + c);  // the next tile
       }
       both_axes<kPatch, Axis::kSlots>(patch, slots, [](auto... axis) { Axis::input(axis...); });
 #pragma GCC unroll 81

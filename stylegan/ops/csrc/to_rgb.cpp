@@ -1,4 +1,4 @@
-// To image channels on a CPU, from channels last to planar. Nearly all the time goes into reading the activations, so
+// The to-RGB layer on a CPU, from channels last to planar. Nearly all the time goes into reading the activations, so
 // each is read once for all colours.
 #include <algorithm>
 
@@ -10,7 +10,7 @@ namespace {
 constexpr int kColours = 3;  // at once
 constexpr int64_t kGrain = 16;
 
-// The colours from `first` on, at most kColours, of 16 pixels of a sample, of which `some` are there.
+// Up to kColours colours, from `first` on, of 16 pixels of a sample, of which only the first `some` exist.
 template <typename T>
 void paint(const Colours& c, const T* x, int64_t n, int64_t pixel, int64_t some, int64_t first) {
   const int64_t last = std::min(first + kColours, c.count);

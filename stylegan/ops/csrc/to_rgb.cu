@@ -1,5 +1,5 @@
-// To image channels on CUDA: a 1x1 convolution whose kernel is the sample's own, bias and clamp, from either layout to
-// planar float32. Reading the activations is all its work, so that each is read once for three colours.
+// The to-RGB layer on CUDA: a 1x1 convolution with a kernel for each sample, bias and clamp, from either layout to
+// planar float32. Nearly all the time goes into reading the activations, so each is read once for three colours.
 #include <limits>
 
 #include "launch.h"
@@ -9,7 +9,7 @@
 namespace bend {
 namespace {
 
-// Threads that share sums wait for one another.
+// Makes threads that share sums wait for one another.
 template <typename Block>
 __device__ void meet() {
   if constexpr (Block::kWaitsForAll) {

@@ -15,9 +15,9 @@
 namespace bend {
 namespace {
 
-constexpr int64_t kDeep = 16;  // from this depth on, a pixel alone fills vectors
+constexpr int64_t kDeep = 16;  // from this depth on, a single pixel fills vectors
 
-// Output rows `from` to `to`, counted through all pictures.
+// Output rows `from` to `to`, counted across all pictures.
 template <typename T, typename Row, typename A = compute_t<T>>
 void filter_rows(const Plan<A>& plan, const T* x, T* out, int64_t from, int64_t to) {
   const Fir& p = plan.p;
@@ -45,7 +45,8 @@ void filter_rows(const Plan<A>& plan, const T* x, T* out, int64_t from, int64_t 
   }
 }
 
-// The column and the row whose product a filter is, if it is one to rounding. Taps come in a correlation's order.
+// Finds the column and the row whose product a filter is; false if it is not one, to rounding. Taps are in the order of
+// a correlation.
 template <typename A>
 bool split(const Fir& p, const std::vector<A>& taps, Plan<A>* plan) {
   const auto largest = std::max_element(taps.begin(), taps.end(), [](A a, A b) { return std::abs(a) < std::abs(b); });
@@ -60,7 +61,7 @@ bool split(const Fir& p, const std::vector<A>& taps, Plan<A>* plan) {
   return true;
 }
 
-// Any filter at all, an output at a time.
+// Any filter at all, one output at a time.
 template <typename T, typename A = compute_t<T>>
 void filter_any(const Fir& p, bool is_last, const A* taps, const T* x, T* out) {
   const int64_t depth = is_last ? p.channels : 1, in_size = p.in_h * p.in_w * depth, out_size = p.out_w * depth;

@@ -12,7 +12,7 @@ __global__ void __launch_bounds__(kThreads) run_elements(const FirCall<T> call) 
   fir_element(call, static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x);
 }
 
-// Neighbouring blocks have neighbouring tiles, of which a plane has `across` times `down`: they share inputs.
+// Neighbouring blocks have neighbouring tiles, which share inputs; a plane has `across` times `down` tiles.
 template <typename Shape, typename T>
 __global__ void __launch_bounds__(Shape::kThreads) run_tiles(const FirCall<T> call, uint32_t across, uint32_t down) {
   __shared__ alignas(kPackBytes) compute_t<T> tile[Shape::kSize];
@@ -116,7 +116,7 @@ void launch(const FirCall<T>& call, cudaStream_t stream) {
   STD_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
-// Taps for both axes, in one pass over memory.
+// Filters with one vector of taps for both axes, in one pass over memory.
 template <typename T>
 bool try_both_axes(const FirCall<T>& call, cudaStream_t stream) {
   const Fir& p = call.p;
@@ -127,7 +127,7 @@ bool try_both_axes(const FirCall<T>& call, cudaStream_t stream) {
   return false;
 }
 
-// The same for any, along x and then along y.
+// The same for any call, along x and then along y.
 template <typename T>
 void launch_twice(const FirCall<T>& call, const Tensor& x, cudaStream_t stream) {
   Fir along_x = call.p, along_y = call.p;

@@ -1,5 +1,5 @@
-// Vectors of 64 bytes: the compiler's own where registers are as wide, else pairs of narrower ones. Left to itself the
-// compiler keeps a vector that no register holds in memory.
+// Vectors of 64 bytes: the compiler's own where registers are that wide, else pairs of narrower ones. Left to itself,
+// the compiler keeps a vector too wide for a register in memory.
 #pragma once
 
 namespace bend {
@@ -25,13 +25,13 @@ struct Places<64> {
 };
 #endif
 
-// What a comparison of pairs gives.
+// The result of comparing pairs.
 template <typename M>
 struct PairMask {
   M lo, hi;
 };
 
-// Two vectors, or pairs, of T as one that is computed with as the compiler's own are.
+// Two vectors (or pairs) of T as one, with the operators of the compiler's own vectors.
 template <typename V, typename T>
 struct Pair {
   static constexpr int kHalf = sizeof(V) / sizeof(T);
@@ -68,7 +68,7 @@ inline Pair<V, T> choose(const PairMask<M>& mask, const Pair<V, T>& a, const Pai
   return {choose(mask.lo, a.lo, b.lo), choose(mask.hi, a.hi, b.hi)};
 }
 
-// As those of `epilogue.h` for one value.
+// Like those for one value in `epilogue.h`.
 template <typename V, typename T>
 inline Pair<V, T> larger(const Pair<V, T>& a, const Pair<V, T>& b) {
   return choose(a < b, b, a);
@@ -114,7 +114,7 @@ struct Memory<Pair<V, T>> {
   }
 };
 
-// The sum of all lanes. Halves are added to halves, so that no lane is taken out of its vector before the last.
+// The sum of all lanes. Halves are added to halves, so that no lane leaves its vector before the last step.
 template <typename V>
 inline float total(V v) {
   if constexpr (sizeof(v) == 64) {
@@ -134,7 +134,7 @@ inline float total(const Pair<V, float>& v) {
   return total(v.lo + v.hi);
 }
 
-// Two vectors shuffled together as one shuffles cards: their first halves' lanes in turns, and their last halves'.
+// Interleaves two vectors, as in a riffle shuffle of cards: the lanes of their first halves, and those of their second.
 template <typename V>
 inline void shuffle_together(V x, V y, V* first, V* second) {
   if constexpr (sizeof(x) == 64) {
@@ -154,7 +154,7 @@ inline void shuffle_together(const Pair<V, T>& x, const Pair<V, T>& y, Pair<V, T
   shuffle_together(x.hi, y.hi, &second->lo, &second->hi);
 }
 
-// Transposes 16 rows of 16 floats in four rounds of shuffling the first half of the rows and the last together.
+// Transposes 16 rows of 16 floats in four rounds, each of which interleaves the first half of the rows with the second.
 inline void transpose(Floats rows[16]) {
   for (int round = 0; round < 4; ++round) {
     Floats shuffled[16];

@@ -1,7 +1,8 @@
-// The tile transforms of Winograd's 3x3 convolution on a CPU, for channels last; `winograd.py` tells the method.
+// The tile transforms of Winograd's 3x3 convolution on a CPU, for channels last; `winograd.py` explains the method.
 //
-// Points are 0, +-sqrt(1/2), +-sqrt(2) and infinity: the matrices stay near one, which keeps rounding near that of
-// the plain sum. Pictures are cut into tiles of 4x4; the six-point transforms are applied along x, then along y.
+// Points are 0, +-sqrt(1/2), +-sqrt(2) and infinity: the matrices' entries stay near one, which keeps rounding errors
+// near those of the plain sum. Pictures are cut into tiles of 4x4; the six-point transforms are applied along x, then
+// along y.
 #include <algorithm>
 #include <vector>
 
@@ -11,7 +12,7 @@
 namespace bend {
 namespace {
 
-constexpr int64_t kTile = 4;     // outputs a tile and axis
+constexpr int64_t kTile = 4;     // outputs of a tile along an axis
 constexpr int64_t kPoints = 6;   // kTile + 3 - 1
 constexpr int64_t kWidth = 16;   // floats of a vector
 constexpr float kNear = 0.70710678118654752f, kFar = 1.41421356237309505f;
@@ -77,7 +78,7 @@ template <typename Transform>
 void split(const Tiles& tiles, int64_t num_tiles, const float* x, float* out, int64_t tile_step, int64_t point_step) {
   constexpr int64_t kReads = Transform::kReads;
   const std::vector<float> zeros(tiles.channels, 0.0f);
-  const bool is_far = may_go_far(out);  // the products that follow have their own threads
+  const bool is_far = may_go_far(out);  // the products that follow are computed by other threads
   parallel(num_tiles, 8, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {
       const float* pixels[kReads * kReads];
@@ -89,7 +90,7 @@ void split(const Tiles& tiles, int64_t num_tiles, const float* x, float* out, in
       }
       float* result = out + i * tile_step;
       for (int64_t c = 0; c < tiles.channels; c += kWidth) {
-        Floats half[kPoints][kReads];  // along x done, kept by columns
+        Floats half[kPoints][kReads];  // transformed along x, stored by columns
         for (int64_t y = 0; y < kReads; ++y) {
           Floats line[kReads], points[kPoints];
           for (int64_t k = 0; k < kReads; ++k) line[k] = load(pixels[y * kReads + k] + c);

@@ -1,10 +1,10 @@
-// Winograd's minimal filtering (Lavin & Gray, arXiv 1509.09308) for the convolutions of the generator, in the form of
-// transforms along one axis: of the kernel, of the input, and of the products.
+// Winograd's minimal filtering (Lavin & Gray, arXiv 1509.09308) for the generator's convolutions, as transforms along
+// one axis: of the kernel, of the input, and of the products.
 //
-// F(4, 3) makes 4 outputs of a 3-tap kernel from 6 products, in two dimensions a quarter of the direct sum's. The
-// points 0, 1, -1, 2, -1/2 and infinity keep its rounding errors near the direct sum's own (Barabasz et al., arXiv
-// 1803.10986). A transposed convolution with stride 2 falls into a kernel of two taps for the even outputs and of one
-// for the odd; F(4, 2) at the points 0, 1, -1, -1/2 and infinity makes 8 outputs from 9 products.
+// F(4, 3) makes 4 outputs of a 3-tap kernel from 6 products; in two dimensions, that is a quarter of the direct sum's.
+// The points 0, 1, -1, 2, -1/2 and infinity keep its rounding errors near the direct sum's own (Barabasz et al., arXiv
+// 1803.10986). A transposed convolution with stride 2 splits into a kernel of two taps for the even outputs and one of
+// a single tap for the odd; F(4, 2) at the points 0, 1, -1, -1/2 and infinity makes 8 outputs from 9 products.
 #pragma once
 
 #include <algorithm>
@@ -49,7 +49,7 @@ struct SameAxis {
   }
 };
 
-// The direct sum of three taps, padding 1, as a matrix unit has it (`digit_conv.h`).
+// The direct sum of three taps, padding 1, as computed on a matrix unit (`digit_conv.h`).
 struct DirectAxis {
   static constexpr int kStep = 1, kPatch = 3, kSlots = 3, kWeights = 3;
 
@@ -99,7 +99,7 @@ struct UpAxis {
   }
 };
 
-// A transform along both axes: `rows` of `columns` vectors, those of a row next to each other.
+// Applies a transform along both axes of `patch` by `patch` vectors, those of a row next to each other.
 template <int patch, int transformed, typename V, typename Transform>
 inline void both_axes(const V* from, V* to, const Transform& transform) {
   V between[transformed * patch];
