@@ -1,9 +1,10 @@
 """The precision that pictures are drawn in by default on this machine: chosen by capability, then by measurement.
 
-float16 convolutions are worth it only where a processor multiplies them itself (AMX-FP16, AVX512-FP16); everywhere
-else torch computes them through float32, slower than float32. bfloat16 is never chosen: its 8 bits of mantissa put
-pictures off by several of their 256 levels, where float16's 11 put them off by one at most. Where float16 could win,
-one synthesis layer is timed both ways, once, and the answer is kept in the cache beside the compiled operations.
+float16 convolutions are worth it only where the processor multiplies float16 itself (AMX-FP16, AVX512-FP16); elsewhere
+torch computes them by way of float32, which is slower than float32 alone. bfloat16 is never chosen: with its 8 bits of
+mantissa, pictures are off by several of their 256 levels, where with float16's 11 they are off by one at most. Where
+float16 could win, one synthesis layer is timed both ways, once, and the answer is kept in the cache beside the compiled
+operations.
 """
 
 import contextlib
@@ -52,7 +53,7 @@ def choose_precision(
     share = _read(path)
     if share is None:
         share = (measure or _measure)()
-        earlier = _read(path)  # of another process meanwhile, so that all of them draw alike
+        earlier = _read(path)  # another process may have measured meanwhile, and all should draw alike
         if earlier is None:
             _keep(path, share)
         else:
@@ -71,7 +72,7 @@ def _cpu_flags() -> frozenset[str]:
 def _key() -> str:
     """A digest of what the answer depends on: processor, torch, threads, and native operations, if there are any."""
     library = native.state("cpu").path if native.available("cpu") else None
-    operations = "none" if library is None else library.parent.name  # told by their sources and flags
+    operations = "none" if library is None else library.parent.name  # named after sources and flags
     told = [platform.machine(), *sorted(_cpu_flags()), torch.__version__, str(torch.get_num_threads())]
     return hashlib.sha256(" ".join([*told, operations]).encode()).hexdigest()[:20]
 
@@ -93,7 +94,7 @@ def _measure() -> float:
     """The ratio of the best times of both, taken in turns so that other work on the machine slows both alike."""
     layers = [_layer(dtype) for dtype in (torch.float32, torch.float16)]
     times: list[list[float]] = [[], []]
-    for _ in range(1 + _REPEATS):  # the first time gets ready
+    for _ in range(1 + _REPEATS):  # the first round is a warm-up
         for layer, taken in zip(layers, times, strict=True):
             started = time.perf_counter()
             layer()

@@ -13,7 +13,7 @@ __all__ = ["taps_of", "taps_read"]
 
 
 def taps_of(resample_filter: Tensor, device: torch.device) -> Tensor | None:
-    """An upsampling filter as taps along y and along x, `[2, 4]`; None if it is not a product of two, or elsewhere."""
+    """An upsampling filter as taps along y and along x, `[2, 4]`; None if it is no such product or not on `device`."""
     if tuple(resample_filter.shape) != (4, 4) or resample_filter.device != device:
         return None
     if resample_filter.device.type == "cpu":
@@ -30,7 +30,7 @@ def taps_read(network: nn.Module) -> list[Tensor]:
 
 @lru_cache(maxsize=64)
 def _kept_taps(resample_filter: Tensor, version: int) -> Tensor | None:
-    """Taps of a filter on an accelerator, kept by the tensor and its version, since reading it waits for the device."""
+    """Taps of a filter on an accelerator, cached by tensor and version, since reading it waits for the device."""
     taps = _separated(tuple(resample_filter.flatten().tolist()))
     return None if taps is None else taps.to(resample_filter.device)
 

@@ -1,7 +1,7 @@
-"""The native operations of the fast path: schemas, shapes without data, and what they take.
+"""The native operations of the fast path: schemas, shapes without data, and which tensors they take.
 
-On a CPU the kernels are `csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp`, on
-CUDA `modulation.cu`, `finish_layer.cu` and `to_rgb.cu`. They have no derivatives: the fast path serves where gradients
+On a CPU the kernels are `csrc/styled_conv.cpp`, `dense.cpp`, `finish_layer.cpp` and `to_rgb.cpp`, on CUDA
+`modulation.cu`, `finish_layer.cu` and `to_rgb.cu`. They have no derivatives: the fast path is only for when gradients
 are off.
 """
 
@@ -27,9 +27,9 @@ __all__ = [
 ]
 
 LANE = 16
-"""Channels come in multiples of it on a CPU."""
+"""On a CPU, numbers of channels are multiples of this."""
 SLOPES = {"linear": 1.0, "relu": 0.0, "lrelu": 0.2}
-"""Left of zero, of the activations that layers have."""
+"""The slope left of zero of each activation that layers have."""
 _MOST_ROWS = 32  # with more, a matrix product is faster
 
 _SETTINGS = "float slope, float gain, float clamp"
@@ -74,12 +74,12 @@ torch.library.define(
 def serves(x: Tensor, *channels: int) -> bool:
     """Whether the kernels take a tensor like `x`.
 
-    On a CPU it must be dense with channels last, and channels come in whole vectors. On CUDA it is dense in either
-    layout; whole packs of channels, and channels last, are merely faster.
+    On a CPU it must be dense with channels last, and its channels must fill whole vectors. On CUDA it must be dense in
+    either layout; channels last, in whole packs, are merely faster.
 
     Args:
         x: float32 or half precision, `[N, I, H, W]`.
-        channels: of what is made of it.
+        channels: numbers of channels of what is made from it.
     """
     if x.device.type == "cuda":
         return (_is_last(x) or x.is_contiguous()) and native.available("cuda")
@@ -105,7 +105,7 @@ def serves_rows(x: Tensor) -> bool:
 
 
 def takes_whole_layer(x: Tensor) -> bool:
-    """Whether `styled_conv` is for a tensor that the kernels serve; else the convolution is torch's."""
+    """Whether `styled_conv` is used for a tensor that the kernels serve; otherwise the convolution is torch's."""
     return x.device.type == "cpu" and x.dtype == torch.float32
 
 
@@ -156,8 +156,8 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor, gain: float, bias_gain: float
         x: float32 `[N, I]`, each row contiguous.
         weight: float32 `[O, I]`, contiguous.
         bias: float32 `[O]`, contiguous.
-        gain: of the products.
-        bias_gain: of the bias.
+        gain: factor on the products.
+        bias_gain: factor on the bias.
 
     Returns:
         float32 `[N, O]`.
@@ -167,7 +167,7 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor, gain: float, bias_gain: float
 
 
 def demodulate(weight: Tensor, styles: Tensor, is_bounded: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """What samples and weights are multiplied by before a shared convolution, and its results after it.
+    """Factors for samples and weights before a shared convolution, and for its results after it.
 
     Args:
         weight: float32 `[O, I, 3, 3]`, contiguous.
@@ -184,10 +184,10 @@ def demodulate(weight: Tensor, styles: Tensor, is_bounded: bool) -> tuple[Tensor
 
 
 def lay_out(x: Tensor, weight: Tensor, gains: Tensor, scales: Tensor | None, is_transposed: bool) -> Tensor:
-    """Weights as a convolution of `x` takes them.
+    """Weights in the dtype and layout that a convolution of `x` takes.
 
     Args:
-        x: gives dtype, not float64, and device.
+        x: its dtype, not float64, and device are used.
         weight: float32 `[O, I, 3, 3]`, contiguous.
         gains: float32 `[O]`.
         scales: float32 `[I]`, None for none.
@@ -247,7 +247,7 @@ def finish_layer(
 
 
 def to_rgb(x: Tensor, weights: Tensor, bias: Tensor, clamp: float) -> Tensor:
-    """To image channels.
+    """A to-RGB layer, given each sample's own weights.
 
     Args:
         x: `[N, I, H, W]`, channels last, on CUDA also planar; float32 or half precision.

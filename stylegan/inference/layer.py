@@ -3,7 +3,7 @@
 On a CPU in float32 the whole layer is one native operation. In half precision, and on CUDA in any, the convolution is
 torch's, which uses the processor's matrix units (AMX) or cuDNN, on activations scaled by their styles; what follows it
 is one pass over memory, and on CUDA so is each step before it. On CUDA nothing waits for the device, except that each
-filter is read once. On a CPU the first call has the C library keep freed memory (`stylegan.allocator`), since every
+filter is read once. On a CPU the first call makes the C library keep freed memory (`stylegan.allocator`), since every
 layer allocates and frees feature maps.
 """
 

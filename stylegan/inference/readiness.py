@@ -29,7 +29,7 @@ def prepare_if_heavy(blocks: list[Any], ws: Tensor) -> None:
         ws: `[N, num_ws, w_dim]`.
 
     Raises:
-        ConfigError: `BEND_NATIVE` is none of its values.
+        ConfigError: `BEND_NATIVE` is not one of its values.
     """
     global _drawn_s  # noqa: PLW0603 - light calls add up over a process
     kind = ws.device.type

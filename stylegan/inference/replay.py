@@ -1,7 +1,7 @@
 """Drawing without launching kernels one by one: on CUDA, what a network computes repeatedly is recorded and replayed.
 
 A picture of 256 pixels takes 300 launches, which last five times as long as the kernels themselves. A recording
-(`stylegan.recording`) is found by all that it depends on: where weights and buffers lie, settings, shapes, the stream.
+(`stylegan.recording`) is keyed by all that it depends on: where weights and buffers lie, settings, shapes, the stream.
 A replay reads the weights anew, so that changes in place take effect; with other tensors in their place a new recording
 is made. A network with hooks, or with a module whose `forward` was replaced, is computed call by call.
 """
@@ -18,7 +18,7 @@ from stylegan.recording import Recordings, held_by, may_record, record, surround
 
 __all__ = ["replayed"]
 
-_MOST = 4  # recordings of a network: a batch, its shorter last one, and as much again
+_MOST = 4  # recordings per network: for a batch, for a shorter last one, and as many again
 _recordings: "WeakKeyDictionary[nn.Module, Recordings[_Recording]]" = WeakKeyDictionary()
 
 
@@ -28,13 +28,13 @@ def replayed(
     """Compute what a network makes of `x` from a recording, or return None where it must be computed.
 
     Args:
-        network: all whose parameters and settings `compute` reads.
+        network: has all parameters and settings that `compute` reads.
         x: of any shape.
         settings: whatever else `compute` depends on.
         compute: the computation, on a tensor like `x`; without random numbers of a generator of its own.
 
     Returns:
-        A tensor of its own; None on other devices, with gradients on, before the call is familiar, and so on.
+        A new tensor; None on other devices, with gradients on, until the call has become familiar, and so on.
     """
     if not _may_replay(x):
         return None

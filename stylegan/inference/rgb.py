@@ -1,4 +1,4 @@
-"""To image channels in one pass over the activations: the fast path of `ToRGBLayer`."""
+"""A to-RGB layer in one pass over the activations: the fast path of `ToRGBLayer`."""
 
 import torch
 from torch import Tensor

@@ -25,7 +25,7 @@ torch.library.define(
     tags=torch.Tag.pt2_compliant_tag,
 )
 
-_MOST_PIXELS = 2**20  # of a batch; more take a second, in which nobody can interrupt
+_MOST_PIXELS = 2**20  # in a batch; more take a second, during which nothing can interrupt
 
 
 def whole_picture(
@@ -35,16 +35,16 @@ def whole_picture(
     force_fp32: bool,
     noise_of: Callable[[Any], Tensor | None],
 ) -> Tensor | None:
-    """Draw pictures, or return None where the network's blocks must.
+    """Draw pictures, or return None where the network's own blocks must.
 
     Args:
         network: a `SynthesisNetwork`.
-        kinds: the classes of module that make up such a network, and their `forward`; one with others is left to its
-            blocks.
+        kinds: the classes of module that make up such a network, and their `forward`; a network with others is left to
+            its blocks.
         ws: `[N, num_ws, w_dim]`.
         force_fp32: never use half precision.
-        noise_of: a layer's noise before its strength, `[H, W]` or `[N, 1, H, W]`, None for none; asked for in the
-            layers' order once it is certain that the picture will be drawn.
+        noise_of: a layer's noise before its strength, `[H, W]` or `[N, 1, H, W]`, None for none; called in the layers'
+            order once it is certain that the picture will be drawn.
 
     Returns:
         float32 `[N, img_channels, img_resolution, img_resolution]`; None where this path does not apply.
@@ -55,7 +55,7 @@ def whole_picture(
     if modules is None or not all(_is_of(kinds, type(module)) for module in modules):
         return None
     blocks = network.blocks()
-    is_cut = ws.shape[1] != 2 * len(blocks)  # somebody draws with the lower blocks alone
+    is_cut = ws.shape[1] != 2 * len(blocks)  # drawn with the lower blocks alone
     if is_cut or any(block.dtype(ws, force_fp32) != torch.float32 for block in blocks):
         return None
     operands = _Operands(ws)
@@ -78,18 +78,18 @@ def synthesis(
     rgbs: list[Tensor],
     settings: list[float],
 ) -> Tensor:
-    """A whole synthesis network of the `skip` architecture: all tensors float32 and contiguous but `x`.
+    """A whole synthesis network of the `skip` architecture. All tensors are float32 and, except `x`, contiguous.
 
     Args:
         ws: `[N, num_ws, w_dim]`.
         x: the constant, `[N, C, 4, 4]`, channels last.
-        convs: five a convolution: weight and bias of its style, its weight `[O, I, 3, 3]`, its bias, and taps as
+        convs: five for each convolution: weight and bias of its style, its weight `[O, I, 3, 3]`, its bias, and taps as
             `styled_conv` takes them, empty where it does not upsample.
-        noises: two a convolution: noise `[H, W]` or `[N, 1, H, W]`, and its strength; empty for none.
-        rgbs: five a to-RGB layer: weight and bias of its style, its weight `[C, I, 1, 1]`, its bias, and the filter
-            `[h, w]` by which the image so far is upsampled.
-        settings: five a convolution: gains of its style's weight and bias, slope, gain and clamp; then four a to-RGB
-            layer: the first two, gain of its styles, and clamp. A negative clamp is none.
+        noises: two for each convolution: noise `[H, W]` or `[N, 1, H, W]`, and its strength; empty for none.
+        rgbs: five for each to-RGB layer: weight and bias of its style, its weight `[C, I, 1, 1]`, its bias, and the
+            filter `[h, w]` that upsamples the image so far.
+        settings: five for each convolution: gains of its style's weight and bias, slope, gain and clamp; then four for
+            each to-RGB layer: the same two gains, the gain of its styles, and clamp. A negative clamp means none.
 
     Returns:
         `[N, C, H, W]`.
@@ -120,7 +120,7 @@ class _Operands:
         self._none = ws.new_empty([0])
 
     def add(self, block: Any) -> bool:
-        """Add a block's; False where the kernels do not take them."""
+        """Add a block's operands; False if the kernels do not take them."""
         if block.architecture != "skip" or not _is_tap(block.tap_image):
             return False
         if block.in_channels == 0:
@@ -128,7 +128,7 @@ class _Operands:
         return self._add_conv(block.conv0, 2) and self._add_conv(block.conv1, 1) and self._add_rgb(block)
 
     def noise(self, layer: Any, noise: Tensor | None) -> list[Tensor]:
-        """A layer's noise and the strength of it."""
+        """A layer's noise and its strength."""
         return [self._none, self._none] if noise is None else [noise.contiguous(), layer.noise_strength]
 
     def _add_const(self, block: Any) -> bool:
@@ -162,7 +162,7 @@ class _Operands:
         return self._add(layer, self.rgbs, resample_filter.contiguous()) and self.rgbs[-3][0, 0].numel() == 1
 
     def _add(self, layer: Any, operands: list[Tensor], last: Tensor) -> bool:
-        """Add the parameters of a layer and of its style, and one operand more."""
+        """Add the parameters of a layer and of its style, and one more operand."""
         style, own = layer.affine._parameters, layer._parameters
         added = [style.get("weight"), style.get("bias"), own.get("weight"), own.get("bias")]
         if layer.affine.activation != "linear" or any(tensor is None for tensor in added):

@@ -39,7 +39,7 @@ _LEAST_NUMEL = 8192
 
 
 def default_gain(act: str) -> float:
-    """The gain that `bias_act` applies after activation `act` when told none.
+    """The gain that `bias_act` applies after activation `act` when given none.
 
     Raises:
         ValueError: unknown activation.
@@ -94,7 +94,7 @@ def plain_bias_act(
     gain: float | None = None,
     clamp: float | None = None,
 ) -> Tensor:
-    """`bias_act` in torch alone: arguments, result and errors are its own."""
+    """`bias_act` in torch alone, with the same arguments, result and errors."""
     function, act_gain = _activation(act)
     _check_bias(x, b, dim)
     if b is not None:
@@ -120,7 +120,7 @@ def _prefers_native(x: Tensor, b: Tensor | None, act: str, alpha: float, gain: f
     if act in _STRAIGHT:
         if gain <= 0 or (act == "lrelu" and alpha <= 0):  # their derivatives are read off the result's sign
             return False
-    elif x.device.type == "cpu":  # torch's exponentials are vectors there, ours are not
+    elif x.device.type == "cpu":  # torch's exponentials are vectorised there, ours are not
         return False
     return not native.is_traced() and native.available(x.device.type)
 

@@ -29,7 +29,7 @@ _LIBRARY = "bend_ops.so"
 _NUM_KEPT = 6
 _TIMEOUT_S = 900
 _GRACE_S = 5
-# Of a file of 64 bits: where the table of its sections lies, an entry's size, their number.
+# In a 64-bit file: where the table of its sections lies, the size of an entry, and the number of entries.
 _ELF_HEADER = struct.Struct("=40xQ10xHH")
 
 
@@ -52,8 +52,8 @@ def build(target: Target, *, force: bool = False) -> Path:
     """Compile a target's sources unless the cache holds the result, and return the library.
 
     Args:
-        target: `cpu` for the C++ sources, `cuda` for CUDA's.
-        force: compile even so, and replace what is there.
+        target: `cpu` for the C++ sources, `cuda` for the CUDA ones.
+        force: compile in any case, and replace what is there.
 
     Raises:
         BuildError: a missing or failing compiler, no ninja, or a cache that cannot be written. One line.
@@ -84,7 +84,7 @@ def compile_into(chain: Toolchain, folder: Path, *, is_linked: bool = True) -> l
     Args:
         chain: what to compile and how.
         folder: receives the objects, and the library.
-        is_linked: else only objects are made, which takes no device and no torch of its kind.
+        is_linked: if False, only objects are made, which takes neither a device nor a torch built for it.
 
     Returns:
         The library, or the objects.
@@ -98,15 +98,15 @@ def compile_into(chain: Toolchain, folder: Path, *, is_linked: bool = True) -> l
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a library can be read and is all there; one that a full disk cut short would kill whoever loads it."""
+    """Whether a library can be read and is complete; loading one that a full disk cut short would kill the process."""
     try:
         with path.open("rb") as file:
             header = file.read(_ELF_HEADER.size)
             size = os.fstat(file.fileno()).st_size
-    except OSError:  # also where the cache may not be looked into
+    except OSError:  # also if the cache may not be read
         return False
     if not header.startswith(b"\x7fELF"):
-        return size > 0  # macOS looks for itself
+        return size > 0  # macOS checks for itself
     if len(header) < _ELF_HEADER.size:
         return False
     start, each, count = _ELF_HEADER.unpack(header)  # linkers put this table last
@@ -114,7 +114,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _build_into(chain: Toolchain, final: Path) -> None:
-    # Whoever builds holds the lock, so these are what a killed build left.
+    # Only the holder of the lock builds, so these were left by a build that was killed.
     for leftover in final.parent.glob(f".{chain.target}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
@@ -155,7 +155,7 @@ def _run_ninja(chain: Toolchain, folder: Path, goals: list[str]) -> None:
 
 
 def _run(command: list[str]) -> tuple[int, str]:
-    """ninja's exit status and all that it says. Whatever ends the wait ends the compilers as well."""
+    """ninja's exit status and all of its output. Whatever ends the wait ends the compilers as well."""
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -181,7 +181,7 @@ def _name(chain: Toolchain) -> str:
 
 
 def _ninja_file(chain: Toolchain) -> str:
-    """The build file. nvcc has no dependency file here: a build starts from nothing."""
+    """The build file. It needs no dependency files, since every build starts from nothing."""
     compiler = chain.nvcc or shlex.join(chain.compiler)
     lines = [
         "rule compile",
@@ -203,7 +203,7 @@ def _escape(text: str) -> str:
 
 
 def _reason(output: str) -> str:
-    """The line of a compiler's output that says why: the first error, else the last line of all."""
+    """The line of a compiler's output that says why it failed: the first error, else the last line."""
     plain = ("".join(filter(str.isprintable, line)).strip() for line in output.splitlines())
     lines = [line for line in plain if line]
     errors = [line for line in lines if re.search(r"\b(fatal )?error\b", line, re.IGNORECASE)]
@@ -213,7 +213,7 @@ def _reason(output: str) -> str:
 
 
 def _check_cuda_version(nvcc: str) -> None:
-    """A newer toolkit than torch's makes code that the driver may be too old for."""
+    """Refuse a toolkit newer than torch's: the driver may be too old for its code."""
     import torch
 
     with contextlib.suppress(OSError, ValueError, KeyError, AttributeError):

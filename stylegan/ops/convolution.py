@@ -1,11 +1,11 @@
-"""Convolution and its transpose, with derivatives that are as fast as it is.
+"""Convolution and its transpose, with derivatives as fast as the convolution itself.
 
 A convolution is linear in its input and in its weights, so each derivative of any order is again a convolution, a
 transposed one, or the gradient of weights. torch takes second derivatives by swapping batch and channels, which
 makes kernels as large as images; here every order goes through the same three operations, as R1 and path-length
-regularisation (arXiv 1912.04958) need. Large 3×3 convolutions are Winograd's (`stylegan.ops.winograd`); weights'
-gradients with stride 2 are taken phase by phase on a CPU, where oneDNN has no fast kernel for channels last. Groups
-and dilation are left to torch.
+regularisation (arXiv 1912.04958) need. Large 3×3 convolutions use Winograd's algorithm (`stylegan.ops.winograd`);
+weight gradients with stride 2 are taken phase by phase on a CPU, where oneDNN has no fast kernel for channels last.
+Groups and dilation are left to torch.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from stylegan.ops import native, winograd
 
 __all__ = ["conv2d", "conv_transpose2d", "without_weight_gradients"]
 
-_PHASED_FROM = 64  # pixels a side from which phases pay
+_PHASED_FROM = 64  # pixels per side from which phases pay off
 
 
 def conv2d(x: Tensor, w: Tensor, stride: int = 1, padding: int | tuple[int, int] = 0) -> Tensor:
@@ -46,7 +46,7 @@ def conv_transpose2d(x: Tensor, w: Tensor, stride: int = 1) -> Tensor:
     Args:
         x: `[N, I, H, W]`.
         w: `[I, O, kh, kw]`.
-        stride: step between where neighbours of `x` go, pixels.
+        stride: distance in the result between neighbours of `x`, pixels.
 
     Returns:
         `[N, O, (H - 1) * stride + kh, …]`, dtype of `x`.
@@ -56,7 +56,7 @@ def conv_transpose2d(x: Tensor, w: Tensor, stride: int = 1) -> Tensor:
 
 @contextlib.contextmanager
 def without_weight_gradients() -> Iterator[None]:
-    """Backward passes in the `with` leave out the gradients of weights, for a gradient by images alone.
+    """Leave the gradients of weights out of backward passes in the `with`, for gradients by images alone.
 
     torch does not tell an `autograd.Function` which gradients are asked for, only which exist.
     """
@@ -77,10 +77,10 @@ class _Geometry:
     padding: tuple[int, int]
     is_transposed: bool = False
     spare: tuple[int, int] = (0, 0)
-    """Rows and columns that a stride left out at the end, which the transpose has to put back."""
+    """Rows and columns that the stride left out at the end, which the transpose has to put back."""
 
     def keeps_size(self, kernel: torch.Size) -> bool:
-        """Whether it is the common 3×3 with as much padding as that takes."""
+        """Whether it is the common 3×3 convolution, padded to keep the size."""
         return self.stride == 1 and self.padding == (1, 1) and kernel[2:] == (3, 3)
 
     def adjoint(self, in_size: torch.Size, out_size: torch.Size, kernel: torch.Size) -> "_Geometry":
@@ -102,7 +102,7 @@ def _convolve(x: Tensor, w: Tensor, geometry: _Geometry) -> Tensor:
 
 
 def _is_autocast(device_type: str) -> bool:
-    """Whether results are of another dtype than what is kept for the backward pass, which torch's own knows of."""
+    """Whether results differ in dtype from what is kept for the backward pass, which only torch's own can handle."""
     return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
 
@@ -138,7 +138,7 @@ class _Convolution(torch.autograd.Function):
 
 
 def _weight_gradient(large: Tensor, small: Tensor, shape: torch.Size, geometry: _Geometry) -> Tensor:
-    """Of the weights that take `large` to `small`, whichever of them is the input."""
+    """The gradient of the weights that take `large` to `small`, whichever of the two is the input."""
     if torch.is_grad_enabled() and (large.requires_grad or small.requires_grad):
         result: Tensor = _WeightGradient.apply(large, small, shape, geometry)
         return result
@@ -187,7 +187,7 @@ def _phases_pay(large: Tensor) -> bool:
 
 
 def _phased_weight_gradient(large: Tensor, small: Tensor, shape: torch.Size) -> Tensor:
-    """With stride 2, every second pixel of `large` meets every second weight, with stride 1."""
+    """For stride 2: every second weight meets only every second pixel of `large`, which is a problem of stride 1."""
     result = large.new_empty(shape)
     height, width = small.shape[2:]
     for y in range(min(2, shape[2])):

@@ -54,7 +54,7 @@ def modulated_conv2d(
     )
     if demodulate:
         demodulation = demodulation_of(weight, styles).to(x.dtype)[:, :, None, None]
-        if noise is not None and x.device.type == "cuda":  # one pass over memory; on a CPU the slower way
+        if noise is not None and x.device.type == "cuda":  # one pass over memory, but slower on a CPU
             return torch.addcmul(noise.to(x.dtype), x, demodulation)
         x = x * demodulation
     return x if noise is None else x + noise.to(x.dtype)
@@ -63,15 +63,15 @@ def modulated_conv2d(
 def bounded(weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
     """Weights `[O, I, k, k]` and styles `[N, I]` whose products, and their squares, float16 can hold.
 
-    Demodulation takes out again what they were divided by.
+    Demodulation undoes the divisions.
     """
     in_size = weight[0].numel()
-    # The least value is for channels and styles that are all zero.
+    # The lower bound is for channels and styles that are all zero.
     weight = weight * (in_size**-0.5 / weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=_TINY))
     return weight, styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=_TINY)
 
 
 def demodulation_of(weight: Tensor, styles: Tensor) -> Tensor:
-    """What scales each output channel to unit expected variance, `[N, O]`."""
+    """The factors that scale each output channel to unit expected variance, `[N, O]`."""
     squares = styles.square() @ weight.square().sum(dim=[2, 3]).T
     return (squares + _EPSILON).rsqrt()

@@ -1,10 +1,10 @@
-"""Whether native operations can be used, and why not: finds, loads and, when told to, builds them; once a process.
+"""Whether native operations can be used, and if not, why: finds, loads and, when told to, builds them once a process.
 
 The policy, which `BEND_NATIVE` overrides: with `auto` (the default) a cached build is loaded at once, and one is
 compiled only where the work is long (`prepare`, which training, films and heavy drawing call) or by `bend ops build`,
-never in the middle of a short command, which says so (`settle`). `0` uses none. `1` compiles on first use whatever the
-work, and a failure is an error. With `auto` a failure costs one line on stderr, and the plain operations serve. Every
-fast path asks `available`.
+never in the middle of a command that has declared itself short (`settle`). `0` uses none. `1` compiles on first use
+whatever the work, and a failure is an error. With `auto` a failure costs one line on stderr, and the plain operations
+take over. Every fast path asks `available`.
 """
 
 import contextlib
@@ -52,9 +52,9 @@ class NativeState:
     target: Target
     """`cpu` or `cuda`."""
     is_loaded: bool
-    """They can be called."""
+    """Whether they can be called."""
     why: str
-    """Why, in a few words."""
+    """The reason, in a few words."""
     path: Path | None = None
     """The loaded library."""
 
@@ -78,13 +78,13 @@ def available(device_type: str = "cpu") -> bool:
 
 
 def prepare(device_type: str = "cpu", *, say: Callable[[str], None] | None = None) -> bool:
-    """Have native kernels for the long work ahead: load them, compiling them first if the cache holds none.
+    """Get native kernels ready for long work ahead: load them, compiling them first if the cache holds none.
 
-    At most one attempt a process. Training and films call it before they begin.
+    There is at most one attempt per process. Training and films call it before they begin.
 
     Args:
         device_type: of the tensors to come.
-        say: told in one line before a compilation starts, which takes about half a minute.
+        say: called with one line before a compilation starts, which takes about half a minute.
 
     Returns:
         Whether they can be called. With `BEND_NATIVE=auto` a failure is one line on stderr, no exception.
@@ -127,7 +127,7 @@ def settle(device_type: str = "cpu") -> None:
 
 @functools.cache
 def has_wide_vectors() -> bool:
-    """Whether the processor has AVX2 or AVX-512; with other vectors nobody has measured if our convolutions win."""
+    """Whether the processor has AVX2 or AVX-512; whether our convolutions win on others has not been measured."""
     import torch
 
     return torch.backends.cpu.get_cpu_capability().startswith(("AVX2", "AVX512"))

@@ -3,7 +3,7 @@
 `bend::bias_act` is the value, `bend::bias_act_grad` a gradient times the activation's derivative of some order; the
 latter's own derivatives are itself again, one order higher, so that gradients of gradients need no third operator.
 A straight activation (linear, relu, lrelu) is differentiated from its result, which the next layer keeps anyway, and
-a smooth one from its input. `csrc/bias_act.cpp` and `.cu` hold the kernels; import this where they are loaded.
+a smooth one from its input. `csrc/bias_act.cpp` and `.cu` hold the kernels; import this only where they are loaded.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = ["MAX_ORDER", "NUM_STRAIGHT", "native_bias_act"]
 MAX_ORDER = 3
 """The highest derivative of a smooth activation that there is a kernel for."""
 NUM_STRAIGHT = 3
-"""How many of the activations, the first ones, are straight lines on either side of zero."""
+"""How many activations, counted from the first, are straight lines on either side of zero."""
 
 _SETTINGS = "float alpha, float gain, float clamp"
 torch.library.define(

@@ -1,8 +1,8 @@
 """The native `upfirdn2d` as a PyTorch operator: schema, shape without data, and derivative.
 
 The operator is linear, and its transpose is itself with up and down exchanged, the filter flipped and the padding to
-match: that is its whole derivative, of any order. `csrc/upfirdn2d.cpp` and `.cu` hold the kernels; import this where
-they are loaded. The filter is a constant here: to differentiate by it, use the plain operation.
+match: that is all there is to its derivatives, of any order. `csrc/upfirdn2d.cpp` and `.cu` hold the kernels; import
+this only where they are loaded. The filter is a constant here: to differentiate by it, use the plain operation.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """What a native build is made with: compilers, their flags, and the key that tells one build from another.
 
 Finding out must cost next to nothing, because every start looks for a cached build: no program is run, a compiler is
-identified by its path, size and date, a processor by what the kernel reports of it.
+identified by its path, size and date, a processor by what the kernel reports about it.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ __all__ = [
 Target = Literal["cpu", "cuda"]
 
 TARGETS: dict[str, Target] = {"cpu": "cpu", "cuda": "cuda"}
-"""What native operations there are, by the type of device."""
+"""The native operations that there are, by type of device."""
 
 SOURCES = Path(__file__).parent / "csrc"
 
-# The oldest torch whose stable ABI the sources keep to (2.10), so that a build serves every later release.
+# The sources keep to the stable ABI of torch 2.10, so that a build serves every later release.
 _STABLE_ABI = "-DTORCH_TARGET_VERSION=0x020a000000000000"
 _CXX_FLAGS = [
     "-std=c++17",
@@ -63,13 +63,13 @@ class Toolchain:
     sources: tuple[Path, ...]
     """Files to compile."""
     compiler: tuple[str, ...]
-    """The C++ compiler and its own arguments (`CXX` may hold some); for CUDA it links, and compiles the host's side."""
+    """The C++ compiler and its own arguments (`CXX` may hold some); for CUDA it links, and compiles the host side."""
     nvcc: str | None
     """CUDA's compiler, None for `cpu`."""
     flags: tuple[str, ...]
-    """Of the compilation."""
+    """For compiling."""
     link_flags: tuple[str, ...]
-    """Of the linking."""
+    """For linking."""
     key: str
     """Digest of all the above, of every source's and header's content, of torch's version and of the machine."""
 
@@ -101,7 +101,7 @@ def toolchain(target: Target, *, architectures: tuple[str, ...] | None = None) -
         if nvcc is None:
             raise BuildError("nvcc was not found; install the CUDA toolkit, or set CUDA_HOME")
         flags = [*_nvcc_flags(compiler, architectures or _own_architectures()), *include]
-        # The runtime is linked in, so that torch's own may be of another minor version.
+        # The runtime is linked statically, so that torch's own may be of another minor version.
         runtime = [f"-L{folder}" for folder in _library_folders(Path(nvcc))]
         link = [*link, "-ltorch_cuda", *runtime, "-lcudart_static", "-ldl", "-lrt", "-lpthread"]
     if not sources:
@@ -149,7 +149,7 @@ def find_compiler() -> list[str]:
 
 
 def find_nvcc() -> str | None:
-    """CUDA's compiler: of `CUDA_HOME`, on the path, or in the usual place; None without one."""
+    """CUDA's compiler: from `CUDA_HOME`, on the path, or in the usual place; None without one."""
     home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
     places = [Path(home) / "bin" / "nvcc"] if home else [Path("/usr/local/cuda/bin/nvcc")]
     if found := next((place for place in places if os.access(place, os.X_OK)), None):
@@ -165,7 +165,7 @@ def find_ninja() -> str | None:
 
 
 def _absolute(tool: str | Path) -> str:
-    """A tool's path from everywhere, for it runs in another folder; links stay, for `ccache` goes by its name."""
+    """A tool's absolute path, as it runs in another folder; links are kept, as `ccache` goes by the link's name."""
     return str(Path(tool).absolute())
 
 
@@ -211,7 +211,7 @@ def _identity(tool: Path) -> str:
 
 
 def _digest(parts: list[str]) -> str:
-    digest = hashlib.sha256(os.fsencode("\0".join(parts)))  # paths may be no text
+    digest = hashlib.sha256(os.fsencode("\0".join(parts)))  # paths need not be valid text
     for path in sorted(SOURCES.iterdir()):
         if path.suffix in (".h", ".cuh", ".cpp", ".cu"):
             digest.update(os.fsencode(f"\0{path.name}\0") + path.read_bytes())

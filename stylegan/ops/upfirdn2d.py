@@ -1,6 +1,6 @@
 """Upsample, pad, filter with a FIR, downsample: the resampling of StyleGAN2 (arXiv 1912.04958, appendix B).
 
-Definitions as in Karras et al.: zeros are inserted after each sample, padding counts on the upsampled image and may
+Definitions as in Karras et al.: zeros are inserted after each sample, padding is counted on the upsampled image and may
 crop, the FIR is a true convolution. `plain_upfirdn2d` is one depthwise `conv2d`, whose derivatives of every order torch
 knows; `upfirdn2d` gives the same to rounding, by the native kernels where they are loaded (`stylegan.ops.native`).
 """
@@ -51,7 +51,7 @@ def setup_filter(
         normalize: scale to sum 1.
         flip_filter: reverse the taps.
         gain: factor on the signal (a 1-D filter takes its square root, as it is applied twice).
-        separable: keep 1-D taps 1-D; by default so from 8 taps on, fewer become an outer product.
+        separable: keep 1-D taps 1-D; by default only from 8 taps on, while fewer become an outer product.
         device: where the filter lives.
 
     Returns:
@@ -128,7 +128,7 @@ def plain_upfirdn2d(
     flip_filter: bool = False,
     gain: float = 1,
 ) -> Tensor:
-    """`upfirdn2d` in torch alone: arguments, result and errors are its own. It can be differentiated by `f` as well."""
+    """`upfirdn2d` in torch alone, with the same arguments, result and errors, and differentiable by `f` as well."""
     upx, upy = _parse_pair(up)
     downx, downy = _parse_pair(down)
     padx0, padx1, pady0, pady1 = parse_padding(padding)
@@ -233,7 +233,7 @@ def _check_size(x: Tensor, f: Tensor | None, upx: int, upy: int, padding: Paddin
 
 
 def _prefers_native(x: Tensor, f: Tensor | None) -> bool:
-    """Whether the native kernels can do it; measured, they are the faster ones everywhere but on a few pixels."""
+    """Whether the native kernels can do it and are faster, which they measured to be except on few pixels."""
     if x.ndim != 4 or x.dtype not in _DTYPES or x.numel() == 0:
         return False
     if f is not None and (f.device != x.device or (f.requires_grad and torch.is_grad_enabled())):
@@ -257,7 +257,7 @@ def _insert_zeros(x: Tensor, upx: int, upy: int) -> Tensor:
 
 
 def _pad(x: Tensor, padding: list[int]) -> Tensor:
-    """`F.pad`, which alone cannot crop more of one side than there was before the other was padded."""
+    """`F.pad`, which on its own cannot crop more from one side than there is before the other is padded."""
     if min(padding) < 0 < max(padding):
         x = F.pad(x, [max(p, 0) for p in padding])
     return F.pad(x, [min(p, 0) for p in padding] if min(padding) < 0 else padding)
@@ -268,6 +268,6 @@ def _filter_depthwise(x: Tensor, f: Tensor, stride: tuple[int, int], padding: tu
     f = f[None, None].expand(channels, 1, -1, -1)
     device = x.device.type
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        with torch.autocast(device, enabled=False):  # the result has x's dtype, as the native one's has
+        with torch.autocast(device, enabled=False):  # the result has x's dtype, like the native one
             return F.conv2d(x, f, stride=stride, padding=padding, groups=channels)
     return F.conv2d(x, f, stride=stride, padding=padding, groups=channels)

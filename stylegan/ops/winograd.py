@@ -1,11 +1,11 @@
 """Winograd's 3×3 convolution for many channels on a CPU: a quarter of the multiplications, in float32.
 
-Fast algorithms after Winograd, for convolutions by Lavin and Gray (arXiv 1509.09308): 4×4 outputs at a time are 36
+Winograd's fast algorithms, applied to convolutions by Lavin and Gray (arXiv 1509.09308): 4×4 outputs at a time are 36
 products of a transformed input tile with transformed weights, summed over channels by one grouped 1×1 convolution of
 oneDNN's. The points 0, ±√½, ±√2 and ∞ keep the rounding error at twice that of the plain sum (Barabasz et al., arXiv
 1803.10986). Gradients of weights are the transpose of the same. `csrc/winograd.cpp` transforms the tiles; without it,
-and wherever it does not pay, `stylegan.ops.convolution` takes the plain convolution. On a processor with AVX2 or
-AVX-512, or a matrix unit besides, the whole convolution is one native call, the drawing path's
+and wherever it does not pay off, `stylegan.ops.convolution` takes the plain convolution. On a processor with AVX2 or
+AVX-512, with or without a matrix unit, the whole convolution is one native call, the one that drawing uses
 (`csrc/styled_conv.cpp`).
 """
 
@@ -24,8 +24,8 @@ _TILE = 4
 _POINTS = 36
 _LANES = 16  # channels come in vectors of this many
 _LEAST_CHANNELS, _LEAST_TILES = 64, 128
-_LEAST_CHANNELS_ON_VECTORS = 32  # of the one call without a matrix unit, however few the tiles
-_LEAST_PRODUCTS = 25_000_000  # tiles × inputs × outputs from which the calls for weights' gradients pay
+_LEAST_CHANNELS_ON_VECTORS = 32  # for the single call without a matrix unit, however few the tiles
+_LEAST_PRODUCTS = 25_000_000  # tiles × inputs × outputs from which the calls for weight gradients pay off
 _CHUNK_BYTES = 64 << 20  # of transformed tiles alive at once
 
 torch.library.define(
@@ -41,11 +41,11 @@ torch.library.register_fake("bend::convolve3x3")(
 
 
 def pays(x: Tensor, w: Tensor) -> bool:
-    """Whether `convolve` can take a 3×3 convolution of stride 1 and padding 1, and is likely the faster.
+    """Whether `convolve` can take a 3×3 convolution of stride 1 and padding 1, and is likely to be faster.
 
     Args:
         x: `[N, I, H, W]`.
-        w: `[O, I, 3, 3]`, or `[I, O, 3, 3]`: either way round.
+        w: `[O, I, 3, 3]` or `[I, O, 3, 3]`, either way round.
     """
     if w.dtype != torch.float32 or not _is_able(x, *w.shape[:2]):
         return False
@@ -55,7 +55,7 @@ def pays(x: Tensor, w: Tensor) -> bool:
 
 
 def pays_for_weights(x: Tensor, grad: Tensor) -> bool:
-    """Whether `weight_gradient` can take `x` and `grad`, and is likely the faster; shapes as there."""
+    """Whether `weight_gradient` can take `x` and `grad`, and is likely to be faster; shapes as there."""
     channels = x.shape[1], grad.shape[1]
     if min(channels) < _LEAST_CHANNELS or not (_is_able(x, *channels) and _is_able(grad, *channels)):
         return False
@@ -63,7 +63,7 @@ def pays_for_weights(x: Tensor, grad: Tensor) -> bool:
 
 
 def convolve(x: Tensor, w: Tensor, is_transposed: bool = False) -> Tensor:
-    """Correlate with stride 1 and padding 1; or the transpose of that.
+    """Correlate with stride 1 and padding 1, or apply the transpose of that.
 
     Args:
         x: float32 `[N, I, H, W]`, channels last, sides multiples of 4.
@@ -129,7 +129,7 @@ def _is_able(x: Tensor, *channels: int) -> bool:
 
 @functools.cache
 def _has_matrix_unit() -> bool:
-    """Whether the one call multiplies in digits (`csrc/digits.h`), which small layers gain nothing from."""
+    """Whether the single call multiplies in digits (`csrc/digits.h`), from which small layers gain nothing."""
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_int8"))
 
@@ -154,7 +154,7 @@ def _split(x: Tensor, *, is_gradient: bool, by_point: bool) -> Tensor:
 
 
 def _product(inputs: Tensor, outputs: Tensor, like: Tensor) -> Tensor:
-    """`outputs.T @ inputs`, `[O, I, 1, 1]` of `[T, O]` and `[T, I]`, by oneDNN, the fastest there is on any CPU."""
+    """`outputs.T @ inputs`, `[O, I, 1, 1]` of `[T, O]` and `[T, I]`, by oneDNN, which is the fastest on any CPU."""
     rows = _rows(len(inputs))
     pictures = [t.reshape(1, -1, rows, t.shape[1]).permute(0, 3, 1, 2) for t in (outputs, inputs)]
     no_steps: list[int] = [0, 0]
