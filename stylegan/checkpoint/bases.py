@@ -33,7 +33,7 @@ def open_delta(
         base: what the caller says the base is; None to look for it.
         locate: from a name or path to a file.
         open_file: reads a network file that is not a delta.
-        opening: delta files that wait for this one.
+        opening: delta files that are being opened and need this one.
 
     Raises:
         CheckpointError: damaged, its base is not to be found, or the one at hand is another network.

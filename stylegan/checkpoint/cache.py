@@ -1,8 +1,8 @@
 """Where downloaded networks lie, and whether they are still what was downloaded.
 
 Beside each file is a record of its address and SHA-256, made when it was first downloaded. A file that has changed
-since (by size or time of change) is hashed again before it is used, and refused if it is another. `bend models pull`
-fills the folder.
+since (by size or time of change) is hashed again before it is used, and refused if its content differs. `bend models
+pull` fills the folder.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class CacheRecord:
     num_bytes: int
     """Size of the file."""
     mtime_ns: int
-    """When the file was last changed at the moment it was hashed."""
+    """The file's time of change when it was hashed."""
 
     def __post_init__(self) -> None:
         texts_are_text = all(isinstance(text, str) for text in (self.file, self.url, self.sha256))

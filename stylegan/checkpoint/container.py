@@ -68,8 +68,8 @@ def write_container(
     Args:
         path: final name.
         tensors: on the CPU.
-        metadata: what the header says besides.
-        replace: whether a file that is there by then is replaced.
+        metadata: what else the header says.
+        replace: whether to replace a file that exists by then.
 
     Raises:
         FileExistsError: it is there, and is not to be replaced.
@@ -80,7 +80,7 @@ def write_container(
         try:
             save_file(tensors, temporary, metadata=metadata)
             _sort_metadata(temporary)
-        except SafetensorError as error:  # a full disk too comes as this, its number in the message only
+        except SafetensorError as error:  # so is a full disk, with its number in the message only
             if number := re.search(r"os error (\d+)", str(error)):
                 code = int(number[1])
                 raise OSError(code, os.strerror(code), str(path)) from None

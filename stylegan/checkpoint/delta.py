@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 _EXPONENTS = "exponents"
-_TOP_EXPONENT = 14  # the largest difference of a layer becomes 2**14 to 2**15, a bit below float16's end
+_TOP_EXPONENT = 14  # the largest difference of a layer becomes 2**14 to 2**15, just below float16's limit
 _EXPONENT_RANGE = (-126, 127)
 _STANDS_IN = {"G": ("G", "G_ema"), "G_ema": ("G_ema", "G"), "D": ("D",)}
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -62,7 +62,7 @@ class DeltaBase:
     path: Path | None = None
     """Where it lies, to be recorded relative to the delta; None for a file that is to be shared."""
     hashes: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Fingerprints of its networks, made if left out."""
+    """Fingerprints of its networks, computed if left out."""
 
     def __post_init__(self) -> None:
         if not self.hashes:
@@ -114,12 +114,12 @@ def save_delta(
 
     Args:
         path: final name, best one that ends in `.safetensors`; its folder is created.
-        base: what the networks were bent from; its G stands in for an absent G_ema, and the other way round.
+        base: what the networks were bent from; its G stands in for an absent G_ema, and vice versa.
         G: raw generator.
         D: discriminator.
         G_ema: averaged generator.
         meta: description of the bent networks.
-        replace: whether a file that is there by then is replaced.
+        replace: whether to replace a file that exists by then.
 
     Raises:
         ValueError: no network given, or one that could not be read back (`check_savable`).
@@ -257,7 +257,7 @@ def _differences(
 
 
 def _halve(difference: Tensor) -> tuple[Tensor, int]:
-    """A float16 tensor and the power of two that it is to be multiplied with."""
+    """A float16 tensor and the power of two that it is to be multiplied by."""
     _, exponent = math.frexp(difference.abs().max().item())
     low, high = _EXPONENT_RANGE
     power = min(max(exponent - 1 - _TOP_EXPONENT, low), high)

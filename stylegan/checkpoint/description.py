@@ -101,7 +101,7 @@ def _or_none(rule: _Rule) -> _Rule:
 
 
 def _is_finite(value: object) -> bool:
-    # Compared, since `math.isfinite` raises on whole numbers that are none of float's.
+    # A comparison, since `math.isfinite` raises on whole numbers too large for a float.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

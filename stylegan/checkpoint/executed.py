@@ -28,7 +28,7 @@ _MOST_NAMES = 1000
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
-    """What opening a file would run elsewhere; here it never is."""
+    """What opening a file would run elsewhere; it is never run here."""
 
     calls: Mapping[str, int]
     """Functions and classes by dotted name, and how often each would be called; 0 for one only named."""

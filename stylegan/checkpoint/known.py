@@ -1,7 +1,7 @@
 """Networks that people know by name, and where their publishers keep them.
 
 Nothing is downloaded here: `bend models pull NAME` does that, into `cache`. Sizes are estimates from the architecture.
-No published checksums are known, so that the first download is trusted, and its checksum remembered.
+No published checksums are known, so the first download is trusted, and its checksum remembered.
 """
 
 import dataclasses

@@ -32,7 +32,7 @@ def load_network(
     Args:
         path_or_name: a name in `EMBEDDED`, a downloaded one in `KNOWN`, a file, a run folder (its last snapshot), or
             `RUN@KIMG` (the snapshot of that run at KIMG).
-        base: what a delta file was taken from, if it is not to be found by what the delta says; else unused.
+        base: what a delta file was taken from, if it is not to be found by what the delta says; otherwise unused.
 
     Returns:
         Its networks in evaluation mode, float32 on the CPU.
@@ -51,7 +51,7 @@ def outline_network(path_or_name: str | os.PathLike[str]) -> Network:
         path_or_name: as `load_network` takes it.
 
     Returns:
-        Its networks in evaluation mode on the meta device: quick to have, whatever their size, and not to be run.
+        Its networks in evaluation mode on the meta device: quick to make, whatever their size, and not to be run.
 
     Raises:
         CheckpointError: nothing there, or not a network.

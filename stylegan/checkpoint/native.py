@@ -132,7 +132,7 @@ def save_network(
         G_ema: averaged generator.
         meta: description.
         dtype: what tensors are stored as, one of float16, bfloat16, float32 and float64; their own dtype if None.
-        replace: whether a file that is there by then is replaced.
+        replace: whether to replace a file that exists by then.
 
     Raises:
         ValueError: no network given, one that could not be read back (`check_savable`), or another dtype.

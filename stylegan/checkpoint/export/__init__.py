@@ -1,6 +1,6 @@
-"""Network files for other programs, one module a format, chosen by the ending of the name.
+"""Network files for other programs, one module for each format, chosen by the ending of the name.
 
-What a format can hold is kept bit by bit; what it cannot is told in notes, a line each.
+What a format can hold is kept bit by bit; what it cannot hold is listed in notes, a line each.
 """
 
 import os
@@ -18,7 +18,7 @@ __all__ = ["WRITERS", "export_network", "written_files"]
 
 
 class _Writer(Protocol):
-    """Writes a network; unless `replace`, a file that is there by then stays, and FileExistsError is raised."""
+    """Writes a network; unless `replace`, a file that exists by then stays, and FileExistsError is raised."""
 
     def __call__(self, path: Path, network: Network, *, replace: bool = True) -> list[str]: ...
 
@@ -38,13 +38,13 @@ def export_network(path: str | os.PathLike[str], network: Network, *, replace: b
     Args:
         path: final name.
         network: what to write.
-        replace: whether files that are there by then are replaced.
+        replace: whether to replace files that exist by then.
 
     Returns:
         What the format cannot carry or what had to be made up, a line each.
 
     Raises:
-        ValueError: a network that no format could give back (`check_savable`).
+        ValueError: a network that could not be read back from any format (`check_savable`).
         CheckpointError: an unknown ending, or a network that the format cannot hold.
         FileExistsError: one is there, and is not to be replaced.
         OSError: the file cannot be written, or the disk is full.

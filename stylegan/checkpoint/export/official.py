@@ -1,8 +1,9 @@
-"""Export as an official-shaped `.pkl`: what the official tools, and the many made for them, unpickle.
+"""Export as an official-shaped `.pkl`: what the official tools, and the many built on them, unpickle.
 
 Each module is written as `_reconstruct_persistent_obj` takes it: class name, attributes, and the source text of the
-class, which those tools run. That text is `module_source`, our own. They want G, D and G_ema: an absent generator is
-the other one's copy, an absent discriminator one with random weights, where there can be one, and the notes say so.
+class, which those tools run. That text is `module_source`, our own. They want G, D and G_ema: an absent generator
+becomes a copy of the other one, an absent discriminator one with random weights, where there can be one, and the notes
+say so.
 """
 
 import os
@@ -35,7 +36,7 @@ def save_official(path: str | os.PathLike[str], network: Network, *, replace: bo
     Args:
         path: final name, one that ends in `.pkl`.
         network: what to write; float32 is kept bit by bit.
-        replace: whether a file that is there by then is replaced.
+        replace: whether to replace a file that exists by then.
 
     Returns:
         What the format cannot carry and what had to be made up, a line each.

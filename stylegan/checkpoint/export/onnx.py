@@ -41,7 +41,7 @@ def save_onnx(path: str | os.PathLike[str], network: Network, *, replace: bool =
     Args:
         path: name that `onnx_paths` makes two of.
         network: what to write.
-        replace: whether files that are there by then are replaced.
+        replace: whether to replace files that exist by then.
 
     Returns:
         What the format cannot carry, a line each.
@@ -131,7 +131,7 @@ def _check_installed(name: str) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter prints its progress and warns of its own matters."""
+    """Silence the exporter, which prints its progress and warns about its own internals."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

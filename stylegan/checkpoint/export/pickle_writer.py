@@ -2,7 +2,7 @@
 
 Python's own pickler would need the official tools' modules to be importable, since it looks up every global that it
 writes. This one writes names as text, and tensors straight from memory to the file. The opcodes are those of pickle
-protocol 4 (PEP 3154); text and globals that come again are written once.
+protocol 4 (PEP 3154); text and globals that recur are written once.
 """
 
 import io
@@ -17,7 +17,7 @@ from torch import Tensor
 __all__ = ["Call", "Global", "New", "Ordered", "Raw", "write_pickle"]
 
 _PROTOCOL = 4
-_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # of the small files that torch makes of storages
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # of the small files that torch turns storages into
 _LEGACY_PROTOCOL = 1001
 _MACHINE = {
     "protocol_version": _LEGACY_PROTOCOL,
@@ -39,7 +39,7 @@ _ORDERED_DICT = Global("collections", "OrderedDict")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """What a call of a global makes, when it is read."""
+    """What calling a global returns, once it is read."""
 
     function: Global
     arguments: tuple[Any, ...]
@@ -62,7 +62,7 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Raw:
-    """Bytes in a few pieces, of which none is copied."""
+    """Bytes in a few pieces, none of which is copied."""
 
     pieces: tuple[bytes | memoryview, ...]
 
@@ -191,7 +191,7 @@ def _rebuilt(tensor: Tensor) -> Call:
 
 
 def _storage_head(numel: int) -> bytes:
-    """What stands before the numbers in the legacy torch file of one float storage."""
+    """What precedes the numbers in the legacy torch file of one float storage."""
     head = io.BytesIO()
     identity = ("storage", Global("torch", "FloatStorage"), "0", "cpu", numel, None)
     for part in (_LEGACY_MAGIC, _LEGACY_PROTOCOL, _MACHINE):

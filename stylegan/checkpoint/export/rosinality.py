@@ -1,6 +1,6 @@
 """Export as a rosinality `.pt`: the state dicts `g`, `d`, `g_ema` and `latent_avg` under that project's names.
 
-The layers compute the same, so that weights only change name and gain dimensions of 1. That project knows one
+The layers compute the same, so weights only change names and gain dimensions of 1. That project knows one
 architecture: unconditional, colour, `skip` generator with noise and `resnet` discriminator, filter 1-3-3-1, float32.
 What differs only in precision is written with a note; anything else is refused.
 """
@@ -38,7 +38,7 @@ def save_rosinality(path: str | os.PathLike[str], network: Network, *, replace: 
     Args:
         path: final name, one that ends in `.pt`.
         network: what to write; float32 weights are kept bit by bit.
-        replace: whether a file that is there by then is replaced.
+        replace: whether to replace a file that exists by then.
 
     Returns:
         What the format cannot carry, a line each.

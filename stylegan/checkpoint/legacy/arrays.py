@@ -1,6 +1,6 @@
 """Numpy's arrays, scalars and dtypes as a pickle describes them: records, checked, never numpy's own functions.
 
-Only plain numbers are allowed: no objects, strings, records or dates, so that bytes are all there is to an array.
+Only plain numbers are allowed: no objects, strings, records or dates. An array is then nothing but its bytes.
 """
 
 import dataclasses
@@ -68,7 +68,7 @@ class ArrayRecord(StatefulRecord):
 
     @classmethod
     def of_number(cls, value: float) -> "ArrayRecord":
-        """A number by itself, which numpy pickles otherwise than an array of no dimensions."""
+        """A single number, which numpy pickles differently from an array of no dimensions."""
         return cls(DtypeRecord("f8"), data=struct.pack("<d", value))
 
     def set_state(self, state: object) -> None:
@@ -122,7 +122,7 @@ def make_frombuffer(arguments: Arguments) -> ArrayRecord:
     """What protocol 5's `numpy.core.numeric._frombuffer(data, dtype, shape, order)` makes.
 
     Raises:
-        RefusedError: not what that takes.
+        RefusedError: arguments that it does not take.
     """
     if len(arguments) != 4 or arguments[3] not in ("C", "F"):
         raise RefusedError(f"has an array in an unknown form; {DAMAGED}")

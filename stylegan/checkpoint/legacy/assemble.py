@@ -113,7 +113,7 @@ def _matched(
 
 def _read(name: str, weight: Weight) -> Tensor:
     tensor = weight.read()
-    # A sum is finite only if every value is, and much cheaper to have; it may overflow where they are.
+    # A sum is finite only if every value is, and much cheaper to check; but it may overflow where they all are.
     if not math.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
         raise RefusedError(f"has values that are not finite in {name}; use an earlier snapshot")
     return tensor

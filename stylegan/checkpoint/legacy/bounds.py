@@ -12,7 +12,7 @@ __all__ = ["DAMAGED", "MAX_INLINE_BYTES", "Meter", "RefusedError", "shown"]
 DAMAGED = "damaged or forged, fetch it again"
 """The mend of a file whose content contradicts itself, for the end of a refusal."""
 MAX_INLINE_BYTES = 128
-"""Longer text and bytes are remembered only by where they lie: no name is as long, and no storage as short."""
+"""Longer text and bytes are remembered only by where they lie: no name is that long, and no storage that short."""
 _MAX_OPCODES = 1_000_000
 _MAX_TEXT_BYTES = 64 << 20
 

@@ -8,10 +8,10 @@ __all__ = ["channel_settings", "resolutions"]
 
 
 def resolutions(num_blocks: int) -> list[int]:
-    """The resolutions of a network of so many blocks, from 4 on.
+    """The resolutions of a network of that many blocks, from 4 on.
 
     Raises:
-        RefusedError: none, or beyond any network.
+        RefusedError: no blocks, or more than any network has.
     """
     if not 1 <= num_blocks <= 12:
         raise RefusedError(f"has a network of {num_blocks} resolutions; only StyleGAN2 networks are read")
@@ -29,7 +29,7 @@ def channel_settings(channels: Mapping[int, int]) -> dict[str, object]:
     """
     channel_max = max(channels.values())
     narrow = [res * width for res, width in channels.items() if width < channel_max]
-    # Where no block is narrower, anything from the widest on does.
+    # Where no block is narrower, any base from this one on gives the same widths.
     channel_base = max(narrow, default=channel_max * max(channels))
     if any(min(channel_base // res, channel_max) != width for res, width in channels.items()):
         raise RefusedError(

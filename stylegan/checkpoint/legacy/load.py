@@ -82,7 +82,7 @@ def load_legacy(path: Path, *, max_bytes: int = 4 << 30, with_weights: bool = Tr
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """No cyclic garbage collection: a pickle's many records would set off one through all that torch holds, 0.1 s."""
+    """Turn off cyclic garbage collection: a pickle's many records would trigger one over all of torch, 0.1 s."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -18,14 +18,14 @@ __all__ = ["PersistentLoad", "Table", "read_pickle"]
 
 Table = Mapping[tuple[str, str], Global]
 PersistentLoad = Callable[[object], object]
-_MAX_INT_KEY = 1 << 60  # greater ones can be chosen so that all have the same hash
+_MAX_INT_KEY = 1 << 60  # larger ones can be chosen so that all have the same hash
 
 
 def read_pickle(cursor: Cursor, table: Table, persistent_load: PersistentLoad | None = None) -> object:
     """Read one pickle.
 
     Args:
-        cursor: stands at its beginning; is left behind its STOP.
+        cursor: stands at its beginning; is left just after its STOP.
         table: the globals it may name.
         persistent_load: makes the object of a persistent id; None refuses them.
 

@@ -201,7 +201,7 @@ def _entries(module: ModuleRecord) -> dict[object, object]:
 
 
 def _walk(root: ModuleRecord) -> Iterator[tuple[str, ModuleRecord]]:
-    """A module and all below it, each with the prefix of its keys; modules may hold one another only so deep."""
+    """A module and all below it, each with the prefix of its keys; the depth of nesting is limited."""
     waiting = [("", root, 0)]
     seen = 0
     while waiting:

@@ -19,7 +19,7 @@ def next_opcode(cursor: Cursor) -> tuple[bytes, object]:
     """Read one instruction.
 
     Args:
-        cursor: stands before it; moves behind it.
+        cursor: stands before it; moves past it.
 
     Returns:
         Its code, one byte, and its argument: a number, text, bytes, a (module, name) pair, a `Span` for long text

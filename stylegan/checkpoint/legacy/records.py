@@ -25,7 +25,7 @@ class Global:
     call: Callable[[Arguments], object] | None = None
     """What calling it records; None if it cannot be called."""
     new: Callable[[Arguments], object] | None = None
-    """What making an instance of it without a call records; None if it cannot be."""
+    """What making an instance of it without a call records; None if that cannot be done."""
 
 
 @dataclasses.dataclass(slots=True, eq=False, repr=False)
@@ -76,7 +76,7 @@ class ModuleRecord:
         """From the one argument of `_reconstruct_persistent_obj`.
 
         Raises:
-            RefusedError: not what that takes.
+            RefusedError: arguments that it does not take.
         """
         meta = arguments[0] if len(arguments) == 1 else None
         if type(meta) is not dict:

@@ -1,8 +1,8 @@
 """Checkpoints of rosinality's StyleGAN2 (`.pt`): other names, the same weights.
 
 A file holds the state dicts `g_ema`, `g` and `d`, and `latent_avg` where it was converted from the official ones.
-Files of a training add optimisers and options, which are passed over. Settings are read off the shapes. The layers
-compute the same as the official ones, so that no weight is flipped or scaled.
+Files of a training add optimisers and options, which are ignored. Settings are read off the shapes. The layers compute
+the same as the official ones, so no weight is flipped or scaled.
 """
 
 import math
@@ -90,7 +90,7 @@ class _State:
         return tensor
 
     def count(self, pattern: str, start: int = 0) -> int:
-        """How many of `pattern`, with one number in it, follow one another."""
+        """How many tensors named by `pattern`, which has a number in it, there are from `start` on without a gap."""
         number = start
         while pattern.format(number) in self.tensors:
             number += 1
@@ -105,7 +105,7 @@ class _State:
         return shape[dimension]
 
     def weights(self, names: _Names) -> dict[str, Weight]:
-        """Weights by official key, given their names here, all of which must be used."""
+        """Weights by official key, given their names here; refuses tensors that are left unused."""
         found = {key: _squeezed(key, self.get(name)) for key, name in names.items()}
         for name in sorted(self.unused):
             raise RefusedError(
@@ -114,7 +114,7 @@ class _State:
         return found
 
     def check_filter(self, key: str) -> None:
-        """Refuse a network that resamples by other than the usual taps."""
+        """Refuse a network that resamples with other than the usual taps."""
         kernel = self.tensors.get(key)
         if not isinstance(kernel, TensorRecord) or kernel.shape != (4, 4):
             raise RefusedError(

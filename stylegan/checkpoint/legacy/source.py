@@ -1,4 +1,4 @@
-"""Bytes at random from a file, from a part of it, or from memory: what the pickle readers read from.
+"""Random access to the bytes of a file, a part of it, or memory: what the pickle readers read from.
 
 Tensors are nearly all of a network file. They are never read while the pickle around them is: a `Span` remembers
 where they lie, and their bytes go from the file straight to where the weights live.
@@ -91,9 +91,9 @@ class MemorySource(Source):
 
 
 class LatinSource(Source):
-    """Binary data that protocol 2 wrote as text, a character a byte.
+    """Binary data that protocol 2 wrote as text, a character for each byte.
 
-    It is decoded anew for every reading and never kept, so that a file holds one tensor twice, not all of them.
+    It is decoded anew for every reading and never kept, so that memory holds one tensor twice, not all of them.
 
     Args:
         text: where the UTF-8 lies.
@@ -206,7 +206,7 @@ class Cursor:
         return span
 
     def _fill(self, length: int) -> None:
-        """A new window from the present place on, of at least `length` bytes."""
+        """A new window, from the current place on, of at least `length` bytes."""
         start, left = self.position, self.left
         if length > left:
             raise RefusedError(_CUT_SHORT)

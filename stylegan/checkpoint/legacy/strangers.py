@@ -80,7 +80,7 @@ def describe_stranger(root: object) -> str:
 
 
 def _keys(value: object, depth: int = 0) -> list[str]:
-    """Names in a dictionary, and in those that it holds, so many at most."""
+    """Names in a dictionary, and in those that it holds, up to a limit."""
     if type(value) is not dict:
         return []
     keys = [key for key in _first(value) if type(key) is str]

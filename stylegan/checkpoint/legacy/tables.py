@@ -1,8 +1,8 @@
 """The globals that a network's pickle may name, each with what it records.
 
 The tables are exact and complete: measured on files of every format and protocol, with the module names of old and
-new numpy and the Python 2 names that protocol 2 writes. A name that is not here refuses the file. To add one, add a
-record that does nothing but hold its arguments.
+new numpy and the Python 2 names that protocol 2 writes. A file that names anything else is refused. To add a name, add
+a record that does nothing but hold its arguments.
 """
 
 from collections.abc import Callable

@@ -3,8 +3,8 @@
 A file holds three networks (G, D, and the averaged G), or some of them, each with its settings and a list of named
 arrays; a generator keeps mapping and synthesis as networks of its own. Settings that have a shape are read off the
 arrays, since defaults are not stored. Dense weights are transposed, convolutions go from [kh, kw, in, out] to [out,
-in, kh, kw], the upsampling ones are turned by half a turn, and the bias of a modulation gains the 1 that TensorFlow
-adds in use.
+in, kh, kw], the upsampling ones are rotated by half a turn, and the bias of a modulation gains the 1 that TensorFlow
+adds when using it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -75,7 +75,7 @@ def read_tensorflow(
 
 
 def _guess_name(record: object) -> str:
-    """Which network a file holds that holds only one or two: generators have components."""
+    """Which network this is, in a file that holds only one or two: generators have components."""
     components = _state_of("network", record).get("components")
     return "G_ema" if components else "D"
 

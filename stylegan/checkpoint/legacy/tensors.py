@@ -31,7 +31,7 @@ STORAGE_DTYPES = {
 }
 """Names of `torch.*Storage` that a file may use: weights, and the counters of optimisers."""
 _MAX_DIMENSIONS = 8
-_MAX_STRETCH = 4  # times more of the file than a tensor has values: a slice, no more
+_MAX_STRETCH = 4  # times a tensor's own size that it may span in a storage: a slice, no more
 
 
 @dataclasses.dataclass(slots=True, eq=False, repr=False)
@@ -86,7 +86,7 @@ class TensorRecord:
         """From the arguments of `_rebuild_tensor_v2`: storage, offset, size, stride, and what follows.
 
         Raises:
-            RefusedError: not what that takes, or a tensor that its storage does not hold.
+            RefusedError: arguments that it does not take, or a tensor that its storage does not hold.
         """
         storage, offset, shape, stride = arguments[:4] if 6 <= len(arguments) <= 7 else (None,) * 4
         if not isinstance(storage, StorageRecord) or type(offset) is not int:
@@ -100,7 +100,7 @@ class TensorRecord:
         """From the arguments of `_rebuild_parameter`, the first of which is a tensor.
 
         Raises:
-            RefusedError: it is none.
+            RefusedError: it is not one.
         """
         tensor = arguments[0] if len(arguments) == 3 else None
         if not isinstance(tensor, TensorRecord):
@@ -109,7 +109,7 @@ class TensorRecord:
 
     @property
     def extent(self) -> int:
-        """Numbers from the first one to behind the last, in the storage."""
+        """How many numbers of the storage it spans, from its first to its last."""
         if 0 in self.shape:
             return 0
         return 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
