@@ -121,7 +121,7 @@ class Container:
 
 
 def _start_in(block: bytes, member: Member) -> int:
-    """How far behind the beginning of its local header a member's bytes begin."""
+    """How far after the beginning of its local header a member's bytes begin."""
     if len(block) < _LOCAL_HEADER.size or not block.startswith(b"PK\x03\x04"):
         raise FaultError("damaged", "damaged (its header is not where the zip says)", member.name)
     _, name_length, extra_length = _LOCAL_HEADER.unpack_from(block)
@@ -164,7 +164,7 @@ def _refuse_method(member: Member) -> None:
 
 
 def _inflate(raw: bytes, member: Member) -> bytes:
-    """Unpack, but hardly past the size that the directory claims: a zip bomb holds more."""
+    """Unpack, but not far past the size that the directory claims: a zip bomb holds more."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw, member.num_bytes + 1)
     except zlib.error:

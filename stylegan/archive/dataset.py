@@ -18,7 +18,7 @@ class DatasetZip(PictureSet):
 
     Args:
         path: the zip file.
-        max_images: use only so many, spread evenly over the sorted names; None for all.
+        max_images: use at most this many, spread evenly over the sorted names; None for all.
         xflip: append every picture's mirror image, so that the length doubles; the second half is mirrored.
         use_labels: read the labels; False takes the set as unconditional, whatever its `dataset.json` says.
 

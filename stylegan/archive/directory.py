@@ -1,8 +1,8 @@
 """The central directory of a zip, read into arrays.
 
-The standard library's reader takes 10 µs to make an object of 500 bytes of each member; this one follows the same rules
-(PKWARE's APPNOTE 6.3.10, sections 4.3.12 to 4.3.16 and 4.5.3) in a tenth of the time and memory. Anything may precede
-the zip in the file, and the directory is read a few MiB at a time. Tests compare the two readers.
+The standard library's reader takes 10 µs and 500 bytes to make an object for each member; this one follows the same
+rules (PKWARE's APPNOTE 6.3.10, sections 4.3.12 to 4.3.16 and 4.5.3) in a tenth of the time and memory. Anything may
+precede the zip in the file, and the directory is read a few MiB at a time. Tests compare the two readers.
 """
 
 import struct
@@ -39,7 +39,7 @@ class _Place:
     start: int
     num_bytes: int
     shift: int
-    """What stands before the zip, in bytes: to be added to every offset in it."""
+    """How many bytes precede the zip, to be added to every offset in it."""
 
 
 def read_directory(file: RandomFile, file_bytes: int) -> Members:
@@ -50,7 +50,7 @@ def read_directory(file: RandomFile, file_bytes: int) -> Members:
         NotImplementedError: it is a kind of zip that is not read: one in several parts.
     """
     place = _find(file, file_bytes)
-    names: list[bytes] = []  # a block's names in one
+    names: list[bytes] = []  # joined, for each block
     lengths: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
     columns: list[tuple[npt.NDArray[Any], ...]] = []
     for block in _blocks(file, place):
@@ -112,7 +112,7 @@ def _blocks(file: RandomFile, place: _Place) -> Iterator[bytes]:
 
 
 def _last_whole(block: bytes) -> int:
-    """Where the last entry that is all in `block` ends."""
+    """Where the last entry that lies wholly in `block` ends."""
     at = 0
     while len(block) - at >= _ENTRY.size:
         *_, name, extra, comment, _ = _ENTRY.unpack_from(block, at)
@@ -156,7 +156,7 @@ def _parse(block: bytes) -> tuple[list[bytes], list[list[int]]]:
 
 
 def _narrow(values: list[int], kind: type[np.generic]) -> npt.NDArray[Any]:
-    """As an array of a type; sizes of 4 GiB and more are clipped, since readers refuse them anyway."""
+    """An array of the given type; sizes of 4 GiB and more are clipped, since readers refuse them anyway."""
     column = np.array(values, np.int64)
     return (np.minimum(column, 2**32 - 1) if kind is np.uint32 else column).astype(kind)
 

@@ -1,8 +1,8 @@
-"""JSON larger than memory should hold, read value by value.
+"""JSON too large to hold in memory, read value by value.
 
-`json.loads` makes objects of a whole text: 300 MB for the labels of a million pictures, gigabytes for their sources.
+`json.loads` turns a whole text into objects: 300 MB for the labels of a million pictures, gigabytes for their sources.
 Here the caller walks the outer objects and lists, and the standard library's decoder reads each value in them; of the
-text, only what is not yet read and one piece more is held.
+text, only what is not yet read and one more piece is held.
 """
 
 import codecs
@@ -24,7 +24,7 @@ class JsonReader:
             value = reader.value()  # or fields(), items(), skip()
 
     Args:
-        chunks: the text in pieces, in UTF-8 or what else `json.loads` takes.
+        chunks: the text in pieces, in UTF-8 or another encoding that `json.loads` takes.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -126,7 +126,7 @@ class JsonReader:
             self._is_ended = not chunk
             while (
                 len(chunk) < 4 and self._decode is None and not self._is_ended
-            ):  # four bytes tell the encoding
+            ):  # four bytes reveal the encoding
                 more = next(self._chunks, b"")
                 chunk, self._is_ended = chunk + more, not more
             if self._decode is None:

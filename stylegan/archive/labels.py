@@ -96,7 +96,7 @@ class LabelColumn:
         """Int64 [N] class indices or float32 [N, D] vectors.
 
         Raises:
-            FaultError: they are unlike one another, or no labels.
+            FaultError: they are unlike one another, or not labels.
         """
         if self._is_mixed or self._values is None:
             raise FaultError(

@@ -1,6 +1,7 @@
 """The list of a zip's members, held in arrays: some 50 bytes a member where a Python object takes 500.
 
-Names lie end to end in one run of bytes, the rest in a numpy array a field. A `Member` is made when one is asked for.
+Names lie end to end in one run of bytes, the rest in a numpy array for each field. A `Member` is made when one is
+asked for.
 """
 
 import bisect
@@ -13,13 +14,13 @@ import numpy.typing as npt
 
 __all__ = ["Member", "Members", "NameTable"]
 
-_MOST_SORT_BYTES = 128 * 2**20  # for sorting names of one width in numpy
+_MOST_SORT_BYTES = 128 * 2**20  # for sorting names padded to one width in numpy
 _BLOCK = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One file in the zip, as the central directory tells it."""
+    """One file in the zip, as the central directory describes it."""
 
     name: str
     offset: int
@@ -94,7 +95,7 @@ class NameTable:
 
 
 class Members(Mapping[str, Member]):
-    """The members of a zip by name, in the order of its directory; of several by one name the last counts.
+    """The members of a zip by name, in the order of its directory; of several with one name the last counts.
 
     Args:
         names: their names.

@@ -152,7 +152,7 @@ class Places:
 
 @contextlib.contextmanager
 def _reading(container: Container) -> Iterator[JsonReader]:
-    """A reader of `dataset.json`, to be read to its end; its errors become faults. A missing one is empty."""
+    """A reader of `dataset.json`, to be read to its end; its errors become faults. A missing file reads as empty."""
     is_there = METADATA_NAME in container.members
     reader = JsonReader(container.stream(METADATA_NAME) if is_there else [b"{}"])
     try:

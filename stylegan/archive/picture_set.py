@@ -1,7 +1,7 @@
 """Pictures and labels by index, over one shard or many, as a training reads them.
 
-Opening looks at lists, labels and one header a shard, so that it is quick on any size; each picture is judged when it
-is read. `stylegan.archive.check` goes through them all beforehand.
+Opening looks at lists, labels and one header for each shard, so that it is quick at any size; each picture is judged
+when it is read. `stylegan.archive.check` goes through them all beforehand.
 """
 
 import bisect
@@ -32,7 +32,7 @@ class PictureSet:
         shards: where they lie, at least one.
         path: what a person opened.
         name: what a run is named after.
-        max_images: use only so many, spread evenly; None for all.
+        max_images: use at most this many, spread evenly; None for all.
         xflip: append every picture's mirror image, so that the length doubles; the second half is mirrored.
 
     Raises:
@@ -55,7 +55,7 @@ class PictureSet:
         self._shape = _common_shape(shards)
         labels = _common_labels(shards)
         self.label_dim: int = label_dim([labels])
-        """Width of the labels: of one-hot vectors as many as the highest class of all shards needs; 0 for none."""
+        """Width of the labels; for one-hot vectors, what the highest class in any shard needs; 0 for none."""
         self._kept = _spread(self._starts[-1], max_images)
         self._labels = labels if labels is None or self._kept is None else labels[self._kept]
         for shard in shards:
@@ -64,7 +64,7 @@ class PictureSet:
 
     @property
     def num_shards(self) -> int:
-        """Of how many files it is made."""
+        """How many files it is made of."""
         return len(self._shards)
 
     @property
@@ -127,7 +127,7 @@ class PictureSet:
         return self.num_originals * (2 if self.xflip else 1)
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Picture uint8 [C, H, W] and label float32 [label_dim]; numpy's and torch's whole numbers count as such."""
+        """Picture uint8 [C, H, W] and label float32 [label_dim]; `index` may be numpy's or torch's whole number."""
         return self.image(index), self.label(index)
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:

@@ -110,7 +110,7 @@ class UnpackedFile(RandomFile):
             FaultError: it is damaged.
         """
         if self._descriptor is None:
-            with self._unpacking:  # so that it is unpacked once
+            with self._unpacking:  # so that it is unpacked only once
                 return super().read(num_bytes, offset)
         return super().read(num_bytes, offset)
 

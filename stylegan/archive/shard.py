@@ -110,7 +110,7 @@ class ZipShard:
 
 
 def image_rows(container: Container) -> npt.NDArray[np.int32]:
-    """Members that are pictures, in the sorted order of their names; Finder's `__MACOSX` and dot files are none.
+    """Members that are pictures, in the sorted order of their names; Finder's `__MACOSX` and dot files do not count.
 
     Raises:
         FaultError: there are none.

@@ -1,8 +1,8 @@
 """Which files a data set is made of, from what a person wrote: a file, a pattern of names, a folder, a list.
 
 `rocks-*.zip` as the shell has it, `rocks-{00000..00009}.tar` as WebDataset writes it, a folder of shards, or a text or
-JSON file that lists them. A pattern's and a folder's come in the sorted order of their names, a range's and a list's as
-they stand there.
+JSON file that lists them. Files of a pattern or a folder come in the sorted order of their names, those of a range or a
+list in the order given.
 """
 
 import fnmatch
@@ -37,10 +37,10 @@ _MOST_LIST_BYTES = 64 * 2**20
 
 
 def find_shards(text: str) -> list[Path]:
-    """The files that `text` means, at least one; a plain file is itself, there or not.
+    """The files that `text` means, at least one; a plain file means itself, whether it exists or not.
 
     Raises:
-        FaultError: a pattern, folder or list that leads to no shards, or to some of a numbered set.
+        FaultError: a pattern, folder or list that leads to no shards, or to only part of a numbered set.
         OSError: a folder or list cannot be read.
     """
     path = Path(text)
@@ -63,7 +63,7 @@ def find_shards(text: str) -> list[Path]:
 
 
 def is_shard_set(text: str) -> bool:
-    """Whether `text` means, by its form, something else than one zip: a pattern, a list, a tar, a folder of shards."""
+    """Whether `text` means, by its form, something other than one zip: a pattern, list, tar, or folder of shards."""
     path = Path(text)
     if path.is_dir():
         return any(map(_is_shard, path.iterdir()))
@@ -83,7 +83,7 @@ def is_list(name: str) -> bool:
 
 
 def listed_names(path: Path, called: str) -> list[str]:
-    """The shards that a list names, as they stand there.
+    """The shards that a list names, as written there.
 
     Args:
         path: the list.
@@ -100,10 +100,10 @@ def listed_names(path: Path, called: str) -> list[str]:
 
 
 def name_matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a pattern or range of names, without folders, means a file of that name.
+    """A test of whether a pattern or range of names, without folders, means a file of a given name.
 
     Raises:
-        ArchiveError: a range that does not run upwards, or over too many.
+        ArchiveError: a range that does not run upwards, or is too long.
     """
     try:
         names = set(_ranged(pattern))

@@ -1,4 +1,4 @@
-"""Many shards opened as one data set, and whatever a person named opened as what it is."""
+"""Many shards opened as one data set, and whatever a person names opened as what it turns out to be."""
 
 import os
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class DatasetShards(PictureSet):
 
     Args:
         text: a pattern such as `rocks-*.zip` or `rocks-{00000..00009}.tar`, a folder of shards, a list, or one file.
-        max_images: use only so many, spread evenly over all shards; None for all.
+        max_images: use at most this many, spread evenly over all shards; None for all.
         xflip: append every picture's mirror image, so that the length doubles; the second half is mirrored.
         use_labels: read the labels; False takes the set as unconditional.
 
@@ -62,7 +62,7 @@ def open_dataset(
     """The data set that `text` means: a `DatasetZip`, or `DatasetShards`; arguments as theirs.
 
     Raises:
-        ArchiveError: it is none that can be trained on.
+        ArchiveError: it cannot be trained on.
     """
     kind = DatasetShards if is_shard_set(os.fspath(text)) else DatasetZip
     return kind(text, max_images=max_images, xflip=xflip, use_labels=use_labels)
@@ -72,7 +72,7 @@ def open_shard(path: Path, *, use_labels: bool = True) -> Shard:
     """The zip or tar at `path`.
 
     Raises:
-        FaultError: it is none, or damaged.
+        FaultError: it is neither, or damaged.
         OSError: it cannot be opened.
     """
     return TarShard(path, use_labels=use_labels) if is_tar(path) else ZipShard(path, use_labels=use_labels)

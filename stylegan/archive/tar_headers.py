@@ -1,6 +1,6 @@
 """The members of a tar, found by going from header to header.
 
-The standard library's reader takes 25 to 50 µs to make an object of each member, most of a minute for a million; this
+The standard library's reader takes 25 to 50 µs to make an object for each member, most of a minute for a million; this
 one takes 4 µs. It reads POSIX.1-2001 (ustar and pax), GNU long names and sizes, and older headers; tests compare it
 with the standard library's.
 """
@@ -18,11 +18,11 @@ ReadAt = Callable[[int, int], bytes]
 """Up to this many bytes from an offset on."""
 
 _BLOCK = 512
-_NEAR = 256 * 1024  # bytes read at once, over small members
-_FAR = 4096  # and for the next header behind a large one
+_NEAR = 256 * 1024  # bytes read at once, across small members
+_FAR = 4096  # and for the next header after a large one
 _LARGE = 64 * 1024
 _ZEROS = bytes(_BLOCK)
-_MOST_EXTENSION = 2**20  # of a header that only says more about the next
+_MOST_EXTENSION = 2**20  # size of a header that only says more about the next
 _ADLER = 65521
 _FILES = (b"0", b"\0", b"7")
 _WITHOUT_DATA = (b"1", b"2", b"3", b"4", b"5", b"6")
@@ -39,7 +39,7 @@ class TarMember(NamedTuple):
 
 
 class ReadAhead:
-    """Reads small pieces that mostly lie one behind the other; `read` is a `ReadAt`."""
+    """Reads small pieces that mostly lie one after the other; `read` is a `ReadAt`."""
 
     def __init__(self, read_at: ReadAt) -> None:
         self._read_at = read_at
@@ -90,7 +90,7 @@ def walk(read_at: ReadAt) -> Iterator[TarMember]:
 
 
 def _refuse_damaged(header: bytes, *, is_first: bool) -> None:
-    """Compare the header's checksum, the sum of its bytes with blanks for the sum itself: what Adler-32 begins with."""
+    """Compare a header's checksum, the sum of its bytes with the sum itself as blanks: the low half of an Adler-32."""
     field = header[148:156]
     wanted = _number(field) - 8 * ord(" ") + sum(field)
     if (zlib.adler32(header) & 0xFFFF) != (wanted + 1) % _ADLER:

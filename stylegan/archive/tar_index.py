@@ -1,6 +1,6 @@
 """What lies where in a tar of WebDataset samples, found by reading its headers alone and kept for the next time.
 
-A tar has no directory: its headers stand between the members, so that the first look goes through the whole file. The
+A tar has no directory: its headers stand between the members, so the first look has to go through the whole file. The
 index that results is kept in the cache folder and is valid until the file's size or time changes. A sample is a run of
 members whose names agree up to the first dot of their last part: a picture and, where there are labels, `.cls` (a whole
 number) or `.json` (a number, a list, or an object with `label`). POSIX.1-2001 (ustar and pax) and GNU headers are read;
@@ -51,7 +51,7 @@ class TarIndex:
 
 
 def load_index(path: Path, read_at: ReadAt) -> TarIndex:
-    """The index of the tar at `path`, from the cache where it holds.
+    """The index of the tar at `path`, from the cache if it is still valid there.
 
     Args:
         path: the tar, packed or not.
@@ -201,7 +201,7 @@ def _unpack(path: Path, key: str) -> TarIndex:
     """The index kept at `path`.
 
     Raises:
-        OSError, ValueError, KeyError, EOFError, BadZipFile: there is none that holds.
+        OSError, ValueError, KeyError, EOFError, BadZipFile: there is no valid one.
     """
     with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
         if str(kept["key"]) != key:

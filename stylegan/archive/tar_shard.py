@@ -21,7 +21,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def is_tar(path: Path) -> bool:
-    """Whether it is, by its name, a tar, packed by gzip or not."""
+    """Whether a file is, by its name, a tar, packed by gzip or not."""
     return path.name.lower().endswith(TAR_SUFFIXES)
 
 

@@ -26,7 +26,7 @@ __all__ = ["ArchiveWriter", "member_name", "write_archive"]
 
 MAX_IMAGES = 10**8  # eight digits in a name
 
-_DATE = (1980, 1, 1, 0, 0, 0)  # the first that zip can tell
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can express
 _UNIX = 3
 _REGULAR_0644 = 0o100644 << 16
 
@@ -163,7 +163,7 @@ class ArchiveWriter:
             raise ArchiveError(f"{self.path}: not written, since read back it is faulty: {faults[0]}{more}")
 
     def _close_zip(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # it writes its directory, perhaps on a full disk
+        with contextlib.suppress(OSError, ValueError):  # closing writes the directory, perhaps to a full disk
             self._zip.close()
 
 

@@ -133,7 +133,7 @@ class AdaController:
 
 
 def _choose_direction(totals: Tensor, target: float) -> Tensor:
-    """Sign of what r_t is above its target, a scalar; 0 where nothing was seen."""
+    """Sign of r_t minus its target, a scalar; 0 where nothing was seen."""
     total, count = totals
     direction = (total / count - target).sign()
     return torch.where(count > 0, direction, torch.zeros_like(direction))

@@ -1,6 +1,6 @@
 """The pipe's random numbers: one value an image, or all of them at one percentile of their distribution.
 
-A draw never depends on the pixels, and its size on the batch size alone, so that a generator's state after a batch is
+A draw never depends on the pixels, and its size only on the batch size, so that a generator's state after a batch is
 the same whatever the images were. Small draws are made on the generator's device and moved to the CPU, in float64: the
 same seed then augments alike on every device, and composing 3×3 matrices there is quicker than launching kernels.
 """
@@ -61,8 +61,8 @@ class Draws:
     def normal(self, *shape: int) -> Tensor:
         """Standard normal, `[N, *shape]`; a percentile q is `erfinv(2q - 1)`.
 
-        The normal quantile would have √2 before it; the official debugging values, against which this is
-        checked, have not.
+        The normal quantile would have a factor of √2; the official debugging values, against which this is
+        checked, do not.
         """
         if self.percentile is not None:
             return self._full(shape, _erfinv(2 * self.percentile - 1))

@@ -25,8 +25,8 @@ _DENSE_SIZE = 256
 _TAPS = len(SYM6)
 _SKIRT = _TAPS // 2 - 1  # upsampled pixels beyond the image that the downsampling filter reads, on each side
 _UP_PADDING = (_TAPS // 2, _TAPS // 2 - 1)
-# Pixels needed around the centre of a position read: half the filter (a tap is half a pixel, less the half of
-# one at its end), and one upsampled pixel for the bilinear neighbour.
+# Pixels needed on each side of a position that is read: half the filter (a tap is half a pixel, less half a tap at
+# its end), and one upsampled pixel for the bilinear neighbour.
 _REACH = (_TAPS - 1) / 4 + 0.5
 # The centre lies between two upsampled pixels; the official transforms turn about the one before it.
 _PIVOT = -0.25
