@@ -48,7 +48,7 @@ def measure(plain: Callable[[], None], bent: Callable[[], None], rounds: int) ->
     """Fastest seconds of `plain`, and the median over rounds of how much longer `bent` takes, one after the other."""
     seconds, ratios = [], []
     for index in range(rounds):
-        # In turns which comes first, so that neither always finds the other's memory in the cache.
+        # They take turns at going first, so that neither always finds the other's memory in the cache.
         first, second = (plain, bent) if index % 2 else (bent, plain)
         times = {}
         for draw in (first, second):

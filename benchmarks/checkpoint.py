@@ -2,8 +2,8 @@
 
 An official-shaped pickle of G, D and G_ema and a `torch.save` file of their tensors are made in a temporary folder.
 Each is then read in a process of its own, by `load_network` and by `torch.load(weights_only=True)`, several times in
-turn; the best time counts, and the highest memory beyond what the process held before. Time is the processor's, which
-others on the machine disturb less: both read the page cache on one thread. Wanted: at most twice the time and 1.3 times
+turn; the best time counts, and the highest memory beyond what the process held before. Time is CPU time, which other
+work on the machine disturbs less: both read the page cache on one thread. Wanted: at most twice the time and 1.3 times
 the memory.
 
     python benchmarks/checkpoint.py                    a file of some 360 MB (1024 pixels)

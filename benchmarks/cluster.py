@@ -3,9 +3,9 @@
     python benchmarks/cluster.py --counts 1000,5000
 
 A server in a process of its own answers each request after a latency, without a limit. The same pictures are scraped
-by threads of one process, then by clusters of one and of two workers, each with the same downloads at a time; the
-folder is packaged by one and by two processes, then by the same clusters. Joining is timed apart. The zips' and
-manifests' bytes are compared. What a shard costs is measured with shards of one picture, against one of them all.
+by threads of one process, then by clusters of one and of two workers, each with the same number of downloads at a time;
+the folder is packaged by one and by two processes, then by the same clusters. Joining is timed separately. The bytes of
+zips and manifests are compared. What a shard costs is measured with shards of one picture, against one of them all.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def single_shards(folder: Path, cluster: Cluster, count: int) -> None:
 
 
 def scrape_config(listing: Path, out: Path, count: int, downloads: int, limit: int) -> ScrapeConfig:
-    """A scrape without politeness, but for the number of downloads at a time."""
+    """A scrape without politeness except for the limit on downloads at a time."""
     host = HostLimit(per_second=1e9, burst=1_000_000, concurrency=limit)
     return ScrapeConfig(
         queries=(str(listing),),

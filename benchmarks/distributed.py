@@ -5,8 +5,9 @@
 
 One launch of two processes, which take turns at 16 steps (every phase, path length four times, R1 once): the first one
 alone with one share of the threads, the first one alone with all threads, both together. The median of the rounds
-counts. Volume is what a process hands to exchanges a step; a ring passes 2 (N - 1) / N of it over each link. The table
-of up to 64 GPUs follows from volume and exchanges, and from assumptions that it states; it is not a measurement.
+counts. Volume is what a process hands over for exchange in a step; a ring passes 2 (N - 1) / N of it over each link.
+The table of up to 64 GPUs follows from volume and exchanges, and from assumptions that it states; it is not a
+measurement.
 
     python benchmarks/distributed.py --predict 226 --exchanges 6.6 --gpu-ms 12    the table alone, of another network
 """
@@ -41,7 +42,7 @@ RESOLUTION = 64
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a ring of GPUs is assumed to get of a connection."""
+    """What a ring of GPUs is assumed to get out of a connection."""
 
     bytes_s: float
     latency_s: float

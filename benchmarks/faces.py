@@ -69,7 +69,7 @@ def features(D: Discriminator, images: Iterable[NDArray[np.uint8]]) -> NDArray[n
 
 
 def kid(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-    """Unbiased squared MMD under the kernel `(x·y / F + 1)³`: its mean over random subsets, and the error of it."""
+    """Unbiased squared MMD under the kernel `(x·y / F + 1)³`: its mean over random subsets, and the error of that."""
     rng = np.random.default_rng(0)
     size = min(SUBSET, len(a), len(b))
     values = []

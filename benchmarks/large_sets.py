@@ -3,8 +3,8 @@
     python benchmarks/large_sets.py                       1k, 10k, 100k and 1M pictures in each form
     python benchmarks/large_sets.py --counts 1000 --forms zip
 
-Pictures are 8×8 and labelled, so that lists weigh all and pixels nothing. Each set is opened in a process of its own,
-with the cache of tars' indexes empty and then filled. `memory` is what opening added to the process at its highest,
+Pictures are 8×8 and labelled, so that lists count and pixels do not. Each set is opened in a process of its own, with
+the cache of tars' indexes empty and then filled. `memory` is what opening added to the peak memory of the process,
 `held` what the arrays of the index take; `first` is the time from asking for the first batch of 32 to having it, the
 order's permutation included, and the rate is that of 5,000 pictures through `BatchStream` with two threads.
 """
@@ -100,7 +100,7 @@ def measure(text: str) -> dict[str, float]:
 
 
 def held_bytes(value: object, seen: set[int] | None = None) -> int:
-    """Bytes of all arrays and texts that hang on an object."""
+    """Bytes of all arrays and texts that an object refers to."""
     seen = set() if seen is None else seen
     if id(value) in seen:
         return 0
@@ -129,7 +129,7 @@ def make(folder: Path, form: str, count: int) -> str:
     ending = {"zips": ".zip", "tars": ".tar", "gz": ".tar.gz"}[form]
     first = home / f"rocks-00000{ending}"
     (make_zip if form == "zips" else make_tar)(first, pictures, range(count // NUM_SHARDS))
-    for shard in range(1, NUM_SHARDS):  # as good as others
+    for shard in range(1, NUM_SHARDS):  # copies serve as well as others
         shutil.copy(first, home / f"rocks-{shard:05d}{ending}")
     return str(home)
 
@@ -156,7 +156,7 @@ def make_tar(path: Path, pictures: list[bytes], numbers: range) -> None:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held; what `getrusage` says may still be the one's that started it."""
+    """The most memory that this process has held; `getrusage` may still report that of the process that started it."""
     lines = Path("/proc/self/status").read_text().splitlines()  # Linux
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
 

@@ -3,8 +3,8 @@
     python benchmarks/ops.py                    the CPU, or CUDA where there is a device
     python benchmarks/ops.py --dtype bfloat16
 
-Plain and native take turns in one run and the least time of each counts; `bend ops bench` measures the same. With
-allocated memory kept, as training and rendering keep it.
+Plain and native take turns in one run and the least time of each counts; `bend ops bench` measures the same. Freed
+memory is kept for reuse, as in training and rendering.
 """
 
 import argparse

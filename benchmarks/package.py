@@ -4,7 +4,7 @@
 
 Makes 12-megapixel JPEG photos in a temporary folder, then packages them in turn by the plain loop (open, EXIF, RGB,
 centre crop, Lanczos, uncompressed PNG, zip), by `bend package` with one process, and with several. The turns are
-interleaved, so that what else the machine does falls on all alike; ratios are medians over them. Both zips are
+interleaved, so that whatever else the machine does affects all alike; ratios are medians over them. Both zips are
 compared pixel by pixel, since the gain comes mostly from decoding JPEGs no larger than needed.
 
 With `--video-seconds` it also films a 1080p video and takes a frame a second of it, by a plain PyAV loop and by

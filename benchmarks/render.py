@@ -7,13 +7,13 @@
     python benchmarks/render.py --json | --report benchmarks/reports/render.md
 
 A shape is `faces64` (the embedded base) or resolution:channel_base. The twin (`benchmarks/twin.py`) computes what the
-papers say in the plainest torch, in float32; or, of a network with `num_fp16_res=4` and `conv_clamp=256`, the four
+papers say in the plainest torch, in float32; or, for a network with `num_fp16_res=4` and `conv_clamp=256`, the four
 highest resolutions in float16. Each implementation has a process of its own, with its own allocator, and the two take
 turns; a time is the best of the repeats, memory the most that the process held while drawing, Python and torch
 included, and pictures are compared, also as levels of 8 bits. The roofline is the larger of two bounds: the
 multiply-adds of the direct sums over the fastest float32 product or convolution measured here, and the bytes of weights
 and feature maps, each moved once, over the copy bandwidth. Fewer multiplications than the direct sum's (Winograd), or
-bfloat16's (AMX: six of them a product, or three), can bring the share beyond 100 %.
+bfloat16's (AMX: six of them a product, or three), can push the share beyond 100 %.
 
 On CUDA (the default where there is a device) the twin's FIR and activations are the native operations
 (`twin.use_native`), as the published implementation brings plugins for both; times are those of a finished batch,
@@ -44,7 +44,7 @@ from stylegan.ops import native
 from stylegan.precision import PRECISIONS, set_precision
 
 SHAPES = "faces64,256:16384,512:32768,1024:32768"
-_NUM_WARM = 6  # draws until libraries have chosen, and until pictures are replayed
+_NUM_WARM = 6  # draws until libraries have chosen their kernels and pictures are replayed
 CLEAR_REFS = Path("/proc/self/clear_refs")
 COLUMNS = (
     "shape",
@@ -142,15 +142,15 @@ class Side:
         )
 
     def wait(self) -> None:
-        """Until the process is ready."""
+        """Wait until the process is ready."""
         self._ask("ready")
 
     def draw(self) -> float:
-        """Seconds that one batch took."""
+        """Have one batch drawn; returns the seconds that it took."""
         return self._ask("draw")
 
     def finish(self) -> float:
-        """The most memory the process held, in MB; it leaves its last pictures behind and ends."""
+        """End the process, which leaves its last pictures behind; returns the most memory that it held, in MB."""
         peak = self._ask("finish")
         self._process.wait()
         return peak
@@ -265,7 +265,7 @@ def best_of(work: Callable[[], object], device: str, repeats: int = 8) -> float:
 
 
 def wait(device: str) -> None:
-    """Until what was asked of a device is done."""
+    """Wait until a device has done all that was asked of it."""
     if device == "cuda":
         torch.cuda.synchronize()
 

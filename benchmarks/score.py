@@ -4,7 +4,7 @@
     python benchmarks/score.py --rounds 3 --device cuda
 
 A round is a whole cycle of lazy regularisation (16 steps) and the scoring of one snapshot, raw and averaged. What is
-looked at once a run, home and the data, is timed apart and counted once.
+looked at once per run, home and the data, is timed separately and counted once.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def measure(folder: Path, device: str, rounds: int) -> dict[str, float]:
-    """Seconds an image, a scoring with 32 and 64 seeds, and what is done once."""
+    """Seconds for an image trained on, for a scoring with 32 and with 64 seeds, and for what is done once."""
     data = folder / "photos.zip"
     package(PackageConfig(sources=(sample_folder(),), out=data, resolution=64, crop="tiles:24"))
     config = TrainConfig(
@@ -91,7 +91,7 @@ def measure(folder: Path, device: str, rounds: int) -> dict[str, float]:
 
 
 def cycle(session: Session, steps: int) -> None:
-    """Steps on pictures of the data set."""
+    """Take steps on pictures of the data set."""
     plan = session.plan
     reals = torch.stack([torch.from_numpy(plan.data.image(i)) for i in range(16)]).to(plan.device) / 127.5 - 1
     labels = torch.zeros([16, 0], device=plan.device)
@@ -109,7 +109,7 @@ def cycle(session: Session, steps: int) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds that a call takes, what it left on the device included."""
+    """Seconds that a call takes, including work that it left running on the device."""
     started = time.perf_counter()
     work()
     if torch.cuda.is_available():

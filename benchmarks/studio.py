@@ -5,8 +5,8 @@
 A player without a browser drags the point over the map at 60 gestures a second, over a real socket to a real server on
 loopback, and acknowledges frames as the page does. With `--session` it then plays a script for so many minutes, as fast
 as frames come: drags, bends that come and go, rolls; with `--page` a headless Chromium does the same on the page, and
-undoes what it did. Both say how memory went, as a straight line through what was read after the first fifth. Linux
-only, for the memory.
+undoes what it did. Both report how memory developed, as a straight line through the readings after the first fifth.
+Linux only, for the memory.
 """
 
 import argparse
@@ -62,7 +62,7 @@ PLAY_PAGE = """async (seconds) => {
 
 
 def main() -> None:
-    """Start a studio, play it, and print what came of it."""
+    """Start a studio, play it, and print the results."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--seconds", type=float, default=20.0, help="of dragging")
     options.add_argument("--session", type=float, default=0.0, help="minutes of a script over the socket")
@@ -82,7 +82,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def studio(network: str, threads: str) -> Iterator[tuple[str, int]]:
-    """A server; gives its address with the token, and its process."""
+    """A server; yields its address with the token, and its process id."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["studio", "--network", network, "--port", "0", "--no-open", "-o", folder]
         words += ["--runs", f"{folder}/runs"]
@@ -121,7 +121,7 @@ async def play(address: str, asked: argparse.Namespace, pid: int) -> None:
 async def drag(
     socket: ClientConnection, patch: dict[str, Any], seconds: float, frames: int | None = None
 ) -> tuple[list[float], float]:
-    """Move the point for so long or so many frames; gives ms from gesture to picture, one a frame, and seconds."""
+    """Move the point for that long or that many frames; returns ms from gesture to picture by frame, and seconds."""
     sent: dict[int, float] = {}
     lags: list[float] = []
     began = time.monotonic()
@@ -153,7 +153,7 @@ async def drag(
 
 
 async def session(socket: ClientConnection, patch: dict[str, Any], seconds: float, pid: int) -> None:
-    """Play by script, turn by turn, and say how the server's memory went."""
+    """Play by script, turn by turn, and report how the server's memory developed."""
     dice, began = random.Random(0), time.monotonic()
     readings: list[tuple[float, float]] = []
     turn = 0
@@ -191,7 +191,7 @@ async def finished(socket: ClientConnection) -> None:
 
 
 def play_page(address: str, seconds: float, pid: int) -> None:
-    """Play the page itself in headless Chromium, and say how its memory and the server's went."""
+    """Play the page itself in headless Chromium, and report how its memory and the server's developed."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -221,7 +221,7 @@ def play_page(address: str, seconds: float, pid: int) -> None:
 
 
 def trend(readings: list[tuple[float, float]]) -> str:
-    """From where to where, and how steeply, of (frames, MB)."""
+    """From where to where readings of (frames, MB) went, and how steeply."""
     later = np.asarray(readings[len(readings) // 5 :])
     slope = np.polyfit(later[:, 0], later[:, 1], 1)[0] * 1000 if len(later) > 1 else 0.0
     return f"from {later[0, 1]:.1f} to {later[-1, 1]:.1f} MB, {slope:+.2f} MB in 1000 frames"

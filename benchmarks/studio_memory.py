@@ -4,12 +4,12 @@
 
 A script plays a real server over its real socket and addresses, as the page does: it drags, turns, walks, rolls,
 breeds, undoes, morphs, records, renders, changes the network and comes back after having gone (`studio_script.py` has
-the actions; `--only` plays some of them alone). What the server's process holds is read from the system: memory of its
-own (resident and swapped out, without the files of libraries), that of its children apart, threads and open files.
-Printed is a line a minute, and at the end the slope of a straight line through the second half. `--inside` starts a
-server that also tells what is in use of what its allocator holds, and how many Python objects there are. Minutes are
-those in which it played: being stopped for a while (SIGSTOP; the server, too, has `studio_memory` in its command line)
-spoils no measurement. Linux only.
+the actions; `--only` plays just some of them). What the server's process holds is read from the system: its own memory
+(resident and swapped out, without the files of libraries), that of its children separately, threads and open files. It
+prints a line a minute, and at the end the slope of a straight line through the second half. `--inside` starts a server
+that also tells how much of what its allocator holds is in use, and how many Python objects there are. Only minutes of
+playing count: being stopped for a while (SIGSTOP; the server, too, has `studio_memory` in its command line) spoils no
+measurement. Linux only.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from studio_script import ACTIONS, play, twin_of
 READ_EVERY_S = 2.0
 TERMINATED = 143
 PAUSE_S = 15.0
-"""Seconds without a reading after which the script was stopped, and did not play."""
+"""Seconds without a reading that mean that the script was stopped meanwhile, and did not play."""
 INSIDE = """
 import ctypes, gc, json, signal, sys
 from bend.cli import main
@@ -65,13 +65,13 @@ class Reading:
     Attributes:
         seconds: played so far.
         frames: shown so far.
-        own_mb: memory of the server's own, resident or swapped out.
+        own_mb: the server's own memory, resident or swapped out.
         resident_mb: all that is resident, files of libraries included.
-        children_mb: the same of its children together, renders of films.
+        children_mb: the own memory of its children, which render films, together.
         threads: of the server.
         files: that it has open.
-        in_use_mb: what is in use of what the allocator holds; None without `--inside`.
-        objects: Python objects that the collector knows; likewise.
+        in_use_mb: how much of what the allocator holds is in use; None without `--inside`.
+        objects: Python objects that the collector tracks; likewise.
     """
 
     seconds: float
@@ -116,7 +116,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def studio(asked: argparse.Namespace, folder: Path) -> Iterator[tuple[str, int]]:
-    """A server with a second network beside the first one; gives its address with the token, and its process."""
+    """A server with a second network beside the first one; yields its address with the token, and its process id."""
     code = (
         ["-c", INSIDE, str(folder / "inside.json")]
         if asked.inside
@@ -156,7 +156,7 @@ async def watched(
     folder: Path,
     readings: list[Reading],
 ) -> None:
-    """Play until the time is over, with the server's memory read beside."""
+    """Play until the time is over, and read the server's memory meanwhile."""
     playing = asyncio.create_task(play(page, names))
     played, told_minute, last = 0.0, -1, time.monotonic()
     try:
@@ -203,7 +203,7 @@ async def read(pid: int, seconds: float, frames: int, folder: Path | None) -> Re
 
 
 def status_of(pid: int) -> tuple[float, float, int]:
-    """Own memory and resident memory of a process in MB, and its threads; nothing of one that has ended."""
+    """Own memory and resident memory of a process in MB, and its threads; zeros for one that has ended."""
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -235,7 +235,7 @@ def row(reading: Reading) -> str:
 
 
 def told(readings: Sequence[Reading], page: Player) -> str:
-    """What came of it, in a few lines."""
+    """The results, in a few lines."""
     half = readings[len(readings) // 2 :]
     first = statistics.median(one.own_mb for one in half[: max(len(half) // 5, 1)])
     last = statistics.median(one.own_mb for one in half[-max(len(half) // 5, 1) :])
@@ -252,7 +252,7 @@ def told(readings: Sequence[Reading], page: Player) -> str:
 
 
 def slope(at: Sequence[float], values: Sequence[float]) -> float:
-    """Of the straight line through points."""
+    """The slope of the straight line through points."""
     return float(np.polyfit(at, values, 1)[0]) if len(set(at)) > 1 else 0.0
 
 

@@ -1,6 +1,6 @@
 """A page without a browser: its socket, its state and its history, for scripts that play the studio.
 
-Frames are acknowledged as the page does; a socket that was lost is opened anew.
+It acknowledges frames as the page does, and opens a new socket when one is lost.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ class Player:
 
     Args:
         address: of the studio, with its token.
-        seed: of the dice.
+        seed: of its random choices.
 
     Attributes:
         frames: shown so far.
-        played: how often each action was.
+        played: how often each action was played.
         troubles: what the server refused, by text.
-        connected: how often it came.
+        connected: how often it connected.
     """
 
     def __init__(self, address: str, *, seed: int) -> None:
@@ -70,7 +70,7 @@ class Player:
         await asyncio.gather(self._listening, return_exceptions=True)
 
     async def get(self, *paths: str) -> bytes:
-        """What addresses answer; the last one's, empty where it was refused or too late."""
+        """Ask these addresses one by one; returns the last one's answer, empty where it was refused or too late."""
         data = b""
         for path in paths:
             try:
@@ -83,13 +83,13 @@ class Player:
         return data
 
     async def say(self, do: str, **message: Any) -> None:
-        """Send a message; one that nobody hears is lost, as the page's are."""
+        """Send a message; without a connection it is lost, as the page's are."""
         if self._socket is not None:
             with contextlib.suppress(ConnectionClosed):
                 await self._socket.send(json.dumps({"do": do, **message}))
 
     async def ask(self, kind: str, do: str, **message: Any) -> None:
-        """Send a message, and wait for words of that kind, or for a refusal."""
+        """Send a message, and wait for an answer of that kind, or for a refusal."""
         before = self._heard[kind] + self._heard["trouble"]
         await self.say(do, **message)
         await self._wait(lambda: self._heard[kind] + self._heard["trouble"] > before)
@@ -101,7 +101,7 @@ class Player:
         await asyncio.sleep(GESTURE_S)
 
     async def rest(self) -> None:
-        """Wait until the patch is shown whole, or for long if it moves or cannot be drawn; a step of the history."""
+        """Wait until the patch is shown in full, a while if it moves, or for a refusal; adds a step to the history."""
         before = self._heard["trouble"]
         if self.patch["wander"]["on"] or "lfo" in json.dumps(self.patch):
             await self.shown(10)
@@ -111,7 +111,7 @@ class Player:
         self._future = []
 
     async def shown(self, num: int) -> None:
-        """Wait for so many frames."""
+        """Wait for that many frames, or for a refusal."""
         wanted, before = self.frames + num, self._heard["trouble"]
         await self._wait(lambda: self.frames >= wanted or self._heard["trouble"] > before, 10.0)
 
@@ -122,21 +122,21 @@ class Player:
         await self.rest()
 
     async def undo(self) -> None:
-        """One step back."""
+        """Go one step back."""
         if len(self._past) > 1:
             self._future.append(self._past.pop())
             self.patch = json.loads(self._past[-1])
             await self.gesture()
 
     async def redo(self) -> None:
-        """One step forth."""
+        """Go one step forward."""
         if self._future:
             self._past.append(self._future.pop())
             self.patch = json.loads(self._past[-1])
             await self.gesture()
 
     async def reconnect(self) -> None:
-        """Go, and come again."""
+        """Disconnect, and connect again."""
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close()
@@ -215,7 +215,7 @@ class Player:
         self._news.set()
 
     async def _wait(self, claim: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
-        """Wait for a claim, but not for ever: a lost answer must not end an hour."""
+        """Wait until a claim holds, but not for ever: a lost answer must not end an hour's play."""
         ends = time.monotonic() + seconds
         while not claim() and time.monotonic() < ends:
             self._news.clear()

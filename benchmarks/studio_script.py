@@ -33,7 +33,7 @@ async def play(page: Player, names: Sequence[str]) -> None:
 
 
 def twin_of(network: str, folder: Path) -> Path:
-    """A network file like another network, its weights a little off, for the dial to turn to."""
+    """A network file like another network with slightly different weights, for the dial to turn to."""
     G = load_network(network).generator("ema")
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -77,7 +77,7 @@ async def dial(page: Player) -> None:
 
 
 async def walk(page: Player) -> None:
-    """The point that goes by itself, and what an oscillator moves."""
+    """The point moving by itself, and values moved by an oscillator."""
     for path in ("drift", "circle", "journey"):
         page.patch |= {
             "wander": {"on": True, "path": path, "speed": 6, "reach": 1},
@@ -89,7 +89,7 @@ async def walk(page: Player) -> None:
 
 
 async def seeds(page: Player) -> None:
-    """Other seeds, principal axes, and the map that is drawn of them."""
+    """Other seeds, principal axes, and the map that is drawn from them."""
     for mode in ("seeds", "pca", "seeds"):
         place = {
             "mode": mode,
@@ -191,7 +191,7 @@ async def pictures(page: Player) -> None:
 
 
 async def guests(page: Player) -> None:
-    """This page goes and comes again; another one looks for a while, and goes without a word."""
+    """This page disconnects and comes back; another one looks on for a while, and leaves without a word."""
     await page.reconnect()
     with contextlib.suppress(OSError, TimeoutError, ConnectionClosed):
         async with page.open() as other:

@@ -1,21 +1,20 @@
-"""What a training step takes against the plain twin of it (`twin_training`), in one run.
+"""What a training step takes against its plain twin (`twin_training`), in one run.
 
     python benchmarks/train.py                          the embedded base at batch 16, 128 and 256 pixels at batch 8
     python benchmarks/train.py --resolution 64,128      some of them
     python benchmarks/train.py --device cuda --resolution 256,1024
 
 Both train the same network on noise with augmentation at p = 0.5, each in a process of its own, taking turns at steps
-of all four phases; what the main losses, path length and R1 take is weighted as often as training has them. Ours runs
-as `bend finetune` does, native operations and allocator included; the twin as torch comes. Memory is the most that a
-process held. `roofline` is the time of the step's multiply-adds, counted for plain convolutions, at the rate that a
+of all four phases; the times of the main losses, path length and R1 are weighted by how often training has them. Ours
+runs as `bend finetune` does, native operations and allocator included; the twin as torch comes. Memory is the most that
+a process held. `roofline` is the time of the step's multiply-adds, counted for plain convolutions, at the rate that a
 large oneDNN convolution reaches on the same cores, as a fraction of the time taken: algorithms that multiply less may
 exceed one.
 
-On CUDA (the default where there is a device) both train in float16 where the published networks do, the twin with
-native FIR and activations, one convolution for all samples, and the fastest kernels that cuDNN finds
-(`twin.use_native`), as the published implementation has plugins, trains, and asks for, without TensorFloat-32, which
-ours has as torch does; it draws its random numbers a batch at once. Memory is what tensors took at most; what
-recordings keep between steps is not in it.
+On CUDA (the default where there is a device) both train in float16 where the published networks do. Like the published
+implementation, the twin has native FIR and activations, one convolution for all samples, and the fastest kernels that
+cuDNN finds (`twin.use_native`), and no TensorFloat-32, which ours has as torch does; it draws the random numbers of a
+batch at once. Memory is the most that tensors took, without what recordings keep between steps.
 """
 
 import argparse
@@ -132,7 +131,7 @@ def work(who: str, resolution: int, batch: int, device: str, pipe: Connection) -
 
 
 def now(device: str) -> float:
-    """The time, once everything that a device was asked for is done."""
+    """The time, once a device has done all that was asked of it."""
     if device == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -171,7 +170,7 @@ def twin_stepper(plan: Plan) -> Stepper:
         torch.backends.cudnn.allow_tf32 = False
     batch: dict[str, Any] = _batch(plan)
     state, hyper = twin_state(plan.state), plan.hyper
-    plan.state = None  # type: ignore[assignment]  # its memory is not the twin's
+    plan.state = None  # type: ignore[assignment]  # its memory must not count as the twin's
 
     def step() -> None:
         state.step = 0
@@ -188,7 +187,7 @@ def _batch(plan: Plan) -> dict[str, torch.Tensor]:
 
 
 def step_flops(plan: Plan, batch: int) -> float:
-    """Multiply-adds, twice, of an average step: a forward pass is one, a backward pass two, one without weights."""
+    """Twice the multiply-adds of an average step: a forward pass is one, a backward pass two, without weights one."""
     forward = []
     G, D = twin_of(plan.state.G), twin_of(plan.state.D)
     for network, x in (
@@ -200,7 +199,7 @@ def step_flops(plan: Plan, batch: int) -> float:
         forward.append(counter.get_total_flops())
     g, d = forward
     main_losses = (3 * g + 2 * d) + (g + 6 * d)  # G through a fixed D; D on fixed fakes and on reals
-    # A gradient with its graph is two passes more, whose own backward is twice that of the forward pass.
+    # A gradient with its graph is two more passes, whose own backward is twice that of the forward pass.
     return batch * (main_losses + 6 * g / 2 / G_REG_INTERVAL + 6 * d / D_REG_INTERVAL)
 
 

@@ -1,4 +1,4 @@
-"""What a training step takes: time a thousand images, and memory against the estimate of `bend finetune --dry-run`.
+"""What a training step takes: time per thousand images, and memory against the estimate of `bend finetune --dry-run`.
 
     python benchmarks/train_memory.py                              a few shapes on the CPU
     python benchmarks/train_memory.py --device cuda --shapes 64:16384:512:32,256:16384:512:8
