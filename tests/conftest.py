@@ -1,4 +1,4 @@
-"""What all tests share: nobody's own config file or cache is used, and the native operations serve where asked for."""
+"""What all tests share: nobody's own config file or cache is used, and native operations only where asked for."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Modules and tests stay to the end: nobody looks for garbage among them, now or later, and seldom for any."""
+    """Modules and tests live to the end, so the garbage collector skips them, and runs seldom."""
     gc.disable()
     try:
         return (yield)
@@ -61,7 +61,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def unflushed() -> Iterator[None]:
-    """Files are not flushed to the disk: no test outlives a machine that loses its power, and thousands would wait."""
+    """Do not flush files to the disk: no test survives a power cut, and thousands of flushes take time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
@@ -77,7 +77,7 @@ def few_fakes() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def compiled_code(own_cache: Path, request: pytest.FixtureRequest) -> Path:
-    """Where later runs find what was compiled, by the digest of all it was made of: pytest's cache if there is one."""
+    """Where later runs find what was compiled, by the digest of all its inputs: pytest's cache if there is one."""
     own_cache.mkdir(exist_ok=True)
     cache = getattr(request.config, "cache", None)
     try:
@@ -89,7 +89,7 @@ def compiled_code(own_cache: Path, request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def built_ops(own_cache: Path, compiled_code: Path) -> Path:
-    """The native operations for CPU in the run's own cache, compiled where no run before has them."""
+    """The native operations for CPU in the run's own cache, compiled unless an earlier run has done so."""
     from stylegan.errors import BuildError
     from stylegan.lock import alone
     from stylegan.ops.build import build, library_path
@@ -112,7 +112,7 @@ def built_ops(own_cache: Path, compiled_code: Path) -> Path:
 
 @pytest.fixture
 def native_ops(built_ops: Path) -> Iterator[None]:
-    """The native operations for CPU serve during the test."""
+    """Use the native operations for CPU during the test."""
     from stylegan.ops import native
 
     native.use("cpu", built_ops)

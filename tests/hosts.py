@@ -1,8 +1,8 @@
 """Two hosts on one machine: network namespaces with a cable between them, and nothing else in common.
 
 Each host has a name, an address, processes and a private folder of its own, all of which it sees at the same path, so
-that one command line serves both. Killing a host ends all that runs there at once, as a power cut would, but for the
-cable, which stays plugged in. Linux, root and iproute2 are needed; `refusal` says what is missing.
+that one command line serves both. Killing a host ends all that runs there at once, as a power cut would, except that
+the cable stays plugged in. Linux, root and iproute2 are needed; `refusal` says what is missing.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ LIMIT_S = 300.0  # a hang is a failure; nothing here takes a fifth of it
 _ROOT = Path(__file__).parents[1]
 _ADDRESSES = {"alpha": "10.77.0.1", "beta": "10.77.0.2"}
 _PORT = 29400
-# In the host's own namespaces: its name, who is who, and its folder where all hosts see theirs.
+# In the host's own namespaces: its name, its /etc/hosts, and its folder, mounted where every host sees its own.
 _BEGIN = 'hostname "$1" && mount --bind "$2" /etc/hosts && mount --bind "$3" "$4" && cd "$4" && shift 4 && exec "$@"'
 
 
@@ -61,7 +61,7 @@ class Agent:
 
 @dataclass(kw_only=True)
 class Host:
-    """One of them."""
+    """One of the two hosts."""
 
     name: str
     namespace: str
@@ -75,7 +75,7 @@ class Host:
 
 @dataclass(kw_only=True)
 class Hosts:
-    """Both, and how to start work on them."""
+    """Both hosts, and how to start work on them."""
 
     alpha: Host
     beta: Host

@@ -1,6 +1,6 @@
-"""Makes the lines of a page quick enough to be run in a test, by rules that stand here and change nothing else.
+"""Makes the lines of a page quick enough to be run in a test, by the rules below, which change nothing else.
 
-Training lasts 32 pictures, or 16 more where a run is gone on with; a film lasts half a second, a search eight steps,
+Training lasts 32 pictures, or 16 more where a run is continued; a film lasts half a second, a search eight steps,
 and a moment of a run (`RUN@2`) becomes the last there is. What talks to the world, or serves until it is stopped, is
 left out: `NOT_RUN` names it. That those lines parse is tested with all others.
 """

@@ -142,7 +142,7 @@ def test_typed_lines_run_one_after_another(
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What lies around somebody who has been at it for a while: data sets, a run, and files of every kind."""
+    """The folder of a person who has worked for a while: data sets, a run, and files of every kind."""
     folder = tmp_path_factory.mktemp("workshop")
     _newcomers_folder(folder)
     photos = sorted((ROOT / "datasets" / "sample").glob("*.jpg"))
@@ -193,7 +193,7 @@ def _short_recipe(text: str) -> str:
 
 
 def _forced(words: list[str]) -> list[str]:
-    """Pages reuse names: what may be written over is."""
+    """`--force` where the command takes it, since pages reuse names."""
     command = HELPS.get(" ".join(words[:2])) or HELPS[words[0]]
     return ["--force"] if any("--force" in param.opts for param in command.params) else []
 
@@ -204,7 +204,7 @@ def _run(words: list[str]) -> None:
 
 
 def _newcomers_folder(folder: Path) -> None:
-    """What lies around somebody who has just cloned, and for whom the scraping went well."""
+    """The folder of a person who has just cloned the project and scraped successfully."""
     shutil.copytree(ROOT / "datasets", folder / "datasets")
     shutil.copytree(ROOT / "examples", folder / "examples")
     for gathered in ("photos", "lichen"):

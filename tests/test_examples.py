@@ -137,7 +137,7 @@ def _facts(path: Path) -> dict[str, object]:
 
 
 def _plain_python(text: str) -> str:
-    """A cell with its shell lines as calls, and without what installs."""
+    """A cell with its shell lines turned into calls, and without installations."""
     joined = re.sub(r"\s*\\\n\s*", " ", text)
     called = re.sub(r"^!(.*)$", lambda line: f"_shell(f{line[1]!r})", joined, flags=re.MULTILINE)
     return re.sub(r"^(\s*)%pip .*$", r"\1pass", called, flags=re.MULTILINE)
@@ -151,7 +151,7 @@ def _shell(line: str) -> None:
 
 
 def _stub_ipython(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Stand in for the notebook's display; gives the list of what it will be asked to show."""
+    """Stand in for the notebook's display; returns the list of what it will be asked to show."""
     shown: list[object] = []
     display = types.ModuleType("IPython.display")
     for name in ("Image", "Video"):

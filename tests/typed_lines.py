@@ -1,7 +1,7 @@
 """Tries a line that a reader would type, such as `bend package photos -o out.zip`, without running it.
 
-Options, their values and the arguments are parsed by the command itself; only the existence of the files that
-an example names is not asked for. Used for the examples in help, in the README and in the docs.
+Options, their values and the arguments are parsed by the command itself; only whether the files that an example names
+exist is not checked. Used for the examples in help, in the README and in the docs.
 """
 
 import re
@@ -49,7 +49,7 @@ def parse(line: str) -> None:
     """Let the named command parse the line.
 
     Raises:
-        click.UsageError: the command does not know it so.
+        click.UsageError: the command does not accept it.
     """
     name, *arguments = shlex.split(line)
     assert name == "bend"

@@ -1,4 +1,4 @@
-"""A session of seconds instead of an hour: the script plays, nothing that it does is refused, nothing piles up."""
+"""A session of seconds instead of an hour: the script plays, none of its actions is refused, and nothing piles up."""
 
 import json
 import subprocess

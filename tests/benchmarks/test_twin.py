@@ -106,7 +106,7 @@ def test_a_step_of_all_phases_moves_the_same_weights_alike(
     train_step(state, hyper, reals, labels, labels, seed=0, micro_batch=4, stats=Collector())
     twin_step(theirs, hyper, reals, labels, labels, seed=0)
     ours = vector(state)
-    # Adam's first steps are of one length whatever the gradient, so that rounding decides where it is nearly none.
+    # Adam's first steps have one length whatever the gradient, so where it is nearly zero, rounding decides.
     apart = (ours - vector(theirs)).abs()
     assert (apart < 1e-4).float().mean() > 0.999
     assert apart.norm() < 0.02 * (ours - before).norm()

@@ -22,7 +22,7 @@ def tiny_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Run `bend …` through its entry point; gives exit status, stdout and stderr."""
+    """Run `bend …` through its entry point; returns exit status, stdout and stderr."""
     before = signal.getsignal(signal.SIGTERM)
 
     def call(*args: object) -> tuple[int, str, str]:

@@ -39,7 +39,7 @@ def tiny_discriminator() -> Discriminator:
 
 
 def between(first: Generator, other: Generator, share: float) -> Generator:
-    """The network that far on the way from one to the other."""
+    """The network at that share of the way from one to the other."""
     G = copy.deepcopy(first)
     with torch.no_grad():
         for mine, its in zip(G.state_dict().values(), other.state_dict().values(), strict=True):
@@ -48,7 +48,7 @@ def between(first: Generator, other: Generator, share: float) -> Generator:
 
 
 def drawn_at(share: float, seed: int, *, psi: float = 1.0) -> NDArray[np.int64]:
-    """The picture of a seed by the network that far on the way from the tiny base to the other."""
+    """The picture of a seed by the network at that share of the way from the tiny base to the other."""
     G = between(tiny_generator(seed=0), tiny_generator(seed=1), share)
     return next(render.images(G, [seed], truncation_psi=psi)).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Blends: a picture's halves are the pictures that they are of, layers and masks do as they say."""
+"""Blends: each half of a picture shows the picture that it is taken from; layers and masks do what they say."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def apart(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_far_from_the_edge_each_half_is_its_own_seed_s(G: Generator) -> None:
-    """A 1024 wide picture of tiles would tell best; the corners of one of 32 pixels tell well enough."""
+    """A picture of tiles, 1024 wide, would show it best; the corners of one of 32 pixels show it well enough."""
     wide = {"size": (256, 32), "extend": "tile"}
     one, two = drawn(G, seeds=(1,), **wide)[0], drawn(G, seeds=(2,), **wide)[0]
     both = drawn(G, "2@right/soft=0", **wide)[0]

@@ -46,7 +46,7 @@ print(json.dumps(loaded), file=sys.stderr)
 """
 
 
-fail = click.Command("fail")  # stood in for by each test
+fail = click.Command("fail")  # replaced by each test
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a recipe's last stage cannot do is told before its first."""
+"""What a recipe's last stage cannot do is reported before its first stage begins."""
 
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def test_what_is_not_known_is_left_to_the_stage(tmp_path: Path, base: str, netwo
 
 @pytest.mark.parametrize("network", ["{recipe}/tiny.safetensors", "{finetune}@1"])
 def test_what_an_earlier_stage_writes_anew_is_not_known(tmp_path: Path, tiny: Path, network: str) -> None:
-    """As where a recipe works in its own folder, and another network is there from before."""
+    """For instance where a recipe works in its own folder, and another network is there from before."""
     grown = (
         '[[stage]]\ndo = "models grow"\nsource = "faces64"\nresolution = 128\noutput = "tiny.safetensors"\n'
     )

@@ -1,4 +1,4 @@
-"""Sheets: places, emptiness, and refusals."""
+"""Sheets: places, empty cells, and refusals."""
 
 import numpy as np
 import pytest

@@ -18,7 +18,7 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
     if why := refusal():
         pytest.skip(why)
     with two_hosts(tmp_path) as both:
-        both.give(save_tiny(both.here / NETWORK))  # there for whoever is no host as well
+        both.give(save_tiny(both.here / NETWORK))  # so that it is there outside of the hosts as well
         yield both
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a launch of several processes of this machine, in an exit status and in words."""
+"""How a launch of several processes on this machine ends, in an exit status and in words."""
 
 import logging
 import signal

@@ -1,4 +1,4 @@
-"""Configurations of another tool, said in our grammar."""
+"""Configurations of another tool, translated into our grammar."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`bend run`: stages run in order and once, and go on after what broke them."""
+"""`bend run`: stages run in order and once, and go on after an interruption."""
 
 import json
 from collections.abc import Iterator

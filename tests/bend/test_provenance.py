@@ -1,4 +1,4 @@
-"""Notes inside pictures: what they hold, what they leave out, and when two works are one."""
+"""Notes inside pictures: what they hold, what they leave out, and when two works count as one."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_weights_hash_follows_values_and_not_storage() -> None:
     const = G.get_parameter("synthesis.b4.const")
     const.data = (
         const.data.permute(1, 2, 0).contiguous().permute(2, 0, 1)
-    )  # the same values, laid out otherwise
+    )  # the same values, laid out differently
     assert not const.is_contiguous()
     assert weights_sha256(G) == before
     const.data[0, 0, 0] += 1

@@ -1,4 +1,4 @@
-"""Recipes: what they are read as, what is refused and how it is told, and that writing one is the reverse."""
+"""Recipes: what they are read as, what is refused and in which words, and that writing reverses reading."""
 
 import dataclasses
 from pathlib import Path

@@ -118,7 +118,7 @@ def test_tiles_show_no_seam(
 
 
 def test_half_the_halo_would_show() -> None:
-    """The halo is no more than half too wide: two pixels less of what is seen leave a seam."""
+    """The halo is not much wider than necessary: with two pixels less, a seam shows."""
     G = tiny_generator(resolution=64)
     ws = latents.ws_from_z(G, latents.z_from_seeds([0], 32))
     whole = synthesised(G, ws, Sized(rows=12, columns=30, how="tile", in_tiles=False))

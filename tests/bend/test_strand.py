@@ -1,4 +1,4 @@
-"""Walks through latents from files, in w and w+, and evenly in what is seen."""
+"""Walks through latents from files, in w and w+, and at a pace that looks even."""
 
 import dataclasses
 from pathlib import Path

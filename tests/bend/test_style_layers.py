@@ -1,4 +1,4 @@
-"""Which row of ws feeds which layer, checked by moving a row and looking which styles move; and names of ranges."""
+"""Which row of ws feeds which layer, checked by moving a row and seeing which styles move; and names of ranges."""
 
 import pytest
 import torch

@@ -47,7 +47,7 @@ DETAILS: dict[str, Callable[[str], dict[str, Any]]] = {
 
 
 def write(path: Path, grey: int) -> None:
-    """A file of that kind, another one for another grey."""
+    """A file of the kind that its name says, different for each grey."""
     if path.suffix == ".png":
         Image.new("L", (4, 4), grey).save(path)
     else:

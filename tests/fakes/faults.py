@@ -1,4 +1,4 @@
-"""A server of faults: each path misbehaves in one way of the real web's, and counts how often it is asked."""
+"""A server of faults: each path misbehaves in one of the real web's ways, and counts how often it is asked for."""
 
 import gzip
 import time
@@ -18,7 +18,7 @@ def large(seed: int) -> bytes:
 
 
 class FaultServer(FakeServer):
-    """`/NAME.jpg` misbehaves as its name says; see `FAULTS` in the tests for what each must come to."""
+    """`/NAME.jpg` misbehaves as its name says; see `FAULTS` in the tests for what must come of each."""
 
     robots = "User-agent: bend\nDisallow: /private/\n\nUser-agent: *\nDisallow:\n"
 

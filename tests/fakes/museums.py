@@ -1,4 +1,4 @@
-"""Museums and naturalists as they are: 403 pages for haste, ids that lead nowhere, a licence on each photo or none."""
+"""Museums and naturalists as they are: 403 pages for haste, ids that lead nowhere, a licence for each photo or none."""
 
 from tests.fakes.server import Answer, FakeService, Request, as_html, as_json
 
@@ -47,7 +47,7 @@ class FakeINaturalist(FakeService):
 
 
 class FakeMet(FakeService):
-    """Every id at once, then an object a request; too many requests in a row get an HTML page."""
+    """All ids at once, then one object per request; too many requests in a row get an HTML page."""
 
     num_results = 12
     patience = 1000

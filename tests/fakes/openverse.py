@@ -15,7 +15,7 @@ class FakeOpenverse(FakeService):
     burst = 1000
     """Anonymous requests answered before 429."""
     is_blocked = False
-    """Answer as the network in front of it answers data centres."""
+    """Answer as the network in front of the service answers data centres."""
 
     def answer(self, request: Request) -> Answer:
         if self.is_blocked:

@@ -34,7 +34,7 @@ def serving() -> Iterator[int]:
 
 
 class Wire:
-    """A TCP connection to a server that breaks for good once so many bytes have gone up, until it is mended.
+    """A TCP connection to a server that breaks once that many bytes have gone up, and stays broken until it is mended.
 
     Args:
         port: of the server.

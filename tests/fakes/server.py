@@ -35,7 +35,7 @@ class Answer:
     closes: bool = False
     """Drop the connection after the body."""
     pace: tuple[int, float] | None = None
-    """Send the body in pieces of so many bytes, so many seconds apart."""
+    """Send the body in pieces: bytes in each, and seconds between them."""
 
 
 def as_json(value: Any, status: int = 200, **headers: str) -> Answer:
@@ -122,7 +122,7 @@ def ranged(request: Request, body: bytes, etag: str, kind: str) -> Answer:
 
 
 class FakeService(FakeServer):
-    """A service whose pictures lie on another host than its interface, as is usual."""
+    """A service whose pictures lie on a host other than that of its interface, as is usual."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ class FakeFlickr(FakeService):
 
     num_results = 700
     is_busy = False
-    """Answer the first request with a passing failure."""
+    """Answer the first request with a temporary failure."""
 
     def answer(self, request: Request) -> Answer:
         query = request.query

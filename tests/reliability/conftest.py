@@ -1,4 +1,4 @@
-"""What the suites share: a zygote with the shim in it where there is a compiler, and a world to work on."""
+"""What the suites share: a zygote, with the shim loaded where there is a compiler, and a world to work on."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """The library that makes system calls fail; None where nobody can compile it."""
+    """The library that makes system calls fail; None where it cannot be compiled."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or os.uname().sysname != "Linux":
         return None
@@ -62,7 +62,7 @@ class Bench:
             return process.wait()
 
     def expected(self, name: str) -> Content:
-        """What the work makes when nothing breaks it off."""
+        """What the work makes when nothing interrupts it."""
         return self._once(name)[0]
 
     def num_events(self, name: str) -> int:

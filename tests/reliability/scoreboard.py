@@ -2,8 +2,9 @@
 
     python -m tests.reliability.scoreboard [--short] [FIGURE…]
 
-A figure is the tests of its suite, and of the corpora that live with the part they are about. A test that had to be
-skipped on this machine is told apart. Moments are drawn from the seed in `test_crashes`, so that every run is the same.
+A figure counts the tests of its suite, and of the corpora that live with the part they are about. Tests that had to be
+skipped on this machine are listed separately. Moments are drawn from the seed in `test_crashes`, so that every run is
+the same.
 """
 
 import platform

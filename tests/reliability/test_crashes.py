@@ -1,7 +1,7 @@
 """kill -9 at sixty random moments and at sixty named ones: the same command run again finishes, to the same bytes.
 
-Random moments are drawn in events, of which an unbroken run has been counted: opening, renaming, removing files,
-connecting, and the write sites' own. Seeds are the cases' numbers.
+Random moments are drawn from the events counted in an uninterrupted run: opening, renaming and removing files,
+connecting, and passing write sites. The seed is the number of the case.
 """
 
 import random

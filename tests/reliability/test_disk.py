@@ -1,4 +1,4 @@
-"""A disk that is full, broken, forbidden or short of breath, at six write sites: whole or as it was, and one line.
+"""A disk that is full, broken, forbidden or flaky, at six write sites: files whole or as before, and one line.
 
 `shim.c` makes the system calls on the file that is being written fail once it is half there; a real, small disk is
 filled too, where this user may mount one.
@@ -88,7 +88,7 @@ def test_a_disk_that_is_full(bench: Bench, tmp_path: Path) -> None:
 
 
 def assert_one_line(err: str, words: str) -> None:
-    """The last line is the error, the only one, and says why."""
+    """The last line is the error, the only one, and gives the reason."""
     lines = err.splitlines()
     assert [line for line in lines if line.startswith("Error: ")] == lines[-1:], err
     assert words in lines[-1] or "disk is full" in lines[-1]

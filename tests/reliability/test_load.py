@@ -1,6 +1,6 @@
 """Ten thousand frames, a hundred thousand pictures, a day's worth of ticks: memory, threads and descriptors stay flat.
 
-A command stops itself at a quarter of its work and near the end, and is looked at while it stands still. Twenty
+A command stops itself at a quarter of its work and near the end, and is measured while it stands still. Twenty
 thousand addresses in one scrape are in `tests/scrapers/test_load.py`; the scoreboard counts both.
 """
 

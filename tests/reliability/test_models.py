@@ -1,4 +1,4 @@
-"""Recipes and data sets made to do harm: refused in one line, soon, and nothing outside of their folder is touched.
+"""Recipes and data sets made to do harm: refused in one line, quickly, and nothing outside their folder is touched.
 
 Network files of that kind, by the hundred, are in `tests/stylegan/checkpoint`; the scoreboard counts both.
 """
@@ -114,5 +114,5 @@ def assert_checked(bench: Bench, folder: Path, status: int) -> None:
 
 
 def assert_printable(text: str) -> None:
-    """Nothing in a message plays with the terminal."""
+    """Nothing in a message controls the terminal."""
     assert all(character.isprintable() or character == "\n" for character in text), ascii(text[:300])

@@ -1,4 +1,4 @@
-"""A search that misbehaves on its second page: tried again or given up as it should be, and no picture fetched twice.
+"""A search that misbehaves on its second page: retried or given up as it should be, and no picture fetched twice.
 
 The same for downloads, dozens of faults, is in `tests/scrapers/test_faults.py`; the scoreboard counts both.
 """

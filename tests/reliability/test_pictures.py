@@ -1,7 +1,7 @@
 """Forty odd pictures in one folder, through the command: right pixels or a named reason, and never a crash.
 
-What each decoder makes of each is tested beside them (`tests/bend/prepare`, `tests/scrapers/test_picture.py`); the
-scoreboard counts those too.
+What each decoder makes of each is tested with the decoders (`tests/bend/prepare`, `tests/scrapers/test_picture.py`);
+the scoreboard counts those too.
 """
 
 import json

@@ -1,7 +1,8 @@
 """SIGINT, SIGTERM and SIGHUP, four commands, standing still and at work: a clean end, and the same command goes on.
 
 A command at work sends itself the signal at a write site; one that stands still has been stopped there, gets it from
-outside and is let go on. That a second signal ends at once is told by where: before the write that the first let pass.
+outside and is then continued. Where a second signal ends the command shows that it does so at once: before the write
+that the first let pass.
 """
 
 import signal

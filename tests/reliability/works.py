@@ -1,4 +1,4 @@
-"""The commands that are broken off, what they make, and whether anything bad lies under a final name."""
+"""The commands that are interrupted, what they make, and whether anything bad lies under a final name."""
 
 import hashlib
 import json
@@ -61,7 +61,7 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A command that is broken off and run again.
+    """A command that is interrupted and run again.
 
     Attributes:
         name: of the command.

@@ -1,8 +1,8 @@
 """Commands by the hundred: a process that has imported everything once and forks a copy of itself for each.
 
-A fork of the zygote is `bend` as a person starts it (arguments, folder, environment, a terminal's signals), but for the
-seconds that importing torch takes. Its parent, a warden that nothing else runs in, writes down what becomes of it:
-that it stopped, with which status it ended, or which signal killed it. Moments are never told by time but by
+A fork of the zygote is `bend` as a person starts it (arguments, folder, environment, a terminal's signals), without the
+seconds that importing torch takes. Its parent, a warden that does nothing else, writes down what becomes of it: that it
+stopped, with which status it ended, or which signal killed it. Moments are never chosen by time but by
 `BEND_FAILPOINT`, whose `stop` lets a test do something while the command stands still.
 """
 
@@ -163,7 +163,7 @@ def _serve() -> None:
 
 
 def _prepare() -> None:
-    """Import what commands import, and make them quicker and smaller than a person wants them."""
+    """Import what commands import, and make them quicker and smaller than a person would want."""
     import importlib
 
     import torch
@@ -239,14 +239,14 @@ def _be(arguments: list[str], folder: str, environ: dict[str, str], prefix: str)
 
 
 def _sell(url: str) -> None:
-    """Have `ffhq256` lie in a shop on loopback."""
+    """Offer `ffhq256` in a shop on loopback."""
     from stylegan.checkpoint import known
 
     known.KNOWN["ffhq256"] = dataclasses.replace(known.KNOWN["ffhq256"], url=url)
 
 
 def _idle() -> None:
-    """Have training steps do nothing, and tell of each."""
+    """Make training steps do nothing but report each one."""
     from stylegan.training import loop
 
     def step(state: Any, hyper: Any, reals: Any, *rest: Any, micro_batch: int, **settings: Any) -> int:

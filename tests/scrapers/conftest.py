@@ -1,4 +1,4 @@
-"""What the scrapers' tests share: a client without patience or pace, and a folder of settings around it."""
+"""What the scrapers' tests share: a client without patience or pace, and the settings of a quick scrape."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Other people's JSON: what is of the expected type, and what is not."""
+"""Other people's JSON: values of the expected type, and others."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The desk that gives out places to many processes: order, limits, and what the dead held."""
+"""The desk that gives out places to many processes: order, limits, and places held by the dead."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -30,7 +30,7 @@ def play(scene: Coroutine[Any, Any, None]) -> None:
 
 
 async def settle() -> None:
-    """Let everything run that can."""
+    """Let everything run that can run."""
     for _ in range(10):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""Faults of the real web, each classified right, and nothing asked for more often than it makes sense."""
+"""Faults of the real web, each classified correctly, and nothing asked for more often than makes sense."""
 
 import dataclasses
 import json
@@ -106,7 +106,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Any:
         )
 
 
-# All faults in one test each: what they share is a scrape that takes seconds, and a process of its own would repeat it.
+# Each test covers all faults: they share a scrape that takes seconds, which tests in other processes would repeat.
 def test_faults_are_classified(outcome: Any) -> None:
     found = {name: (line["status"] == "kept", line.get("reason")) for name, line in outcome[0].items()}
     assert found == {name: (reason is None, reason) for name, (reason, _) in FAULTS.items()}

@@ -1,4 +1,4 @@
-"""Whole scrapes against fakes: what is kept, in which order, taken up again, and stopped."""
+"""Whole scrapes against fakes: what is kept, in which order, resumed, and stopped."""
 
 import dataclasses
 import errno
@@ -426,7 +426,7 @@ def kill_and_compare(tmp_path: Path, num_kills: int, seed: int) -> None:
         def requests() -> int:
             return sum(sum(server.hits.values()) for server in servers)
 
-        # Moments are counted in requests, so that they fall all over the work however fast the machine is.
+        # Moments are counted in requests, so that they are spread over the work however fast the machine is.
         step = 3 * sum(sum(hits.values()) for hits in unbroken) // (4 * num_kills)
         kills = 0
         while kills < num_kills:

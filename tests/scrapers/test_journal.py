@@ -1,4 +1,4 @@
-"""The journal of a scrape: what is wrong with its file is told with the mend that fits."""
+"""The journal of a scrape: what is wrong with its file is reported with the mend that fits."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Keys out of the environment and the config file: which wins, what is refused in one line, and what is never told."""
+"""Keys from the environment and the config file: which wins, what is refused in one line, and what is never shown."""
 
 import errno
 import os

@@ -28,7 +28,7 @@ pytestmark = [
 
 
 def test_memory_threads_and_descriptors_stay_flat(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")  # the server's memory is not to be ours
+    context = multiprocessing.get_context("spawn")  # the server's memory must not count as ours
     receiver, sender = context.Pipe(duplex=False)
     server = context.Process(target=serve, args=(sender,), daemon=True)
     server.start()

@@ -30,7 +30,7 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
 
 
 def attempts(policy: RetryPolicy, *faults: Exception) -> tuple[int, list[float]]:
-    """How often an attempt is made that fails with these in turn, and the waits between."""
+    """How many attempts are made that fail with these in turn, and the waits between them."""
     waits: list[float] = []
     left = list(faults)
     number = 0

@@ -1,4 +1,4 @@
-"""What processes on two hosts say to each other: torchrun runs this, and each host's folder tells what came of it."""
+"""What processes on two hosts say to each other: torchrun runs this, and each host's folder records the outcome."""
 
 import json
 import time

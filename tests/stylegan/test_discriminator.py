@@ -14,7 +14,7 @@ from stylegan import Discriminator
 from stylegan.discriminator import minibatch_std
 
 ARCHITECTURES = ("resnet", "orig", "skip")
-NUM_LAYERS = {"resnet": (4, 3), "orig": (3, 2), "skip": (3, 3)}  # of the first block, of the others
+NUM_LAYERS = {"resnet": (4, 3), "orig": (3, 2), "skip": (3, 3)}  # in the first block, in the others
 
 
 def discriminator(

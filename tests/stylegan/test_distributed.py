@@ -1,4 +1,4 @@
-"""A team of one, and how failures are put in words."""
+"""A team of one, and how failures are worded."""
 
 import socket
 from pathlib import Path

@@ -18,7 +18,7 @@ ARCHITECTURES = ("skip", "orig", "resnet")
 def generator(
     resolution: int = 16, *, c_dim: int = 0, img_channels: int = 3, seed: int = 0, **synthesis: Any
 ) -> Generator:
-    """A small one with audible noise, in evaluation mode."""
+    """A small generator with audible noise, in evaluation mode."""
     torch.manual_seed(seed)
     G = Generator(
         z_dim=8,

@@ -1,4 +1,4 @@
-"""When a network's pass is its modules' own."""
+"""When a network's forward pass is nothing but its own modules'."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A lock that the system gives back. Killed holders are the matter of `training/test_lock.py`."""
+"""A lock that the system releases. Killed holders are tested in `training/test_lock.py`."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What stands in a zip's place is told as what it is, through `Container` as users meet it."""
+"""A file in a zip's place is reported as what it is, through `Container`, as users meet it."""
 
 import gzip
 import pickle

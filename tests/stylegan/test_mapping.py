@@ -9,7 +9,7 @@ from stylegan.mapping import MappingNetwork
 
 
 def mapping(c_dim: int = 0, **options: Any) -> MappingNetwork:
-    """z 6, w 8, five ws, two layers; w_avg off zero."""
+    """A mapping network with z 6, w 8, five ws and two layers; w_avg is not zero."""
     torch.manual_seed(0)
     network = MappingNetwork(6, c_dim, 8, 5, **{"num_layers": 2, **options})
     if options.get("w_avg_beta", 0.995) is not None:

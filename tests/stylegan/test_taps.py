@@ -1,4 +1,4 @@
-"""Taps: their names, the shapes that pass them, how patterns choose, and that an empty tap costs no code path."""
+"""Taps: their names, the shapes that pass them, how patterns choose, and that tap points own no weights."""
 
 import pytest
 import torch

@@ -132,7 +132,7 @@ def test_half_precision_is_near_full(row: SignalBend, dtype: torch.dtype) -> Non
     assert bent.dtype == dtype
     exact = row.apply(x.double(), *values(row))
     far = ((bent.double() - exact).abs() > 0.05 * (1 + exact.abs())).double().mean()
-    # Steps (posterise) may round the other way where a value lies between two.
+    # Steps (posterise) may round the other way where a value lies midway between two.
     assert far <= (0.02 if row.is_differentiable else 0.05)
 
 

@@ -60,7 +60,7 @@ def fold(index: int, size: int, edge: str) -> int | None:
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("degrees", [30.0, -77.5, 400.0])
 def test_rotate(degrees: float, edge: str) -> None:
-    # Counter-clockwise as one looks at it, with y pointing down: what was to the right comes to be above.
+    # Counter-clockwise as seen, with y pointing down: what was on the right ends up at the top.
     angle = math.radians(degrees)
 
     def source(x: float, y: float) -> tuple[float, float]:

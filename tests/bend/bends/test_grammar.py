@@ -1,4 +1,4 @@
-"""What may be typed, how it is printed, and what is said of what is wrong."""
+"""What may be typed, how it is printed, and what errors say."""
 
 from pathlib import Path
 

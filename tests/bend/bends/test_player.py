@@ -29,7 +29,7 @@ def draw(G: Generator, latents: Tensor, *bends: str, moment: Moment | None = Non
 
 
 def signal_at(G: Generator, name: str, *bends: str, seeds: tuple[int, ...] = (0, 1, 2)) -> Tensor:
-    """What passes a tap, behind the bends that are hung there."""
+    """What leaves a tap, after the bends that are hung there."""
     seen: list[Tensor] = []
     play = open_bends(bends, G)
 
@@ -204,7 +204,7 @@ def test_weights_that_someone_else_moves_are_bent_anew(G: Generator) -> None:
 def test_gain_is_heard_in_spite_of_demodulation(G: Generator) -> None:
     weight = G.get_parameter("synthesis.b8.conv0.weight")
     plain = signal_at(G, "b8.conv0")
-    weight.mul_(3)  # what a gain on the weights comes to
+    weight.mul_(3)  # which is what a gain on the weights does
     torch.testing.assert_close(signal_at(G, "b8.conv0"), plain, rtol=1e-3, atol=1e-3)
     weight.div_(3)
     torch.testing.assert_close(signal_at(G, "b8.conv0", "gain:3@b8.conv0"), plain * 3, rtol=1e-3, atol=1e-3)

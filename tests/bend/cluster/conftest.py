@@ -1,4 +1,4 @@
-"""A real Ray cluster of two workers on loopback, and what was handed to it."""
+"""A real Ray cluster of two workers on loopback, and a record of what was submitted to it."""
 
 import signal
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from bend.cluster.shards import Shard
 
 @pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
-    """One for all tests that a test process runs here."""
+    """One cluster for all tests here that run in one test process."""
     handler = signal.getsignal(signal.SIGTERM)
     with joined(None, num_cpus=2) as cluster:
-        assert signal.getsignal(signal.SIGTERM) is handler  # Ray would have its own
+        assert signal.getsignal(signal.SIGTERM) is handler  # Ray would install its own
         yield cluster
 
 
 @pytest.fixture
 def submitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Number of the shard and of the attempt, of all that is submitted."""
+    """The numbers of shard and attempt of everything submitted."""
     seen: list[tuple[int, int]] = []
     submit = Runner.submit
 

@@ -1,4 +1,4 @@
-"""Clusters that are not there, in one line each and in good time."""
+"""Clusters that are not there: each is reported in one line, and in good time."""
 
 import importlib.util
 import socket

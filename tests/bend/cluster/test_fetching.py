@@ -1,4 +1,4 @@
-"""`bend scrape` on a real cluster: the local folder, one politeness for all workers, whoever is killed."""
+"""`bend scrape` on a real cluster: the same folder as locally, one politeness for all workers, whoever is killed."""
 
 import dataclasses
 import importlib.util
@@ -49,7 +49,7 @@ def no_warning(message: str) -> None:
 
 
 def wait_until_nothing_is_lent(cluster: Cluster) -> None:
-    """Until the cluster's desk has all places back."""
+    """Wait until the cluster's desk has all places back."""
     desk = cluster.ray.get_actor("desk-2", "bend")
     deadline = time.monotonic() + 60
     while cluster.ray.get(desk.num_lent.remote()):
@@ -93,13 +93,13 @@ def test_two_workers_share_one_politeness_and_fill_the_local_folder(cluster: Clu
         pairs = [(f"{slow.url}/media/{n}.jpg", f"{sociable.url}/media/{n + 100}.jpg") for n in range(6)]
         odd = (f"{sociable.url}/media/100.jpg?again", f"{sociable.url}/media/none.jpg")
         listing = written(tmp_path / "list.txt", *[url for pair in pairs for url in pair], *odd)
-        # One download at a time in each worker: two at once are two workers.
+        # One download at a time in each worker, so two at once come from two workers.
         config = of_urls(tmp_path / "there", listing, count=40, workers=1)
         began = time.monotonic()
         summary = gather(config, environ={}, engine=Fetching(cluster, no_warning, shard_size=4))
         assert sociable.met.is_set()
         assert slow.most_active == 1
-        # Six requests, a second apart for both together. Each worker by itself would have kept to three seconds.
+        # Six requests, a second apart for both workers together. Each by itself would have taken three seconds.
         assert len(slow.times) == 6
         assert slow.times[-1] - began > 4.9
         assert slow.hits["/robots.txt"] <= 2  # each worker may have asked before the other had told

@@ -1,4 +1,4 @@
-"""`bend package` on a real cluster: the local bytes, whoever is killed."""
+"""`bend package` on a real cluster: the same bytes as locally, whoever is killed."""
 
 import importlib.util
 import json

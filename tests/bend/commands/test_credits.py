@@ -107,7 +107,7 @@ def test_run_leads_to_its_zip(folder: Path, tmp_path: Path) -> None:
     package(PackageConfig(sources=(folder,), out=out, resolution=64))
     trained = tmp_path / "00000-rocks"
     trained.mkdir()
-    # A run says what was typed, wherever that was, and where the data set lay.
+    # A run records what was typed, in whatever folder, and where the data set lay.
     options = {"config": {"data": out.name}, "data": {"path": str(out)}}
     (trained / "training_options.json").write_text(json.dumps(options))
     assert run(trained).stdout == run(out).stdout

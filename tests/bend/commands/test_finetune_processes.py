@@ -1,4 +1,4 @@
-"""`bend finetune --gpus 2`: one run, one voice, and an exit status that tells how it ended."""
+"""`bend finetune --gpus 2`: one run, one process that speaks, and an exit status that tells how it ended."""
 
 import os
 import subprocess

@@ -19,7 +19,7 @@ from stylegan.ops import native
 
 @pytest.fixture
 def loaded(native_ops: None, built_ops: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The run's own build answers to `build`."""
+    """`build` gives the build made for this test run."""
     monkeypatch.setattr("stylegan.ops.build.build", lambda target, force=False: built_ops)
     return built_ops
 
@@ -69,7 +69,7 @@ def test_cases_compute_the_same_either_way(native_ops: None, number: int) -> Non
         actual = case.run(x, constant)
         with native.paused():
             expected = case.run(x, constant)
-    size = expected.square().mean().sqrt().clamp_min(1.0)  # what long sums are off by grows with them
+    size = expected.square().mean().sqrt().clamp_min(1.0)  # the error of long sums grows with their size
     torch.testing.assert_close(actual, expected, atol=2e-5 * float(size), rtol=1e-5)
 
 
@@ -125,4 +125,4 @@ def test_a_device_is_timed_by_its_own_clock_over_several_runs(monkeypatch: pytes
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
     assert op_timing._least([lambda: runs.append(None)], torch.device("cuda")) == [pytest.approx(5e-4)]
-    assert len(runs) == 1 + 2 + 2 * 5  # to be warm, to know how long it takes, and two turns
+    assert len(runs) == 1 + 2 + 2 * 5  # a warm-up, one to see how long it takes, and two turns

@@ -160,7 +160,7 @@ def test_existing_file_is_kept_without_force(run: Run, tiny_network: Path, tmp_p
 def test_interrupted_film_is_absent(tiny_network: Path, tmp_path: Path) -> None:
     process = _start_endless(tiny_network, tmp_path / "film.mp4")
     _wait_for(lambda: any(tmp_path.iterdir()))  # the film under its temporary name
-    time.sleep(0.5)  # let some frames go in
+    time.sleep(0.5)  # let some frames be written
     _stop(process, signal.SIGINT, status=130)
     assert not list(tmp_path.iterdir())
 

@@ -1,4 +1,4 @@
-"""The demo with a tiny network: every stage, taken up again, and what the page shows."""
+"""The demo with a tiny network: every stage, resuming it, and what the page shows."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""How far the dial is turned: numbers, layers, swaps, blends, and what is none of them."""
+"""How far the dial is turned: numbers, layers, swaps, blends, and what is refused."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Where frames go: a file whole or absent, a folder that is taken up again."""
+"""Where frames go: a file that is whole or absent, a folder that is resumed."""
 
 import wave
 from collections.abc import Container, Iterator
@@ -98,7 +98,7 @@ def test_frames_of_other_work_that_come_meanwhile_are_not_mixed_in(tmp_path: Pat
     other = Provenance(work={"kind": "other"}, network="net", network_sha256="00")
 
     def beside(wanted: Container[int]) -> Iterator[tuple[int, Pixels]]:
-        """Another process is as far with its film, in the same folder."""
+        """Another process has got as far with its film, in the same folder."""
         write_film(tmp_path, Camera(), config=CONFIG, provenance=other)
         yield from Camera()(wanted)
 

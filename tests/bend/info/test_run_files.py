@@ -1,4 +1,4 @@
-"""What is missing, half-written or a stranger's is taken for absent."""
+"""Files that are missing, half-written or somebody else's count as absent."""
 
 from pathlib import Path
 

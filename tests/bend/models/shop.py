@@ -40,9 +40,9 @@ class Shop(FakeServer):
         half = true.body[: size // 2]
         return {
             "": true,
-            # half of it, then the connection goes
+            # half of it, then the connection drops
             "drop": Answer(true.status, half, {**true.headers, "Content-Length": str(size)}, closes=True),
-            # says that it is shorter than it is
+            # claims to be shorter than it is
             "short": Answer(200, half, tag),
             "no-length": Answer(200, self.body, tag, has_length=False, closes=True),
             "huge": Answer(200, b"x", {"Content-Length": str(1 << 40)}, closes=True),

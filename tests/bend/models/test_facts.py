@@ -1,4 +1,4 @@
-"""What a network file is said to be."""
+"""How a network file is described."""
 
 import json
 import os

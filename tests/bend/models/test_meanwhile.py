@@ -1,4 +1,4 @@
-"""Networks that are made anew, `grow` and `mix`, where another process has taken the name meanwhile."""
+"""Commands that make a new network, `grow` and `mix`, where another process has taken the name meanwhile."""
 
 from pathlib import Path
 from typing import Any

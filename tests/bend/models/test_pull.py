@@ -31,7 +31,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sell(shop: Shop, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
-    """Have `ffhq256` lie in the shop."""
+    """Have the shop offer `ffhq256`."""
     entry = dataclasses.replace(known.KNOWN["ffhq256"], url=shop.address, **changes)
     monkeypatch.setitem(known.KNOWN, "ffhq256", entry)
 

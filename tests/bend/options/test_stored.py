@@ -1,4 +1,4 @@
-"""A command with addresses sees local paths, and what it leaves and says is on the store: with a store in memory."""
+"""A command given addresses sees local paths, and its files and messages are those of the store, here one in memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +44,7 @@ def join(
     force: bool,
     end: int | None,
 ) -> None:
-    """Write what is in the sources, and one file beside it."""
+    """Write the content of the sources, and one file beside it."""
     assert all(isinstance(path, Path) for path in sources)
     assert not isinstance(output, str)
     text = "+".join(Path(path).read_text() for path in (*sources, *also))

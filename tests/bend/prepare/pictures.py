@@ -84,7 +84,7 @@ _PRIMARIES = {  # of sRGB, adapted to D50
 def linear_profile(space: str = "RGB ", order: str = "rgb", name: str = "linear test") -> bytes:
     """An ICC profile (version 2) with gamma 1 and sRGB's primaries, perhaps in another order.
 
-    Seen through it, the value 128 is far lighter than in sRGB, where it would be 188.
+    Under it, the value 128 is far lighter than in sRGB, namely what 188 is there.
     """
     curve = b"curv" + struct.pack(">II", 0, 0)
     tags = {

@@ -1,4 +1,4 @@
-"""Sides drawn by content: stable, together with their like, and about as many as asked."""
+"""Sides of a split drawn by content: stable, near-duplicates together, and about as many as asked for."""
 
 from bend.prepare.config import Split
 from bend.prepare.split import Splitter

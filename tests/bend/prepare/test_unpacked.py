@@ -1,4 +1,4 @@
-"""A data set unpacked into a folder, looked through and packaged again."""
+"""A data set unpacked into a folder, sifted and packaged again."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Videos to frames: which, how they are turned and coloured, and what is refused."""
+"""Videos to frames: which frames, how they are rotated and coloured, and what is refused."""
 
 from fractions import Fraction
 from pathlib import Path

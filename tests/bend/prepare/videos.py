@@ -1,4 +1,4 @@
-"""Videos with known frames for the tests of `bend.prepare`, made by PyAV, and broken or turned by hand."""
+"""Videos with known frames for the tests of `bend.prepare`, made by PyAV, and broken or rotated by hand."""
 
 import struct
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Walks drawn: loops that close on the pixel, grids that show their own seeds, films taken up again."""
+"""Walks drawn: loops that close to the pixel, grids that show their own seeds, films that are resumed."""
 
 from pathlib import Path
 

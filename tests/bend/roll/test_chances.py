@@ -1,4 +1,4 @@
-"""Throws and children: always legal, of the places there are, the same from the same seed."""
+"""Throws and children: always legal, only of places that exist, the same from the same seed."""
 
 import numpy as np
 import pytest

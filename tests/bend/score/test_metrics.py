@@ -1,4 +1,4 @@
-"""FID, KID and LPIPS behind their protocols, with stand-ins for the networks."""
+"""FID, KID and LPIPS through their protocols, with stand-ins for the networks."""
 
 import importlib.machinery
 import importlib.util

@@ -44,7 +44,7 @@ class Bucket:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[tuple[Wire, Any]]:
-    """A wire to a server, and a client that goes round it."""
+    """A wire to a server, and a client that bypasses the wire."""
     import boto3
 
     with serving() as port, pytest.MonkeyPatch.context() as patch:
@@ -59,7 +59,7 @@ def s3() -> Iterator[tuple[Wire, Any]]:
 
 @pytest.fixture
 def new_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Another machine, as far as copies go."""
+    """An empty cache, as on another machine."""
     cache = tmp_path / "cache"
     monkeypatch.setenv("BEND_CACHE", str(cache))
     return cache
@@ -67,7 +67,7 @@ def new_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def fresh_stores() -> Iterator[None]:
-    """Stores are opened anew in the test, and after it."""
+    """Open stores anew in the test, and after it."""
     store._system.cache_clear()
     yield
     store._system.cache_clear()

@@ -104,7 +104,7 @@ def test_a_training_there_and_what_is_made_of_it(bucket: Bucket, run: Run, tmp_p
     assert status == 0, err
     assert out.startswith(f"{bucket.url}/out/net.pkl: ")
     status, out, err = run("credits", picture)
-    assert (status, err) == (0, "1 of 1 have no known licence\n")  # the way led to the zip there
+    assert (status, err) == (0, "1 of 1 have no known licence\n")  # the path led to the zip there
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Copies in the cache: fetched once, anew when the object changes, and gone on with after a kill."""
+"""Copies in the cache: fetched once, again when the object changes, and resumed after a kill."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ Asked = list[tuple[str, tuple[int, int]]]
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """What was read of the store, object and range."""
+    """What was read from the store: object and range."""
     seen: Asked = []
 
     def counted(address: Address, ranges: list[tuple[int, int]]) -> list[bytes]:
@@ -48,7 +48,7 @@ def test_an_object_is_fetched_once_until_it_changes(bucket: Bucket, asked: Asked
         assert asked == [("rocks.zip", (0, 3))]
         bucket.set("sets/rocks.zip", b"three")
         assert fetch_file(address).read_bytes() == b"three"
-        assert opened.read() == b"one"  # whoever reads the old copy goes on with it
+        assert opened.read() == b"one"  # a reader of the old copy goes on with it
     assert [path.name for path in copy.parent.iterdir() if path.suffix == ".part"] == []
 
 

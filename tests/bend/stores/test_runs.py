@@ -1,4 +1,4 @@
-"""Run folders on a store: valid after every single request, taken up anywhere, and never by two at once."""
+"""Run folders on a store: valid after every single request, resumed anywhere, and never by two at once."""
 
 import json
 import shutil
@@ -47,7 +47,7 @@ def names(store: dict[str, Any]) -> set[str]:
 
 
 def assert_valid(step: int | None = None) -> int:
-    """Everything that the marker names is there, and the newest state begins where the statistics have got to."""
+    """Everything that the marker names is there, and the newest state begins where the statistics end."""
     found = read_marker(RUN)
     assert found is not None
     shutil.rmtree(runs.slot_of("runs", RUNS), ignore_errors=True)

@@ -54,7 +54,7 @@ class Player:
         return self.until(lambda meta: meta["kind"] == kind)
 
     def play(self, patch: dict[str, Any]) -> int:
-        """Send a patch; gives the gesture's number."""
+        """Send a patch; returns the gesture's number."""
         self._gesture += 1
         self.say(do="play", patch=patch, gesture=self._gesture)
         return self._gesture
@@ -101,7 +101,7 @@ def client(config: StudioConfig) -> Iterator[TestClient]:
 
 @pytest.fixture
 def player(client: TestClient) -> Iterator[Player]:
-    """A page that has come."""
+    """A page that has connected."""
     with client.websocket_connect("/live") as socket:
         yield Player(socket)
 

@@ -1,4 +1,4 @@
-"""A studio in a process of its own, as somebody starts it in a terminal."""
+"""A studio in a process of its own, as a person starts it in a terminal."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The studio as somebody sees it who means ill: every address and every message, with what does not belong there."""
+"""The studio as an attacker sees it: every address and every message, with content that does not belong there."""
 
 import contextlib
 from collections.abc import Iterator
@@ -214,7 +214,7 @@ def test_a_real_server_outlives_floods_and_giants(tmp_path: Path, tiny_network: 
             with pytest.raises(ConnectionClosed):
                 while True:
                     giant.recv(timeout=120)
-        # It is sent away as soon as too many answers wait for it.
+        # It is disconnected as soon as too many answers are waiting for it.
         with contextlib.suppress(ConnectionClosed), connect(address, max_size=None) as flood:
             for number in range(3000):
                 flood.send(f'{{"do": "graph", "number": {number}}}')

@@ -1,4 +1,4 @@
-"""`bend studio` on the command line, and what of the page is shipped."""
+"""`bend studio` on the command line, and which files of the page are shipped."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""Who may come in."""
+"""Who is let in."""
 
 import pytest
 from starlette.applications import Starlette

@@ -1,4 +1,4 @@
-"""What waits for a page: every word, and of pictures and states the latest."""
+"""What waits for a page: every word, but only the latest picture and state."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bend.studio.message import Message
 
 
 def _taken(messages: Sequence[Message], num: int) -> list[Message | None]:
-    """What a page takes that comes when all of that waits."""
+    """What a page gets that comes when all of these are waiting."""
 
     async def take() -> list[Message | None]:
         seat = Seat()

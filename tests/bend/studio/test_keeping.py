@@ -1,4 +1,4 @@
-"""What is kept, and in which order it is shown."""
+"""What is kept, and the order in which it is shown."""
 
 import json
 from dataclasses import replace

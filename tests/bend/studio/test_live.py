@@ -34,7 +34,7 @@ def _pixels(data: bytes) -> np.ndarray:
 
 @pytest.fixture
 def patch(client: TestClient) -> dict[str, Any]:
-    """The state at first."""
+    """The initial state."""
     started = client.get("/start").json()
     assert {bend["name"] for bend in started["bends"]} >= {"rotate", "perturb", "feedback"}
     assert started["graph"]["resolution"] == 16

@@ -1,4 +1,4 @@
-"""How what a page is told travels."""
+"""How messages travel to a page."""
 
 from bend.studio.message import Message
 

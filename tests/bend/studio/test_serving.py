@@ -1,4 +1,4 @@
-"""What the studio's terminal shows of requests that are none, and of a hand that presses Ctrl-C twice."""
+"""What the studio's terminal shows when requests are malformed, and when Ctrl-C is pressed twice."""
 
 import logging
 import signal
@@ -23,7 +23,7 @@ def studio(tmp_path: Path, tiny_network: Path) -> Iterator[tuple[subprocess.Pope
 
 
 def _answer(port: int, *parts: bytes) -> bytes:
-    """What comes back for the parts of a request, each sent by itself."""
+    """What comes back for the parts of a request, each sent separately."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as asking:
         for part in parts:
             asking.sendall(part)

@@ -1,4 +1,4 @@
-"""What there is, by names; and that a name is all that a page can say."""
+"""What is on the shelf, by name; and that a page can give nothing but names."""
 
 import itertools
 import json

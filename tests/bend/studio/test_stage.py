@@ -1,4 +1,4 @@
-"""The network on the stage draws what a render draws, however it came there."""
+"""The network on the stage draws what a render draws, however it got there."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Memory is given back while one plays, now and then."""
+"""Memory is given back from time to time while the studio is played."""
 
 from unittest.mock import Mock
 

@@ -1,4 +1,4 @@
-"""Which snapshots go: those that differ least, never the ends, the spared ones last."""
+"""Which snapshots are removed: those that differ least, never the ends, the spared ones last."""
 
 from bend.training.pruning import choose_removals
 

@@ -1,4 +1,4 @@
-"""Who looks on while a run trains: what it says, when it stops the training, and what it keeps."""
+"""The watch over a run that trains: what it says, when it stops the training, and what it keeps."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def session(tmp_path: Path, data: Path, request: pytest.FixtureRequest) -> Itera
 
 
 def show(watch: RunWatch, run: Path, kimg: float, share: float, *, broken: bool = False) -> Reply:
-    """Let the watch look at a snapshot that is this far on its way."""
+    """Let the watch look at a snapshot at this share of its way."""
     G = between(HOME, AWAY, share)
     path = save_snapshot(run, kimg, collapsed(G) if broken else G, G)
     return watch(path, kimg)
@@ -117,7 +117,7 @@ class Killed(BaseException):
 
 
 def broken_off(watch: RunWatch, run: Path, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a kill at a write site end the look at a snapshot on its way to the data."""
+    """Let the watch look at a snapshot on its way to the data, and be killed at a write site."""
 
     def kill(*arguments: object, **options: object) -> None:
         raise Killed

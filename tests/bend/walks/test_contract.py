@@ -47,7 +47,7 @@ def test_shape_and_dtype(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_loop_closes_exactly(name: str) -> None:
-    """At t = 1 stands the point of t = 0, and the step across the seam is like its neighbours."""
+    """The point at t = 1 is that at t = 0, and the step across the seam is like its neighbours."""
     walk = WALKS[name]
     ends = walk.at(keyframes(walk), np.array([0.0, 1.0]), closed(walk))
     np.testing.assert_allclose(ends[1], ends[0], rtol=0, atol=1e-12)

@@ -58,7 +58,7 @@ def test_spline_agrees_with_scipy() -> None:
 
 
 def test_spline_agrees_with_scipy_at_any_knots() -> None:
-    """Where keyframes have times of their own, speed is continuous at them, too."""
+    """Speed is continuous at keyframes with times of their own, too."""
     from scipy.interpolate import CubicSpline
 
     clock, knots = times(97, closed=True), np.array([0, 0.1, 0.4, 0.45, 0.8, 1])
@@ -102,7 +102,7 @@ def test_noise_has_unit_variance_and_no_common_zeros() -> None:
     ring = 3 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     field = gradient_noise(ring, 2048, course)
     assert abs(field.std() - 1) < 0.03
-    # Were all dimensions to share their lattice, the norm would fall to nothing at each of its points.
+    # If all dimensions shared one lattice, the norm would fall to zero at each of its points.
     assert field.std(axis=1).min() > 0.9
     correlation = np.corrcoef(field[:, :64].T)
     assert np.abs(correlation - np.eye(64)).mean() < 0.3

@@ -31,10 +31,10 @@ class Case:
 
     fake: type[FakeServer]
     num_pictures: int
-    """With every licence accepted."""
+    """How many it has with every licence accepted."""
     keys: dict[str, str] = field(default_factory=dict)
     licenses: tuple[str, ...] = DEFAULT_ACCEPTED
-    """Families to ask for so that it has something."""
+    """Families of licences to ask for so that it finds something."""
 
 
 CASES = {

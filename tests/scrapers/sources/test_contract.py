@@ -69,7 +69,7 @@ def test_unknown_licences_are_yielded_as_such(name: str, make: Callable[..., Rig
     assert unknown
     for ref in unknown:
         assert ref.license == "unknown"
-        assert ref.license_url is None or name == "commons"  # which names licences that are none of ours
+        assert ref.license_url is None or name == "commons"  # which names licences that we do not know
 
 
 @pytest.mark.parametrize("name", SERVICES)

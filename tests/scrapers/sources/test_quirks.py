@@ -1,4 +1,4 @@
-"""What is odd about single services, each as its fake has it."""
+"""What is odd about individual services, each as its fake has it."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -15,7 +15,7 @@ def write_tar(
     mode: str = "w",
     mtime: float = 1.5,
 ) -> Path:
-    """A tar of the given members; a time with a fraction makes `PAX_FORMAT` write a header more for each."""
+    """A tar of the given members; a time with a fraction makes `PAX_FORMAT` write another header for each."""
     with tarfile.open(path, mode, format=kind) as archive:  # type: ignore[call-overload]
         for name, data in members.items():
             info = tarfile.TarInfo(name)
@@ -25,7 +25,7 @@ def write_tar(
 
 
 def samples(start: int, stop: int, *, classes: int = 0, resolution: int = 8) -> dict[str, bytes]:
-    """Members of sound samples of noise; with labels where there are to be classes."""
+    """Members of sound samples of noise, with labels if there are to be classes."""
     found = {}
     for i in range(start, stop):
         found[f"{i:06d}.png"] = encoded(noise(i, resolution, resolution, 3))

@@ -1,4 +1,4 @@
-"""Bytes of members at random: stored and deflated, from threads and processes, and damage of every kind."""
+"""Random access to members: stored and deflated, from threads and processes, and damage of every kind."""
 
 import multiprocessing
 import os

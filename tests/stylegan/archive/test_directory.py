@@ -1,4 +1,4 @@
-"""The central directory, held against the standard library's reader."""
+"""The central directory, compared with what the standard library's reader finds."""
 
 import os
 import random

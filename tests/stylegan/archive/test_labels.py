@@ -1,4 +1,4 @@
-"""Labels in one array, put in in any order."""
+"""Labels in one array, entered in any order."""
 
 import numpy as np
 import pytest

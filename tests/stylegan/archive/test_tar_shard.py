@@ -1,4 +1,4 @@
-"""WebDataset shards: members as the standard library finds them, samples, labels, the index that is kept, damage."""
+"""WebDataset shards: members as the standard library finds them, samples, labels, the cached index, damage."""
 
 import re
 import tarfile

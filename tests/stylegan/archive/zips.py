@@ -49,5 +49,5 @@ def data_set(
 
 
 def sum_of(data: DatasetZip) -> int:
-    """Of all pixels of a data set. It stands here for spawned processes, which import nothing more than this."""
+    """The sum of all pixels of a data set. It is here for spawned processes, which then import only this module."""
     return int(sum(data.image(i).astype(np.int64).sum() for i in range(len(data))))

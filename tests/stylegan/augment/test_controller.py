@@ -1,4 +1,4 @@
-"""The controller: direction, speed and limits of `p`, and going on after an interruption."""
+"""The controller: direction, speed and limits of `p`, and resuming after an interruption."""
 
 import math
 from dataclasses import FrozenInstanceError

@@ -10,7 +10,7 @@ from tests.stylegan.checkpoint.crafted import tiny_discriminator, tiny_generator
 
 @pytest.fixture(scope="session")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A true network file with G, D and G_ema."""
+    """A genuine network file with G, D and G_ema."""
     path = tmp_path_factory.mktemp("network") / "good.safetensors"
     save_network(
         path,

@@ -1,4 +1,4 @@
-"""Network files for the tests: a small true one, and files made by hand that no writer of ours would write."""
+"""Network files for the tests: a small genuine one, and files made by hand that no writer of ours would write."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ _Network = TypeVar("_Network", Generator, Discriminator)
 
 
 def tiny_generator(seed: int = 0, **synthesis: Any) -> Generator:
-    """16×16, nothing at zero."""
+    """A 16×16 generator without a weight at zero."""
     torch.manual_seed(seed)
     settings = {"channel_base": 64, "channel_max": 4, **synthesis}
     G = Generator(4, 0, 4, 16, 3, mapping_kwargs={"num_layers": 2}, synthesis_kwargs=settings)
@@ -23,7 +23,7 @@ def tiny_generator(seed: int = 0, **synthesis: Any) -> Generator:
 
 
 def tiny_discriminator(seed: int = 1) -> Discriminator:
-    """16×16, nothing at zero."""
+    """A 16×16 discriminator without a weight at zero."""
     torch.manual_seed(seed)
     return _randomized(Discriminator(0, 16, 3, channel_base=64, channel_max=4))
 
@@ -36,14 +36,14 @@ def read_parts(path: Path) -> tuple[Header, bytes]:
 
 
 def write_parts(path: Path, header: Header | bytes, body: bytes) -> Path:
-    """Put a file together from a header, true or not, and the bytes after it."""
+    """Put a file together from a header, genuine or not, and the bytes after it."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + body)
     return path
 
 
 def craft(source: Path, target: Path, **changes: Any) -> Path:
-    """Copy a network file with fields of its metadata changed; None removes one. Values not text become JSON."""
+    """Copy a network file with fields of its metadata changed; None removes one. Values other than text become JSON."""
     header, body = read_parts(source)
     metadata = header["__metadata__"]
     for key, value in changes.items():

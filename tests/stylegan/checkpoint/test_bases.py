@@ -13,7 +13,7 @@ from tests.stylegan.checkpoint.crafted import tiny_generator
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`bases/base.safetensors`, and `other.safetensors`, which is none."""
+    """`bases/base.safetensors`, and `other.safetensors`, which is not the base."""
     monkeypatch.delenv(BASE_VARIABLE, raising=False)
     monkeypatch.setenv("BEND_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The safetensors file: what it calls itself, and what it is refused for. Writing is `test_native.py`'s matter."""
+"""The safetensors file: what it calls itself, and what it is refused for. Writing is tested in `test_native.py`."""
 
 from pathlib import Path
 

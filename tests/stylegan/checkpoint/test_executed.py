@@ -1,4 +1,4 @@
-"""What other readers would run is told, and not run."""
+"""What other readers would run is listed, and not run."""
 
 import os
 import pickle
@@ -21,7 +21,7 @@ from tests.stylegan.checkpoint.legacy.writers import (
 
 
 class Trap:
-    """Unpickled, it makes a file."""
+    """Creates a file when unpickled."""
 
     def __init__(self, canary: Path) -> None:
         self.canary = canary

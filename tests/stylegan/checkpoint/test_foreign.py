@@ -116,7 +116,7 @@ def test_a_cut_file_is_refused(good: Path, tmp_path: Path, size: int) -> None:
 
 
 def test_every_flipped_byte_of_a_header_is_survived(good: Path, tmp_path: Path) -> None:
-    """Whatever is made of it, it loads or is refused in one line."""
+    """Whatever comes of it, the file loads or is refused in one line."""
     data = bytearray(good.read_bytes())
     path = tmp_path / "x.safetensors"
     refused = 0

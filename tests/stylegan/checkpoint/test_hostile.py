@@ -84,7 +84,7 @@ DISCRIMINATOR_LIES: dict[str, tuple[list[str], Any]] = {
 
 
 def refuse(path: Path, match: str | None = None) -> str:
-    """Load `path`, which must be refused quickly, cheaply and in one line; gives the line."""
+    """Load `path`, which must be refused quickly, cheaply and in one line; returns the line."""
     before, start = _peak_bytes(), time.process_time()  # of this process, since the machine may be busy
     with pytest.raises(CheckpointError, match=match) as caught:
         load_network(path)

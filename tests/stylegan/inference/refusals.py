@@ -1,6 +1,6 @@
 """A process that asks CUDA's kernels for what they must refuse: `test_cuda` runs it, with the library to load.
 
-Each case is told of before it is tried, as one that is not refused can end the process.
+Each case is announced before it is tried, as one that is not refused can end the process.
 """
 
 import sys

@@ -21,9 +21,9 @@ from tests.stylegan.inference.test_network import count_calls, generator
 
 pytestmark = pytest.mark.gpu
 
-# Of numbers up to ten.
+# For numbers up to ten.
 TOLERANCES = {torch.float32: 2e-4, torch.float16: 2e-2, torch.bfloat16: 1.5e-1}
-# Sizes and channels that fill blocks and packs, and such as do not.
+# Sizes and channels that fill blocks and packs, and others that do not.
 SHAPES = [
     (2, 32, 48, 16, 16),
     (1, 64, 512, 8, 8),
@@ -35,7 +35,7 @@ SHAPES = [
 
 @pytest.fixture(autouse=True)
 def cuda_ops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The native operations for CUDA serve, and float32 is float32."""
+    """Use the native operations for CUDA, and no TensorFloat-32."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     native.use("cuda", build("cuda"))
     yield
@@ -169,7 +169,7 @@ def test_replayed_pictures_are_the_computed_ones() -> None:
     tolerance = {
         "atol": 8e-3,
         "rtol": 0,
-    }  # four roundings to float16 of numbers beyond 2: kernels may be others
+    }  # four roundings to float16 of numbers beyond 2: kernels may differ
     ws = torch.randn(5, 2, G.num_ws, G.w_dim, device="cuda")
     with torch.inference_mode():
         hook = G.synthesis.b8.register_forward_hook(lambda module, inputs, output: None)
@@ -252,7 +252,7 @@ def test_operators_are_declared_as_they_are(up: int, is_last: bool) -> None:
 
 
 def test_kernels_refuse_what_they_cannot_compute() -> None:
-    """In a process of its own, whose last words tell of the case that ended it."""
+    """In a process of its own, whose last output names the case that ended it."""
     path = native.state("cuda").path
     words = [sys.executable, "-m", "tests.stylegan.inference.refusals", str(path)]
     ran = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)

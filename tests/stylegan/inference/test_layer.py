@@ -38,7 +38,7 @@ def operands(
 
 
 def fast(x: Tensor, resample_filter: Tensor = FILTER, **options: Any) -> Tensor:
-    """The layer, which must serve."""
+    """The layer by the fast path, which must not decline."""
     options = {"activation": "lrelu", "gain": 1.5, "clamp": None, **options}
     with torch.no_grad():
         y = inference.synthesis_layer(x, resample_filter=resample_filter, **options)
@@ -72,9 +72,9 @@ def plain(
     return bias_act(y, bias.double(), act=activation, gain=gain, clamp=clamp)
 
 
-# From one tile to many, whole and cut, with panels half full; widths that no power of two is; few pixels. Upsampling
-# has tiles of their own at an edge where four divides a side. The many weights of (2, 192, 176, …) are prepared by each
-# thread for itself.
+# From one tile to many, whole and cut, with panels half full; widths that are no power of two; few pixels. Upsampling
+# has extra tiles at an edge where four divides a side. The many weights of (2, 192, 176, …) are prepared by each thread
+# for itself.
 SHAPES = [
     (1, 16, 16, 4, 4),
     (3, 32, 48, 8, 8),
@@ -101,7 +101,7 @@ SHAPES = [
 def test_the_layer_is_the_plain_one(
     shape: tuple[int, int, int, int, int], up: int, on_matrix_unit: bool
 ) -> None:
-    """On a processor without AMX both are the same."""
+    """On a processor without AMX both ways are the same."""
     given = operands(*shape, up=up)
     torch.testing.assert_close(
         fast(**given, on_matrix_unit=on_matrix_unit).double(), plain(**given), atol=5e-5, rtol=0
@@ -123,7 +123,7 @@ def test_a_large_picture_is_upsampled_in_bands(
 @pytest.mark.parametrize("size", [(20, 12), (40, 32)])  # direct sums, and Winograd's
 @pytest.mark.parametrize("outlier", [1.0, 30.0, 1e4])
 def test_the_matrix_unit_is_as_exact_as_float32(outlier: float, size: tuple[int, int], up: int) -> None:
-    """In digits an error is of the size of the largest factors; where these stand out, more products are added up."""
+    """Errors of digits are relative to the largest factors; where these stand out, more products are added up."""
     given = operands(2, 144, 48, *size, up=up, noise="none")
     given["x"][:, 5] *= outlier
     given["weight"][:, 7] *= outlier

@@ -62,7 +62,7 @@ def draw_plainly(G: Generator, **options: Any) -> Tensor:
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A list that grows by one number a native layer."""
+    """A list that grows by one number with each native layer."""
     calls: list[int] = []
     for name in ("styled_conv", "finish_layer"):
         original = getattr(kernels, name)
@@ -181,7 +181,7 @@ def test_pictures_do_not_depend_on_the_batch(w_dim: int) -> None:
     with torch.inference_mode():
         together = G.synthesis(ws, noise_mode="const")
         alone = torch.cat([G.synthesis(ws[i : i + 1], noise_mode="const") for i in range(5)])
-    # Of twelve, torch multiplies for the styles, by another product for other batches.
+    # With w_dim 12 the styles are products of torch's, which depend on the batch size.
     most = 5e-5 if w_dim == 12 else 0
     torch.testing.assert_close(together, alone, atol=most, rtol=0)
 

@@ -10,7 +10,7 @@ from stylegan.ops import native
 
 @pytest.fixture
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The devices that something was compiled for, on a machine where nothing is yet."""
+    """The devices that something was compiled for, on a machine where nothing is compiled yet."""
     devices: list[str] = []
 
     def prepare(device_type: str, **options: object) -> bool:

@@ -1,4 +1,4 @@
-"""What is recorded, when, and what a recording hears of; with a recorder that computes anew, as there is no GPU."""
+"""What is recorded, when, and which changes a recording notices; the recorder computes anew, as there is no GPU."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tests.stylegan.inference.test_network import generator
 
 
 class Recorder:
-    """Stands in for CUDA's graphs: a replay computes again, into the tensor of the recording."""
+    """Stands in for CUDA graphs: a replay computes again, into the tensor of the recording."""
 
     def __init__(self) -> None:
         self.made = self.played = 0

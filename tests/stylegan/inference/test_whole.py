@@ -1,4 +1,4 @@
-"""A picture in one native call against the same network block by block: bit for bit, and only where nobody listens."""
+"""A picture in one native call against the same network block by block: bit for bit, and only without hooks."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,7 +28,7 @@ IN_BLOCKS = {name: SHAPES[name] for name in ("orig", "resnet", "swish", "narrow"
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Tensor]]:
-    """A list that grows by one picture a whole call."""
+    """A list that grows by one picture with each whole call."""
     found: list[Tensor] = []
     original = whole_module.synthesis
 
@@ -107,7 +107,7 @@ class Shifted(nn.Module):
 
 
 class Halved(nn.Module):
-    """Of a weight."""
+    """A parametrisation that halves a weight."""
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight / 2

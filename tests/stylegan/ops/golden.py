@@ -21,7 +21,7 @@ def cases(operation: str) -> list[dict[str, Any]]:
 
 
 def arrays(key: str) -> dict[str, Tensor]:
-    """The arrays of a case: `x`, `y`, and what the operation has beside."""
+    """The arrays of a case: `x`, `y`, and whatever else the operation has."""
     prefix = f"{key}/"
     return {
         name.removeprefix(prefix): torch.from_numpy(value.copy())

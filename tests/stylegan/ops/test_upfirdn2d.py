@@ -152,7 +152,7 @@ def test_resampling_keeps_a_constant_and_scales_the_size(taps: list[float], fact
     inside = (..., slice(6, -6), slice(6, -6))
     torch.testing.assert_close(kept[inside], torch.ones_like(kept[inside]))
     torch.testing.assert_close(down[..., 4:-4, 4:-4], torch.ones_like(down[..., 4:-4, 4:-4]))
-    # The mean over whole periods, since the phases of a filter need not weigh the same.
+    # The mean over whole periods, since the phases of a filter need not have the same weight.
     assert up[..., 9:-9, 9:-9].mean().item() == pytest.approx(1, abs=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Winograd's convolution: equal to the plain one, chunked and whole, and chosen only where it can be."""
+"""Winograd's convolution: equal to the plain one, chunked and whole, and chosen only where it applies."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def small_is_enough(monkeypatch: pytest.MonkeyPatch, native_ops: None) -> None:
 
 @pytest.fixture(params=[False, True], ids=["by points", "one call"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a processor whose vectors nobody has measured, and as on others."""
+    """As on a processor with narrow vectors, and as on others."""
     monkeypatch.setattr(native, "has_wide_vectors", lambda: request.param)
 
 

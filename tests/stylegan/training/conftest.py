@@ -26,7 +26,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def few_fakes(few_fakes: None) -> None:
-    """In every test of training."""
+    """Few fakes in every test of training."""
 
 
 @pytest.fixture

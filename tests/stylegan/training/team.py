@@ -93,7 +93,7 @@ def _main(data: Path, out: Path) -> None:
         stats = take_steps(plan, team)
         content = {"state": ended_with(plan), "stats": stats.read()}
         content["exchanges"] = (team.num_exchanges - before) / NUM_STEPS
-        # Written before memory runs out, since a state dict holds the tensors that go on being moved.
+        # Written before memory runs out, since a state dict holds the very tensors that later steps change.
         torch.save(content, out / f"rank{team.rank}.pt")
         fitted = _run_out_of_memory(plan, team)
         torch.save({"state": ended_with(plan), "fitted": fitted}, out / f"rank{team.rank}-small.pt")

@@ -10,7 +10,7 @@ from stylegan.training.deal import deal, group_size, parts, sample_draws, whole_
 
 
 def judge(group: int | None, channels: int = 1) -> Discriminator:
-    """A discriminator that compares so many pictures."""
+    """A discriminator that compares that many pictures."""
     return Discriminator(
         0,
         8,

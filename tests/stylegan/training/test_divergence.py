@@ -1,4 +1,4 @@
-"""When a training is taken to have diverged."""
+"""When a training counts as diverged."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which discriminator a training starts with, and that what a former training froze trains again."""
+"""Which discriminator a training starts with, and that layers frozen by an earlier training train again."""
 
 from pathlib import Path
 

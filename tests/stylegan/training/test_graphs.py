@@ -1,7 +1,7 @@
 """A training computed by recordings is the training computed call by call.
 
-There is no GPU: a recorder stands in for CUDA's graphs that computes anew at each replay, and spoils what a graph
-would, which is whatever recordings that share its memory have left there.
+There is no GPU: a recorder stands in for CUDA graphs. It computes anew at each replay, and spoils what a graph would:
+whatever recordings that share its memory have left there.
 """
 
 import copy
@@ -31,7 +31,7 @@ STEPS = 14  # path length is taken at 0, 4, 8, 12 and recorded the third time
 
 @dataclasses.dataclass
 class Recorder:
-    """Records nothing, but keeps the account of who may use which memory."""
+    """Records nothing, but keeps account of who may use which memory."""
 
     num_made: int = 0
     num_played: int = 0
@@ -156,7 +156,7 @@ def test_it_is_the_same_training_on_a_gpu(data: Path) -> None:
     plain.state.graphs.give_up()
     for steps in (8, 6):
         stats = run(recorded, steps), run(plain, steps)
-        # Gradients are summed in the order in which threads come by.
+        # Gradients are summed in the order in which threads arrive.
         assert [row["mean"] for row in stats[0].values()] == pytest.approx(
             [row["mean"] for row in stats[1].values()], rel=0.05, abs=0.02
         )
@@ -190,7 +190,7 @@ def test_memory_that_runs_out_takes_the_recordings_first(
 
 
 class TestCall:
-    """One module, whatever changes about it."""
+    """One module, whatever about it changes."""
 
     @pytest.fixture
     def module(self) -> nn.Module:

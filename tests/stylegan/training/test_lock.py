@@ -1,4 +1,4 @@
-"""One training a run folder."""
+"""One training per run folder."""
 
 import os
 import signal

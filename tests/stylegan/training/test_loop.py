@@ -1,4 +1,4 @@
-"""The loop: files and when they appear, ticks, and trainings of odd sizes. What comes between is `test_mishaps`."""
+"""The loop: files and when they appear, ticks, and trainings of odd sizes. Mishaps are in `test_mishaps`."""
 
 import json
 import math
@@ -29,7 +29,7 @@ START = ["fakes_init.png", "log.txt", "reals.png", "state-latest.pt", "stats.jso
 def finished(
     tmp_path_factory: pytest.TempPathFactory, labelled: Path
 ) -> tuple[TrainSummary, list[tuple[Path, float]]]:
-    """A conditional training of 10 steps with snapshots at 0, 0.01, 0.02 and 0.04 kimg, and what it called back."""
+    """A conditional training of 10 steps with snapshots at 0, 0.01, 0.02 and 0.04 kimg, and its callbacks."""
     seen: list[tuple[Path, float]] = []
     session = start(labelled, tmp_path_factory.mktemp("runs"), kimg=0.04, snapshots="0.01,0.02")
     return train(session, lambda path, kimg: seen.append((path, kimg))), seen

@@ -1,4 +1,4 @@
-"""What comes between: signals, values that are not finite, a full disk."""
+"""Mishaps: signals, values that are not finite, a full disk."""
 
 import errno
 import math
@@ -27,7 +27,7 @@ class TestSignals:
 
     @pytest.fixture(autouse=True)
     def handlers(self) -> Iterator[None]:
-        """Fails rather than ends the test process should a signal get through."""
+        """Fail the test, rather than end its process, should a signal get through."""
 
         def unexpected(number: int, frame: object) -> None:
             raise KeyboardInterrupt(number)

@@ -1,7 +1,7 @@
 """k steps, a crash, a resume: the same as no crash, bit for bit on the CPU.
 
-With everything on that a training can have on: adaptive augmentation under way, mirrored pictures, labels, style
-mixing, path length, R1, gradient accumulation, a ramp-up of the average.
+Everything that a training can have on is on: adaptive augmentation under way, mirrored pictures, labels, style mixing,
+path length, R1, gradient accumulation, a ramp-up of the average.
 """
 
 import hashlib
@@ -33,12 +33,12 @@ KIMG = 0.072  # 18 steps of 4: R1 at steps 0 and 16, path length at every 4th, A
 
 
 def tiny_config(data: Path, **settings: Any) -> TrainConfig:
-    """Also accumulates gradients."""
+    """A tiny training that also accumulates gradients."""
     return tiny.tiny_config(data, **{"micro_batch": 2} | settings)
 
 
 def begin(labelled: Path, parent: Path, **settings: Any) -> Path:
-    """Train in `parent` until the end or a crash; gives the run folder."""
+    """Train in `parent` until the end or a crash; returns the run folder."""
     config = tiny_config(labelled, **{"kimg": KIMG, "snapshots": "0.016", "save_minutes": 1e9} | settings)
     session = open_run(make_plan(config), parent)
     train(session)
@@ -193,7 +193,7 @@ def short(tmp_path_factory: pytest.TempPathFactory, labelled: Path) -> Path:
 
 @pytest.fixture
 def copy(tmp_path: Path, short: Path) -> Path:
-    """A copy of it to do harm to."""
+    """A copy of that run, to be damaged."""
     run = tmp_path / short.name
     shutil.copytree(short, run)
     return run

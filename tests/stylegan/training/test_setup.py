@@ -187,7 +187,7 @@ class TestFreezing:
 
 
 class TestMismatches:
-    """A base and data that do not fit are told with the mend."""
+    """A base and data that do not fit are reported with the mend."""
 
     def test_resolution(self, tmp_path: Path, base: Path) -> None:
         data = write_zip(tmp_path / "large.zip", num=2, resolution=32)

@@ -13,7 +13,7 @@ from tests.stylegan.training.tiny import tiny_plan
 
 
 def save(folder: Path, data: Path, *steps: int) -> Any:
-    """Save a state at each of the steps; gives the state."""
+    """Save a state at each of the steps; returns the state."""
     state = tiny_plan(data).state
     for step in steps:
         state.step = step

@@ -26,7 +26,7 @@ BATCH = 4
 def take_step(
     plan: Plan, *, micro_batch: int | None = None, num: int = BATCH, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """Take a step on pictures that depend on nothing but their number; gives its statistics."""
+    """Take a step on pictures that depend on nothing but their number; returns its statistics."""
     c = torch.zeros([num, plan.label_dim])
     stats = Collector()
     images = pictures(num).to(plan.state.D.b4.out.weight.dtype)
@@ -51,7 +51,7 @@ def pictures(num: int) -> Tensor:
 
 
 def gradients(optimizer: torch.optim.Adam) -> list[list[Tensor]]:
-    """Lets the optimiser note the gradients of each of its steps."""
+    """Have the optimiser note the gradients of each of its steps."""
     noted: list[list[Tensor]] = []
     original = optimizer.step
 
@@ -66,7 +66,7 @@ def gradients(optimizer: torch.optim.Adam) -> list[list[Tensor]]:
 
 @pytest.fixture
 def phases(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, int, int]]]:
-    """Replaces each loss by the sum of a weight that it trains; notes (phase, step, images) of each call."""
+    """Replace each loss by the sum of a weight that it trains, and note (phase, step, images) of each call."""
     calls: list[tuple[str, int, int]] = []
 
     def loss(name: str, network: str) -> object:
@@ -263,7 +263,7 @@ class TestMemory:
 
     @pytest.fixture
     def limit(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-        """The largest micro-batch that fits, as a list of one."""
+        """The largest micro-batch that fits, as a list with that one number."""
         most = [4]
         original = step_module.d_r1
 

@@ -83,7 +83,7 @@ def to_double(state: TrainState) -> None:
 
 
 def read_state(run: Path, name: str = "state-latest.pt") -> dict[str, Any]:
-    """A saved state, less what tells the time."""
+    """A saved state, without what depends on the time."""
     content: dict[str, Any] = torch.load(run / name, weights_only=True)
     del content["extra"]
     return content

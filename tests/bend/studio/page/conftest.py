@@ -21,7 +21,7 @@ _COMMAND = (sys.executable, "-u", "-c", "from bend.cli import main; main()")
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, tiny_network: Path) -> Iterator[str]:
-    """A studio with the embedded network, as `bend studio` starts it, and another that is quite unlike."""
+    """A studio as `bend studio` starts it, with the embedded network and another that is quite unlike it."""
     folder = tmp_path_factory.mktemp("studio")
     words = ["studio", "--port", "0", "--no-open", "--device", "cpu"]
     words += ["--also", str(tiny_network), "--runs", str(folder / "runs"), "-o", str(folder / "kept")]

@@ -1,4 +1,4 @@
-"""How the tests hold a page: they open it, wait for what it shows, and read what it knows.
+"""How the tests handle a page: they open it, wait for what it shows, and read what it knows.
 
 Skipped where no Chromium is installed; the browser is the system's, since Playwright's own cannot be had everywhere.
 """
@@ -21,7 +21,7 @@ IN_A_BROWSER = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="n
 """The marks of every test here."""
 PATIENCE_MS = 60_000
 LONG_MS = 300_000
-"""For what computes: films, trainings, clusters, on a machine that has other things to do."""
+"""For long computations: films, trainings, clusters, on a machine that has other things to do."""
 expect.set_options(timeout=PATIENCE_MS)
 SOUND_HZ = 44_100
 _AFRESH = """() => {

@@ -1,4 +1,4 @@
-"""The page and who else is there: a stranger, another page, a server that goes away and comes back."""
+"""The page in company: a stranger, another page, a server that goes away and comes back."""
 
 import re
 

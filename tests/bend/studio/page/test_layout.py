@@ -51,5 +51,5 @@ def test_nothing_spills_over_the_side(browser: Browser, address: str, width: int
     assert min(canvas["width"], canvas["height"]) >= 200
     frame = page.locator(".picture-frame").bounding_box()
     assert frame is not None
-    assert canvas["height"] <= frame["height"] + 1  # the picture is all in sight
+    assert canvas["height"] <= frame["height"] + 1  # the whole picture is in sight
     context.close()

@@ -1,4 +1,4 @@
-"""The ending of a name says the format."""
+"""The ending of a name determines the format."""
 
 import dataclasses
 from pathlib import Path

@@ -20,7 +20,7 @@ def network(**changes: Any) -> Network:
     for (
         name,
         parameter,
-    ) in G.named_parameters():  # of the size that training gives, so that tolerances mean something
+    ) in G.named_parameters():  # as large as training makes them, so that tolerances mean something
         if name.endswith("noise_strength"):
             parameter.fill_(0.1)
     return Network(G=None, D=None, G_ema=G, meta=NetworkMeta(), path=Path("x"))

@@ -1,4 +1,4 @@
-"""The writer's pickles mean to Python's own unpickler what was asked for."""
+"""Python's own unpickler reads from the writer's pickles what was written."""
 
 import io
 import math
@@ -61,7 +61,7 @@ def test_tensors_bit_by_bit(shape: tuple[int, ...]) -> None:
     for given in (tensor, tensor.double().float(), torch.nn.Parameter(tensor)):
         assert torch.equal(pickle.loads(dumps({"t": given}))["t"], tensor)
     if len(shape) == 2:
-        assert torch.equal(pickle.loads(dumps(tensor.T)), tensor.T)  # laid out anew
+        assert torch.equal(pickle.loads(dumps(tensor.T)), tensor.T)  # in another layout
 
 
 def test_records() -> None:

@@ -1,6 +1,6 @@
 """Pickles that would run `touch canary`, by every known trick. All must be refused.
 
-What tells lies about sizes is in `hostile_claims`, what would take time or memory without end in `hostile_bombs`.
+Those that lie about sizes are in `hostile_claims`, those that would take endless time or memory in `hostile_bombs`.
 """
 
 import pickle

@@ -1,4 +1,4 @@
-"""Pickles that would take time or memory without end, made when asked for. All must be refused."""
+"""Pickles that would take endless time or memory, made when asked for. All must be refused."""
 
 from collections.abc import Callable
 
@@ -136,4 +136,4 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 LONG = frozenset(
     ("deep-tuples", "deep-dicts", "deep-marks", "sets", "frames", "memo", "shared-parents", "names")
 )
-"""Those that take a second to refuse, each much like one that does not."""
+"""Those that take a second to refuse; each resembles one that does not."""

@@ -1,7 +1,7 @@
 """Names that a pickle may ask for, none of which a network needs: what scanners list, and names that look like ours.
 
-`CALLS` are those that scanners of pickles know to run, write, load or connect. `LOOKALIKES` are ours written otherwise,
-by letters of other alphabets, by case, or with characters that do not show.
+`CALLS` are those that scanners of pickles know to run, write, load or connect. `LOOKALIKES` are ours spelled
+differently: with letters of other alphabets, in other case, or with invisible characters.
 """
 
 __all__ = ["CALLS", "LOOKALIKES"]

@@ -1,6 +1,6 @@
 """Zips like those of `torch.save` that mean one thing to a scanner and another to a loader, or are bombs.
 
-A sound file of rosinality's is taken apart into its members and written anew, byte by byte where `zipfile` would not.
+A sound rosinality file is taken apart into its members and written anew, byte by byte where `zipfile` would refuse.
 """
 
 import io
@@ -35,15 +35,15 @@ def plain_zip(
     method: int = 0,
     crc: int = 0,
 ) -> bytes:
-    """A zip whose directory may say otherwise than its members.
+    """A zip whose directory may contradict its members.
 
     Args:
         members: data by name.
-        local: what a member is called at its beginning, where that is not its name.
+        local: what a member is called in its local header, where that is not its name.
         central: what it is called in the directory.
         offsets: where the directory says that it begins.
         sizes: how long the directory says that it is.
-        unpacked: how long a deflated member is when it is unpacked; it is given packed.
+        unpacked: how long a deflated member is once unpacked; its data is given packed.
         flags: of all members.
         method: of compression, claimed for all members.
         crc: checksum, claimed for all members.
@@ -116,7 +116,7 @@ TRICKS: dict[str, Callable[[Members], bytes]] = {
     "cut-directory": lambda m: plain_zip(m)[:-30],
     "end-lies": lambda m: plain_zip(m)[:-10] + struct.pack("<LLH", 2**32 - 2, 2**32 - 2, 0),
 }
-"""Refused, all of them."""
+"""All of these are refused."""
 HARMLESS: dict[str, Callable[[Members], bytes]] = {
     "rewritten": plain_zip,
     "checksums": lambda m: plain_zip(m, crc=0xDEADBEEF),
@@ -126,4 +126,4 @@ HARMLESS: dict[str, Callable[[Members], bytes]] = {
     ),
     "weights-are-a-pickle": lambda m: plain_zip({**m, _storage(m): _EVIL.ljust(len(m[_storage(m)]), b"\0")}),
 }
-"""Loaded as what they are, with nothing run."""
+"""These are loaded as what they are, with nothing run."""

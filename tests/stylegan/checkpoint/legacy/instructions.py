@@ -28,7 +28,7 @@ def name(module: str, member: str) -> bytes:
 
 
 def stack_name(module: bytes, member: bytes) -> bytes:
-    """STACK_GLOBAL of what two programs push."""
+    """STACK_GLOBAL with the names that two programs push."""
     return module + member + b"\x93"
 
 
@@ -43,7 +43,7 @@ def whole(program: bytes, protocol: int = 4) -> bytes:
 
 
 def storage(numel: int = 4, kind: str = "FloatStorage", data: bytes = bytes(16), tail: bytes = b"") -> bytes:
-    """What `_load_from_bytes` takes, as it should be but for what is asked."""
+    """What `_load_from_bytes` takes, correct except for what the arguments change."""
     return torch_file(storage_id(numel, kind), [("0", numel, data)]) + tail
 
 

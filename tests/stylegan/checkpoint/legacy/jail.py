@@ -1,6 +1,6 @@
 """A child process that loads files which must not do harm, and says what loading each one did and took.
 
-Time is the child's own processor time and memory its own peak, so that other work on the machine counts for nothing.
+Time is the child's own processor time and memory its own peak, so that other work on the machine does not count.
 An audit hook notes whatever would run, import, open or connect while a file is being loaded. The child gives itself
 hard limits: what breaks the rules dies, and not the tests with it.
 """
@@ -24,7 +24,7 @@ MAX_SECONDS = 10.0
 MAX_BYTES = 512 << 20
 _ROOT = Path(__file__).parents[4]
 _PATIENCE_SECONDS = 300.0
-_ROOM_BYTES = 3 << 30  # of addresses, of which a process claims far more than it uses
+_ROOM_BYTES = 3 << 30  # of address space, of which a process claims far more than it uses
 _HARMFUL = (
     "code.", "compile", "cpython.run", "ctypes.", "exec", "ftplib.", "function.", "http.", "import", "marshal.",
     "os.chmod", "os.exec", "os.fork", "os.kill", "os.link", "os.mkdir", "os.posix_spawn", "os.putenv", "os.remove",
@@ -45,9 +45,9 @@ class Verdict:
     seconds: float
     """Processor time."""
     num_bytes: int
-    """How far the highest memory yet lies above that before the first file."""
+    """How far peak memory has risen above that before the first file."""
     harm: list[str]
-    """What ran, was imported, or was opened besides the file."""
+    """What ran, was imported, or was opened other than the file."""
 
 
 class Jail:
@@ -110,7 +110,7 @@ def peak_bytes() -> int:
 
 
 def _limit_addresses() -> None:
-    with contextlib.suppress(OSError):  # only Linux tells how much there is already
+    with contextlib.suppress(OSError):  # only Linux tells how much is in use already
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + _ROOM_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -161,7 +161,7 @@ def _warm_up(folder: Path, load_network: Any) -> None:
     """Load sound files of every format, so that what Python imports for them is there before the watch begins."""
     from tests.stylegan.checkpoint.legacy.sound import sound_files
 
-    "".encode("cp437")  # which names in zips are written in
+    "".encode("cp437")  # the encoding of names in zips
     for path in sound_files(folder):
         load_network(path)
         path.unlink()

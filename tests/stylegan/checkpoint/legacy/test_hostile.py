@@ -1,4 +1,4 @@
-"""Files made to do harm: nothing in them runs, and each is refused in one line, soon and without taking memory.
+"""Files made to do harm: nothing in them runs, and each is refused in one line, quickly and without taking memory.
 
 They are loaded in a child (`jail`), which measures its own processor time and memory and notes whatever is run,
 imported or opened meanwhile; and the canary that most of them would leave behind must not be there.
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def load(jail: Jail, path: Path, data: bytes) -> Verdict:
-    """What loading a file did, which is no harm, within the limits."""
+    """What loading a file did, having checked that it did no harm and kept within the limits."""
     path.write_bytes(data)
     verdict = jail.load(path)
     assert verdict.crash is None

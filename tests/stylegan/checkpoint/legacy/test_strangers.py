@@ -1,4 +1,4 @@
-"""Networks of other kinds are told by name, from nothing but their keys."""
+"""Networks of other kinds are recognised and named from nothing but their keys."""
 
 from pathlib import Path
 from typing import Any

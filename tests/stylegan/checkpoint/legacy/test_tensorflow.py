@@ -1,4 +1,4 @@
-"""The official TensorFlow pickles: transposed, turned and shifted back to the weights they came from."""
+"""The official TensorFlow pickles: transposed, rotated and shifted back to the weights they came from."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tests.stylegan.checkpoint.legacy.writers import discriminator, generator, w
 
 
 def assert_close(actual: Any, expected: Any) -> None:
-    """The same weights, to the bit but for the modulation's bias, which is stored less 1."""
+    """The same weights, bit for bit, except for the modulation's bias, which is stored with 1 subtracted."""
     found, wanted = actual.state_dict(), expected.state_dict()
     assert list(found) == list(wanted)
     for key, value in wanted.items():

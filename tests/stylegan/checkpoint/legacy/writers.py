@@ -238,7 +238,7 @@ def write_rosinality(path: Path, networks: dict[str, Any], *, is_legacy: bool = 
 
 def training_extras() -> dict[str, Any]:
     """What rosinality's training adds to its files."""
-    # As torch's own Adam tells its state after a step; to make one takes a second, for what it imports.
+    # The state of torch's own Adam after a step; making a real one takes a second, because of what it imports.
     moments = [
         {"step": torch.tensor(1.0), "exp_avg": torch.full(shape, 0.1), "exp_avg_sq": torch.full(shape, 1e-3)}
         for shape in ((2, 2), (2,))

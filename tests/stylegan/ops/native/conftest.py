@@ -1,4 +1,4 @@
-"""CUDA's kernels as a CPU runs them: their bodies, which are headers that both compilers take, and their launches."""
+"""CUDA kernels run on a CPU: their bodies, which are headers that both compilers take, and their launches."""
 
 import ctypes
 import dataclasses
@@ -24,7 +24,7 @@ _NUM_KEPT = 4
 
 @pytest.fixture(scope="session")
 def emulated(compiled_code: Path, request: pytest.FixtureRequest) -> ctypes.CDLL:
-    """emulated.cpp as a library; halves, which take most of the compiler's time, are in it if slow tests are run."""
+    """emulated.cpp as a library; half precision, which takes longest to compile, is in it only for slow tests."""
     source = Path(__file__).with_name("emulated.cpp")
     is_slow = any(item.get_closest_marker("slow") for item in request.session.items)
     halves = ["-DBEND_HALVES"] * is_slow
@@ -33,17 +33,17 @@ def emulated(compiled_code: Path, request: pytest.FixtureRequest) -> ctypes.CDLL
 
 @pytest.fixture(scope="session")
 def launched(compiled_code: Path) -> None:
-    """The operators of CUDA's sources serve under the key `PrivateUse1`, on a CPU's tensors."""
+    """Register the operators of the CUDA sources under the key `PrivateUse1`, for tensors on a CPU."""
     torch.ops.load_library(compiled(compiled_code, "launched", translate, "-DUSE_CUDA", "-Wno-unused"))
 
 
 def compiled(kept: Path, name: str, write: Callable[[Path], tuple[Path, ...]], *flags: str) -> Path:
-    """A library of the sources that `write` names, compiled by the process that comes first after they changed."""
+    """A library of the sources that `write` returns, compiled by the first process that comes after they changed."""
     try:
         chain = toolchain("cpu")
     except BuildError as error:
         pytest.skip(str(error))
-    # The key covers the headers that are included.
+    # The key covers the included headers.
     told = [chain.key, *flags, *(path.read_text() for path in _SOURCES)]
     folder = kept / f"{name}-{hashlib.sha256(repr(told).encode()).hexdigest()[:20]}"
     with alone(kept / f"{name}.lock"):

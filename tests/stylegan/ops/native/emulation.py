@@ -25,7 +25,7 @@ DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 EACH_DTYPE = [
     pytest.param(dtype, id=str(dtype), marks=[pytest.mark.slow] * (dtype.itemsize < 4)) for dtype in DTYPES
 ]
-"""The same for a test's parameter: halves are compiled for slow tests alone."""
+"""The same as a test's parameter: half precision is compiled for slow tests alone."""
 
 
 def pointer(x: Tensor | None) -> ctypes.c_void_p:
@@ -34,7 +34,7 @@ def pointer(x: Tensor | None) -> ctypes.c_void_p:
 
 
 def numbers(*values: int) -> "ctypes.Array[ctypes.c_int64]":
-    """Integers of 64 bits in a row."""
+    """An array of 64-bit integers."""
     return (ctypes.c_int64 * len(values))(*values)
 
 
@@ -56,9 +56,9 @@ def finish_layer(
     *,
     is_packed: bool = True,
 ) -> tuple[Tensor, int]:
-    """`bend::finish_layer` by CUDA's kernel, and how many elements a thread took at once.
+    """`bend::finish_layer` by the CUDA kernel, and how many elements a thread took at once.
 
-    With `is_packed` False one by one. What the kernel leaves out is NaN.
+    With `is_packed` False, a thread takes one at a time. What the kernel does not write is NaN.
     """
     n, channels, height, width = x.shape
     crop = 0 if taps is None else 1
@@ -88,7 +88,7 @@ def to_rgb(
 def demodulate(
     library: ctypes.CDLL, weight: Tensor, styles: Tensor, is_bounded: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`bend::demodulate`; what the kernel leaves out is NaN."""
+    """`bend::demodulate`; what the kernel does not write is NaN."""
     (n, inputs), outputs = styles.shape, len(weight)
     demodulation, scales = torch.full((n, outputs), torch.nan), torch.full((n, inputs), torch.nan)
     gains = torch.full((outputs,), torch.nan)

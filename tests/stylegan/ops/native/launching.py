@@ -1,4 +1,4 @@
-"""CUDA's sources as a CPU compiles them, launches and all: what only a device has is put on `fibers.h`."""
+"""CUDA sources made to compile for a CPU, launches and all: what only a device has is replaced by `fibers.h`."""
 
 import re
 from pathlib import Path
@@ -16,10 +16,10 @@ _EVERYWHERE = [
     _LAUNCH,
     (r"extern __shared__ float (\w+)\[\];", r"float* const \1 = fibers::shared;"),
     (r"__shared__ (alignas\(\w+\) )?", r"\1static "),
-    # A key of its own: where there is a GPU, its kernels stay who they are.
+    # A key of its own: where there is a GPU, the real CUDA kernels stay registered.
     (r"STABLE_TORCH_LIBRARY_IMPL\(bend, CUDA, m\)", "STABLE_TORCH_LIBRARY_IMPL(bend, PrivateUse1, m)"),
 ]
-# (file, what is there once, what takes its place)
+# (file, what occurs there once, what replaces it)
 _ONCE = [
     (
         "row_ring.h",

@@ -86,7 +86,7 @@ def test_first_derivatives_are_the_plain_ones(act: str) -> None:
 @pytest.mark.parametrize("clamp", [None, math.nan, 2.0])
 @pytest.mark.parametrize("act", STRAIGHT)
 def test_a_gradient_goes_through_what_overflowed(act: str, clamp: float | None, dtype: torch.dtype) -> None:
-    """A zero there would hide from whoever watches gradients that something is wrong."""
+    """A zero there would hide from those who watch gradients that something is wrong."""
     x = torch.tensor([1.0, math.inf, -math.inf, -1.0, math.nan]).repeat(2000).to(dtype)
     g = torch.tensor([1.0, 2.0, 3.0, 4.0, math.nan]).repeat(2000).to(dtype)
     found = []
@@ -242,8 +242,8 @@ def test_public_function_takes_the_native_path_where_it_pays(monkeypatch: pytest
         torch.testing.assert_close(bias_act(x, torch.ones(64), act="lrelu"), expected)
     assert len(calls) == 3
     bias_act(large[:1, :1], act="lrelu")  # too small
-    bias_act(large, act="lrelu", alpha=-0.5)  # its sign does not tell the input's
-    bias_act(large, act="swish")  # torch's exponentials are the faster
+    bias_act(large, act="lrelu", alpha=-0.5)  # the result's sign does not reveal the input's
+    bias_act(large, act="swish")  # torch's exponentials are faster
     bias_act(large.long())
     with native.paused():
         bias_act(large, act="lrelu")

@@ -69,7 +69,7 @@ def test_key_tells_flags_compilers_and_torch_apart(tiny: Path, monkeypatch: pyte
 
 
 def test_a_static_standard_library_is_no_other_ones(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Errors tell numbers. What formats these is found by marks that two copies of the library must not share."""
+    """Error messages format numbers, by way of static ids that two copies of the library must not share."""
     monkeypatch.setenv("CXX", f"{toolchain('cpu').compiler[0]} -static-libstdc++")
     told = 'extern "C" __attribute__((visibility("default"))) int answer() {'
     told += " std::ostringstream out; out << 40L + 2; return std::stoi(out.str()); }"
@@ -163,7 +163,7 @@ def test_a_compiler_named_from_here_or_by_no_text(
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loader looks for itself")
 @pytest.mark.parametrize("share", [0.0, 0.003, 0.5, 0.99])
 def test_a_library_cut_short_counts_as_none(tiny: Path, share: float) -> None:
-    """To load it would kill the process."""
+    """Loading it would kill the process."""
     path = build("cpu")
     os.truncate(path, int(share * path.stat().st_size))
     assert built("cpu") is None

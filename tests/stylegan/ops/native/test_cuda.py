@@ -17,7 +17,7 @@ from stylegan.ops.upfirdn2d import plain_upfirdn2d, setup_filter, upfirdn2d
 pytestmark = pytest.mark.gpu
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
-# (factors and padding, taps): what the kernels made for four and for twelve taps take, and what the general one does
+# (factors and padding, taps): what the kernels for four and for twelve taps take, and what is left to the general one
 RESAMPLINGS: list[tuple[dict[str, Any], list[Any]]] = [
     ({"padding": 1}, [1, 3, 3, 1]),
     ({"padding": [2, 1, 1, 2]}, [[1, 3, 2, 1], [2, 1, 0, 4], [5, 1, 1, 2], [0, 2, 1, 3]]),
@@ -31,7 +31,7 @@ RESAMPLINGS: list[tuple[dict[str, Any], list[Any]]] = [
 
 @pytest.fixture(autouse=True)
 def cuda_ops() -> Iterator[None]:
-    """The native operations for CUDA serve."""
+    """Use the native operations for CUDA."""
     native.use("cuda", build("cuda"))
     yield
     native.forget()
@@ -85,7 +85,7 @@ def test_upfirdn2d(options: dict[str, Any], taps: list[Any], dtype: torch.dtype)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 @pytest.mark.parametrize(("options", "taps"), RESAMPLINGS[:-1])
 def test_upfirdn2d_of_many_pictures(options: dict[str, Any], taps: list[Any], dtype: torch.dtype) -> None:
-    """As many as have blocks walk down far, and fill what their threads share many times over; all on the GPU."""
+    """Enough that blocks walk down far and fill their shared memory many times over; all computed on the GPU."""
     f, tolerance = setup_filter(taps).cuda(), TOLERANCES[dtype]
     for shape, is_last in (
         ((700, 8, 140, 12), True),

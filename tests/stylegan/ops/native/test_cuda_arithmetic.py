@@ -1,4 +1,4 @@
-"""What CUDA's threads compute, emulated by a CPU: the kernels' bodies are headers that both compilers take."""
+"""What CUDA threads compute, emulated on a CPU: the kernels' bodies are headers that both compilers take."""
 
 import ctypes
 import itertools
@@ -90,7 +90,7 @@ def test_fast_kernels(
 @pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
 @pytest.mark.parametrize("number", range(DEEP))
 def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int, dtype: torch.dtype) -> None:
-    """More than a block's, of each; and as many blocks as make them taller."""
+    """More of each than a block has, and enough blocks to make them taller."""
     torch.manual_seed(0)
     spec, f = FAST[number], torch.randn(4, 4)
     for shape in ((1, 72, 70, 40), (2, 8, 65, 300), (300, 8, 66, 65), (2100, 8, 64, 3), (1, 8, 70, 17)):
@@ -107,7 +107,7 @@ def test_many_channels_and_rows(emulated: ctypes.CDLL, number: int, dtype: torch
 def test_taps_for_both_axes(
     emulated: ctypes.CDLL, number: int, up: int, down: int, dtype: torch.dtype
 ) -> None:
-    """Widths of whole packs and of none, more columns than a warp's, paddings of either parity, crops and flips."""
+    """Widths of whole packs and others, more columns than a warp has, paddings of either parity, crops and flips."""
     torch.manual_seed(0)
     f, tolerance = torch.randn(12), 1e-5 if dtype == torch.float32 else 0.51 * torch.finfo(dtype).eps
     paddings = (
@@ -204,7 +204,7 @@ def test_elementwise_kernel(emulated: ctypes.CDLL, act: str, dtype: torch.dtype)
     torch.manual_seed(0)
     gain = default_gain(act)
     # (shape, where channels are, elements a thread takes at once): planar, and with channels last, where the bias
-    # changes each element; in whole packs and in such as are none
+    # changes with each element; in whole packs and not
     most, per_pack = 16 // dtype.itemsize, {True: 16 // dtype.itemsize, False: 1}
     for (shape, dim), order, has_bias in itertools.product(
         [

@@ -1,4 +1,4 @@
-"""What CUDA's threads compute after a layer's convolution and to image channels, emulated by a CPU."""
+"""What CUDA threads compute after a layer's convolution and in to-RGB layers, emulated on a CPU."""
 
 import ctypes
 import itertools
@@ -53,8 +53,8 @@ def assert_close(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
     torch.testing.assert_close(actual.double(), expected, atol=5e-6, rtol=rtol)
 
 
-# Rows and columns fewer than taps and many more than a strip's; channels in whole packs, more packs than lie side by
-# side and as many as make no whole number of sides, and channels of no pack.
+# Fewer rows and columns than taps, and many more than a strip's; channels in whole packs, more packs than lie side by
+# side, numbers of packs that fill no whole number of sides, and channels that do not fill packs.
 SIZES = [
     (1, 16, 4, 4),
     (3, 8, 1, 1),
@@ -102,7 +102,7 @@ def test_finish_layer_with_all_activations_and_clamps(
 
 
 def test_what_is_not_finite_stays_where_it_is(emulated: ctypes.CDLL) -> None:
-    """A pixel beyond the edge weighs nothing, whatever the last one holds; only neighbours see what is not a number."""
+    """A pixel beyond the edge weighs nothing, whatever the last one holds; only neighbours see NaN and infinity."""
     x, demodulation, noise, bias, taps = operands(
         1, 8, 12, 12, torch.float32, is_last=True, noise="none", up=True
     )

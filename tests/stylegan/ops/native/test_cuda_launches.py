@@ -1,4 +1,4 @@
-"""CUDA's operators whole, from the choice of a kernel to the last barrier, as a CPU runs them: see `fibers.h`."""
+"""Whole CUDA operators, from the choice of a kernel to the last barrier, run on a CPU: see `fibers.h`."""
 
 import itertools
 import math
@@ -38,7 +38,7 @@ def call(name: str, *arguments: Any) -> Tensor:
 
 
 def draw(shape: tuple[int, ...], dtype: torch.dtype, is_last: bool, shift: int = 0) -> Tensor:
-    """Numbers in memory that begins `shift` elements after a bound of packs."""
+    """Numbers in memory that begins `shift` elements after a pack boundary."""
     torch.manual_seed(0)
     x = torch.randn(shape, dtype=torch.float64).to(dtype).contiguous(memory_format=layout(is_last))
     return torch.empty(x.numel() + shift, dtype=dtype)[shift:].as_strided(x.shape, x.stride()).copy_(x)

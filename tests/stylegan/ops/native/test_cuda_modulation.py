@@ -1,4 +1,4 @@
-"""What CUDA's threads compute before a layer's convolution, emulated by a CPU."""
+"""What CUDA threads compute before a layer's convolution, emulated on a CPU."""
 
 import ctypes
 

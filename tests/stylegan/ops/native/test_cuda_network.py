@@ -19,7 +19,7 @@ from tests.stylegan.test_golden_networks import GENERATORS, load
 
 @pytest.fixture
 def calls(emulated: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The emulated kernels serve, as if a CPU were CUDA; a list that grows by a name a call."""
+    """Use the emulated kernels, as if a CPU were CUDA; gives a list that grows by a name with each call."""
     called: list[str] = []
 
     def finish_layer(*operands: Any) -> Tensor:

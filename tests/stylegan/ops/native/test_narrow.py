@@ -1,4 +1,4 @@
-"""The kernels as compiled for processors with narrower registers than AVX-512's, by the tests of these kernels."""
+"""The kernels as compiled for processors with narrower registers than AVX-512's, checked by the kernels' own tests."""
 
 import os
 import platform

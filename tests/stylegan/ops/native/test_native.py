@@ -1,4 +1,4 @@
-"""When native operations serve: the switch, what is built and what is only loaded, and one line where that fails."""
+"""When native operations are used: the switch, what is built and what is only loaded, and one line where that fails."""
 
 import os
 import subprocess

@@ -18,9 +18,9 @@ from tests.stylegan.ops.golden import arrays, cases
 MODULE = importlib.import_module("stylegan.ops.upfirdn2d")  # the package's attribute is the function
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 3e-6, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 PADDINGS = [(2, 1, 2, 1), (-1, 3, 0, -2), (5, 0, 6, 9), (1, 1, 1, 1)]
-# One channel and few (rows), many (pixels), and many but no multiple of a vector.
+# One channel and few channels (rows), many (pixels), and many that are no multiple of a vector.
 SHAPES = [(2, 1, 9, 70), (1, 3, 12, 11), (2, 32, 6, 7), (1, 37, 9, 5)]
-# (the filter's size, dtype); halves, which are summed in float32, are quickly tested with one size alone
+# (the filter's size, dtype); half precision is summed in float32, so quick tests take only one size of it
 FILTERED = [
     pytest.param(size, dtype, id=f"{size}-{dtype}", marks=[pytest.mark.slow] * (i > 0 and dtype.itemsize < 4))
     for i, size in enumerate([(4, 4), (1, 12), (12, 1), (3, 2), (1, 1)])
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("native_ops")
 
 
 def taps(height: int, width: int, is_product: bool = True) -> Tensor:
-    """A filter without symmetry, so that a flip forgotten shows; a column times a row unless told otherwise."""
+    """A filter without symmetry, so that a forgotten flip shows; a column times a row unless told otherwise."""
     torch.manual_seed(1)
     if not is_product:
         return torch.randn(height, width, dtype=torch.float64) / height
