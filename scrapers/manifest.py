@@ -129,9 +129,9 @@ class Manifest:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with self._file:  # closed whatever the disk says
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def append(self, entry: Entry) -> None:
         """Write a line and hand it to the operating system at once."""
