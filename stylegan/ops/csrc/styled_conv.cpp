@@ -166,9 +166,10 @@ class SameSize {
   int64_t outputs_;
 };
 
-// The transposed convolution and the FIR after it. With few tiles, all rows of some samples are made first, then
-// filtered. Otherwise each thread takes a range of rows and makes them a band of tiles at a time, each band followed by
-// the FIR over the rows that it completes. Outputs at the seam between two ranges need rows of both, and are made last.
+// The transposed convolution and the FIR after it. With few tiles, each thread takes some panels of outputs, and makes
+// and then filters all rows of each. Otherwise it takes a range of rows and makes them a band of tiles at a time, each
+// band followed by the FIR over the rows that it completes. Outputs at the seam between two ranges need rows of both,
+// and are made last.
 class Upsampling {
  public:
   Upsampling(const Layer& layer, const float* taps)
