@@ -87,8 +87,8 @@ def test_nothing_is_overwritten_unasked(source: Path) -> None:
         ("a.safetensors", "a.safetensors", {"delta_from": "faces64"}),
         ("a.pkl", "a.pkl", {}),
         ("a.pt", "a.pt", {}),
-        ("a.onnx", "a.synthesis.onnx", {}),
-        ("a.onnx", "a.mapping.onnx", {}),
+        pytest.param("a.onnx", "a.synthesis.onnx", {}, marks=pytest.mark.slow),
+        pytest.param("a.onnx", "a.mapping.onnx", {}, marks=pytest.mark.slow),
     ],
 )
 def test_what_came_meanwhile_is_not_replaced(
