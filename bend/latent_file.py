@@ -52,17 +52,16 @@ def read_latents(path: str | Path) -> LatentFile:
         SettingsError: no such file, no `.npz`, or no latents of the right shape in it.
     """
     arrays = read_arrays(path)
-    kind = next((name for name in _KINDS if name in arrays), None)
-    if kind is None:
+    name = next((name for name in _KINDS if name in arrays), None)
+    if name is None:
         raise SettingsError(f"{path}: holds {_listed(arrays)}, but none of w, ws, z; give {_EXAMPLE}")
-    rows = _floats(path, kind, arrays[kind])
-    if kind == "w" and rows.ndim == 3:
-        kind = "ws"
+    rows = _floats(path, name, arrays[name])
+    kind = "ws" if name == "w" and rows.ndim == 3 else name
     wanted = 3 if kind == "ws" else 2
     if rows.ndim == wanted - 1:
         rows = rows[None]
     if rows.ndim != wanted or 0 in rows.shape:
-        raise SettingsError(f"{path}: {kind} has shape {list(arrays[kind].shape)}; give {_EXAMPLE}")
+        raise SettingsError(f"{path}: {name} has shape {list(arrays[name].shape)}; give {_EXAMPLE}")
     times = None if "times" not in arrays else _times(path, arrays["times"], len(rows))
     return LatentFile(kind=kind, rows=rows, times=times)
 

@@ -53,6 +53,7 @@ def test_files_written_twice_are_the_same_bytes(tmp_path: Path) -> None:
         ({"w": np.full([2, 32], np.nan)}, "not finite"),
         ({"w": np.zeros([2, 3, 4, 5])}, r"w has shape \[2, 3, 4, 5\]"),
         ({"w": np.zeros([0, 32])}, "w has shape"),
+        ({"w": np.zeros([0, 10, 32])}, r"w has shape \[0, 10, 32\]"),
         ({"w": ROWS, "times": np.arange(2)}, "there are 3 latents"),
         ({"w": ROWS, "times": np.array([0, 2, 1])}, "times must rise"),
     ],
