@@ -104,7 +104,8 @@ def recipe_of(path: Path) -> Recipe:
     """
     note = _note(path)
     stage = _stage(note)
-    options = {**stage.options, "output": path.parent.name if "seed" in note.work else path.name}
+    in_folder = "seed" in note.work or "frame" in note.work
+    options = {**stage.options, "output": path.absolute().parent.name if in_folder else path.name}
     recipe = Recipe(title=path.stem, stages=(Stage(do=stage.do, options=options),))
     with contextlib.chdir(_workplace(path, note.network)):
         return anchored(recipe)

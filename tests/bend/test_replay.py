@@ -112,6 +112,31 @@ def test_the_recipe_of_a_picture(run: Run, tiny_network: Path, tmp_path: Path) -
     assert (tmp_path / "out" / "grid.png").read_bytes() == sheet.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("images", "--seeds", "0-2"), "seed0001.png"),
+        (("latent-walk", "--seconds", "0.5", "--fps", "6"), "frame000001.png"),
+    ],
+)
+def test_the_recipe_of_one_of_a_folder_makes_the_folder(
+    run: Run,
+    tiny_network: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    name: str,
+) -> None:
+    folder, recipe = tmp_path / "many", tmp_path / "r.toml"
+    assert run("render", *words, "--network", tiny_network, "-o", folder)[0] == 0
+    monkeypatch.chdir(folder)  # where the name alone does not tell the folder's
+    assert run("replay", name, "--recipe", recipe)[0] == 0
+    assert run("run", recipe, "-o", tmp_path / "out")[2] == ""
+    made = {path.name: path.read_bytes() for path in (tmp_path / "out" / "many").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(made) == 3
+
+
 @pytest.mark.parametrize("seeds", [("--seeds", "5-9,5,0"), ()])
 def test_one_picture_is_drawn_among_those_it_was_drawn_with(
     run: Run, tiny_network: Path, tmp_path: Path, seeds: tuple[str, ...]
