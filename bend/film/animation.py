@@ -24,6 +24,7 @@ __all__ = ["WriteFrame", "gif", "webp"]
 
 WriteFrame: TypeAlias = Callable[[Pixels], None]
 
+_GIF_MOST, _WEBP_MOST = 65_535, 16_383  # pixels a side
 _GIF_SAMPLE = 64  # pixels on the longer side from which a palette is chosen
 _WEBP_QUALITY = 90
 _WEBP_HAS_EXIF_AND_ANIMATION = 0x08 | 0x02
@@ -42,7 +43,7 @@ def gif(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
         note: provenance, written as a comment.
 
     Raises:
-        RenderError: more than 50 frames a second.
+        RenderError: more than 50 frames a second, or frames too big for the format.
     """
     if fps > 50:
         raise RenderError(f"a GIF shows at most 50 frames a second, not {float(fps):g}; write an .mp4")
@@ -73,6 +74,8 @@ def _in_256_colours(frame: Pixels) -> Image.Image:
 
 
 def _write_gif_head(file: BinaryIO, width: int, height: int, note: str) -> None:
+    if max(width, height) > _GIF_MOST:
+        raise RenderError(f"{width}×{height} is too big for a GIF; write an .apng or a smaller --grid")
     file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0x70, 0, 0))
     file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", 0, 0))
     data = note.encode("ascii")
@@ -112,8 +115,8 @@ def webp(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
 
 
 def _write_webp_head(file: BinaryIO, width: int, height: int) -> None:
-    if max(width, height) > 16_383:
-        raise RenderError(f"{width}×{height} is too big for a WebP; write an .mp4 or a smaller --grid")
+    if max(width, height) > _WEBP_MOST:
+        raise RenderError(f"{width}×{height} is too big for a WebP; write an .apng or a smaller --grid")
     file.write(b"RIFF\0\0\0\0WEBP")
     canvas = _u24(width - 1) + _u24(height - 1)
     _write_chunk(file, b"VP8X", bytes([_WEBP_HAS_EXIF_AND_ANIMATION, 0, 0, 0]) + canvas)

@@ -30,6 +30,7 @@ __all__ = ["FILM_SUFFIXES", "apng", "mp4", "open_film"]
 
 FILM_SUFFIXES = (".mp4", ".webp", ".gif", ".apng")
 
+_MP4_MOST = 16_384  # pixels a side that x264 takes
 _BT709 = 1  # the same number for matrix, primaries and transfer (ITU-T H.273)
 _LIMITED_RANGE = 1
 # The same command must give the same bytes. So the number of threads is fixed, since x264 writes it into the file, and
@@ -77,6 +78,9 @@ def mp4(
         note: provenance, written as the comment tag.
         crf: quality, 0 (lossless but for the colour conversion) to 51 (worst).
         track: sound that plays along, cut where the film ends; None for a silent film.
+
+    Raises:
+        RenderError: frames too big for the encoder.
     """
     options = {"crf": str(crf), **_H264_OPTIONS}
     sound = None if track is None else SoundTrack(track)
@@ -172,6 +176,8 @@ def _tag_bt709(context: Any) -> None:
 def _to_yuv420p(frame: Pixels) -> av.VideoFrame:
     """Convert with the BT.709 matrix; an odd side repeats its last line, since chroma has half the resolution."""
     height, width = frame.shape[:2]
+    if max(width, height) > _MP4_MOST:
+        raise RenderError(f"{width}×{height} is too big for an .mp4; write an .apng or a smaller --grid")
     even = np.pad(frame, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
     return _to_rgb24(even).reformat(
         format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"

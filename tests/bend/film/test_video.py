@@ -198,12 +198,30 @@ def test_formats_refuse_what_they_cannot_hold(tmp_path: Path) -> None:
         open_film(tmp_path / "film.gif", FilmConfig(fps=60), NOTE),
     ):
         pass
-    with (
-        pytest.raises(RenderError, match=r"^16384×1 is too big for a WebP"),
-        open_film(tmp_path / "film.webp", FilmConfig(), NOTE) as write,
-    ):
-        write(np.zeros([1, 16_384, 3], np.uint8))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("suffix", "width", "what"),
+    [(".webp", 16_384, "a WebP"), (".mp4", 16_386, "an .mp4"), (".gif", 65_536, "a GIF")],
+)
+def test_frames_too_big_for_a_format_are_refused(tmp_path: Path, suffix: str, width: int, what: str) -> None:
+    with (
+        pytest.raises(RenderError, match=rf"^{width}×2 is too big for {what}; write an .apng or a smaller"),
+        open_film(tmp_path / f"film{suffix}", FilmConfig(), NOTE) as write,
+    ):
+        write(np.zeros([2, width, 3], np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("suffix", "width"), [(".webp", 16_383), (".mp4", 16_384), (".gif", 65_535), (".apng", 65_536)]
+)
+def test_frames_of_the_greatest_size_are_written(tmp_path: Path, suffix: str, width: int) -> None:
+    film = tmp_path / f"film{suffix}"
+    with open_film(film, FilmConfig(), NOTE) as write:
+        write(np.zeros([2, width, 3], np.uint8))
+    assert film.stat().st_size > 0
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
