@@ -181,8 +181,10 @@ def read_recipe(path: Path) -> Recipe:
     if path.stat().st_size > _MOST_BYTES:
         raise RecipeError(f"{path}: more than a megabyte; a recipe is a short text")
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:  # bytes that are not text, not TOML, endless numbers
+        table = tomllib.loads(path.read_text("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path} is not TOML: not text in UTF-8; save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:  # not TOML, endless numbers
         raise RecipeError(f"{path} is not TOML: {error or 'nested too deeply'}") from None
     try:
         return _recipe(table, path.parent)

@@ -159,10 +159,16 @@ def test_files_that_texts_name_lie_beside_the_recipe_or_are_yet_to_come(tmp_path
     stage(tmp_path, text + 'bend = "fold@b8.*/mask=image:later.png"\nblend = "9@later.png"\n')
 
 
+def test_the_mark_that_windows_puts_before_utf_8_is_no_part_of_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text("bend = 1\n[[stage]]\ndo = 'render grid'\noutput = 'a.png'\n", "utf-8-sig")
+    assert [stage.do for stage in read_recipe(path).stages] == ["render grid"]
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_bytes(b"\xff\xfe bend")
-    with pytest.raises(RecipeError, match="is not TOML"):
+    with pytest.raises(RecipeError, match="is not TOML: not text in UTF-8; save it as UTF-8"):
         read_recipe(path)
     path.write_bytes(b"#" * (1 << 20) + b"\n")
     with pytest.raises(RecipeError, match="more than a megabyte"):
