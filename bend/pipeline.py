@@ -20,9 +20,10 @@ from bend.recipe import Recipe, Stage
 from bend.stores.address import is_address
 from stylegan.atomic import write_atomic
 
-__all__ = ["Outcome", "check_outputs", "run_recipe"]
+__all__ = ["Outcome", "check_outputs", "check_trainings", "run_recipe"]
 
 _JOURNAL = ".bend-run.json"
+_FINETUNE = "{finetune}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ def run_recipe(
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"{folder} is a file; give another folder with -o")
     check_outputs(recipe, folder, beside=beside, anywhere=anywhere)
+    check_trainings(recipe)
     beside = beside.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(folder):
@@ -85,9 +87,9 @@ def run_recipe(
         key, runs = "", None
         for number, stage in enumerate(recipe.stages, 1):
             key = _key(key, stage)
-            if stage.do == "finetune":
-                runs = Path(stage.outputs(_places(beside)).get("out", "runs")) / key[:8]
             step = _step(stage, key, beside, runs)
+            if stage.do == "finetune":
+                runs = step.output
             if skipped := key in done and (step.output is None or step.output.exists()):
                 say(f"[{number}/{len(recipe.stages)}] {stage.do} is done")
             else:
@@ -122,22 +124,39 @@ def check_outputs(recipe: Recipe, folder: Path, *, beside: Path, anywhere: bool 
                 )
 
 
+def check_trainings(recipe: Recipe) -> None:
+    """Refuse a stage that uses `{finetune}` where no training comes before it.
+
+    Raises:
+        RecipeError: says which.
+    """
+    for number, stage in enumerate(recipe.stages, 1):
+        if _mentions(stage, _FINETUNE):
+            raise RecipeError(
+                f"stage {number}: {stage.do}: {_FINETUNE} stands for a training, and no finetune stage comes before; "
+                "put one first"
+            )
+        if stage.do == "finetune":
+            return
+
+
 def _key(before: str, stage: Stage) -> str:
     text = json.dumps([before, stage.do, dict(stage.options)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _step(stage: Stage, key: str, beside: Path, runs: Path | None) -> _Step:
+def _step(stage: Stage, key: str, beside: Path, trained: Path | None) -> _Step:
+    """A stage, ready to run; `trained` is the parent folder of the last training before it."""
     places = _places(beside)
-    if _mentions(stage, "{finetune}"):
-        places["finetune"] = str(_run_in(runs))
+    if _mentions(stage, _FINETUNE):
+        places["finetune"] = str(_run_in(trained))
     words = stage.arguments(places)
     if stage.do != "finetune":
         outputs = stage.outputs(places)
         named = outputs.get("output", outputs.get("out"))
         return _Step(stage=stage, key=key, words=words, output=None if named is None else Path(named))
-    assert runs is not None
     # Each training has a parent folder of its own, so that its run is found again without mistake.
+    runs = Path(stage.outputs(places).get("out", "runs")) / key[:8]
     words += ["--out", str(runs)]
     if runs.is_dir() and any(runs.glob("*/state-*.pt")):
         words = ["--resume", "latest", "--out", str(runs)]
@@ -156,7 +175,7 @@ def _run_in(runs: Path | None) -> Path:
     found = sorted(runs.iterdir()) if runs is not None and runs.is_dir() else []
     if not found:
         raise RecipeError(
-            "{finetune} stands for a training, and no finetune stage came before; put one first"
+            f"{_FINETUNE} stands for a training whose folder {runs} is empty; delete it, then run the recipe again"
         )
     return found[-1]
 

@@ -1,6 +1,7 @@
 """`bend run`: stages run in order and once, and go on after an interruption."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,11 +105,34 @@ def test_an_interrupted_training_is_resumed(
     assert words[1] == ["--resume", "latest", "--out", str(first.output)]
 
 
-def test_a_run_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_training_may_start_from_the_one_before(run: Run, tmp_path: Path, base: Path) -> None:
+    recipe, out = tmp_path / "r.toml", tmp_path / "out"
+    first, _, last = chain(base).rpartition("[[stage]]")
+    again = '[[stage]]\ndo = "finetune"\nbase = "{finetune}"\ndata = "rocks.zip"\nkimg = 0.008\nbatch = 8\n'
+    recipe.write_text(f"{first}{again}[[stage]]{last}")
+    status, _, stderr = run("run", recipe, "-o", out)
+    assert status == 0, stderr
+    [one] = out.glob("runs/*/00000-rocks-base")
+    [other] = {path.parent for path in out.glob("runs/*/*/log.txt")} - {one}
+    options = json.loads((other / "training_options.json").read_text())
+    assert str(one.relative_to(out)) in json.dumps(options)
+    assert run("run", recipe, "-o", out)[1].splitlines()[-1].endswith("4 of them earlier")
+    shutil.rmtree(one)
+    told = f"folder {one.parent.relative_to(out)} is empty; delete it, then run the recipe again"
+    assert told in run("run", recipe, "-o", out)[2]
+
+
+def test_a_run_that_is_not_there_is_told_before_anything_is_done(
+    run: Run, tmp_path: Path, base: Path
+) -> None:
     recipe = tmp_path / "r.toml"
-    recipe.write_text('bend = 1\n[[stage]]\ndo = "render grid"\nnetwork = "{finetune}"\noutput = "a.png"\n')
-    status, _, stderr = run("run", recipe, "-o", tmp_path / "out")
-    assert (status, "no finetune stage came before" in stderr) == (1, True)
+    package, _, rest = chain(base).partition('[[stage]]\n        do = "finetune"')
+    recipe.write_text(package + rest[rest.index("[[stage]]") :])
+    for dry_run in ([], ["--dry-run"]):
+        status, _, stderr = run("run", recipe, "-o", tmp_path / "out", *dry_run)
+        told = "stage 2: render grid: {finetune} stands for a training, and no finetune stage comes before"
+        assert (status, told in stderr) == (1, True)
+    assert not (tmp_path / "out").exists()
     (tmp_path / "file").touch()
     assert run("run", recipe, "-o", tmp_path / "file")[0] == 1
 
@@ -129,7 +153,11 @@ def test_outputs_stay_in_the_folder(do: str, name: str, tmp_path: Path) -> None:
         ('do = "render grid"\noutput = "a/../../out2/a.png"', "render grid: output a/../../out2/a.png"),
         ('do = "render grid"\noutput = "{tmp}/out2/a.png"', "render grid: output {tmp}/out2/a.png"),
         ('do = "render grid"\noutput = "{recipe}/a.png"', "render grid: output {tmp}/a.png"),
-        ('do = "render grid"\noutput = "{finetune}/../../../a.png"', "render grid: output runs/a-run/"),
+        (
+            'do = "finetune"\ndata = "a.zip"\nkimg = 1\n'
+            '[[stage]]\ndo = "render grid"\noutput = "{finetune}/../../../a.png"',
+            "render grid: output runs/a-run/",
+        ),
         ('do = "roll"\noutput = ".."', "roll: output .."),
         ('do = "package"\nsources = ["x"]\nresolution = 64\nout = "/etc/a.zip"', "package: out /etc/a.zip"),
         ('do = "finetune"\ndata = "a.zip"\nkimg = 1\nout = "../runs"', "finetune: out ../runs"),
@@ -151,7 +179,7 @@ def test_a_strangers_recipe_writes_nowhere_else(run: Run, tmp_path: Path, stage:
     for words in ([], ["--dry-run"]):
         status, _, err = run("run", recipe, "-o", out, *words)
         assert (status, err.count("\n")) == (1, 1), err
-        assert err.startswith(f"Error: stage 1: {told}")
+        assert err.startswith(f"Error: stage {stage.count('do = ')}: {told}")
         assert f"is not in {out}" in err
         assert list(tmp_path.iterdir()) == [recipe]
     assert run("run", recipe, "-o", out, "--dry-run", "--allow-outside")[0] == 0
