@@ -24,6 +24,9 @@ def _like_the_first(
     from bend.roll import look_of
 
     if parents is not None:
+        flags = {flag for option in context.command.params for flag in option.opts}
+        if str(parents[1]) in flags:  # taken for the second recipe
+            raise click.BadParameter(f"takes two recipes; name another after {parents[0]}")
         with contextlib.suppress(OSError):  # an earlier stage of a recipe may write it yet
             context.default_map = look_of(parents[0])
     return parents

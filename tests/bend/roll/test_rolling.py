@@ -164,6 +164,7 @@ def test_what_is_there_stays(run: Run, network: Path, tmp_path: Path) -> None:
         (("--n", "0"), 2, "--n 0 is out of range"),
         (("--n", "2000"), 2, "1 to 1000"),
         (("--breed", "a.toml", "b.toml"), 1, "a.toml"),
+        (("--breed", "a.toml"), 2, "takes two recipes; name another after a.toml"),
         (("--bend", "invert@b8.conv0"), 2, "No such option"),
         (("--trunc", "0.5"), 2, "No such option"),
     ],
