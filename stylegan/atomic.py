@@ -54,7 +54,7 @@ def atomic_path(
         OSError: the disk is full or the folder cannot be written; `path` is as it was.
     """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(final.parent)
     _sweep_once(final.parent.absolute())
     # Numbered, as threads may write one file at once: the last one's stays, whole.
     temporary = final.with_name(temporary_name(f"{final.stem}.{next(_numbers)}", final.suffix))
@@ -78,6 +78,14 @@ def atomic_path(
             _rename_in(error, final)
         raise
     flush_folder(final.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it; a file in its place is no sign that the output has appeared."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:

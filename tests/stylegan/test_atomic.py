@@ -201,3 +201,11 @@ def test_an_error_whose_name_cannot_be_changed_still_names_the_file(tmp_path: Pa
     with pytest.raises(PermissionError) as error, atomic_path(tmp_path / "x"):
         raise StiffError(errno.EACCES, "no")
     assert error.value.filename == str(tmp_path / "x")
+
+
+def test_a_file_where_the_folder_should_be_is_told_as_such(tmp_path: Path) -> None:
+    """And not as an output that has appeared meanwhile."""
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError) as error, atomic_path(tmp_path / "file" / "a.txt", replace=False):
+        pass
+    assert error.value.filename == str(tmp_path / "file")
