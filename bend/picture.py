@@ -25,6 +25,7 @@ __all__ = [
     "Pixels",
     "Rendered",
     "check_picture_output",
+    "check_sheet_size",
     "data_url",
     "encode_webp",
     "enlarge",
@@ -41,6 +42,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 # suffix -> greatest side in pixels that the format can hold
 PICTURE_SUFFIXES = {".png": 2**31 - 1, ".jpg": 65_535, ".jpeg": 65_535, ".webp": 16_383}
+_MOST_PIXELS = 1 << 32  # of a sheet, 12 GiB
 _JPEG_COMMENT = 65_533  # bytes of it
 
 
@@ -92,11 +94,8 @@ def save_picture(path: Path, pixels: Pixels, provenance: Provenance, *, replace:
         OSError: the folder cannot be written or the disk is full.
     """
     suffix = _known_suffix(path)
-    if max(pixels.shape[:2]) > PICTURE_SUFFIXES[suffix]:
-        height, width = pixels.shape[:2]
-        raise RenderError(
-            f"{path}: {width}×{height} is too big for {suffix}; write a .png or a smaller --grid"
-        )
+    height, width = pixels.shape[:2]
+    _check_size(path, width, height)
     note = provenance.to_json()
     if suffix in (".jpg", ".jpeg") and len(note) > _JPEG_COMMENT:
         raise RenderError(
@@ -150,6 +149,33 @@ def check_picture_output(path: Path, force: bool) -> None:
     _refuse_folder(path)
     _known_suffix(path)
     refuse_existing(path, force)
+
+
+def check_sheet_size(path: Path, picture: tuple[int, int], columns: int, rows: int) -> None:
+    """Refuse, before it is drawn, a sheet that its format or memory cannot hold.
+
+    Args:
+        path: of the sheet.
+        picture: width and height of each picture on it.
+        columns: pictures in a row.
+        rows: rows of pictures.
+
+    Raises:
+        RenderError: it is too big.
+    """
+    width, height = columns * picture[0], rows * picture[1]
+    _check_size(path, width, height)
+    if width * height > _MOST_PIXELS:
+        raise RenderError(
+            f"{path}: {width}×{height} is more than {_MOST_PIXELS >> 20} megapixels; ask for a smaller sheet"
+        )
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    suffix = _known_suffix(path)
+    if max(width, height) > PICTURE_SUFFIXES[suffix]:
+        other = "ask for a smaller one" if suffix == ".png" else "write a .png or a smaller --grid"
+        raise RenderError(f"{path}: {width}×{height} is too big for {suffix}; {other}")
 
 
 def refuse_existing(path: Path, force: bool) -> None:

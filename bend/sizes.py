@@ -22,7 +22,7 @@ from bend.tiles import Canvas, drawn_in_tiles
 from stylegan.generator import Generator
 from stylegan.taps import hang, taps
 
-__all__ = ["Sized", "extend", "extend_noise", "open_size"]
+__all__ = ["Sized", "extend", "extend_noise", "open_size", "picture_size"]
 
 _MOST_PIXELS = 2**26  # 8192×8192; the picture itself and its noise are held whole
 
@@ -89,6 +89,12 @@ def open_size(config: RenderConfig, G: Generator, *, in_tiles: bool = True) -> t
             f"size {width}x{height}: more than {_MOST_PIXELS:,} pixels; ask for a smaller one"
         )
     return (Sized(rows=height // step, columns=width // step, how=config.extend, in_tiles=in_tiles),)
+
+
+def picture_size(config: RenderConfig, G: Generator) -> tuple[int, int]:
+    """Width and height of each picture that `G` draws as `config` says."""
+    width, height = config.size or (G.img_resolution, G.img_resolution)
+    return width * config.scale, height * config.scale
 
 
 def extend(x: Tensor, rows: int, columns: int, how: str) -> Tensor:

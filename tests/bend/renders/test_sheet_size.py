@@ -1,0 +1,49 @@
+"""Sheets that no file or memory can hold are refused before anything is drawn."""
+
+from pathlib import Path
+
+import pytest
+
+from bend import render
+from tests.bend.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("grid", "--grid", "17x1", "--scale", "64", "-o", "a.webp"),
+            "a.webp: 17408×1024 is too big for .webp",
+        ),
+        (("grid", "--grid", "9999x9999", "-o", "a.png"), "a.png: 159984×159984 is more than 4096 megapixels"),
+        (
+            ("plane", "--grid", "9999x9999", "-o", "a.png"),
+            "a.png: 159984×159984 is more than 4096 megapixels",
+        ),
+        (
+            ("plane", "--grid", "1x65", "--scale", "64", "-o", "a.jpg"),
+            "a.jpg: 1024×66560 is too big for .jpg",
+        ),
+        (
+            ("style-mix", "--rows", "0", "--columns", "1-16", "--scale", "64", "-o", "a.webp"),
+            "a.webp: 17408×2048 is too big for .webp",
+        ),
+        (
+            ("truncation", "--steps", "600", "--size", "32x16", "--seeds", "0-1", "-o", "a.webp"),
+            "a.webp: 19200×32 is too big for .webp",
+        ),
+    ],
+)
+def test_a_sheet_too_big_is_refused_before_anything_is_drawn(
+    run: Run,
+    tiny_network: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delattr(render, "draw")
+    status, _, stderr = run("render", *words, "--network", tiny_network)
+    assert (status, stderr.count("\n")) == (1, 1), stderr
+    assert told in stderr
