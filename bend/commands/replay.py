@@ -11,6 +11,7 @@ from bend.options.stored import StoreCommand
 __all__ = ["replay"]
 
 _PATH = click.Path(path_type=Path)
+_ELSEWHERE = "made with the network elsewhere, or on another machine or release"
 
 
 @click.command(cls=StoreCommand, roles={"picture": "input", "network": "run", "output": "output"})
@@ -43,14 +44,10 @@ def replay(
         click.echo(json.dumps({"recipe": str(recipe)}) if as_json else f"{recipe}: the recipe of {picture}")
         return
     done = replays.replay(picture, output, network=network, force=force)
+    is_other_format = done.output.suffix.lower() != picture.suffix.lower()
+    why = "in another format" if is_other_format else _ELSEWHERE
     if check and not done.is_same:
-        raise RecipeError(
-            f"{done.output} differs from {picture}: made with the network elsewhere, or on another machine or release"
-        )
-    same = (
-        "the same, byte for byte"
-        if done.is_same
-        else "not the same bytes: made with the network elsewhere, or on another machine or release"
-    )
+        raise RecipeError(f"{done.output} differs from {picture}: {why}")
+    same = "the same, byte for byte" if done.is_same else f"not the same bytes: {why}"
     facts = {"output": str(done.output), "is_same": done.is_same}
     click.echo(json.dumps(facts) if as_json else f"{done.output}: {same}")

@@ -98,6 +98,14 @@ def test_one_picture_of_a_folder(
     assert run("replay", "im/seed0001.png")[2].startswith("Error: seed0001-replay.png exists")
 
 
+def test_bytes_in_another_format_differ_for_that_reason(run: Run, tiny_network: Path, tmp_path: Path) -> None:
+    sheet, other = tmp_path / "a.png", tmp_path / "b.webp"
+    assert run("render", "grid", "--network", tiny_network, "--seeds", "0", "-o", sheet)[0] == 0
+    assert run("replay", sheet, "-o", other)[1] == f"{other}: not the same bytes: in another format\n"
+    status, _, stderr = run("replay", sheet, "-o", other, "--check", "--force")
+    assert (status, stderr) == (1, f"Error: {other} differs from {sheet}: in another format\n")
+
+
 def test_the_recipe_of_a_picture(run: Run, tiny_network: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "grid.png"
     run("render", "grid", "--network", tiny_network, "--grid", "2x1", "--trunc", "0.5", "-o", sheet)
