@@ -114,7 +114,7 @@ def test_what_came_meanwhile_is_not_replaced(
 
 def test_a_folder_that_is_a_file_is_no_file_made_meanwhile(source: Path) -> None:
     (source.parent / "file").touch()
-    with pytest.raises(FileExistsError) as error:
+    with pytest.raises(NotADirectoryError) as error:
         write(Order(source=str(source), output=source.parent / "file" / "a.safetensors"))
     assert error.value.filename == str(source.parent / "file")
 
