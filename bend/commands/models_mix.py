@@ -8,23 +8,14 @@ import click
 
 from bend.errors import SettingsError
 from bend.options.records import usage_errors
-from bend.options.shared import force_option, json_option, output_option, shares_option
+from bend.options.shared import ends_options, force_option, json_option, output_option
 from bend.options.stored import StoreCommand
 
 __all__ = ["mix"]
 
 
 @click.command(cls=StoreCommand, roles={"base": "network", "bents": "network", "output": "output"})
-@click.option("--from", "base", required=True, metavar="NETWORK", help="The network at 0.")
-@click.option(
-    "--to",
-    "bents",
-    multiple=True,
-    required=True,
-    metavar="NETWORK",
-    help="The network at 1; several are mixed.",
-)
-@shares_option
+@ends_options
 @click.option("--amount", default="0.5", show_default=True, help="A number, or by layer: b4=0,b64=1.")
 @click.option(
     "--swap", type=int, metavar="RES", help="Bent from this resolution up, base below; with --amount 1."

@@ -11,12 +11,12 @@ from bend.options.records import usage_errors
 from bend.options.render import film_options, refuse_film_options, render_options
 from bend.options.shared import (
     echo_report,
+    ends_options,
     force_option,
     grid_option,
     json_option,
     output_option,
     seeds_option,
-    shares_option,
 )
 from bend.options.typed import RenderCommand, typed_command
 
@@ -24,16 +24,7 @@ __all__ = ["dial"]
 
 
 @click.command(cls=RenderCommand)
-@click.option("--from", "base", required=True, metavar="NETWORK", help="The network at 0.")
-@click.option(
-    "--to",
-    "bents",
-    multiple=True,
-    required=True,
-    metavar="NETWORK",
-    help="The network at 1; several are mixed.",
-)
-@shares_option
+@ends_options
 @click.option(
     "--amount", default="-0.5..1.5", show_default=True, help="A range, number, b4=0,b64=1, or 0s:0,5s:1."
 )

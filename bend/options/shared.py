@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bend.config import DEVICES, RenderConfig
-from bend.options.records import Decorator, default_of
+from bend.options.records import Decorator, default_of, option_group
 from bend.options.types import FINITE, GRID, SEEDS
 from stylegan.printable import printable
 
@@ -54,12 +54,23 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
     return None if value is None else tuple(FINITE.convert(part, param, ctx) for part in value.split(","))
 
 
-shares_option = click.option(
-    "--mix",
-    "shares",
-    callback=_shares,
-    metavar="0.6,0.4",
-    help="Shares of several --to; equal ones if left out.",
+ends_options = option_group(
+    click.option("--from", "base", required=True, metavar="NETWORK", help="The network at 0."),
+    click.option(
+        "--to",
+        "bents",
+        multiple=True,
+        required=True,
+        metavar="NETWORK",
+        help="The network at 1; several are mixed.",
+    ),
+    click.option(
+        "--mix",
+        "shares",
+        callback=_shares,
+        metavar="0.6,0.4",
+        help="Shares of several --to; equal ones if left out.",
+    ),
 )
 
 force_option = click.option("--force", is_flag=True, help="Overwrite what is there.")
