@@ -18,6 +18,7 @@ from stylegan.augment.geometry import draw_inverse
 from stylegan.augment.resample import warp
 from stylegan.augment.settings import AugmentSettings
 from stylegan.draws import NormalSource
+from stylegan.ops.autocast import without_autocast
 
 __all__ = ["AugmentPipe"]
 
@@ -81,11 +82,8 @@ class AugmentPipe(nn.Module):
         if p == 0 and debug_percentile is None:
             return images
         x = images if images.dtype == torch.float64 else images.float()
-        device = x.device.type
-        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-            with torch.autocast(device, enabled=False):  # which would resample in half precision
-                return self._augment(x, draws, p).to(images.dtype)
-        return self._augment(x, draws, p).to(images.dtype)
+        with without_autocast(x.device.type):  # which would resample in half precision
+            return self._augment(x, draws, p).to(images.dtype)
 
     def _read_p(self) -> float:
         """`p` as a number, read again only after it may have changed, since reading from a GPU waits for it."""

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegan.ops import native, winograd
+from stylegan.ops.autocast import is_autocast
 
 __all__ = ["conv2d", "conv_transpose2d", "without_weight_gradients"]
 
@@ -95,15 +96,11 @@ class _Geometry:
 
 def _convolve(x: Tensor, w: Tensor, geometry: _Geometry) -> Tensor:
     has_gradient = torch.is_grad_enabled() and (x.requires_grad or w.requires_grad)
-    if has_gradient and not native.is_traced() and not _is_autocast(x.device.type):
+    # Under autocast results differ in dtype from what is kept for the backward pass: only torch's own can handle that.
+    if has_gradient and not native.is_traced() and not is_autocast(x.device.type):
         result: Tensor = _Convolution.apply(x, w, geometry)
         return result
     return _forward(x, w, geometry)
-
-
-def _is_autocast(device_type: str) -> bool:
-    """Whether results differ in dtype from what is kept for the backward pass, which only torch's own can handle."""
-    return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
 
 def _forward(x: Tensor, w: Tensor, geometry: _Geometry) -> Tensor:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegan.ops import native
+from stylegan.ops.autocast import without_autocast
 from stylegan.ops.layout import dense
 
 __all__ = [
@@ -266,8 +267,5 @@ def _pad(x: Tensor, padding: list[int]) -> Tensor:
 def _filter_depthwise(x: Tensor, f: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
     channels = x.shape[1]
     f = f[None, None].expand(channels, 1, -1, -1)
-    device = x.device.type
-    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        with torch.autocast(device, enabled=False):  # the result has x's dtype, like the native one
-            return F.conv2d(x, f, stride=stride, padding=padding, groups=channels)
-    return F.conv2d(x, f, stride=stride, padding=padding, groups=channels)
+    with without_autocast(x.device.type):  # the result has x's dtype, like the native one
+        return F.conv2d(x, f, stride=stride, padding=padding, groups=channels)
