@@ -18,17 +18,27 @@ import numpy as np
 from PIL import GifImagePlugin, Image
 
 from bend.errors import RenderError
-from bend.picture import Pixels, exif_note
+from bend.picture import PICTURE_SUFFIXES, Pixels, exif_note
 
-__all__ = ["WriteFrame", "gif", "webp"]
+__all__ = ["WriteFrame", "check_sides", "gif", "webp"]
 
 WriteFrame: TypeAlias = Callable[[Pixels], None]
 
-_GIF_MOST, _WEBP_MOST = 65_535, 16_383  # pixels a side
+_GIF_MOST = 65_535  # pixels a side
 _GIF_SAMPLE = 64  # pixels on the longer side from which a palette is chosen
 _WEBP_QUALITY = 90
 _WEBP_HAS_EXIF_AND_ANIMATION = 0x08 | 0x02
 _WEBP_DO_NOT_BLEND = 0x02
+
+
+def check_sides(width: int, height: int, most: int, kind: str) -> None:
+    """Refuse frames with a side of more than `most` pixels, as `kind` of film takes.
+
+    Raises:
+        RenderError: they are too big.
+    """
+    if max(width, height) > most:
+        raise RenderError(f"{width}×{height} is too big for {kind}; write an .apng or a smaller --grid")
 
 
 @contextlib.contextmanager
@@ -74,8 +84,7 @@ def _in_256_colours(frame: Pixels) -> Image.Image:
 
 
 def _write_gif_head(file: BinaryIO, width: int, height: int, note: str) -> None:
-    if max(width, height) > _GIF_MOST:
-        raise RenderError(f"{width}×{height} is too big for a GIF; write an .apng or a smaller --grid")
+    check_sides(width, height, _GIF_MOST, "a GIF")
     file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0x70, 0, 0))
     file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", 0, 0))
     data = note.encode("ascii")
@@ -115,8 +124,7 @@ def webp(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
 
 
 def _write_webp_head(file: BinaryIO, width: int, height: int) -> None:
-    if max(width, height) > _WEBP_MOST:
-        raise RenderError(f"{width}×{height} is too big for a WebP; write an .apng or a smaller --grid")
+    check_sides(width, height, PICTURE_SUFFIXES[".webp"], "a WebP")
     file.write(b"RIFF\0\0\0\0WEBP")
     canvas = _u24(width - 1) + _u24(height - 1)
     _write_chunk(file, b"VP8X", bytes([_WEBP_HAS_EXIF_AND_ANIMATION, 0, 0, 0]) + canvas)

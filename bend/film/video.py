@@ -19,7 +19,7 @@ import numpy as np
 
 from bend.config import FilmConfig
 from bend.errors import RenderError
-from bend.film.animation import WriteFrame, gif, webp
+from bend.film.animation import WriteFrame, check_sides, gif, webp
 from bend.film.sound_track import SoundTrack
 from bend.media import media_url
 from bend.picture import Pixels
@@ -176,8 +176,7 @@ def _tag_bt709(context: Any) -> None:
 def _to_yuv420p(frame: Pixels) -> av.VideoFrame:
     """Convert with the BT.709 matrix; an odd side repeats its last line, since chroma has half the resolution."""
     height, width = frame.shape[:2]
-    if max(width, height) > _MP4_MOST:
-        raise RenderError(f"{width}×{height} is too big for an .mp4; write an .apng or a smaller --grid")
+    check_sides(width, height, _MP4_MOST, "an .mp4")
     even = np.pad(frame, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
     return _to_rgb24(even).reformat(
         format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
