@@ -20,7 +20,7 @@ from bend.recipe import Recipe, Stage
 from bend.stores.address import is_address
 from stylegan.atomic import write_atomic
 
-__all__ = ["Outcome", "check_outputs", "check_trainings", "run_recipe"]
+__all__ = ["Outcome", "check_recipe", "run_recipe"]
 
 _JOURNAL = ".bend-run.json"
 _FINETUNE = "{finetune}"
@@ -78,8 +78,7 @@ def run_recipe(
     """
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"{folder} is a file; give another folder with -o")
-    check_outputs(recipe, folder, beside=beside, anywhere=anywhere)
-    check_trainings(recipe)
+    check_recipe(recipe, folder, beside=beside, anywhere=anywhere)
     beside = beside.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(folder):
@@ -100,13 +99,20 @@ def run_recipe(
             yield Outcome(number=number, do=stage.do, output=step.output, skipped=skipped)
 
 
-def check_outputs(recipe: Recipe, folder: Path, *, beside: Path, anywhere: bool = False) -> None:
-    """Refuse outputs outside the folder, since a recipe may be a stranger's; arguments as for `run_recipe`.
-
-    Links in the folder are the user's own, and are followed.
+def check_recipe(recipe: Recipe, folder: Path, *, beside: Path, anywhere: bool = False) -> None:
+    """Refuse, before its first stage, a recipe that cannot run; arguments as for `run_recipe`.
 
     Raises:
-        RecipeError: says which stage would write where.
+        RecipeError: a stage would write outside the folder, or uses `{finetune}` where no training comes before it.
+    """
+    _check_outputs(recipe, folder, beside, anywhere=anywhere)
+    _check_trainings(recipe)
+
+
+def _check_outputs(recipe: Recipe, folder: Path, beside: Path, *, anywhere: bool) -> None:
+    """Refuse outputs outside the folder, since a recipe may be a stranger's.
+
+    Links in the folder are the user's own, and are followed.
     """
     places = _places(beside.absolute()) | {"finetune": "runs/a-run"}
     inside = os.path.normpath(folder.absolute())
@@ -124,12 +130,7 @@ def check_outputs(recipe: Recipe, folder: Path, *, beside: Path, anywhere: bool 
                 )
 
 
-def check_trainings(recipe: Recipe) -> None:
-    """Refuse a stage that uses `{finetune}` where no training comes before it.
-
-    Raises:
-        RecipeError: says which.
-    """
+def _check_trainings(recipe: Recipe) -> None:
     for number, stage in enumerate(recipe.stages, 1):
         if _mentions(stage, _FINETUNE):
             raise RecipeError(

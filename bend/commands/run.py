@@ -27,13 +27,12 @@ def run(
 
     Example: bend run examples/lecture.toml -o out/lecture
     """
-    from bend.pipeline import check_outputs, check_trainings, run_recipe
+    from bend.pipeline import check_recipe, run_recipe
     from bend.recipe import read_recipe
 
     read, folder = read_recipe(recipe), out or Path(recipe.stem)
     if dry_run:
-        check_outputs(read, folder, beside=recipe.parent, anywhere=allow_outside)
-        check_trainings(read)
+        check_recipe(read, folder, beside=recipe.parent, anywhere=allow_outside)
         stages = [{"do": stage.do, **stage.options} for stage in read.stages]
         click.echo(json.dumps(stages, indent=2) if as_json else "\n".join(map(_line, stages)))
         return
