@@ -151,19 +151,12 @@ def check_picture_output(path: Path, force: bool) -> None:
     refuse_existing(path, force)
 
 
-def check_sheet_size(path: Path, picture: tuple[int, int], columns: int, rows: int) -> None:
-    """Refuse, before it is drawn, a sheet that its format or memory cannot hold.
-
-    Args:
-        path: of the sheet.
-        picture: width and height of each picture on it.
-        columns: pictures in a row.
-        rows: rows of pictures.
+def check_sheet_size(path: Path, width: int, height: int) -> None:
+    """Refuse a sheet of so many pixels that its format or memory cannot hold.
 
     Raises:
         RenderError: it is too big.
     """
-    width, height = columns * picture[0], rows * picture[1]
     _check_size(path, width, height)
     if width * height > _MOST_PIXELS:
         raise RenderError(

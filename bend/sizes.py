@@ -9,6 +9,7 @@ picture too large for memory is drawn in tiles (`bend.tiles`), which overlap by 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,13 +17,14 @@ from torch.nn import functional
 
 from bend.config import RenderConfig
 from bend.errors import SettingsError
+from bend.picture import check_sheet_size
 from bend.play import Moment
 from bend.style_layers import style_layers
 from bend.tiles import Canvas, drawn_in_tiles
 from stylegan.generator import Generator
 from stylegan.taps import hang, taps
 
-__all__ = ["Sized", "extend", "extend_noise", "open_size", "picture_size"]
+__all__ = ["Sized", "check_sheet", "extend", "extend_noise", "open_size"]
 
 _MOST_PIXELS = 2**26  # 8192×8192; the picture itself and its noise are held whole
 
@@ -91,10 +93,14 @@ def open_size(config: RenderConfig, G: Generator, *, in_tiles: bool = True) -> t
     return (Sized(rows=height // step, columns=width // step, how=config.extend, in_tiles=in_tiles),)
 
 
-def picture_size(config: RenderConfig, G: Generator) -> tuple[int, int]:
-    """Width and height of each picture that `G` draws as `config` says."""
+def check_sheet(path: Path, config: RenderConfig, G: Generator, columns: int, rows: int) -> None:
+    """Refuse, before it is drawn, a sheet of pictures by `G` that its format or memory cannot hold.
+
+    Raises:
+        RenderError: it is too big.
+    """
     width, height = config.size or (G.img_resolution, G.img_resolution)
-    return width * config.scale, height * config.scale
+    check_sheet_size(path, columns * width * config.scale, rows * height * config.scale)
 
 
 def extend(x: Tensor, rows: int, columns: int, how: str) -> Tensor:

@@ -29,18 +29,10 @@ from bend.dial.weight_plays import open_own_dial
 from bend.directions import BASES, parse_direction, vector_of
 from bend.errors import SettingsError, about
 from bend.nearest import nearest
-from bend.picture import (
-    Pixels,
-    Rendered,
-    check_picture_output,
-    check_sheet_size,
-    enlarge,
-    one_picture,
-    save_picture,
-)
+from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.play import Moment
 from bend.progress import counted
-from bend.sizes import picture_size
+from bend.sizes import check_sheet
 from bend.work import describe
 from stylegan.generator import Generator
 
@@ -153,7 +145,7 @@ def render_plane(
     seeds = _checked_seeds(x, y, seeds)
     stage = _Stage.of(config, (x, y))
     columns, rows = plane.grid
-    check_sheet_size(output, picture_size(config, stage.G), columns, rows)
+    check_sheet(output, config, stage.G, columns, rows)
     moments = [at for at, _ in stage.snapshots]
     across, down = x.values(columns, plane.extent, moments), y.values(rows, plane.extent, moments)
     cells = [

@@ -15,7 +15,6 @@ from bend.picture import (
     Pixels,
     Rendered,
     check_picture_output,
-    check_sheet_size,
     enlarge,
     is_picture,
     missing,
@@ -27,7 +26,7 @@ from bend.ranks import is_first
 from bend.readiness import prepare_drawing
 from bend.render import chunks, fitting_batch
 from bend.shares import own_share, refuse_other_work, refuse_unshared
-from bend.sizes import picture_size
+from bend.sizes import check_sheet
 from bend.work import describe
 from stylegan.distributed import join
 from stylegan.generator import Generator
@@ -119,7 +118,7 @@ def render_grid(
         seeds = latents.usual_seeds(config, 16) if grid is None else range(grid[0] * grid[1])
     columns, rows = grid or sheets.square(len(seeds))
     G = render.open_generator(config)
-    check_sheet_size(output, picture_size(config, G), columns, rows)
+    check_sheet(output, config, G, columns, rows)
     note = describe("grid", config, G, command, seeds=list(seeds), grid=[columns, rows])
     drawn = (picture for _, picture in _of_seeds(G, config, seeds, seeds))
     surface = sheets.sheet(counted(drawn, len(seeds)), columns, rows)

@@ -14,17 +14,9 @@ from torch import Tensor
 from bend import latents, render
 from bend.config import RenderConfig, StyleMixConfig
 from bend.grid import sheet
-from bend.picture import (
-    Pixels,
-    Rendered,
-    check_picture_output,
-    check_sheet_size,
-    enlarge,
-    one_picture,
-    save_picture,
-)
+from bend.picture import Pixels, Rendered, check_picture_output, enlarge, one_picture, save_picture
 from bend.progress import counted
-from bend.sizes import picture_size
+from bend.sizes import check_sheet
 from bend.style_layers import parse_layers, rows_of
 from bend.work import describe
 from stylegan.generator import Generator
@@ -57,7 +49,7 @@ def render_style_mix(
     check_picture_output(output, force)
     layers = parse_layers(mix.layers)
     G = render.open_generator(config)
-    check_sheet_size(output, picture_size(config, G), len(mix.columns) + 1, len(mix.rows) + 1)
+    check_sheet(output, config, G, len(mix.columns) + 1, len(mix.rows) + 1)
     note = describe("style-mix", config, G, command, mix=mix)
     rows, columns = (latents.ws_from_seeds(G, config, seeds) for seeds in (mix.rows, mix.columns))
     ws = torch.cat([columns, mixed(rows, columns, rows_of(G, layers)).flatten(0, 1)])

@@ -21,7 +21,6 @@ from bend.picture import (
     Pixels,
     Rendered,
     check_picture_output,
-    check_sheet_size,
     enlarge,
     is_picture,
     one_picture,
@@ -29,7 +28,7 @@ from bend.picture import (
 )
 from bend.play import Moment, Play, frames_to_draw, run_up
 from bend.progress import counted
-from bend.sizes import picture_size
+from bend.sizes import check_sheet
 from bend.work import describe
 from stylegan.generator import Generator
 
@@ -72,7 +71,7 @@ def render_truncation(
     seeds = latents.usual_seeds(config, 4) if seeds is None else seeds
     G = render.open_generator(config)
     if is_sheet:
-        check_sheet_size(output, picture_size(config, G), sweep.steps, len(seeds))
+        check_sheet(output, config, G, sweep.steps, len(seeds))
     timing = None if is_sheet else film
     note = describe("truncation", config, G, command, seeds=list(seeds), sweep=sweep, film=timing)
     ws = latents.ws_from_seeds(G, config, seeds)
