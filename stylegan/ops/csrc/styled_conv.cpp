@@ -23,6 +23,13 @@ constexpr int64_t kFewTiles = 72;
 constexpr int64_t kManyWeights = 1 << 20;  // prepared, in floats
 constexpr int64_t kDirectPixels = 256;     // in a picture, up to which a matrix unit is faster with the direct sum
 
+// Calls `work(begin, end)` for equal parts of `count`, none larger than `most`.
+template <typename F>
+void in_parts(int64_t count, int64_t most, const F& work) {
+  const int64_t parts = (count + most - 1) / most;
+  for (int64_t i = 0; i < parts; ++i) work(count * i / parts, count * (i + 1) / parts);
+}
+
 // Points a layer's demodulation factors at memory of this thread.
 void take_demodulation(Layer& layer) {
   static thread_local Scratch demodulation;
@@ -87,11 +94,9 @@ class SameSize {
   }
 
   void run_parts(int64_t from, int64_t to) const {
-    const int64_t count = to - from, most = std::max<int64_t>(1, kPart / layer_.x.channels);
-    const int64_t parts = (count + most - 1) / most;
-    for (int64_t i = 0; i < parts; ++i) {
-      run_panels(from + i * count / parts, from + (i + 1) * count / parts, 0, layer_.panels);
-    }
+    in_parts(to - from, std::max<int64_t>(1, kPart / layer_.x.channels), [&](int64_t begin, int64_t end) {
+      run_panels(from + begin, from + end, 0, layer_.panels);
+    });
   }
 
   void run_panels(int64_t from, int64_t to, int64_t first, int64_t last) const {
@@ -99,7 +104,7 @@ class SameSize {
         from, to, first, last,
         [&](int64_t panel, int64_t begin, int64_t end, float* to) { prepare<SameAxis>(layer_, panel, begin, end, to); },
         [&](int64_t panel, const Place& place, const float* products, int64_t step) {
-          put(place, products, step, panel * kPanel, std::min((panel + 1) * kPanel, outputs_));
+          put(place, products, step, panel * kPanel, panel * kPanel + layer_.outputs_of(panel));
         },
         [](int64_t) {});
   }
@@ -193,12 +198,10 @@ class Upsampling {
 
   void run() const {
     if (!takes_panels()) return run_many();
-    const int64_t samples = layer_.x.samples, most = kFewTiles / tiles_.per_sample();  // more outgrow the caches
-    const int64_t parts = (samples + most - 1) / most;
-    for (int64_t i = 0; i < parts; ++i) {
-      const int64_t first = samples * i / parts, count = samples * (i + 1) / parts - first;
-      Upsampling(layer_.of_samples(first, count, height_ * width_), taps_).run_few();
-    }
+    const int64_t most = kFewTiles / tiles_.per_sample();  // samples; more outgrow the caches
+    in_parts(layer_.x.samples, most, [&](int64_t begin, int64_t end) {
+      Upsampling(layer_.of_samples(begin, end - begin, height_ * width_), taps_).run_few();
+    });
   }
 
  private:
@@ -206,8 +209,6 @@ class Upsampling {
 
   void run_few() const {
     const int64_t kept = kSide * tile_rows_, step = kept * (width_ + 1) * kPanel;
-    const auto begin = [](int64_t panel) { return panel * kPanel; };
-    const auto end = [this](int64_t panel) { return std::min((panel + 1) * kPanel, outputs_); };
     parallel(layer_.panels, [&](int64_t first, int64_t last) {
       static thread_local Scratch scratch;
       float* const rows = scratch.take(step * layer_.x.samples);  // for one panel
@@ -215,12 +216,12 @@ class Upsampling {
           0, tiles_.count(), first, last,
           [&](int64_t panel, int64_t from, int64_t to, float* w) { prepare<UpAxis>(layer_, panel, from, to, w); },
           [&](int64_t panel, const Place& place, const float* products, int64_t by) {
-            const int64_t channels = end(panel) - begin(panel);
+            const int64_t channels = layer_.outputs_of(panel);
             float* const to = rows + place.sample * step + kSide * place.y * (width_ + 1) * channels;
             put(place, to, channels, products, by);
           },
           [&](int64_t panel) {
-            const Layer some = layer_.of_outputs(begin(panel), end(panel));
+            const Layer some = layer_.of_panel(panel);
             for (int64_t n = 0; n < layer_.x.samples; ++n) {
               for (int64_t y = 0; y < height_; ++y) upsampled_row(some, taps_, n, y, rows + n * step, kept);
             }

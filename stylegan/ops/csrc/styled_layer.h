@@ -1,6 +1,8 @@
 // A synthesis layer's operands, once checked, as all its implementations take them.
 #pragma once
 
+#include <algorithm>
+
 #include "colours.h"
 #include "far.h"
 #include "fir_rows.h"
@@ -46,11 +48,15 @@ struct Layer {
     return some;
   }
 
-  // The same layer for outputs `begin` to `end`, for use when the weights are no longer needed.
-  Layer of_outputs(int64_t begin, int64_t end) const {
+  // How many outputs a panel has: the last one may be half empty.
+  int64_t outputs_of(int64_t panel) const { return std::min(kPanel, e.channels - panel * kPanel); }
+
+  // The same layer for a panel's outputs, for use when the weights are no longer needed.
+  Layer of_panel(int64_t panel) const {
+    const int64_t begin = panel * kPanel;
     Layer some = *this;
     some.e.bias += begin;
-    some.e.channels = end - begin;
+    some.e.channels = outputs_of(panel);
     some.demodulation += begin;
     some.out += begin;
     return some;
