@@ -103,19 +103,21 @@ def check_recipe(recipe: Recipe, folder: Path, *, beside: Path, anywhere: bool =
     """Refuse, before its first stage, a recipe that cannot run; arguments as for `run_recipe`.
 
     Raises:
-        RecipeError: a stage would write outside the folder, or uses `{finetune}` where no training comes before it.
+        RecipeError: a stage would write outside the folder, or over what an earlier one made, or uses `{finetune}` where
+            no training comes before it.
     """
     _check_outputs(recipe, folder, beside, anywhere=anywhere)
     _check_trainings(recipe)
 
 
 def _check_outputs(recipe: Recipe, folder: Path, beside: Path, *, anywhere: bool) -> None:
-    """Refuse outputs outside the folder, since a recipe may be a stranger's.
+    """Refuse outputs outside the folder, since a recipe may be a stranger's, and files that two stages write.
 
     Links in the folder are the user's own, and are followed.
     """
     places = _places(beside.absolute()) | {"finetune": "runs/a-run"}
     inside = os.path.normpath(folder.absolute())
+    makers: dict[Path, int] = {}
     for number, stage in enumerate(recipe.stages, 1):
         for name, value in stage.outputs(places).items():
             if is_address(value):
@@ -123,10 +125,16 @@ def _check_outputs(recipe: Recipe, folder: Path, beside: Path, *, anywhere: bool
                     f"stage {number}: {stage.do}: {name} is an address; a recipe works in its folder, copy it when it "
                     "is done"
                 )
-            if not anywhere and not Path(os.path.normpath(folder.absolute() / value)).is_relative_to(inside):
+            path = Path(os.path.normpath(folder.absolute() / value))
+            if not anywhere and not path.is_relative_to(inside):
                 raise RecipeError(
                     f"stage {number}: {stage.do}: {name} {value} is not in {folder}, the folder of this recipe's work; "
                     "name a place in it, or pass --allow-outside if you trust the recipe"
+                )
+            # Folders may be shared, such as by scrapes that add to one.
+            if name != "out" and path.suffix and (maker := makers.setdefault(path, number)) != number:
+                raise RecipeError(
+                    f"stage {number}: {stage.do}: {name} {value} is what stage {maker} makes; name another file"
                 )
 
 

@@ -229,7 +229,7 @@ def _recipe(table: dict[str, Any], beside: Path) -> Recipe:
     version = table.pop("bend", None)
     if version is None:
         raise RecipeError(f"no `bend = {VERSION}`, so it is not a recipe; begin it with that line")
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise RecipeError(f"bend = {version!r}: this release reads version {VERSION}; update bend")
     title, stages = table.pop("title", ""), table.pop("stage", [])
     if table:

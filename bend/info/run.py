@@ -4,6 +4,7 @@ The training that writes the files may still be running, or may have been killed
 left out.
 """
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ def _header(record: Mapping[str, Any]) -> list[str]:
     data, config = record["data"], record["config"]
     state = _state(record)
     if not record["is_done"] and record["can_resume"]:
-        state += f"; continue with `bend finetune --resume {record['path']}`"
+        state += f"; continue with `bend finetune --resume {shlex.quote(record['path'])}`"
     lines = [f"state: {state}{_age(record['last_tick'])}"]
     if data:
         num = data.get("num_images")

@@ -185,6 +185,18 @@ def test_a_strangers_recipe_writes_nowhere_else(run: Run, tmp_path: Path, stage:
     assert run("run", recipe, "-o", out, "--dry-run", "--allow-outside")[0] == 0
 
 
+def test_no_two_stages_make_one_file(run: Run, tmp_path: Path, base: Path) -> None:
+    recipe, out = tmp_path / "r.toml", tmp_path / "out"
+    stage = f'[[stage]]\ndo = "render grid"\nnetwork = "{base}"\nseeds = "0-1"\noutput = "%s"\n'
+    recipe.write_text("bend = 1\n" + stage % "a.png" + stage % "b.png" + stage % "./c/../a.png")
+    status, _, err = run("run", recipe, "-o", out)
+    assert (status, err) == (
+        1,
+        "Error: stage 3: render grid: output ./c/../a.png is what stage 1 makes; name another file\n",
+    )
+    assert not out.exists()
+
+
 def test_what_is_trusted_may_write_elsewhere(run: Run, tmp_path: Path, base: Path) -> None:
     recipe, out = tmp_path / "r.toml", tmp_path / "out"
     text = f'bend = 1\n[[stage]]\ndo = "render grid"\nnetwork = "{base}"\nseeds = "0-1"\noutput = "%s"\n'

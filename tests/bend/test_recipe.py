@@ -93,6 +93,7 @@ def test_a_stage_tells_all_of_how_pictures_are_drawn(tmp_path: Path) -> None:
     [
         ("", "no `bend = 1`"),
         ("bend = 2\n[[stage]]\ndo = 'package'", "reads version 1; update bend"),
+        ("bend = true\n[[stage]]\ndo = 'package'", "reads version 1; update bend"),
         ("bend = 1", r"no stages; write \[\[stage\]\]"),
         ("bend = 1\nstage = 3", "no stages"),
         ("bend = 1\ntitel = 'x'", "'titel' is unknown; did you mean title"),
