@@ -167,17 +167,20 @@ def check_sheet_size(path: Path, width: int, height: int) -> None:
 def _check_size(path: Path, width: int, height: int) -> None:
     suffix = _known_suffix(path)
     if max(width, height) > PICTURE_SUFFIXES[suffix]:
-        other = "ask for a smaller one" if suffix == ".png" else "write a .png or a smaller --grid"
-        raise RenderError(f"{path}: {width}×{height} is too big for {suffix}; {other}")
+        other = "" if suffix == ".png" else "write a .png, or "
+        raise RenderError(f"{path}: {width}×{height} is too big for {suffix}; {other}ask for a smaller one")
 
 
 def refuse_existing(path: Path, force: bool) -> None:
-    """Refuse to overwrite a file, unless forced, or a folder.
+    """Refuse to overwrite a file, unless forced, or a folder; or to write below a file.
 
     Raises:
-        RenderError: `path` is a folder, or a file exists there without `force`.
+        RenderError: `path` is a folder, or a file exists there without `force`, or in place of a folder of it.
     """
     _refuse_folder(path)
+    above = next((folder for folder in path.parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise RenderError(f"{above} is a file; give another folder with -o")
     if path.exists() and not force:
         raise RenderError(f"{path} exists; give another name, or --force to overwrite it")
 

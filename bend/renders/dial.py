@@ -21,6 +21,7 @@ from bend.labelled import labelled_sheet
 from bend.picture import Rendered, check_picture_output, one_picture, save_picture
 from bend.play import Moment, playing
 from bend.renders.moving import draw_seeds, moving_frames, plays_apart
+from bend.sizes import check_sheet
 from bend.work import describe
 from stylegan.generator import Generator
 
@@ -116,18 +117,20 @@ def render_dial_sheet(
             f"--amount {dial.amount} varies over time; write a film, or give a range -0.5..1.5"
         )
     G = render.open_generator(config)
+    columns, rows = square(len(seeds)) if ends is None else (dial.steps, len(seeds))
+    check_sheet(output, config, G, columns, rows)
     note = describe("dial", config, G, command, others=dial.networks, seeds=list(seeds), dial=dial)
     opened = _open(G, config, dial, Constant(0.0))
     movers, others = plays_apart(config, G)
-    columns = []
+    drawn = []
     for amount in amounts:
         turned = opened if amount is None else _turned(opened, dial, Constant(amount))
         with playing(G, [*movers, turned], Moment()):
-            columns.append(draw_seeds(G, config, seeds, Moment(), others))
+            drawn.append(draw_seeds(G, config, seeds, Moment(), others))
     if ends is None:
-        surface = sheet(columns[0], *square(len(seeds)))
+        surface = sheet(drawn[0], columns, rows)
     else:
-        surface = labelled_sheet([f"{amount:.3g}" for amount in amounts if amount is not None], columns)
+        surface = labelled_sheet([f"{amount:.3g}" for amount in amounts if amount is not None], drawn)
     save_picture(output, surface, note, replace=force)
     return one_picture(output, surface)
 

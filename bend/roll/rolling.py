@@ -101,8 +101,6 @@ def roll(config: RenderConfig, dice: RollConfig, folder: Path, *, force: bool = 
         RenderError: something is in the way, or no throw is alive.
         StyleganError: the network cannot be read.
     """
-    if folder.exists() and not folder.is_dir():
-        raise RenderError(f"{folder} is a file; give another folder with -o")
     refuse_existing(folder / SHEET, force)
     parents = [_chance_of(path) for path in dice.breed]
     network = load_network(config.network)

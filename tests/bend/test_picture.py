@@ -86,6 +86,13 @@ def test_existing_output_is_refused_without_force(tmp_path: Path) -> None:
                 check_picture_output(folder, force=force)
 
 
+def test_no_output_lies_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("mine")
+    for below in ("b.png", "b/c/d.png"):
+        with pytest.raises(RenderError, match=r"/a is a file; give another folder"):
+            check_picture_output(tmp_path / "a" / below, force=True)
+
+
 def test_missing_keeps_whole_pictures_of_the_same_work(tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.png" for i in range(3)]
     notes = [NOTE.about(seed=i) for i in range(3)]

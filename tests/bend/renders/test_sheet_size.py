@@ -47,3 +47,29 @@ def test_a_sheet_too_big_is_refused_before_anything_is_drawn(
     status, _, stderr = run("render", *words, "--network", tiny_network)
     assert (status, stderr.count("\n")) == (1, 1), stderr
     assert told in stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--steps", "100", "--size", "256x32", "--seeds", "0-1"), "25600×64"),
+        (("--amount", "0.5", "--size", "4096x16", "--seeds", "0-15"), "16384×64"),
+    ],
+)
+def test_so_is_a_dial_too_big(
+    run: Run,
+    tiny_network: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delattr(render, "draw")
+    status, _, stderr = run(
+        "render", "dial", "--from", tiny_network, "--to", tiny_network, *words, "-o", "a.webp"
+    )
+    assert (status, stderr) == (
+        1,
+        f"Error: a.webp: {told} is too big for .webp; write a .png, or ask for a smaller one\n",
+    )
