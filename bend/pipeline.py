@@ -103,7 +103,7 @@ def check_recipe(recipe: Recipe, folder: Path, *, beside: Path, anywhere: bool =
     """Refuse, before its first stage, a recipe that cannot run; arguments as for `run_recipe`.
 
     Raises:
-        RecipeError: a stage would write outside the folder, or over what an earlier one made, or uses `{finetune}` where
+        RecipeError: a stage would write outside the folder or over what an earlier one made, or uses `{finetune}` where
             no training comes before it.
     """
     _check_outputs(recipe, folder, beside, anywhere=anywhere)
