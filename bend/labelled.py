@@ -10,6 +10,7 @@ from bend.picture import Pixels
 __all__ = ["columns_of", "labelled_sheet", "sheet_shape"]
 
 _HEAD, _INK, _PAPER = 18, (214, 214, 214), (16, 16, 16)
+_MARGIN, _TEXT, _LEAST_TEXT = 0.25, 0.55, 0.4  # of the head: before a label, and how high its text is
 
 
 def labelled_sheet(labels: Sequence[str], columns: Sequence[Sequence[Pixels]]) -> Pixels:
@@ -25,10 +26,11 @@ def labelled_sheet(labels: Sequence[str], columns: Sequence[Sequence[Pixels]]) -
     height, width = columns[0][0].shape[:2]
     head = _head(height)
     sheet = Image.new("RGB", (width * len(columns), head + height * len(columns[0])), _PAPER)
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=head * 0.55)
+    font = _font(labels, head, width)
     for index, (label, pictures) in enumerate(zip(labels, columns, strict=True)):
-        pen.text((width * index + head * 0.25, head / 2), label, fill=_INK, font=font, anchor="lm")
+        strip = Image.new("RGB", (width, head), _PAPER)  # which cuts off what does not fit
+        ImageDraw.Draw(strip).text((head * _MARGIN, head / 2), label, fill=_INK, font=font, anchor="lm")
+        sheet.paste(strip, (width * index, 0))
         for row, picture in enumerate(pictures):
             sheet.paste(Image.fromarray(picture), (width * index, head + height * row))
     return np.asarray(sheet)
@@ -60,6 +62,13 @@ def columns_of(sheet: Pixels, num_columns: int, num_rows: int, height: int, widt
 def sheet_shape(num_columns: int, num_rows: int, height: int, width: int) -> tuple[int, int, int]:
     """The shape of what `labelled_sheet` makes, arguments as for `columns_of`."""
     return _head(height) + num_rows * height, num_columns * width, 3
+
+
+def _font(labels: Sequence[str], head: int, width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The largest usual font with which all labels fit into columns of a width, or the smallest legible one."""
+    font = ImageFont.load_default(size=head * _TEXT)
+    fit = (width - head * _MARGIN) / max(font.getlength(label) for label in labels)
+    return ImageFont.load_default(size=head * max(min(fit, 1.0) * _TEXT, _LEAST_TEXT))
 
 
 def _head(height: int) -> int:

@@ -179,7 +179,7 @@ def timeline_sheet(title: str, columns: Sequence[Column]) -> Pixels:
     Returns:
         uint8 `[head + rows * H, columns * W, 3]`.
     """
-    labels = [f"{title} {columns[0].kimg:g} kimg", *(f"{column.kimg:g}" for column in columns[1:])]
+    labels = [f"{title}, {columns[0].kimg:g} kimg", *(f"{column.kimg:g}" for column in columns[1:])]
     return labelled_sheet(labels, [column.pictures for column in columns])
 
 
