@@ -119,12 +119,14 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """An uncompressed PNG of `pixels`, uint8 [H, W, 3], [H, W, 1] or [H, W].
 
     Raises:
-        ValueError: another shape or type.
+        ValueError: another shape or type, or no pixels.
     """
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (1,), (3,)):
         raise ValueError(
             f"pixels must be uint8 [H, W], [H, W, 1] or [H, W, 3], not {pixels.dtype} {pixels.shape}"
         )
+    if not pixels.size:
+        raise ValueError(f"pixels must be at least one, not uint8 {pixels.shape}")
     height, width = pixels.shape[:2]
     colour_type = 2 if pixels.shape[2:] == (3,) else 0
     # Each row begins with its filter type, 0 for none.

@@ -23,10 +23,12 @@ _FAR = 4096  # and for the next header after a large one
 _LARGE = 64 * 1024
 _ZEROS = bytes(_BLOCK)
 _MOST_EXTENSION = 2**20  # size of a header that only says more about the next
+_MOST_BYTES = 2**62  # of a member; twice that is no offset in a file
 _ADLER = 65521
 _FILES = (b"0", b"\0", b"7")
 _WITHOUT_DATA = (b"1", b"2", b"3", b"4", b"5", b"6")
-_PAX_RECORD = re.compile(rb"(\d+) ([^=]+)=")
+_PAX_RECORD = re.compile(rb"(\d{1,20}) ([^=]+)=")
+_PAX_SIZE = re.compile(rb"\d{1,20}")
 
 
 class TarMember(NamedTuple):
@@ -70,8 +72,8 @@ def walk(read_at: ReadAt) -> Iterator[TarMember]:
             return
         _refuse_damaged(header, is_first=at == 0)
         num_bytes = _number(header[124:136]) if size is None else size
-        if num_bytes < 0:
-            raise FaultError("damaged", "a damaged tar (a size is not a number); make or download it again")
+        if not 0 <= num_bytes <= _MOST_BYTES:
+            raise FaultError("damaged", "a damaged tar (a size cannot be right); make or download it again")
         kind, offset = header[156:157], at + _BLOCK
         has_data = kind not in _WITHOUT_DATA
         last_end = offset + num_bytes if has_data else offset
@@ -118,15 +120,15 @@ def _name(header: bytes) -> bytes:
 
 
 def _extended(data: bytes, name: bytes | None, size: int | None) -> tuple[bytes | None, int | None]:
-    """Name and size as a pax header gives them, else as they were."""
+    """Name and size as a pax header gives them, else as they were; a size of -1 is no number."""
     at = 0
     while match := _PAX_RECORD.match(data, at):
         end = at + int(match[1])
         value = data[match.end() : end - 1]
         if match[2] == b"path":
             name = value
-        elif match[2] == b"size" and value.isdigit():
-            size = int(value)
+        elif match[2] == b"size":
+            size = int(value) if _PAX_SIZE.fullmatch(value) else -1
         if end <= match.end():
             break
         at = end

@@ -40,6 +40,12 @@ def test_other_pixels_are_refused(pixels: np.ndarray) -> None:
         encode_png(pixels)
 
 
+@pytest.mark.parametrize("shape", [(0, 4, 3), (4, 0, 3), (0, 0)])
+def test_a_picture_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        encode_png(np.zeros(shape, np.uint8))
+
+
 def test_decoding_gives_channels_first() -> None:
     pixels = noise(1, 6, 4, 3)
     decoded = decode_picture(encoded(pixels), "a.png")

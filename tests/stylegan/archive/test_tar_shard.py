@@ -148,6 +148,48 @@ def test_damage_is_told(tmp_path: Path) -> None:
         TarShard(packed)
 
 
+def header(kind: bytes, size: bytes) -> bytes:
+    """A tar's header with these bytes for a size."""
+    info = tarfile.TarInfo("a.png")
+    info.type = kind
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    block[124:136], block[148:156] = size, b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def pax(records: bytes) -> bytes:
+    """A header that says more about the next."""
+    return header(b"x", b"%011o\0" % len(records)) + records + bytes(-len(records) % 512)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (header(b"0", b"\x80" + b"\xff" * 11), "damaged"),
+        (header(b"0", b"\x80" + bytes(3) + b"\x7f" + b"\xff" * 7), "damaged"),
+        (header(b"0", b"\x80" + bytes(3) + b"\x3f" + b"\xff" * 7), "truncated"),
+        (header(b"x", b"\x80" + b"\xff" * 11), "damaged"),
+        (pax(b"50 size=" + b"9" * 41 + b"\n") + header(b"0", b"0" * 12), "damaged"),
+        (pax(b"5010 size=" + b"9" * 4999 + b"\n") + header(b"0", b"0" * 12), "damaged"),
+        (pax(b"10 size=-\n") + header(b"0", b"0" * 12), "damaged"),
+    ],
+    ids=["gnu", "gnu-63-bits", "gnu-62-bits", "extension", "pax-41-digits", "pax-4999-digits", "pax-word"],
+)
+def test_sizes_beyond_any_file_are_damage(tmp_path: Path, data: bytes, kind: str) -> None:
+    path = tmp_path / "forged.tar"
+    path.write_bytes(data + bytes(1024))
+    with pytest.raises(FaultError) as caught:
+        list(walk(RandomFile(path).read))
+    assert caught.value.fault.kind == kind
+
+
+def test_a_record_of_a_length_beyond_any_file_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "forged.tar"
+    path.write_bytes(pax(b"9" * 5000 + b" path=b.png\n") + header(b"0", b"0" * 12) + bytes(1024))
+    assert [member.name for member in walk(RandomFile(path).read)] == [b"a.png"]
+
+
 def test_a_tar_cut_after_it_was_opened_is_told(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", samples(0, 9))
     shard = TarShard(path)
