@@ -5,7 +5,6 @@ Files of a training add optimisers and options, which are ignored. Settings are 
 the same as the official ones, so no weight is flipped or scaled.
 """
 
-import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -62,7 +61,7 @@ def read_rosinality(
         read = _read_discriminator if name == "D" else _read_generator
         networks[name] = read(state, root, build)
     p = root.get("ada_aug_p", 0.0)
-    known = isinstance(p, int | float) and math.isfinite(p) and 0 <= p <= 1
+    known = isinstance(p, int | float) and 0 <= p <= 1
     return networks, float(p) if known else 0.0  # type: ignore[arg-type]
 
 

@@ -28,6 +28,7 @@ _Change: TypeAlias = Callable[[Tensor], Tensor]
 _ONLY = "only TensorFlow's StyleGAN2 and ADA networks are read"
 _PASSED_OVER = ("lod",)
 _NAMES = ("G", "D", "G_ema")
+_MOST_TAP = 1e6  # of a resampling filter, whose taps are small numbers
 # A part of an array's name that only networks of another kind have -> what they are.
 _STRANGERS = {
     "StyleMod/": "StyleGAN1",
@@ -161,7 +162,7 @@ class _State:
         taps = self.settings.get("resample_kernel", [1, 3, 3, 1])
         if not isinstance(taps, list | tuple) or not 0 < len(taps) <= 16:
             raise RefusedError(f"has a resample_kernel that is not a list of numbers; {DAMAGED}")
-        if not all(type(tap) in (int, float) for tap in taps):
+        if not all(type(tap) in (int, float) and abs(tap) <= _MOST_TAP for tap in taps):
             raise RefusedError(f"has a resample_kernel that is not a list of numbers; {DAMAGED}")
         return list(taps)
 

@@ -1,6 +1,7 @@
 """rosinality's `.pt` files, of both formats of torch and with everything that a training adds."""
 
 import io
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ def test_reads_a_file_of_a_training(tmp_path: Path, is_legacy_format: bool) -> N
     G_ema.mapping.w_avg.copy_(network.G_ema.mapping.w_avg)
     assert_same(network.G, G)
     assert_same(network.G_ema, G_ema)
+
+
+@pytest.mark.parametrize(
+    "p", [-0.5, 2, 2**2000, math.nan, "half"], ids=["below", "above", "huge", "nan", "word"]
+)
+def test_no_probability_of_augmentation_is_none(tmp_path: Path, p: object) -> None:
+    path = write_rosinality(tmp_path / "n.pt", {"g_ema": generator()}, ada_aug_p=p)
+    assert load_legacy(path).meta.augment_p == 0.0
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])

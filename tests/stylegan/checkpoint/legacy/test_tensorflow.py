@@ -87,6 +87,7 @@ def test_renders_the_same_pictures(tmp_path: Path) -> None:
         ({"label_size": 10}, "conditional G whose labels (10) and their embedding (0) differ"),
         ({"label_size": "x"}, "label_size that is not a number"),
         ({"resample_kernel": ["a"]}, "resample_kernel"),
+        ({"resample_kernel": [1, 2**2000]}, "resample_kernel"),
         ({"num_fp16_res": "many"}, "num_fp16_res is 'many'"),
     ],
 )
