@@ -44,6 +44,7 @@ _PHASH = re.compile(r"[0-9a-f]{16}")
 _MAX_PIXELS = 80_000_000
 _MAX_SIDE = 65_535  # as of a JPEG; to scale a line of millions of pixels takes gigabytes
 _HASH_FROM = 64  # pixels to which a JPEG may be shrunk while it is decoded
+_UNKNOWN = 1e38  # from here on a float is a mark for "no value"
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _MAY_MOVE = frozenset({"GIF", "WEBP", "PNG", "AVIF"})  # a TIFF's further pages are thumbnails, not frames
 _MAGIC = (
@@ -218,12 +219,15 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Grey, of 8 bits."""
+    """Grey, of 8 bits; a deep one from its least to its greatest value, of those that are known."""
     if not _is_deep(image):
         return _opaque(image).convert("L")
     values = np.asarray(image.convert("F"))
-    span = max(float(np.ptp(values)), 1e-9)
-    return Image.fromarray(((values - values.min()) * (255.0 / span)).astype(np.uint8))
+    known = np.abs(values) < _UNKNOWN
+    low = float(values.min(where=known, initial=_UNKNOWN)) if known.any() else 0.0
+    high = float(values.max(where=known, initial=low))
+    values = np.nan_to_num(values, nan=low).clip(low, high)
+    return Image.fromarray(((values - low) * (255.0 / max(high - low, 1e-9))).astype(np.uint8))
 
 
 def _opaque(image: Image.Image) -> Image.Image:

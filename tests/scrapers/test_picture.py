@@ -68,6 +68,20 @@ def test_colour_modes_hash_alike(file: Path, mode: str) -> None:
     assert (int(inspect(file).phash, 16) ^ plain).bit_count() <= 6
 
 
+@pytest.mark.parametrize("unknown", [np.nan, np.inf, -np.inf, -3.4e38])
+def test_values_that_say_nothing_leave_the_others_their_contrast(file: Path, unknown: float) -> None:
+    values = np.asarray(pixels(3).convert("L")).astype(np.float32)
+    file.write_bytes(saved(Image.fromarray(values), "TIFF"))
+    plain = inspect(file, is_measured=True)
+    values[0, :3] = unknown
+    file.write_bytes(saved(Image.fromarray(values), "TIFF"))
+    pitted = inspect(file, is_measured=True)
+    assert (int(pitted.phash, 16) ^ int(plain.phash, 16)).bit_count() <= 6
+    assert pitted.texture == pytest.approx(plain.texture, abs=0.01)
+    file.write_bytes(saved(Image.fromarray(np.full_like(values, unknown)), "TIFF"))
+    assert inspect(file, is_measured=True).texture == 0.0
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG", "WEBP"])
 def test_sideways_pictures_are_measured_and_hashed_upright(file: Path, kind: str) -> None:
     upright = pixels(5).resize((300, 200))
