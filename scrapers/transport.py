@@ -115,7 +115,11 @@ def _connect(connection: HTTPConnection, guard: AddressGuard) -> socket.socket:
     """Open a socket to the first of the host's checked addresses that answers."""
     failure: OSError | None = None
     for family, address in guard.resolve(connection.host.strip("[]"), connection.port):
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # a family that this machine lacks
+            failure = error
+            continue
         try:
             for option in connection.socket_options or ():
                 sock.setsockopt(*option)

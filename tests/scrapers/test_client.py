@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -235,6 +236,18 @@ def test_a_name_is_resolved_once_and_that_address_is_used(monkeypatch: pytest.Mo
     assert caught.value.reason == "connection"
     assert asked == ["rebind.example"]
     assert connected == [("192.0.2.1", 80)]
+
+
+def test_a_family_of_addresses_that_the_machine_lacks_is_passed_over(
+    client: PoliteClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Echo() as server:
+        port = urlsplit(server.url).port
+        addresses = [(255, ("::1", port, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))]
+        found = [(family, socket.SOCK_STREAM, 6, "", address) for family, address in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: found)
+        with client.attempt(f"http://both.example:{port}/") as reply:
+            assert reply.decoded(10) == b"ok"
 
 
 def _refuse() -> None:
