@@ -14,6 +14,7 @@ from typing import Any
 __all__ = ["address_id", "pixels", "plain_text", "record", "records", "text", "web_address"]
 
 _MOST_CHARACTERS = 2000
+_MOST_PIXELS = 2**53
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey them
 # RFC 9110 recommends that every server accept addresses of 8000 characters.
 _ADDRESS = re.compile(r"(?:https?:)?//[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,8000}", re.IGNORECASE)
@@ -42,12 +43,12 @@ def text(value: Any) -> str | None:
 
 
 def pixels(value: Any) -> int | None:
-    """A positive whole number, or None."""
+    """A positive whole number that a float holds exactly, or None."""
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if number > 0 else None
+    return number if 0 < number < _MOST_PIXELS else None
 
 
 def web_address(value: Any) -> str | None:

@@ -76,11 +76,11 @@ def _encoding(path: Path) -> str:
 def _table_rows(path: Path, delimiter: str) -> Iterator[Mapping[str, Any]]:
     with path.open(encoding=_encoding(path), errors="replace", newline="") as file:
         reader = csv.DictReader(file, delimiter=delimiter)
-        _demand_column(path, reader.fieldnames or ())
         try:
+            _demand_column(path, reader.fieldnames or ())
             yield from reader
         except csv.Error as error:
-            raise SourceError(f"{path}: line {reader.line_num} is not readable ({error})") from None
+            raise SourceError(f"{path}: line {reader.line_num + 1} is not readable ({error})") from None
 
 
 def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scrapers.answers import plain_text, text, web_address
+from scrapers.answers import pixels, plain_text, text, web_address
 
 SIGNED = f"https://a.example/a  b.jpg?sig={'x' * 3000}"
 
@@ -26,6 +26,23 @@ SIGNED = f"https://a.example/a  b.jpg?sig={'x' * 3000}"
 )
 def test_addresses_are_whole_or_none(value: object, address: str | None) -> None:
     assert web_address(value) == address
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (640, 640),
+        ("640", 640),
+        (640.0, 640),
+        (0, None),
+        (-1, None),
+        ("9" * 400, None),
+        (float("inf"), None),
+        ([], None),
+    ],
+)
+def test_sizes_are_positive_numbers_that_can_be_compared(value: object, number: int | None) -> None:
+    assert pixels(value) == number
 
 
 def test_words_hold_nothing_that_a_terminal_obeys() -> None:

@@ -251,8 +251,11 @@ def test_urls_of_parquet(tmp_path: Path) -> None:
     [
         ("a.csv", "name,size\n", "has no column image_url or url, only name, size"),
         ("a.csv", "", "has no column image_url or url, only none"),
+        ("a.csv", f"image_url,{'x' * 200_000}\n", "line 1 is not readable"),
+        ("a.csv", f"image_url\n{'x' * 200_000}\n", "line 2 is not readable"),
         ("a.parquet", "no", "pyarrow|not readable as Parquet"),
     ],
+    ids=["columns", "empty", "long-name", "long-field", "parquet"],
 )
 def test_urls_of_a_wrong_file(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
