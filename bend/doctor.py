@@ -223,8 +223,15 @@ def _extras() -> Iterator[Finding]:
                 name=f"extra {extra}", value=f"without {', '.join(absent)}", verdict="note", mend=mend
             )
         else:
-            versions = (f"{name} {importlib.metadata.version(name)}" for name in modules)
-            yield Finding(name=f"extra {extra}", value=", ".join(versions))
+            yield Finding(name=f"extra {extra}", value=", ".join(_with_version(name) for name in modules))
+
+
+def _with_version(module: str) -> str:
+    """The module's name with its version; alone where it was not installed, such as a folder that is called so."""
+    try:
+        return f"{module} {importlib.metadata.version(module)}"
+    except importlib.metadata.PackageNotFoundError:
+        return module
 
 
 def _folders() -> Iterator[Finding]:

@@ -51,6 +51,13 @@ def test_every_extra_is_looked_for() -> None:
     assert extras == doctor.MODULES_OF_EXTRAS
 
 
+def test_a_folder_called_like_an_extra_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "not_installed").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(doctor, "MODULES_OF_EXTRAS", {"some": ("not_installed",)})
+    assert findings()["extra some"].value == "not_installed"
+
+
 def test_command_prints_marks_and_mends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLICKR_API_KEY", raising=False)
     done = CliRunner().invoke(bend, ["doctor"])
