@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import struct
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,9 +157,15 @@ def _film_comment(path: Path) -> str:
 def _picture_comment(path: Path) -> str:
     from PIL import Image
 
+    from stylegan.archive.picture import DECODER_ERRORS
+
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             comment = image.info.get("comment") or image.getexif().get(EXIF_DESCRIPTION, "")
-    except (Image.UnidentifiedImageError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        return ""
+    except DECODER_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's fault, not the picture's
         return ""
     return comment.decode("ascii", "replace") if isinstance(comment, bytes) else str(comment)

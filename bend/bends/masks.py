@@ -24,6 +24,7 @@ from bend.automation import Automation, parse, split
 from bend.errors import SettingsError, UnreadableError
 from bend.nearest import meant
 from bend.prepare.colour import to_rgb
+from stylegan.archive.picture import DECODER_ERRORS
 
 __all__ = ["Mask", "parse_mask"]
 
@@ -168,6 +169,6 @@ def _picture(file: str) -> Image.Image:
             image.load()
             colours, _ = to_rgb(image, background=(0, 0, 0))
             return colours.convert("L")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "not a picture that can be read"
         raise UnreadableError(f"mask image:{file}: {reason}; give a PNG or JPEG") from None

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bend import __version__
 from bend.provenance import Provenance, png_is_whole, read_provenance, weights_sha256
@@ -60,6 +61,20 @@ def test_other_files_have_no_note(tmp_path: Path, name: str, content: bytes) -> 
     path.write_bytes(content)
     assert read_provenance(path) is None
     assert not png_is_whole(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_damaged_pictures_have_no_note(tmp_path: Path, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 40
+    Image.new("RGB", (8, 8)).save(tmp_path / "whole", kind, exif=exif)
+    whole = (tmp_path / "whole").read_bytes()
+    path = tmp_path / f"a.{kind.lower()}"
+    for place in range(4, len(whole)):
+        path.write_bytes(whole[:place] + b"\x7f" + whole[place + 1 :])
+        assert read_provenance(path) is None
+        path.write_bytes(whole[:place])
+        assert read_provenance(path) is None
 
 
 def test_missing_file_is_an_os_error(tmp_path: Path) -> None:

@@ -67,6 +67,17 @@ def test_a_picture_that_claims_to_be_enormous_is_refused(
         parse_mask(f"image:{tmp_path / 'big.png'}")
 
 
+def test_a_picture_broken_in_the_middle_is_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "broken.png")
+    chunks = bytearray((tmp_path / "broken.png").read_bytes())
+    place = chunks.rindex(b"IDAT")
+    chunks[place : place + 4] = b"\1\2\3\4"
+    (tmp_path / "broken.png").write_bytes(chunks)
+    with pytest.raises(SettingsError, match="not a picture that can be read"):
+        parse_mask(f"image:{tmp_path / 'broken.png'}")
+
+
 def test_a_picture(tmp_path: Path) -> None:
     pixels = np.zeros((40, 60), dtype=np.uint8)
     pixels[:, 30:] = 255
