@@ -5,7 +5,9 @@ A file holds one of three arrays: `w` `[K, w_dim]`, `ws` `[K, num_ws, w_dim]` (w
 `times` `[K]` are the moments, rising and in any unit, at which a path passes the latents. Pickles are never read.
 """
 
+import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +25,16 @@ __all__ = ["LatentFile", "read_arrays", "read_latents", "write_latents"]
 Floats: TypeAlias = NDArray[np.float64]
 
 _KINDS = ("ws", "w", "z")
+_READ_FAULTS = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    RuntimeError,  # encrypted, or packed by a method that is unknown
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 _MOST_BYTES = 256 << 20  # a hundred thousand w, or some thousands of w+
 _EXAMPLE = "a file of `bend project`, or numpy.savez(FILE, w=…) with w [K, w_dim] or ws [K, num_ws, w_dim]"
 
@@ -100,7 +112,7 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
                 if sum(member.file_size for member in loaded.zip.infolist()) > _MOST_BYTES:
                     raise ValueError(f"more than {_MOST_BYTES >> 20} MB of arrays")
                 return {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
+    except _READ_FAULTS as error:
         raise SettingsError(f"{path}: cannot be read ({error}); give {_EXAMPLE}") from None
     raise SettingsError(f"{path}: a single array, not an .npz; give {_EXAMPLE}")
 

@@ -1,5 +1,6 @@
 """Files of latents: what is read, what is refused, and that a row draws the same picture as the seed it came from."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,31 @@ def test_what_is_no_npz_is_refused_and_nothing_is_unpickled(tmp_path: Path) -> N
     np.savez(tmp_path / "evil.npz", w=np.array([{"a": 1}], dtype=object))
     with pytest.raises(SettingsError, match="cannot be read"):
         read_latents(tmp_path / "evil.npz")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_file_is_refused(tmp_path: Path, method: int) -> None:
+    np.savez(tmp_path / "plain.npz", w=ROWS)
+    with (
+        zipfile.ZipFile(tmp_path / "plain.npz") as plain,
+        zipfile.ZipFile(tmp_path / "a.npz", "w", method) as packed,
+    ):
+        packed.writestr("w.npy", plain.read("w.npy"))
+    whole = (tmp_path / "a.npz").read_bytes()
+    for damaged in (whole[:45] + b"\xff" * 20 + whole[65:], whole[:45] + bytes(20) + whole[65:]):
+        (tmp_path / "a.npz").write_bytes(damaged)
+        with pytest.raises(SettingsError, match="cannot be read"):
+            read_latents(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(("place", "value"), [(8, 1), (10, 97)], ids=["encrypted", "unknown method"])
+def test_a_file_packed_in_another_way_is_refused(tmp_path: Path, place: int, value: int) -> None:
+    np.savez(tmp_path / "a.npz", w=ROWS)
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[data.rindex(b"PK\1\2") + place] = value
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_latents(tmp_path / "a.npz")
 
 
 def test_a_small_file_that_unpacks_to_more_than_latents_is_refused(
