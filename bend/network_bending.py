@@ -128,7 +128,7 @@ def _members(clusters: Any, layer: int, number: int) -> str:
         features = [
             int(row["feature_index"]) for row in clusters[layer] if int(row["cluster_index"]) == number
         ]
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         raise SettingsError(f"the file of clusters says nothing about layer {layer}") from None
     if not features:
         raise SettingsError(f"the file of clusters has no cluster {number} in layer {layer}")
@@ -146,6 +146,10 @@ def _load(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; check its name") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: a 32nd of January, or not UTF-8
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: cannot be read as YAML ({reason:.120}); mend it") from None

@@ -96,6 +96,7 @@ def test_other_bends_stay_where_they_are(file: Path) -> None:
         ("[1, 2]", "no list `transforms`"),
         ("a: {", "cannot be read as YAML"),
         ("[" * 5000, "cannot be read as YAML"),
+        ("date: 2001-99-99", "cannot be read as YAML"),
         ("transforms: [{layer: 1, transform: [rotate]}]", "transform 1: ['rotate'] is unknown"),
         (
             "transforms: [{layer: 1, transform: rotate, params: [1" + "0" * 400 + "]}]",
@@ -125,9 +126,14 @@ def test_refusals_say_which_transform(file: Path, text: str, says: str) -> None:
 def test_missing_files_and_clusters(file: Path) -> None:
     with pytest.raises(SettingsError, match=r"nowhere.yaml: No such file"):
         read_transforms(file.with_name("nowhere.yaml"))
-    file.with_name("clusters.yaml").write_text("3:\n- {cluster_index: 0, feature_index: 0}\n")
-    with pytest.raises(SettingsError, match="says nothing about layer 2"):
-        read_transforms(file, file.with_name("clusters.yaml"))
+    for text in (
+        "3:\n- {cluster_index: 0, feature_index: 0}\n",
+        "[]",
+        "2: [{cluster_index: .inf, feature_index: 0}]",
+    ):
+        file.with_name("clusters.yaml").write_text(text)
+        with pytest.raises(SettingsError, match="says nothing about layer 2"):
+            read_transforms(file, file.with_name("clusters.yaml"))
     with pytest.raises(SettingsError, match="after a comma"):
         expand(("a.yaml,b.yaml,c.yaml",))
 
