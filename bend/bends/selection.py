@@ -22,10 +22,9 @@ from bend.number import spelled
 
 __all__ = ["All", "Clusters", "Listed", "Random", "Selection", "Top", "merge", "parse_selection"]
 
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?", re.ASCII)
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 _RANDOM = re.compile(r"random:([^:]+)(?::(?:seed)?(\d+))?", re.ASCII)
-_TOP = re.compile(r"top:(\d+)", re.ASCII)
-_MOST_CHANNELS = 65536
+_TOP = re.compile(r"top:(\d{1,9})", re.ASCII)
 
 
 class Selection(ABC):
@@ -160,7 +159,7 @@ def _span(part: str, text: str) -> tuple[int, int]:
             f"channels={text}: {part.strip()!r} is not a channel; write all, 0-15, 1,5,9, random:0.3:seed7 or top:8"
         )
     first, last = int(match[1]), int(match[2] or match[1])
-    if last < first or last >= _MOST_CHANNELS:
+    if last < first:
         raise SettingsError(f"channels={text}: {part.strip()} is not a range; write the lower number first")
     return first, last
 

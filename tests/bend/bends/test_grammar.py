@@ -90,6 +90,7 @@ def test_selections() -> None:
     assert channels("channels=all") == All()
     assert channels("channels=3,5-9") == Listed(((3, 3), (5, 9)))
     assert channels("cluster=0,2") == Clusters((0, 2))
+    assert channels("channels=70000") == Listed(((70000, 70000),))
     assert channels("channels=cluster=1") == Clusters((1,))
     assert channels("channels=top:4") == Top(4)
     assert channels("channels=random:1") == Random(1.0, 0)
@@ -127,6 +128,8 @@ def test_a_picture_may_be_the_mask(tmp_path: Path) -> None:
         ("ablate@b8.conv0/chanels=all", "'chanels' is not a setting; the nearest is channels"),
         ("ablate@b8.conv0/channels=9-3", "write the lower number first"),
         ("ablate@b8.conv0/channels=loud", "'loud' is not a channel"),
+        (f"ablate@b8.conv0/channels={'9' * 5000}", "is not a channel"),
+        (f"ablate@b8.conv0/channels=top:{'9' * 5000}", "is not a channel"),
         ("ablate@b8.conv0/channels=random:2", "'2' is not a share"),
         ("ablate@b8.conv0/channels=top:0", "top:1 or more"),
         ("ablate@b8.conv0/cluster=x", "'x' is not a cluster"),
