@@ -74,4 +74,4 @@ def parse_direction(text: str) -> Direction:
 
 def _ends_in_layers(head: str) -> bool:
     # A path may contain an @, but not after its suffix.
-    return "@" in head and not head.rpartition("@")[2].endswith(_SUFFIX)
+    return "@" in head and not head.lower().rpartition("@")[2].endswith(_SUFFIX)

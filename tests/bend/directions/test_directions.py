@@ -105,6 +105,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
         ("sefa", Direction(source="sefa")),
         ("sefa:1@coarse", Direction(source="sefa", index=1, layers="coarse")),
         ("a@b/smile.npz:2*1", Direction(source="a@b/smile.npz", index=2)),
+        ("a@b/SMILE.NPZ", Direction(source="a@b/SMILE.NPZ")),
     ],
 )
 def test_grammar(text: str, direction: Direction) -> None:
