@@ -97,7 +97,7 @@ def _origins_of(data: PictureSet) -> _Origins:
     counters = {"license": origins.licences, "creator": origins.creators, "source": origins.services}
     for source in data.iterate_sources():
         if parent := source.get("parent"):
-            origins.parents.add(parent)
+            origins.parents.add(str(parent))
         for key, counter in counters.items():
             counter[str(source.get(key) or "unknown")] += 1
     if (num_unsaid := len(data) - origins.licences.total()) > 0:

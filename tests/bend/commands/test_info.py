@@ -189,6 +189,14 @@ def test_what_strangers_wrote_is_printed_and_not_obeyed(tmp_path: Path, run: Run
     assert "a\\nb" in run("info", network)[1]
 
 
+def test_an_original_that_is_no_name_is_one_all_the_same(tmp_path: Path, run: Run) -> None:
+    with ArchiveWriter(tmp_path / "rocks.zip") as archive:
+        archive.add(np.zeros([16, 16, 3], np.uint8), source={"parent": ["a.jpg", 3]})
+    status, out, _ = run("info", tmp_path / "rocks.zip")
+    assert status == 0
+    assert "cut from 1 originals" in out
+
+
 def test_a_run(run_folder: Path, run: Run) -> None:
     status, out, _ = run("info", run_folder)
     assert status == 0
