@@ -18,13 +18,12 @@ __all__ = ["fetching", "package_on_engine"]
 
 
 @contextlib.contextmanager
-def fetching(engine: str, address: str | None, *, num_cpus: int | None = None) -> Iterator["Engine | None"]:
+def fetching(engine: str, address: str | None) -> Iterator["Engine | None"]:
     """The engine of a scrape; None for threads of this process.
 
     Args:
         engine: `local` or `ray`.
         address: of the cluster; None starts one on this machine.
-        num_cpus: workers of a cluster started here.
 
     Raises:
         SettingsError: an address that the engine does not use.
@@ -36,7 +35,7 @@ def fetching(engine: str, address: str | None, *, num_cpus: int | None = None) -
         return
     from bend.cluster.fetching import Fetching
 
-    with _joined(address, num_cpus) as cluster, contextlib.closing(Fetching(cluster, tell)) as fetcher:
+    with _joined(address, None) as cluster, contextlib.closing(Fetching(cluster, tell)) as fetcher:
         yield fetcher
 
 
