@@ -18,6 +18,8 @@ from stylegan.ops import bias_act, conv2d_resample, modulated_conv2d, setup_filt
 from stylegan.ops.bias_act import default_gain
 
 __all__ = [
+    "DEFAULT_FILTER",
+    "NOISE_MODES",
     "ConvLayer",
     "DenseLayer",
     "NoiseMode",

@@ -13,6 +13,8 @@ from bend.options.train import check_heard, train_options
 from stylegan.launch import is_launched
 from stylegan.training.config import TrainConfig
 
+__all__ = ["finetune"]
+
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 

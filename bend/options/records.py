@@ -11,6 +11,16 @@ import click
 from bend.errors import BendError
 from stylegan.errors import StyleganError
 
+__all__ = [
+    "Decorator",
+    "checked_records",
+    "default_of",
+    "field_option",
+    "option_group",
+    "record_options",
+    "usage_errors",
+]
+
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _RECORDS = "records"

@@ -33,6 +33,17 @@ from bend.options.records import default_of, field_option, record_options, usage
 from bend.options.shared import device_option, grid_option
 from bend.options.types import FINITE, OVER_TIME, SEEDS, SIZE
 
+__all__ = [
+    "film_options",
+    "plane_options",
+    "project_options",
+    "refuse_film_options",
+    "render_options",
+    "style_mix_options",
+    "truncation_options",
+    "walk_options",
+]
+
 
 def _length(ctx: click.Context, param: click.Parameter, value: float) -> float:
     """The length that was typed, or else that of the track if its header states it."""

@@ -13,6 +13,18 @@ from bend.options.records import Decorator, default_of, option_group
 from bend.options.types import FINITE, GRID, SEEDS
 from stylegan.printable import printable
 
+__all__ = [
+    "device_option",
+    "echo_lines",
+    "echo_report",
+    "ends_options",
+    "force_option",
+    "grid_option",
+    "json_option",
+    "output_option",
+    "seeds_option",
+]
+
 
 class _OutputOption(click.Option):
     """`-o`, `--output` or `--out`; help shows the one that the command chose."""

@@ -7,6 +7,8 @@ import click
 
 from bend.options.stored import TYPED, Role, StoreCommand
 
+__all__ = ["COMMAND_LINE", "RenderCommand", "given_options", "typed_command"]
+
 COMMAND_LINE = "bend.typed_command"
 """Where a context keeps it; see `typed_command`."""
 

@@ -9,6 +9,18 @@ import click
 from bend.errors import BendError
 from bend.number import fault_of
 
+__all__ = [
+    "FINITE",
+    "GRID",
+    "OVER_TIME",
+    "SEEDS",
+    "SIZE",
+    "FiniteType",
+    "OverTimeType",
+    "SeedsType",
+    "TwoSidesType",
+]
+
 _MOST_SEEDS = 1_000_000
 
 

@@ -10,7 +10,7 @@ from PIL import ImageColor
 from bend.errors import SettingsError
 from bend.prepare.parallel import num_cores
 
-__all__ = ["PackageConfig"]
+__all__ = ["COLOURS", "CROP_NAMES", "DEDUPES", "PackageConfig", "Split"]
 
 CROP_NAMES = ("center", "center-wide", "fit", "entropy")
 COLOURS = ("rgb", "grey")

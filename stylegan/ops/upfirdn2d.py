@@ -18,6 +18,7 @@ from stylegan.ops.autocast import without_autocast
 from stylegan.ops.layout import dense
 
 __all__ = [
+    "IntOrPair",
     "add_padding",
     "downsample2d",
     "downsampling_padding",

@@ -22,7 +22,7 @@ from stylegan.training.phases import Loss, d_main, d_r1, g_main, g_path_length, 
 from stylegan.training.state import TrainState
 from stylegan.training.stats import Collector
 
-__all__ = ["TrainState", "train_step"]
+__all__ = ["D_REG_INTERVAL", "G_REG_INTERVAL", "TrainState", "train_step"]
 
 G_REG_INTERVAL = 4
 D_REG_INTERVAL = 16
