@@ -27,7 +27,8 @@ from stylegan.draws import NormalSource, SampleDraws
 from stylegan.training.config import Hyperparameters
 from stylegan.training.deal import sample_draws
 from stylegan.training.ema import ema_beta
-from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, TrainState
+from stylegan.training.state import TrainState
+from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL
 
 Draws = tuple[SampleDraws, SampleDraws]
 """On the CPU, and on the device."""

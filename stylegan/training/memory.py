@@ -10,7 +10,7 @@ from torch import nn
 from stylegan.device import free_bytes
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
-from stylegan.training.step import TrainState
+from stylegan.training.state import TrainState
 
 __all__ = ["fit_micro_batch", "sample_bytes", "snapshot_bytes", "state_bytes", "step_bytes"]
 

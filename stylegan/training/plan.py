@@ -24,8 +24,8 @@ from stylegan.training.deal import deal
 from stylegan.training.memory import fit_micro_batch
 from stylegan.training.setup import as_trained, base_notes, build_state, load_base, rebuild_base
 from stylegan.training.sharing import share_state
+from stylegan.training.state import TrainState
 from stylegan.training.state_file import load_state
-from stylegan.training.step import TrainState
 
 __all__ = ["Plan", "make_plan", "plan_resume", "recorded_data"]
 

@@ -21,7 +21,8 @@ from stylegan.precision import set_half_dtype
 from stylegan.training.config import Hyperparameters, TrainConfig
 from stylegan.training.first_discriminator import discriminator_note, first_discriminator
 from stylegan.training.optim import lazy_adam
-from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL, TrainState
+from stylegan.training.state import TrainState
+from stylegan.training.step import D_REG_INTERVAL, G_REG_INTERVAL
 
 __all__ = ["as_trained", "base_notes", "build_state", "load_base", "rebuild_base"]
 

@@ -12,7 +12,7 @@ import torch
 from stylegan.errors import TrainingError
 from stylegan.run_names import STATES
 from stylegan.training.memory import snapshot_bytes, state_bytes
-from stylegan.training.step import TrainState
+from stylegan.training.state import TrainState
 
 __all__ = ["check_space"]
 

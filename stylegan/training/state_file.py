@@ -15,7 +15,7 @@ from stylegan.atomic import atomic_path
 from stylegan.errors import TrainingError
 from stylegan.run_names import LATEST, PREVIOUS
 from stylegan.torch_save import save_torch
-from stylegan.training.step import TrainState
+from stylegan.training.state import TrainState
 
 __all__ = ["load_state", "refuse_nonfinite", "save_state"]
 

@@ -1,4 +1,4 @@
-"""One training step: the phases of StyleGAN2-ADA on one batch, and the state they move.
+"""One training step: the phases of StyleGAN2-ADA on one batch.
 
 Everything random in a step is a function of (seed, step, phase, sample), so that the state has no random generators and
 a resumed run equals one without interruption, on a CPU bit for bit. Each phase takes its gradients (`gradients`), and
@@ -22,7 +22,7 @@ from stylegan.training.phases import Loss, d_main, d_r1, g_main, g_path_length, 
 from stylegan.training.state import TrainState
 from stylegan.training.stats import Collector
 
-__all__ = ["D_REG_INTERVAL", "G_REG_INTERVAL", "TrainState", "train_step"]
+__all__ = ["D_REG_INTERVAL", "G_REG_INTERVAL", "train_step"]
 
 G_REG_INTERVAL = 4
 D_REG_INTERVAL = 16

@@ -11,8 +11,9 @@ from stylegan import AugmentPipe, Discriminator, Generator
 from stylegan.augment import AUGMENT_PIPES
 from stylegan.training.config import Hyperparameters, TrainConfig
 from stylegan.training.optim import lazy_adam
+from stylegan.training.state import TrainState
 from stylegan.training.stats import Collector
-from stylegan.training.step import TrainState, train_step
+from stylegan.training.step import train_step
 
 SMALL: dict[str, Any] = {"channel_base": 1024, "channel_max": 64}
 RESOLUTION = 32

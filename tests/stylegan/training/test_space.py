@@ -12,7 +12,7 @@ from stylegan.training.memory import snapshot_bytes, state_bytes
 from stylegan.training.plan import make_plan
 from stylegan.training.session import open_run
 from stylegan.training.space import check_space
-from stylegan.training.step import TrainState
+from stylegan.training.state import TrainState
 from tests.stylegan.training.tiny import tiny_config, tiny_plan
 
 Free = Callable[[int], None]

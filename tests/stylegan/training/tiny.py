@@ -13,7 +13,7 @@ from stylegan.precision import set_half_dtype
 from stylegan.training.config import TrainConfig
 from stylegan.training.plan import Plan, make_plan
 from stylegan.training.session import Session, open_run
-from stylegan.training.step import TrainState
+from stylegan.training.state import TrainState
 
 __all__ = [
     "RESOLUTION",
