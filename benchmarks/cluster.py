@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ray
-from scrape import _serve  # the benchmark beside this one
+from scrape import serve  # the benchmark beside this one
 
 from bend.cluster.connection import Cluster, joined
 from bend.cluster.fetching import Fetching
@@ -46,7 +46,7 @@ def main() -> None:
     print(f"# python benchmarks/cluster.py {' '.join(sys.argv[1:])}")
     receiver, sender = multiprocessing.Pipe(duplex=False)
     server = multiprocessing.Process(
-        target=_serve, args=(sender, max(counts), options.latency_ms / 1000), daemon=True
+        target=serve, args=(sender, max(counts), options.latency_ms / 1000), daemon=True
     )
     server.start()
     port = receiver.recv()

@@ -35,7 +35,7 @@ BATCH = 32
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--counts", default="1000,10000,100000,1000000")
-    parser.add_argument("--forms", default="zip,zips,tars")
+    parser.add_argument("--forms", default="zip,zips,tars", help=f"by commas, of {', '.join(FORMS)}")
     parser.add_argument(
         "--folder", type=Path, help="where the sets are made, and kept; else a temporary folder"
     )

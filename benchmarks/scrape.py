@@ -46,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     receiver, sender = multiprocessing.Pipe(duplex=False)
     server = multiprocessing.Process(
-        target=_serve, args=(sender, options.count, options.latency_ms / 1000), daemon=True
+        target=serve, args=(sender, options.count, options.latency_ms / 1000), daemon=True
     )
     server.start()
     port = receiver.recv()
@@ -149,7 +149,7 @@ def _gather(port: int, folder: Path, count: int, workers: int) -> None:
     assert summary.num_kept == count, summary.lines()
 
 
-def _serve(sender: Connection, count: int, latency_s: float) -> None:
+def serve(sender: Connection, count: int, latency_s: float) -> None:
     """A server of `count` different pictures, each 256 pixels and about 10 kB."""
     bodies = [_picture(number) for number in range(count)]
 
@@ -169,12 +169,12 @@ def _serve(sender: Connection, count: int, latency_s: float) -> None:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    async def serve() -> None:
+    async def listen() -> None:
         server = await asyncio.start_server(talk, "127.0.0.1", 0, backlog=512)
         sender.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
-    asyncio.run(serve())
+    asyncio.run(listen())
 
 
 def _picture(number: int) -> bytes:

@@ -8,7 +8,7 @@ has plugins for them. `twin_training` is its training; nothing in `stylegan` use
 """
 
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +19,6 @@ from stylegan import Discriminator, Generator, ops
 from stylegan.draws import NormalSource, normal
 
 __all__ = ["TwinDiscriminator", "TwinGenerator", "twin_of", "upfirdn2d", "use_native"]
-
-_T = TypeVar("_T", Generator, Discriminator)
 
 
 def twin_of(
