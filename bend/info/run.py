@@ -125,7 +125,7 @@ def _snapshot_lines(run: Path, snapshots: Sequence[float]) -> list[str]:
         shown = [*shown[:12], "…", *shown[-11:]]
     return [
         f"snapshots at kimg: {', '.join(shown)}",
-        f"`bend info {run}@{snapshots[-1]:g}` shows the layers of the last one",
+        f"`bend info {shlex.quote(f'{run}@{snapshots[-1]:g}')}` shows the layers of the last one",
     ]
 
 

@@ -212,6 +212,13 @@ def test_a_run(run_folder: Path, run: Run) -> None:
     assert row.split()[4][-1] == "▁"
 
 
+def test_hints_quote_the_path_of_a_run(run_folder: Path, tmp_path: Path, run: Run) -> None:
+    spaced = run_folder.rename(tmp_path / "my rocks")
+    out = run("info", spaced)[1]
+    assert f"`bend finetune --resume '{spaced}'`" in out
+    assert f"`bend info '{spaced}@4'`" in out
+
+
 @pytest.mark.parametrize(
     ("moments", "expected"),
     [
