@@ -146,10 +146,7 @@ def _load(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; check its name") from None
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-    ) as error:  # ValueError: a 32nd of January, or not UTF-8
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # A ValueError is a 32nd of January, or text that is not UTF-8.
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: cannot be read as YAML ({reason:.120}); mend it") from None

@@ -127,7 +127,7 @@ def _extended(data: bytes, name: bytes | None, size: int | None) -> tuple[bytes 
         value = data[match.end() : end - 1]
         if match[2] == b"path":
             name = value
-        elif match[2] == b"size":
+        elif match[2] == b"size" and value:
             size = int(value) if _PAX_SIZE.fullmatch(value) else -1
         if end <= match.end():
             break
