@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stylegan.checkpoint.delta import BaseReference, is_delta, load_delta, read_reference
 from stylegan.checkpoint.native import Network
-from stylegan.errors import BaseMismatchError, CheckpointError
+from stylegan.errors import CheckpointError
 
 __all__ = ["BASE_VARIABLE", "open_delta"]
 
@@ -40,7 +40,7 @@ def open_delta(
     """
     reference = read_reference(path)
     opening = (*opening, path.resolve())
-    mismatch: BaseMismatchError | None = None
+    failure: CheckpointError | None = None
     for text in [os.fspath(base)] if base is not None else _candidates(path, reference):
         try:
             found = locate(text)
@@ -50,12 +50,15 @@ def open_delta(
             continue
         if found.resolve() in opening or len(opening) > _LONGEST_CHAIN:
             continue
-        opened = open_delta(found, None, locate, open_file, opening) if is_delta(found) else open_file(found)
         try:
+            if is_delta(found):
+                opened = open_delta(found, None, locate, open_file, opening)
+            else:
+                opened = open_file(found)
             return load_delta(path, opened)
-        except BaseMismatchError as error:
-            mismatch = mismatch or error
-    raise mismatch or CheckpointError(
+        except CheckpointError as error:
+            failure = failure or error
+    raise failure or CheckpointError(
         f"{path.name}: a delta, which needs its base {reference.name}, and that is not here; "
         f"put it beside the delta, or name it in {BASE_VARIABLE}"
     )

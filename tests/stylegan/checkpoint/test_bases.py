@@ -76,6 +76,15 @@ def test_beside_the_delta(places: Path) -> None:
     check(write_delta(places / "bases" / "d.safetensors", places / "bases" / "base.safetensors"))
 
 
+def test_a_damaged_file_of_its_name_does_not_hide_the_base(places: Path) -> None:
+    delta = write_delta(places / "d.safetensors", places / "bases" / "base.safetensors", with_path=True)
+    (places / "base.safetensors").write_bytes(b"damaged")
+    check(delta)
+    (places / "bases" / "base.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"^base\.safetensors: a text file, not a network"):
+        load_network(delta)
+
+
 def test_not_found_in_one_line(places: Path) -> None:
     delta = write_delta(places / "d.safetensors", places / "bases" / "base.safetensors")
     with pytest.raises(CheckpointError, match=r"a delta, which needs its base base\.safetensors") as refusal:
