@@ -51,10 +51,9 @@ def open_delta(
         if found.resolve() in opening or len(opening) > _LONGEST_CHAIN:
             continue
         try:
-            if is_delta(found):
-                opened = open_delta(found, None, locate, open_file, opening)
-            else:
-                opened = open_file(found)
+            opened = (
+                open_delta(found, None, locate, open_file, opening) if is_delta(found) else open_file(found)
+            )
             return load_delta(path, opened)
         except CheckpointError as error:
             failure = failure or error
