@@ -19,7 +19,7 @@ from bend.recipe import Recipe, Stage
 from stylegan.checkpoint.known import KNOWN
 from stylegan.checkpoint.load import EMBEDDED
 
-__all__ = ["anchored"]
+__all__ = ["anchored", "anchored_path"]
 
 _PATHS = ("network", "dial_from", "base", "bents", "latents", "path_file", "audio")
 """Options that are a path or a network."""
@@ -37,19 +37,8 @@ def anchored(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, stages=stages)
 
 
-def _anchored(options: Mapping[str, Any]) -> dict[str, Any]:
-    def changed(name: str, value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            return [changed(name, one) for one in value]
-        if name in _PATHS:
-            return _path(value)
-        return _spec(value, _SPECS[name]) if name in _SPECS else value
-
-    return {name: changed(name, value) for name, value in options.items()}
-
-
-def _path(text: str) -> str:
-    """A file or folder, or `RUN@KIMG`."""
+def anchored_path(text: str) -> str:
+    """A file or folder, or `RUN@KIMG`, by its full path; anything else as it is."""
     run, at, kimg = text.rpartition("@")
     for name, rest in ((text, ""), (run, at + kimg)):
         if name and text not in EMBEDDED | KNOWN and Path(name).exists():
@@ -57,9 +46,20 @@ def _path(text: str) -> str:
     return text
 
 
+def _anchored(options: Mapping[str, Any]) -> dict[str, Any]:
+    def changed(name: str, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [changed(name, one) for one in value]
+        if name in _PATHS:
+            return anchored_path(value)
+        return _spec(value, _SPECS[name]) if name in _SPECS else value
+
+    return {name: changed(name, value) for name, value in options.items()}
+
+
 def _spec(text: str, read: Callable[[str], Any]) -> str:
     """A bend, blend or direction: a file stands at its beginning, or after `:` or `@`."""
     with contextlib.suppress(SettingsError):  # the command itself will refuse it
         for file in read(text).files:
-            text = _path(file).join(re.split(rf"(?:^|(?<=[:@])){re.escape(file)}(?=$|[:*@/])", text))
+            text = anchored_path(file).join(re.split(rf"(?:^|(?<=[:@])){re.escape(file)}(?=$|[:*@/])", text))
     return text

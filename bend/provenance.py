@@ -30,6 +30,7 @@ __all__ = [
     "png_is_whole",
     "read_provenance",
     "weights_sha256",
+    "workplace",
 ]
 
 KEY = "bend"
@@ -58,6 +59,16 @@ class Provenance:
     def about(self, **details: Any) -> "Provenance":
         """The note of one part of the work, such as a seed or a frame."""
         return dataclasses.replace(self, work={**self.work, **details})
+
+    @property
+    def paths(self) -> list[str]:
+        """The networks and files that it was made from, by the names that were typed; those known by name left out."""
+        from stylegan.checkpoint.known import KNOWN
+        from stylegan.checkpoint.load import EMBEDDED
+
+        inputs = self.work.get("inputs")
+        named = [self.network, *(inputs if isinstance(inputs, dict) else ())]
+        return [name for name in dict.fromkeys(named) if name and name not in EMBEDDED | KNOWN]
 
     def same_work(self, other: "Provenance | None") -> bool:
         """Whether the pixels must be the same, whatever the command lines were."""
@@ -119,6 +130,21 @@ def read_provenance(path: str | Path) -> Provenance | None:
     if path.suffix.lower() in (".mp4", ".m4v", ".mov"):
         return Provenance.from_json(_film_comment(path))
     return Provenance.from_json(_picture_comment(path))
+
+
+def workplace(picture: Path, note: Provenance) -> Path:
+    """The folder that relative paths of the note start from: the current one, or the nearest above with more of them.
+
+    A recipe runs in a folder of its own, to which the paths in its pictures are relative, wherever below it they lie.
+    """
+    names = [name for name in note.paths if not Path(name).is_absolute()]
+    folders = [Path(), *picture.absolute().parents]
+    return max(folders, key=lambda folder: sum(_is_there(folder, name) for name in names))
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    run, at, _ = name.rpartition("@")
+    return (folder / name).exists() or (bool(at) and (folder / run).exists())
 
 
 def png_is_whole(path: Path) -> bool:

@@ -17,13 +17,13 @@ from typing import Any
 
 import click
 
-from bend.anchor import anchored
+from bend.anchor import anchored, anchored_path
 from bend.config import RenderConfig
 from bend.errors import RecipeError
 from bend.options.typed import given_options
 from bend.options.types import SEEDS
 from bend.picture import refuse_existing
-from bend.provenance import Provenance, read_provenance, weights_sha256
+from bend.provenance import Provenance, read_provenance, weights_sha256, workplace
 from bend.recipe import Recipe, Stage, write_recipe
 from bend.stores.address import is_address
 from bend.stores.networks import fetch_network
@@ -67,7 +67,7 @@ def replay(
     refuse_existing(output, force)
     if "frame" in note.work:
         raise RecipeError(f"{path} is one frame of a film; run its command again: {note.command} -o FOLDER")
-    stage = _stage(note)
+    stage = _stage(path, note)
     if network is not None and not _names_network(stage):
         raise RecipeError(
             f"{path} is of several networks, which --network cannot replace; run its command with the names"
@@ -80,9 +80,10 @@ def replay(
         options["network"] = network
     if is_address(options.get("dial_from")):
         options["dial_from"] = fetch_network(options["dial_from"], whole_run=False)
-    made = output.absolute()
-    workplace = Path() if network is not None else _workplace(path, note.network)
-    with contextlib.chdir(workplace):
+    made, folder = output.absolute(), workplace(path, note)
+    if network is not None and folder != Path():
+        network = options["network"] = anchored_path(network)
+    with contextlib.chdir(folder):
         stage, batch = Stage(do=stage.do, options=options), 1
         if note.work.get("kind") in _ONE_NETWORK:
             batch = _check_network(note, options | {"network": network or note.network})
@@ -103,11 +104,11 @@ def recipe_of(path: Path) -> Recipe:
         OSError: it cannot be read.
     """
     note = _note(path)
-    stage = _stage(note)
+    stage = _stage(path, note)
     in_folder = "seed" in note.work or "frame" in note.work
     options = {**stage.options, "output": path.absolute().parent.name if in_folder else path.name}
     recipe = Recipe(title=path.stem, stages=(Stage(do=stage.do, options=options),))
-    with contextlib.chdir(_workplace(path, note.network)):
+    with contextlib.chdir(workplace(path, note)):
         return anchored(recipe)
 
 
@@ -118,6 +119,8 @@ def save_recipe(path: Path, output: Path, *, force: bool = False) -> None:
 
 
 def _note(path: Path) -> Provenance:
+    if path.is_dir():
+        raise RecipeError(f"{path}: a folder; give a picture or film in it")
     note = read_provenance(path)
     if note is None:
         raise RecipeError(f"{path}: no note by bend inside; only what `bend render` made can be made again")
@@ -128,38 +131,31 @@ def _note(path: Path) -> Provenance:
     return note
 
 
-def _stage(note: Provenance) -> Stage:
+def _stage(path: Path, note: Provenance) -> Stage:
     """The command line as a stage.
 
     Raises:
-        RecipeError: this release cannot run it.
+        RecipeError: this release cannot run it, or it is that of a search.
     """
+    command = note.command or ""
+    if command.startswith("bend project "):
+        raise RecipeError(f"{path} shows a search; run its command again: {command} -o FILE.npz")
     try:
-        name, verb, kind, *words = shlex.split(note.command or "")
+        name, verb, kind, *words = shlex.split(command)
         if name != "bend" or verb != "render":
             raise ValueError
         stage = Stage(do=f"render {kind}")
         return Stage(do=stage.do, options=given_options(stage.command(), words))
     except (ValueError, RecipeError, click.UsageError):
         raise RecipeError(
-            f"its note says {note.command!r:.200}, which this release cannot run; it was made by bend {note.version}"
+            f"{path}: its note says {command!r:.200}, which this release cannot run;"
+            f" it was made by bend {note.version}"
         ) from None
 
 
 def _names_network(stage: Stage) -> bool:
     """Whether the command takes its network by `--network`; a dial takes several by other options."""
     return any(param.name == "network" for param in stage.command().params)
-
-
-def _workplace(path: Path, network: str) -> Path:
-    """The folder that relative paths of the note start from: the current one, or the picture's if the network is there.
-
-    A recipe runs in a folder of its own, so that the paths in its films are relative to that.
-    """
-    folder, at, _ = network.rpartition("@")
-    name = Path(folder if at else network)
-    is_beside = not name.is_absolute() and not name.exists() and (path.parent / name).exists()
-    return path.parent if is_beside else Path()
 
 
 def _check_network(note: Provenance, options: Mapping[str, Any]) -> int:

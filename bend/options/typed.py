@@ -68,6 +68,8 @@ def given_options(command: click.Command, words: list[str]) -> dict[str, Any]:
 def _spelled(param: click.Parameter, value: Any) -> list[str]:
     if isinstance(param, click.Option) and param.is_flag:
         return [param.opts[0]] if value else param.secondary_opts[:1]
-    flag = max(param.opts, key=len)
     values = value if isinstance(value, (list, tuple)) else [value]
+    if isinstance(param, click.Argument):
+        return list(map(str, values))
+    flag = max(param.opts, key=len)
     return [word for one in values for word in (flag, str(one))]

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from PIL import Image
 from torch import Tensor
@@ -186,6 +188,33 @@ def test_a_recipe_finds_its_files_from_any_folder(
     assert run("replay", "work/a.png", "-o", "b.png", "--check")[0] == 0
 
 
+@pytest.mark.parametrize("output", ["a.png", "sheets/deep/a.png", "stills"])
+def test_the_files_of_a_recipe_are_found_from_the_pictures_below_it(
+    run: Run, tiny_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    save_tiny(Path("n.safetensors"))
+    np.savez("rows.npz", z=np.ones((1, 32)))
+    kind = "grid" if output.endswith(".png") else "images"
+    for network, folder in (("n.safetensors", "own"), (tiny_network, "another's")):
+        rows = ("--network", network, "--latents", "rows.npz")
+        assert run("render", kind, *rows, "-o", f"{folder}/{output}")[0] == 0
+    monkeypatch.chdir(tmp_path)
+    for folder in ("own", "another's"):
+        picture = Path("out", folder, output)
+        picture = picture if kind == "grid" else picture / "seed0000.png"
+        status, _, stderr = run("replay", picture, "-o", f"{folder}.png", "--check")
+        assert status == 0, stderr
+        assert run("replay", picture, "--recipe", f"{folder}.toml")[0] == 0
+        [stage] = read_recipe(Path(f"{folder}.toml")).stages
+        assert stage.options["latents"] == [str(out / "rows.npz")]
+    shutil.move("out/n.safetensors", "m.safetensors")
+    picture = Path("out/own", output) if kind == "grid" else Path("out/own", output, "seed0000.png")
+    assert run("replay", picture, "-o", "b.png", "--network", "m.safetensors")[0] == 0
+
+
 def test_a_network_that_moved_with_the_picture(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +255,24 @@ def test_what_has_no_note_is_refused(run: Run, tmp_path: Path) -> None:
     strange = describe("images", RenderConfig(), G, "rm -rf /", seed=0)
     save_picture(tmp_path / "strange.png", next(iter(render.images(G, [0]))), strange)
     assert "this release cannot run" in run("replay", tmp_path / "strange.png")[2]
+
+
+def test_what_a_search_wrote_says_how_to_search_again(run: Run, tiny_network: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "a photo.png"
+    Image.linear_gradient("L").save(photo)
+    search = ("project", photo, "--network", tiny_network, "--steps", "2", "--film", tmp_path / "a.gif")
+    assert run(*search, "-o", tmp_path / "a.npz")[0] == 0
+    for made in (tmp_path / "a.comparison.png", tmp_path / "a.gif"):
+        status, _, err = run("replay", made)
+        assert (status, err.startswith(f"Error: {made} shows a search; run its command again: ")) == (1, True)
+        *again, dash_o, _ = shlex.split(err.partition("again: ")[2])
+        assert dash_o == "-o"
+        assert run(*again[1:], "-o", tmp_path / "b.npz", "--force")[0] == 0, err
+        assert np.array_equal(np.load(tmp_path / "a.npz")["w"], np.load(tmp_path / "b.npz")["w"])
+
+
+def test_a_folder_of_pictures_is_no_picture(run: Run, tmp_path: Path) -> None:
+    assert run("replay", tmp_path)[2] == f"Error: {tmp_path}: a folder; give a picture or film in it\n"
 
 
 @pytest.mark.parametrize("command", [17, ["render", "grid"], {}])
