@@ -6,13 +6,15 @@ of them back to the original pictures. Licences that forbid commercial use or ad
 licence, are flagged; what follows from that is for a person to judge.
 """
 
+import contextlib
 import csv
 import io
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from bend.stores.networks import fetch_options
 from scrapers.licences import family_of, is_no_derivatives, is_non_commercial, normalise
 from scrapers.source import credit_line
 from stylegan.printable import printable
-from stylegan.run_names import OPTIONS
+from stylegan.run_names import OPTIONS, RUN, SNAPSHOT
 
 __all__ = ["FORMATS", "Credit", "collect", "concerns", "render"]
 
@@ -66,7 +68,7 @@ def collect(path: Path) -> list[Credit]:
 
     is_data = path.suffix.lower() == ".zip" or is_shard_set(str(path))
     if not path.exists() and not is_data:
-        raise BendError(f"{path}: no such file or folder")
+        return _behind_name(str(path))
     if (path / MANIFEST_NAME).is_file():
         origins, _ = read_manifest(path / MANIFEST_NAME)
         return _credits(origin for file, origin in origins.items() if (path / file).exists())
@@ -193,31 +195,80 @@ def _data_of(run: Path) -> Path:
     return found[0]
 
 
+def _behind_name(name: str) -> list[Credit]:
+    """The credits behind a network that is given as `RUN@KIMG`, or by its own name."""
+    from stylegan.checkpoint.load import EMBEDDED
+
+    if (run := _run_of(name)) is not None:
+        return collect(run)
+    if name in EMBEDDED:
+        return [_credit_of_embedded(name)]
+    raise BendError(f"{name}: no such file or folder")
+
+
 def _behind(path: Path) -> list[Credit]:
-    """The credits behind a snapshot, or a rendered picture or film."""
-    from bend.provenance import read_provenance
+    """The credits behind a network, or a rendered picture or film."""
+    from bend.provenance import read_provenance, workplace
+    from stylegan.checkpoint.known import KNOWN
     from stylegan.checkpoint.load import EMBEDDED
 
     for name, embedded in EMBEDDED.items():
         if path.resolve() == embedded.resolve():
             return [_credit_of_embedded(name)]
     if path.suffix == ".safetensors":
-        return collect(path.parent)
+        if (path.parent / OPTIONS).is_file():
+            return collect(path.parent)
+        raise BendError(
+            f"{path}: a network outside a run folder; give the data set that it was trained on, which"
+            " `bend models info` names"
+        )
     note = read_provenance(path)
     if note is None:
         raise BendError(
             f"{path}: neither a data set nor a picture rendered by bend; give a folder, a zip or a run"
         )
-    if note.network in EMBEDDED:
-        return [_credit_of_embedded(note.network)]
-    named = note.network.rpartition("@")[0] or note.network
-    if is_address(named):
-        return collect(fetch_options(parse_address(named)))
-    network = Path(note.network.partition("@")[0])
-    run = network.parent if network.is_file() else network
-    if not (run / OPTIONS).is_file():
-        raise BendError(f"{path}: was rendered from {note.network}, which is no longer there as a run folder")
-    return collect(run)
+    with contextlib.chdir(workplace(path, note)):
+        runs = {name: _run_behind(name) for name in note.paths if name == note.network or _may_be_run(name)}
+        data = [_data_of(run).absolute() for run in runs.values() if run is not None]
+        if note.network not in EMBEDDED and runs.get(note.network) is None:
+            is_there = note.network in KNOWN or Path(note.network).exists()
+            why = "is in no run folder" if is_there else "is no longer there"
+            raise BendError(
+                f"{path}: was rendered from {note.network}, which {why}; give the data set that it was trained on"
+            )
+        return _united(dict.fromkeys(data)) if data else [_credit_of_embedded(note.network)]
+
+
+def _may_be_run(name: str) -> bool:
+    """Whether a file of the work may be a run or in one; of an address its form tells, without asking the store."""
+    last = _without_kimg(name).rpartition("/")[2]
+    return not is_address(name) or any(pattern.fullmatch(last) for pattern in (RUN, SNAPSHOT))
+
+
+def _run_behind(name: str) -> Path | None:
+    return fetch_options(parse_address(_without_kimg(name))) if is_address(name) else _run_of(name)
+
+
+def _run_of(name: str) -> Path | None:
+    """The run folder that a network is, or is in: by the name of a folder, of a file, or `RUN@KIMG`."""
+    path = Path(name)
+    is_network = path.suffix in (".safetensors", ".pkl", ".pt") and path.is_file()
+    for folder in (path, path.parent if is_network else path, Path(_without_kimg(name))):
+        if (folder / OPTIONS).is_file():
+            return folder
+    return None
+
+
+def _without_kimg(name: str) -> str:
+    return name.rpartition("@")[0] or name
+
+
+def _united(data: Iterable[Path]) -> list[Credit]:
+    """The credits of several data sets, each original once."""
+    counts: Counter[Credit] = Counter()
+    for credit in itertools.chain.from_iterable(map(collect, data)):
+        counts[replace(credit, num_images=0)] += credit.num_images
+    return [replace(credit, num_images=count) for credit, count in counts.items()]
 
 
 def _credit_of_embedded(name: str) -> Credit:

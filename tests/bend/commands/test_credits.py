@@ -22,6 +22,7 @@ from scrapers.manifest import Entry, Manifest
 from scrapers.picture import inspect
 from scrapers.source import ImageRef
 from stylegan.checkpoint import find_network
+from tests.bend.tiny import save_tiny
 from tests.fakes.pictures import jpeg
 
 LICENCES = ("CC-BY-4.0", "CC-BY-NC-2.0", "CC-BY-NC-ND-2.0", "unknown", "CC0-1.0")
@@ -119,6 +120,76 @@ def test_run_leads_to_its_zip(folder: Path, tmp_path: Path) -> None:
     done = run(trained)
     assert isinstance(done.exception, BendError)
     assert "which is not there; give the zip itself" in str(done.exception)
+
+
+@pytest.fixture
+def runs(folder: Path, tmp_path: Path) -> Path:
+    """A working folder with two runs in `runs`, whose data are pictures 0 to 2 and 2 to 4 of the scrape."""
+    for number, first in enumerate((0, 2)):
+        data = tmp_path / f"data{number}.zip"
+        pictures = tuple(folder / f"{one}.jpg" for one in range(first, first + 3))
+        package(PackageConfig(sources=pictures, out=data, resolution=16))
+        run_folder = tmp_path / "work" / "runs" / f"0000{number}-data"
+        run_folder.mkdir(parents=True)
+        options = {"config": {"data": data.name}, "data": {"path": str(data)}}
+        (run_folder / "training_options.json").write_text(json.dumps(options))
+        save_tiny(run_folder / "snapshot-000001.000.safetensors", seed=number)
+    return tmp_path / "work"
+
+
+def titles(*arguments: str | Path) -> dict[str, int]:
+    """The title and the number of images of each credit."""
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return {credit["title"]: credit["num_images"] for credit in json.loads(done.stdout)}
+
+
+def test_a_moment_of_a_run_and_a_network_by_name(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(runs)
+    assert titles("runs/00000-data@1") == {"Rock 0": 1, "Rock 1": 1, "Rock 2": 1}
+    assert run("faces64").stdout == run(find_network("faces64")).stdout
+    done = run("runs/00000-data/none.png")
+    assert "no such file or folder" in str(done.exception)
+
+
+def test_a_network_is_not_credited_with_the_data_beside_it(runs: Path, tmp_path: Path) -> None:
+    alone = save_tiny(tmp_path / "other.safetensors")
+    assert (tmp_path / "data0.zip").exists()
+    done = run(alone)
+    assert isinstance(done.exception, BendError)
+    assert f"{alone}: a network outside a run folder" in str(done.exception)
+
+
+@pytest.mark.parametrize("place", ["a.png", "runs/00000-data/a.png", "runs/a.png"])
+def test_a_picture_leads_to_its_run_from_any_folder(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    in_runs = {"a.png": "runs/00000-data@1", "runs/a.png": "00000-data/snapshot-000001.000.safetensors"}
+    note = Provenance(work={}, network=in_runs.get(place, "00000-data"), network_sha256="")
+    save_picture(runs / place, np.zeros([4, 4, 3], np.uint8), note)
+    monkeypatch.chdir(tmp_path)
+    assert titles(Path("work", place)) == {"Rock 0": 1, "Rock 1": 1, "Rock 2": 1}
+
+
+def test_a_picture_of_two_networks_has_the_credits_of_both(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(runs)
+    Image.new("L", (8, 8), 255).save("mask.png")
+    options = ("--seeds", "0", "--bend", "invert@b16.image/mask=image:mask.png")
+    words = ["--from", "runs/00000-data", "--to", "runs/00001-data@1", "--amount", "0.5", *options]
+    assert CliRunner().invoke(bend, ["render", "dial", *words, "-o", "dial.png"]).exit_code == 0
+    assert titles("dial.png") == {"Rock 0": 1, "Rock 1": 1, "Rock 2": 2, "Rock 3": 1, "Rock 4": 1}
+
+
+def test_a_picture_of_a_network_in_no_run_says_so(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(runs)
+    save_tiny(Path("n.safetensors"))
+    note = Provenance(work={}, network="n.safetensors", network_sha256="")
+    save_picture(runs / "a.png", np.zeros([4, 4, 3], np.uint8), note)
+    assert "rendered from n.safetensors, which is in no run folder" in str(run("a.png").exception)
+    Path("n.safetensors").unlink()
+    assert "rendered from n.safetensors, which is no longer there" in str(run("a.png").exception)
 
 
 @pytest.mark.parametrize("format_", ["text", "markdown", "csv", "json"])
