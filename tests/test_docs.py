@@ -108,6 +108,14 @@ def test_typed_lines_parse(page: Path) -> None:
         parse(line)
 
 
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_loops_hold_whole_periods(page: Path) -> None:
+    for line in typed(page.read_text("utf-8")):
+        seconds = float((re.findall(r"--seconds ([\d.]+)", line) or ["10"])[0])
+        periods = re.findall(r"lfo\([a-z]+,[^,]+,([\d.]+)s", line) if "--loop" in line else []
+        assert all(seconds % float(period) == 0 for period in periods), line
+
+
 def test_shortened_lines_are_those_of_the_page() -> None:
     lines = [
         "bend finetune --data a.zip --kimg 8 --batch 16 -o runs",
