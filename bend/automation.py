@@ -199,7 +199,9 @@ class Heard(_Ranging):
         """
         track = sound.heard_track()
         if track is None:
-            raise SettingsError(f"{self}: there is nothing to hear; give the film a track with --audio FILE")
+            raise SettingsError(
+                f"{self}: there is nothing to hear; only a film with --audio FILE has a track"
+            )
         return self._between(sound.level(track, self.feature, self.smooth, t))
 
     def __str__(self) -> str:

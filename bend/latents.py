@@ -98,8 +98,10 @@ def usual_seeds(config: RenderConfig, num: int) -> Sequence[int]:
     return range(sum(len(read_latents(path)) for path in config.latents) if config.latents else num)
 
 
-def ws_from_seeds(G: Generator, config: RenderConfig, seeds: Sequence[int]) -> Tensor:
-    """The ws `[N, num_ws, w_dim]` that `config` draws for the seeds, truncated.
+def ws_from_seeds(
+    G: Generator, config: RenderConfig, seeds: Sequence[int], *, option: str = "--seeds"
+) -> Tensor:
+    """The ws `[N, num_ws, w_dim]` that `config` draws for the seeds, truncated; `option` is where they were named.
 
     Raises:
         SettingsError: a class or a latent that this network does not have.
@@ -111,7 +113,7 @@ def ws_from_seeds(G: Generator, config: RenderConfig, seeds: Sequence[int]) -> T
     beyond = next((seed for seed in seeds if seed >= len(rows)), None)
     if beyond is not None:
         raise SettingsError(
-            f"--seeds {beyond}: --latents holds {len(rows)} latents; choose 0 to {len(rows) - 1}"
+            f"{option} {beyond}: --latents holds {len(rows)} latents; choose 0 to {len(rows) - 1}"
         )
     return truncate(G, rows[list(seeds)], config.fixed_trunc, config.trunc_cutoff)
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from bend.cli import bend
+from bend.recipe import COMMANDS
 from tests.shortened import NOT_RUN, shortened
 from tests.typed_lines import commands, examples, parse, typed
 
@@ -106,6 +107,18 @@ def test_every_page_stands_in_the_index() -> None:
 def test_typed_lines_parse(page: Path) -> None:
     for line in typed(page.read_text("utf-8")):
         parse(line)
+
+
+def test_the_page_on_recipes_names_the_arguments_of_every_command() -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+    sentence = page.partition("the arguments are called")[2].partition(".")[0]
+    called = {
+        param.name
+        for name, command in HELPS.items()
+        for param in command.params
+        if name.split()[0] in COMMANDS and isinstance(param, click.Argument)
+    }
+    assert called == set(re.findall("`([a-z]+)`", sentence)) - set(COMMANDS)
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))

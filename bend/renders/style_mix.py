@@ -51,7 +51,8 @@ def render_style_mix(
     G = render.open_generator(config)
     check_sheet(output, config, G, len(mix.columns) + 1, len(mix.rows) + 1)
     note = describe("style-mix", config, G, command, mix=mix)
-    rows, columns = (latents.ws_from_seeds(G, config, seeds) for seeds in (mix.rows, mix.columns))
+    rows = latents.ws_from_seeds(G, config, mix.rows, option="--rows")
+    columns = latents.ws_from_seeds(G, config, mix.columns, option="--columns")
     ws = torch.cat([columns, mixed(rows, columns, rows_of(G, layers)).flatten(0, 1)])
     seeds = [*mix.columns, *(seed for seed in mix.rows for _ in range(len(mix.columns) + 1))]
     drawn = _table(_drawn(G, config, ws, seeds))

@@ -93,7 +93,7 @@ def test_a_parameter_hears_the_track_of_its_film_only() -> None:
     with hearing(heard):
         assert automation.at(0.2) == pytest.approx(10, abs=0.1)
         assert automation.at(1.5) == pytest.approx(20, abs=0.1)
-    with pytest.raises(SettingsError, match="give the film a track with --audio"):
+    with pytest.raises(SettingsError, match="only a film with --audio FILE has a track"):
         automation.at(0)
 
 

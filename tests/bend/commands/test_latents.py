@@ -51,6 +51,16 @@ def test_style_mix(run: Run, network: Path, tmp_path: Path) -> None:
     assert np.abs(some[16:32, :16] - every[16:32, :16]).max() <= 1
 
 
+@pytest.mark.parametrize(("typed", "said"), [((), "--rows 2"), (("--rows", "0-1"), "--columns 4")])
+def test_style_mix_names_the_side_whose_latent_there_is_not(
+    run: Run, network: Path, tmp_path: Path, typed: tuple[str, ...], said: str
+) -> None:
+    np.savez(tmp_path / "two.npz", z=np.ones((2, 32)))
+    words = ("render", "style-mix", "--network", network, "--latents", tmp_path / "two.npz", *typed)
+    refused = f"Error: {said}: --latents holds 2 latents; choose 0 to 1\n"
+    assert run(*words, "-o", tmp_path / "mix.png") == (1, "", refused)
+
+
 def test_truncation_sheet(run: Run, network: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "psi.png"
     typed = ("--seeds", "0-2", "--from", "0", "--to", "1", "--steps", "5", "-o", sheet)
@@ -231,6 +241,11 @@ def test_project_in_w_plus_as_json(run: Run, network: Path, tmp_path: Path) -> N
         ("project TEXT --steps 0 -o OUT.npz", 2, "Invalid value for '--steps'"),
         ("render style-mix --layers x -o OUT.png", 1, "'x' is not a range of layers"),
         ("render style-mix --layers fine --network NET -o OUT.png", 1, "this network has no fine layers"),
+        (
+            "render images --trunc audio(bass,0..1) --network NET -o OUT",
+            1,
+            "only a film with --audio FILE has a track",
+        ),
         ("render truncation --from nan -o OUT.png", 2, "not finite"),
         ("render images --size 17x16 --network NET -o OUT", 1, "multiples of 4; ask for 16x16"),
         ("render images --size 17 -o OUT", 2, "not a size"),
