@@ -8,10 +8,10 @@ token, which only the terminal shows, nothing is served but the page's own files
 import hmac
 import re
 from collections.abc import Collection
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,14 +100,12 @@ def _name_of(host: str) -> str | None:
 
 
 def _tokens(scope: Scope, headers: Headers) -> list[str]:
-    """The tokens that a request carries, without those that are not ASCII."""
+    """The tokens that a request carries, without those that are not ASCII.
+
+    Cookies are not read by `http.cookies`, which reads none of them where one is malformed: a browser also sends those
+    of every other server on this machine.
+    """
     query = parse_qs(scope["query_string"].decode("latin-1"))
-    given = list(query.get("token", []))
-    try:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        cookies = SimpleCookie()
-    name = cookie_name(headers.get("host", ""))
-    if name in cookies:
-        given.append(cookies[name].value)
+    cookies = cookie_parser(headers.get("cookie", ""))
+    given = [*query.get("token", []), cookies.get(cookie_name(headers.get("host", "")), "")]
     return [token for token in given if token.isascii()]

@@ -8,7 +8,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bend.studio.guard import LOOPBACK, Guard
+from bend.studio.guard import LOOPBACK, Guard, cookie_name
 
 TOKEN = "open-sesame"
 _SOCKET = "ws://127.0.0.1:8765/live"
@@ -60,6 +60,15 @@ def test_studios_at_two_ports_do_not_turn_one_another_out(client: TestClient) ->
         assert neighbour.get("/?token=another").status_code == 200
         client.cookies = neighbour.cookies  # a browser has one jar for all ports
     assert client.get("/start").status_code == 200
+
+
+@pytest.mark.parametrize("other", ['theme={"dark": true}', "a[0]=b", "flag", "name@host=1", "path=/", '"', ""])
+def test_cookies_of_other_servers_on_this_machine_do_not_hide_the_token(
+    client: TestClient, other: str
+) -> None:
+    mine = f"{cookie_name('127.0.0.1:8765')}={TOKEN}"
+    for cookies in (f"{other}; {mine}", f"{mine}; {other}"):
+        assert client.get("/start", headers={"cookie": cookies}).status_code == 200, cookies
 
 
 @pytest.mark.parametrize("token", ["", "open", "open-sesame2", "öffne"])
