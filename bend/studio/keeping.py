@@ -265,8 +265,7 @@ def _drawn(stage: Stage, patch: Patch, seconds: float) -> np.ndarray:
     still = dataclasses.replace(patch, wander=wander, trunc=trunc)
     stage.prepare(still, seconds)
     stage.forget()
-    moment = Moment(seconds=seconds, seed=patch.place.noise_seed)
-    return stage.draw(still, stage.w(patch.place, patch.class_index), moment)
+    return stage.still(still, Moment(seconds=seconds, seed=patch.place.noise_seed))
 
 
 def _read_preset(found: Any) -> dict[str, Any] | None:

@@ -152,4 +152,4 @@ def _amount_at(amount: Amount, seconds: float) -> Amount:
 
 
 def _at(value: float) -> str:
-    return f"seeds={value:.9g}..{value:.9g}"
+    return f"seeds={spelled(value)}..{spelled(value)}"

@@ -165,12 +165,21 @@ class Stage:
         """
         psi = patch.trunc.at(moment.seconds)
         ws = latents.truncate(self.G, w.expand(1, self.G.num_ws, -1), psi)
-        play = self._play(patch)
-        with play.during(self.G, moment), self._listening(listeners), _stopping(self.G, most):
-            try:
-                return render.draw(self.G, ws, noise_mode=patch.noise_mode, moments=[moment])[0]
-            except _Enough as enough:
-                return render.pixels_of(enough.image.float())[0]
+        return self._draw(patch, ws, moment, most=most, listeners=listeners)
+
+    def still(self, patch: Patch, moment: Moment) -> Pixels:
+        """Draw the whole picture of a patch's own place, uint8 `[H, W, 3]`; raises as `draw`.
+
+        On a plane of seeds it has the bits of `bend render plane`, which truncates the corners: to truncate the point
+        instead, as is done while it moves, comes to the same but for rounding.
+        """
+        place, psi = patch.place, patch.trunc.at(moment.seconds)
+        if not place.is_plain:
+            return self.draw(patch, self.w(place, patch.class_index), moment)
+        corners = latents.ws_from_w(self.G, self.w_of_seeds(place.seeds, patch.class_index), psi)
+        first, right, below = corners.split(1)
+        ws = first + place.x * (right - first) + place.y * (below - first)
+        return self._draw(patch, ws, moment)
 
     def pictures(self, patch: Patch, seeds: Sequence[int]) -> Pixels:
         """Stills of several seeds with the bends and truncation of a patch, uint8 `[N, H, W, 3]`."""
@@ -196,6 +205,23 @@ class Stage:
     def forget(self) -> None:
         """Forget earlier frames, so that the next one counts as the first."""
         self._bends = None
+
+    def _draw(
+        self,
+        patch: Patch,
+        ws: Tensor,
+        moment: Moment,
+        *,
+        most: int | None = None,
+        listeners: dict[str, Tensor | None] | None = None,
+    ) -> Pixels:
+        """Draw ws `[1, num_ws, w_dim]`."""
+        play = self._play(patch)
+        with play.during(self.G, moment), self._listening(listeners), _stopping(self.G, most):
+            try:
+                return render.draw(self.G, ws, noise_mode=patch.noise_mode, moments=[moment])[0]
+            except _Enough as enough:
+                return render.pixels_of(enough.image.float())[0]
 
     def _amounts(self, dial: DialSetting, seconds: float) -> tuple[float, ...]:
         if dial.base is None:

@@ -62,7 +62,9 @@ def test_studios_at_two_ports_do_not_turn_one_another_out(client: TestClient) ->
     assert client.get("/start").status_code == 200
 
 
-@pytest.mark.parametrize("other", ['theme={"dark": true}', "a[0]=b", "flag", "name@host=1", "path=/", '"', ""])
+@pytest.mark.parametrize(
+    "other", ['theme={"dark": true}', "a[0]=b", "flag", "name@host=1", "path=/", '"', ""]
+)
 def test_cookies_of_other_servers_on_this_machine_do_not_hide_the_token(
     client: TestClient, other: str
 ) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from bend.errors import SettingsError
 from bend.recipe import read_recipe
+from bend.replay import replay
 from bend.studio.config import StudioConfig
 from bend.studio.keeping import Keeping
-from bend.studio.patch import Patch
+from bend.studio.patch import Patch, read_patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from tests.bend.tiny import save_tiny
@@ -79,6 +80,19 @@ def test_a_picture_asks_the_shelf_once(keeping: Keeping, stage: Stage) -> None:
     with patch.object(Shelf, "find", autospec=True, side_effect=Shelf.find) as find:
         keeping.picture(stage, Patch(network=stage.standing.name), 0.0)
     assert find.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [(1.762938088996, -0.43808579544430737), (-1.05924195446313, 1.7759795964951075)]
+)
+def test_a_truncated_picture_is_replayed_to_the_bit_wherever_its_point_is(
+    keeping: Keeping, stage: Stage, tmp_path: Path, x: float, y: float
+) -> None:
+    """The first point was rounded otherwise in its plane, and the second one has more than nine digits."""
+    facts = {"network": stage.standing.name, "place": {"seeds": [7, 8, 9], "x": x, "y": y}, "trunc": 1.3}
+    kept = tmp_path / "studio.png"
+    kept.write_bytes(keeping.picture(stage, read_patch(facts), 0.0))
+    assert replay(kept, tmp_path / "again.png").is_same
 
 
 def test_a_film_and_a_recipe_are_of_a_network_that_is_found_from_any_folder(
