@@ -6,8 +6,9 @@ run on worker threads, since they wait for the instrument or write files.
 
 import dataclasses
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bend.errors import SettingsError
@@ -26,7 +27,7 @@ from bend.studio.plane_map import ground
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 
-__all__ = ["ACTIONS", "BUSY", "Action", "Studio", "act", "graph_facts", "whole_state"]
+__all__ = ["ACTIONS", "BUSY", "Action", "Studio", "act", "graph_facts", "keep_takes", "whole_state"]
 
 BUSY = "the instrument is busy; try again"
 """The answer if the instrument does not respond in time."""
@@ -46,6 +47,8 @@ class Studio:
     instrument: Instrument
     keeping: Keeping
     jobs: Jobs
+    saving: threading.Lock = field(default_factory=threading.Lock)
+    """Held while takes are saved."""
 
 
 def act(studio: Studio, seat: Seat, message: Any) -> Answer:
@@ -73,6 +76,44 @@ def whole_state(studio: Studio) -> dict[str, Any]:
         "jobs": studio.jobs.facts(),
         "may_train": studio.config.may_train,
     }
+
+
+def keep_takes(studio: Studio) -> list[str]:
+    """Stop recording, save what was played, and show it to every page; a take that cannot be saved is held.
+
+    Returns:
+        The names of the takes.
+
+    Raises:
+        SettingsError: nothing was played.
+        TimeoutError: the instrument is busy.
+        OSError: a take cannot be written.
+    """
+    names: list[str] = []
+    trouble: OSError | None = None
+    with studio.saving:  # two pages may stop one recording
+        for take in studio.instrument.end_take():
+            try:
+                name = studio.keeping.keep_film(
+                    take.played(),
+                    take.opened,
+                    take.bends(),
+                    take.path(),
+                    seconds=take.seconds,
+                    fps=_FILM_FPS,
+                    resolution=take.resolution,
+                    kind="take",
+                )
+            except OSError as error:
+                trouble = trouble or error
+                continue
+            studio.instrument.has_saved(take)
+            names.append(name)
+    if names:
+        studio.hub.publish(Message("state", whole_state(studio)))
+    if trouble is not None:
+        raise trouble
+    return names
 
 
 def graph_facts(stage: Stage) -> dict[str, Any]:
@@ -165,29 +206,15 @@ def _record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
 
 
 def _end_record(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
-    names = []
-    for take in studio.instrument.end_take():
-        name = studio.keeping.keep_film(
-            take.played(),
-            take.bends(),
-            take.path(),
-            seconds=take.seconds,
-            fps=_FILM_FPS,
-            resolution=take.resolution,
-            kind="take",
-        )
-        studio.instrument.has_saved(take)
-        names.append(name)
-    studio.hub.publish(Message("state", whole_state(studio)))
-    return Message("kept", {"names": names})
+    return Message("kept", {"names": keep_takes(studio)})
 
 
 def _film(studio: Studio, seat: Seat, message: Mapping[str, Any]) -> Answer:
     """Render a film of what is playing now, as it would go on by itself."""
     seconds = float(_number(message, "seconds", 1, 600, 10))
-    patch, path, resolution = studio.instrument.path(seconds, _FILM_FPS)
+    patch, opened, path, resolution = studio.instrument.path(seconds, _FILM_FPS)
     name = studio.keeping.keep_film(
-        patch, patch.bends, path, seconds=seconds, fps=_FILM_FPS, resolution=resolution, kind="film"
+        patch, opened, patch.bends, path, seconds=seconds, fps=_FILM_FPS, resolution=resolution, kind="film"
     )
     return _render_take(studio, seat, {"name": name})
 

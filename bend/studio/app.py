@@ -5,6 +5,7 @@ No path is ever taken from a client: files of runs and takes are looked up by na
 
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from bend.bends.geometry import EDGES
 from bend.errors import BendError, SettingsError
-from bend.studio.actions import BUSY, Studio, graph_facts, whole_state
+from bend.studio.actions import BUSY, Studio, graph_facts, keep_takes, whole_state
 from bend.studio.config import StudioConfig
 from bend.studio.guard import Guard
 from bend.studio.hub import Hub
@@ -33,6 +34,7 @@ from stylegan.errors import StyleganError
 
 __all__ = ["make_app", "open_studio"]
 
+_log = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -43,7 +45,7 @@ def open_studio(config: StudioConfig) -> Studio:
         SettingsError, StyleganError: the network or the stored presets cannot be read.
     """
     shelf, hub = Shelf(config), Hub()
-    keeping = Keeping(config.out, shelf)
+    keeping = Keeping(config.out)
     instrument = Instrument(config, shelf, hub.publish)
     jobs = Jobs(lambda: hub.publish(Message("jobs")))
     return Studio(
@@ -71,6 +73,7 @@ def make_app(studio: Studio, *, token: str, hosts: Collection[str]) -> Starlette
         try:
             yield
         finally:
+            await run_in_threadpool(_keep_unsaved, studio)
             await run_in_threadpool(studio.instrument.close)
             await run_in_threadpool(studio.jobs.close)
 
@@ -93,6 +96,18 @@ def make_app(studio: Studio, *, token: str, hosts: Collection[str]) -> Starlette
     )
     app.state.studio = studio
     return app
+
+
+def _keep_unsaved(studio: Studio) -> None:
+    """Save what is still being recorded when the studio ends, and say so."""
+    if not studio.instrument.is_recording:
+        return
+    try:
+        _log.warning("kept what was being recorded: %s", ", ".join(keep_takes(studio)))
+    except SettingsError:  # nothing was played yet
+        return
+    except OSError as error:
+        _log.error("what was being recorded is lost: %s", error)
 
 
 async def _page(request: Request) -> Response:

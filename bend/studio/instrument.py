@@ -27,7 +27,7 @@ from bend.studio.message import Message
 from bend.studio.patch import Patch
 from bend.studio.questions import Questions
 from bend.studio.recording import Recording
-from bend.studio.shelf import Shelf
+from bend.studio.shelf import Opened, Shelf
 from bend.studio.stage import Stage
 from bend.studio.take import LONGEST, Take
 from bend.studio.tidy import Tidy
@@ -149,6 +149,11 @@ class Instrument:
         with self._news:
             self._chores.drop(name)
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether there are takes that are not saved yet."""
+        return self._recording.is_on
+
     def start_take(self) -> None:
         """Begin to record what is played; the clock starts again at 0."""
 
@@ -174,7 +179,7 @@ class Instrument:
         """A take need not be held any longer."""
         self.ask(lambda stage: self._recording.has_saved(take)).result(timeout=60)
 
-    def path(self, seconds: float, rate: float) -> tuple[Patch, tuple[np.ndarray, np.ndarray], int]:
+    def path(self, seconds: float, rate: float) -> tuple[Patch, Opened, tuple[np.ndarray, np.ndarray], int]:
         """The path of the point from here on.
 
         Args:
@@ -182,16 +187,16 @@ class Instrument:
             rate: points a second.
 
         Returns:
-            The state, times `[K]` and points `[K, w_dim]`, and the network's resolution.
+            The state, its networks, times `[K]` and points `[K, w_dim]`, and the network's resolution.
         """
 
-        def follow(_: Stage) -> tuple[Patch, tuple[np.ndarray, np.ndarray], int]:
+        def follow(_: Stage) -> tuple[Patch, Opened, tuple[np.ndarray, np.ndarray], int]:
             stage, patch = self._opened()
             stage.prepare(patch)
             times = np.arange(max(round(seconds * rate), 1) + 1) / rate
             places = (self._walk.ahead(patch, t) for t in times.tolist())
             points = np.stack([stage.w(place, patch.class_index).cpu().numpy() for place in places])
-            return patch, (times, points), stage.resolution
+            return patch, stage.opened(patch), (times, points), stage.resolution
 
         return self.ask(follow).result(timeout=120)
 
@@ -303,6 +308,7 @@ class Instrument:
     def _record(self, patch: Patch, seconds: float, w: Tensor) -> None:
         """Add a frame to the take, if one is being recorded."""
         played = dataclasses.replace(patch, kimg=self._stage.standing.held(patch.kimg))
+        self._recording.uses(self._stage.opened(patch))
         if self._recording.add(seconds, played, w.cpu().numpy()):
             self._publish(Message("full", {"minutes": LONGEST / 60}))
 

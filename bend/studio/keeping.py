@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 import shlex
+import shutil
 import threading
 import zipfile
 from pathlib import Path
@@ -31,7 +32,7 @@ from bend.recipe import recipe_text, write_recipe
 from bend.studio.chance import thumbnail
 from bend.studio.patch import Patch, read_patch
 from bend.studio.recipes import LATENT, PATH, drawing_at, film_recipe, frozen_seeds, still_recipe
-from bend.studio.shelf import Shelf
+from bend.studio.shelf import Opened
 from bend.studio.stage import Stage
 from bend.work import describe
 from stylegan.atomic import write_atomic
@@ -49,15 +50,13 @@ class Keeping:
 
     Args:
         out: the folder; made when something is saved.
-        shelf: for the names of networks.
 
     Raises:
         SettingsError: the stored presets cannot be read.
     """
 
-    def __init__(self, out: Path, shelf: Shelf) -> None:
+    def __init__(self, out: Path) -> None:
         self._out = out
-        self._shelf = shelf
         self._lock = threading.Lock()
         self._stored_presets()
 
@@ -109,7 +108,7 @@ class Keeping:
             patch: with the point where it is at that moment.
             seconds: the moment.
         """
-        config = drawing_at(patch, self._shelf, seconds)
+        config = drawing_at(patch, stage.opened(patch), seconds)
         recipe = still_recipe(patch, config, "studio", "studio.png")
         picture = _drawn(stage, patch, seconds)
         text = PngImagePlugin.PngInfo()
@@ -128,7 +127,7 @@ class Keeping:
 
     def recipe(self, stage: Stage, patch: Patch, seconds: float) -> tuple[str, bytes]:
         """The recipe of a moment: a file name and the bytes of a `.toml`, or of a zip that also holds its point."""
-        recipe = still_recipe(patch, drawing_at(patch, self._shelf, seconds), "studio", "studio.png")
+        recipe = still_recipe(patch, drawing_at(patch, stage.opened(patch), seconds), "studio", "studio.png")
         text = recipe_text(anchored(recipe)).encode()
         if patch.place.is_plain:
             return "studio.toml", text
@@ -145,6 +144,7 @@ class Keeping:
     def keep_film(
         self,
         patch: Patch,
+        opened: Opened,
         bends: tuple[BendSpec, ...],
         path: tuple[np.ndarray, np.ndarray],
         *,
@@ -157,6 +157,7 @@ class Keeping:
 
         Args:
             patch: with automations for what varies.
+            opened: the networks that draw it.
             bends: instead of the patch's.
             path: times `[K]` and points `[K, w_dim]`.
             seconds: length.
@@ -166,13 +167,16 @@ class Keeping:
 
         Returns:
             The name of the folder that was made.
+
+        Raises:
+            OSError: it cannot be written; then there is no such folder.
         """
         scale = max(_FILM_SIDE // resolution, 1)
         with self._lock:
             folder = self._next_folder(kind)
             recipe = film_recipe(
                 patch,
-                self._shelf,
+                opened,
                 bends=bends,
                 seconds=seconds,
                 fps=fps,
@@ -181,8 +185,12 @@ class Keeping:
                 output=f"{folder.name}.mp4",
             )
             times, points = path
-            write_latents(folder / PATH, w=points.astype(np.float32), times=times.astype(np.float64))
-            write_recipe(folder / "recipe.toml", anchored(recipe))
+            try:
+                write_latents(folder / PATH, w=points.astype(np.float32), times=times.astype(np.float64))
+                write_recipe(folder / "recipe.toml", anchored(recipe))
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         return folder.name
 
     def takes(self) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from bend.dial.amount import Amount
 from bend.number import spelled
 from bend.recipe import Recipe, Stage, options_of
 from bend.studio.patch import Patch
-from bend.studio.shelf import Shelf
+from bend.studio.shelf import Opened
 
 __all__ = ["LATENT", "PATH", "drawing", "drawing_at", "film_recipe", "frozen_seeds", "still_recipe"]
 
@@ -48,7 +48,7 @@ def still_recipe(patch: Patch, config: RenderConfig, title: str, output: str) ->
 
 def film_recipe(
     patch: Patch,
-    shelf: Shelf,
+    opened: Opened,
     *,
     bends: Iterable[BendSpec],
     seconds: float,
@@ -61,7 +61,7 @@ def film_recipe(
 
     Args:
         patch: with automations for what varies.
-        shelf: for the networks' names.
+        opened: the networks that draw it.
         bends: instead of the patch's.
         seconds: length.
         fps: frames a second.
@@ -70,7 +70,7 @@ def film_recipe(
         output: name of the film.
     """
     config = dataclasses.replace(
-        drawing(patch, shelf), bend=tuple(map(str, bends)), scale=scale, scale_filter="lanczos"
+        drawing(patch, opened), bend=tuple(map(str, bends)), scale=scale, scale_filter="lanczos"
     )
     options = {
         "path": "linear",
@@ -83,30 +83,28 @@ def film_recipe(
     return Recipe(title=title, stages=(Stage(do="render latent-walk", options=options),))
 
 
-def drawing(patch: Patch, shelf: Shelf) -> RenderConfig:
+def drawing(patch: Patch, opened: Opened) -> RenderConfig:
     """The settings that draw a patch over time, with training time limited to that of the run."""
-    base = patch.dial.base
-    standing = shelf.find(patch.network)
-    kimg = standing.held(patch.kimg)
+    kimg = opened.standing.held(patch.kimg)
     return RenderConfig(
-        network=standing.network,
+        network=opened.network,
         weights=patch.weights,
         trunc=str(patch.trunc),
         noise_mode=patch.noise_mode,
         class_index=patch.class_index,
         bend=tuple(map(str, patch.bends)),
         kimg=None if kimg is None else str(kimg),
-        dial_from=None if base is None else shelf.find(base).network,
-        dial="1" if base is None else patch.dial.amount,
+        dial_from=opened.base,
+        dial="1" if opened.base is None else patch.dial.amount,
     )
 
 
-def drawing_at(patch: Patch, shelf: Shelf, seconds: float) -> RenderConfig:
+def drawing_at(patch: Patch, opened: Opened, seconds: float) -> RenderConfig:
     """The settings that draw a patch as it is at a moment.
 
     If its place is not plain, seeds are rows of `LATENT`: that of the point, then those of `frozen_seeds`.
     """
-    config = drawing(patch, shelf)
+    config = drawing(patch, opened)
     rows = {} if patch.place.is_plain else {seed: row for row, seed in enumerate(frozen_seeds(patch), 1)}
     return dataclasses.replace(
         config,

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from bend.errors import SettingsError
 from bend.studio.patch import Patch
+from bend.studio.shelf import Opened
 from bend.studio.stage import Stage
 from bend.studio.take import LONGEST, Take
 
@@ -62,6 +63,11 @@ class Recording:
         self._takes[-1].add(seconds, patch, w)
         return False
 
+    def uses(self, opened: Opened) -> None:
+        """These networks draw the frame that is added next."""
+        if self._takes and not self.is_over:
+            self._takes[-1].uses(opened)
+
     def end(self, seconds: float) -> list[Take]:
         """Stop recording.
 
@@ -84,4 +90,4 @@ class Recording:
 
 
 def _take_of(stage: Stage) -> Take:
-    return Take(resolution=stage.resolution, last_kimg=max(stage.standing.moments, default=None))
+    return Take(resolution=stage.resolution, last_kimg=stage.last_kimg)

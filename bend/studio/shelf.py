@@ -14,6 +14,7 @@ from typing import Any
 from bend.automation import Automation
 from bend.errors import ScoreError, SettingsError
 from bend.info.run_files import number_in, parse_object, read_object, table_in
+from bend.number import spelled
 from bend.score.card import read_card
 from bend.stores.marker import holds_state
 from bend.studio.config import StudioConfig
@@ -21,7 +22,7 @@ from stylegan.checkpoint import list_snapshots
 from stylegan.errors import StyleganError
 from stylegan.run_names import OPTIONS, STATS
 
-__all__ = ["BUNDLED", "Shelf", "Standing"]
+__all__ = ["BUNDLED", "Opened", "Shelf", "Standing"]
 
 BUNDLED = "bundled photos"
 """The data set that comes with bend, packed when it is first asked for."""
@@ -48,9 +49,29 @@ class Standing:
     moments: tuple[float, ...] = ()
     base: str | None = None
 
+    @property
+    def as_now(self) -> str:
+        """For `load_network`: of a run the last snapshot so far, since others come when it goes on training."""
+        return f"{self.network}@{spelled(self.moments[-1])}" if self.moments else self.network
+
     def held(self, kimg: Automation | None) -> Automation | None:
         """Training time limited to that of the run's snapshots; None for a plain network."""
         return kimg.within(self.moments[0], self.moments[-1]) if kimg is not None and self.moments else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The networks that are played, as they were when they were opened.
+
+    Attributes:
+        standing: of the network on the stage.
+        network: its `as_now` then.
+        base: that of the dial's base; None for no dial.
+    """
+
+    standing: Standing
+    network: str
+    base: str | None = None
 
 
 class Shelf:

@@ -31,7 +31,7 @@ from bend.play import Moment
 from bend.readiness import prepare_meanwhile
 from bend.studio.patch import DialSetting, Patch, Place
 from bend.studio.recipes import frozen_seeds
-from bend.studio.shelf import Shelf
+from bend.studio.shelf import Opened, Shelf
 from stylegan.checkpoint import load_network
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
@@ -66,6 +66,11 @@ class Stage:
         weights: `ema` or `raw`.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
+    Attributes:
+        standing: its place on the shelf, with the moments that were there when training time was last moved.
+        config: what it was opened with.
+        last_kimg: the training time of a run at which it was opened; None for a plain network.
+
     Raises:
         SettingsError: it is not on the shelf.
         StyleganError: it cannot be read.
@@ -73,13 +78,14 @@ class Stage:
 
     def __init__(self, shelf: Shelf, name: str, weights: str = "ema", device: str = "auto") -> None:
         self.standing = shelf.find(name)
-        self.config = RenderConfig(network=self.standing.network, weights=weights, device=device)
+        self.config = RenderConfig(network=self.standing.as_now, weights=weights, device=device)
         self.G: Generator = render.open_generator(self.config)
         prepare_meanwhile(self.G)
         self._shelf = shelf
+        self.last_kimg = max(self.standing.moments, default=None)
         self._own: State | None = None
         self._set = _Weights()
-        self._bases: dict[str, State] = {}
+        self._bases: dict[str, tuple[str, State]] = {}
         self._training: tuple[list[tuple[float, Path]], TrainingTime] | None = None
         self._layers = layers_of(self.G)
         self._bends: tuple[tuple[object, ...], BendPlay] | None = None
@@ -124,8 +130,17 @@ class Stage:
         if patch.dial.base is not None:
             amount = parse_amount(patch.dial.amount)
             amount.check(self._layers)
-            Dial(base=self._base(patch.dial.base), amount=amount).set(self.G, seconds)
+            Dial(base=self._base(patch.dial.base)[1], amount=amount).set(self.G, seconds)
         self._set = wanted
+
+    def opened(self, patch: Patch) -> Opened:
+        """The networks that draw the patch.
+
+        Raises:
+            SettingsError, StyleganError: its base cannot be opened, or mixed with this network.
+        """
+        base = None if patch.dial.base is None else self._base(patch.dial.base)[0]
+        return Opened(standing=self.standing, network=self.config.network, base=base)
 
     def w(self, place: Place, class_index: int | None = None) -> Tensor:
         """The w `[w_dim]` of a place, before truncation, with the weights as they are."""
@@ -229,11 +244,13 @@ class Stage:
         amounts = parse_amount(dial.amount).at(seconds)
         return tuple(amounts(layer) for layer in self._layers)
 
-    def _base(self, name: str) -> State:
+    def _base(self, name: str) -> tuple[str, State]:
+        """A base of the dial, as it was opened, and its weights."""
         if name not in self._bases:
-            other = load_network(self._shelf.find(name).network).generator(self.config.weights)
+            network = self._shelf.find(name).as_now
+            other = load_network(network).generator(self.config.weights)
             refuse_strangers(self.G, other, (self.standing.title, name))
-            self._bases = {name: state_of(other, latents.device_of(self.G))}
+            self._bases = {name: (network, state_of(other, latents.device_of(self.G)))}
         return self._bases[name]
 
     def _training_time(self) -> TrainingTime:

@@ -16,6 +16,7 @@ from bend.automation import Automation, Constant, Keyframes
 from bend.bends.grammar import BendSpec
 from bend.dial.amount import Amount
 from bend.studio.patch import DialSetting, Module, Patch
+from bend.studio.shelf import Opened
 
 __all__ = ["LONGEST", "Take", "Track"]
 
@@ -91,6 +92,7 @@ class Take:
         self.patch: Patch | None = None
         self.seconds = 0.0
         self._last_kimg = last_kimg
+        self._opened: Opened | None = None
         self._is_timed = False
         self._base: str | None = None
         self._trunc = Track()
@@ -100,6 +102,17 @@ class Take:
         self._times: list[float] = []
         self._points: list[NDArray[np.float32]] = []
         self._seen = 0.0
+
+    @property
+    def opened(self) -> Opened:
+        """The networks that draw it."""
+        assert self._opened is not None
+        return self._opened
+
+    def uses(self, opened: Opened) -> None:
+        """These networks have drawn a frame; a base stays although the dial goes back to none."""
+        before = None if self._opened is None else self._opened.base
+        self._opened = dataclasses.replace(opened, base=opened.base or before)
 
     def other(self, patch: Patch) -> str | None:
         """What of a patch differs from the take but is fixed within its film, in words; None if nothing does."""

@@ -56,8 +56,8 @@ def test_what_is_asked_of_this_moment_waits_for_no_frame(studio: Studio) -> None
     now = studio.instrument.ask_now(lambda stage, patch, seconds: (stage.standing.name, patch))
     assert now.result(timeout=300) == ("faces64", patch)
     studio.instrument.play(read_patch({"network": studio.shelf.first}))
-    film, (times, points), resolution = studio.instrument.path(1.0, 4.0)
-    assert (film.network, resolution) == (studio.shelf.first, 16)
+    film, opened, (times, points), resolution = studio.instrument.path(1.0, 4.0)
+    assert (film.network, opened.standing.name, resolution) == (studio.shelf.first, studio.shelf.first, 16)
     assert (len(times), points.shape) == (5, (5, 32))
 
 

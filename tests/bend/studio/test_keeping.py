@@ -14,15 +14,16 @@ from bend.recipe import read_recipe
 from bend.replay import replay
 from bend.studio.config import StudioConfig
 from bend.studio.keeping import Keeping
-from bend.studio.patch import Patch, read_patch
+from bend.studio.patch import DialSetting, Patch, read_patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
-from tests.bend.tiny import save_tiny
+from tests.bend.runs import save_snapshot, write_run
+from tests.bend.tiny import save_tiny, tiny_generator
 
 
 @pytest.fixture
 def keeping(config: StudioConfig) -> Keeping:
-    return Keeping(config.out, Shelf(config))
+    return Keeping(config.out)
 
 
 def test_takes_and_films_are_shown_the_latest_first(keeping: Keeping, config: StudioConfig) -> None:
@@ -66,7 +67,7 @@ def test_presets_that_cannot_be_read_are_told_and_not_written_over(
         keeping.drop_preset("mine")
     assert file.read_text("utf-8") == text
     with pytest.raises(SettingsError, match="move it away"):
-        Keeping(config.out, Shelf(config))
+        Keeping(config.out)
 
 
 def test_a_page_gets_whole_patches(keeping: Keeping, config: StudioConfig) -> None:
@@ -76,10 +77,10 @@ def test_a_page_gets_whole_patches(keeping: Keeping, config: StudioConfig) -> No
     assert preset["patch"] == Patch().facts()
 
 
-def test_a_picture_asks_the_shelf_once(keeping: Keeping, stage: Stage) -> None:
+def test_a_picture_does_not_look_through_the_runs_again(keeping: Keeping, stage: Stage) -> None:
     with patch.object(Shelf, "find", autospec=True, side_effect=Shelf.find) as find:
         keeping.picture(stage, Patch(network=stage.standing.name), 0.0)
-    assert find.call_count == 1
+    assert not find.called
 
 
 @pytest.mark.parametrize(
@@ -101,16 +102,40 @@ def test_a_film_and_a_recipe_are_of_a_network_that_is_found_from_any_folder(
     monkeypatch.chdir(tmp_path)
     network = save_tiny(Path("tiny.safetensors"))
     shelf = Shelf(replace(config, network=str(network)))
-    keeping, patch_of_it = Keeping(config.out, shelf), Patch(network=shelf.first)
+    keeping, patch_of_it = Keeping(config.out), Patch(network=shelf.first)
+    stage = Stage(shelf, shelf.first, device="cpu")
     path = (np.array([0.0, 1.0]), np.zeros([2, 32]))
-    name = keeping.keep_film(patch_of_it, (), path, seconds=1, fps=2, resolution=16, kind="film")
-    kept = keeping.take_folder(name) / "recipe.toml"
-    (tmp_path / "moment.toml").write_bytes(
-        keeping.recipe(Stage(shelf, shelf.first, device="cpu"), patch_of_it, 0.0)[1]
+    name = keeping.keep_film(
+        patch_of_it, stage.opened(patch_of_it), (), path, seconds=1, fps=2, resolution=16, kind="film"
     )
+    kept = keeping.take_folder(name) / "recipe.toml"
+    (tmp_path / "moment.toml").write_bytes(keeping.recipe(stage, patch_of_it, 0.0)[1])
     for recipe in (kept, tmp_path / "moment.toml"):
-        [stage] = read_recipe(recipe).stages
-        assert stage.options["network"] == str(tmp_path / network)
+        [step] = read_recipe(recipe).stages
+        assert step.options["network"] == str(tmp_path / network)
+
+
+@pytest.mark.parametrize("role", ["network", "base"])
+def test_what_is_kept_of_a_run_is_of_the_snapshot_that_was_played_however_it_trains_on(
+    keeping: Keeping, config: StudioConfig, tmp_path: Path, role: str
+) -> None:
+    run = write_run(config.runs)
+    shelf = Shelf(config)
+    stage = Stage(shelf, shelf.first if role == "base" else f"run:{run.name}", device="cpu")
+    dial = DialSetting(base=f"run:{run.name}" if role == "base" else None, amount="0")
+    patch_of_it = Patch(network=stage.standing.name, dial=dial)
+    opened = stage.opened(patch_of_it)
+    before = keeping.picture(stage, patch_of_it, 0.0)
+    save_snapshot(run, 8, tiny_generator(seed=5))
+    (tmp_path / "studio.png").write_bytes(keeping.picture(stage, patch_of_it, 0.0))
+    (tmp_path / "studio.toml").write_bytes(keeping.recipe(stage, patch_of_it, 0.0)[1])
+    assert (tmp_path / "studio.png").read_bytes() == before
+    assert replay(tmp_path / "studio.png", tmp_path / "again.png").is_same
+    path = (np.array([0.0, 1.0]), np.zeros([2, 32]))
+    film = keeping.keep_film(patch_of_it, opened, (), path, seconds=1, fps=2, resolution=16, kind="film")
+    for recipe in (tmp_path / "studio.toml", keeping.take_folder(film) / "recipe.toml"):
+        [step] = read_recipe(recipe).stages
+        assert step.options["dial_from" if role == "base" else "network"] == f"{run}@4"
 
 
 def _names(keeping: Keeping) -> list[str]:

@@ -1,10 +1,13 @@
 """Playing over the socket, as a page does."""
 
 import io
+import shutil
 import time
 import tomllib
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -17,19 +20,35 @@ from PIL import Image
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from bend import recipe
 from bend.cli import bend
-from bend.studio.actions import ACTIONS, Answer, Studio
+from bend.errors import SettingsError
+from bend.studio.actions import ACTIONS, Answer, Studio, keep_takes
+from bend.studio.app import make_app, open_studio
 from bend.studio.config import StudioConfig
 from bend.studio.hub import Seat
 from bend.studio.instrument import Instrument
+from bend.studio.keeping import Keeping
 from bend.studio.message import Message
-from tests.bend.studio.conftest import Player
+from tests.bend.runs import write_run
+from tests.bend.studio.conftest import TOKEN, Player, eventually
 
 SWIRL = {"key": "s", "name": "swirl", "values": ["120"], "tap": "b16.conv0"}
 
 
 def _pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def record_two_takes(studio: Studio) -> None:
+    """Play two kinds of noise while recording."""
+    studio.instrument.seat(+1)
+    studio.instrument.start_take()
+    frames = [studio.instrument._flow.sent]
+    for kind in ("const", "none"):
+        studio.instrument.play(replace(studio.instrument.patch, noise_mode=kind))
+        eventually(lambda: studio.instrument._flow.sent > frames[-1] + 1)
+        frames.append(studio.instrument._flow.sent)
 
 
 @pytest.fixture
@@ -301,6 +320,69 @@ def test_a_take_that_cannot_be_saved_is_saved_later(
     player.say(do="end-record")
     assert player.kind("kept")[0]["names"] == ["take-001"]
     assert not player.picture(patch)[0]["is_recording"]
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_what_is_being_recorded_when_the_studio_ends_is_kept_and_told(
+    config: StudioConfig, caplog: pytest.LogCaptureFixture, is_full: bool
+) -> None:
+    app = make_app(open_studio(config), token=TOKEN, hosts=["testserver"])
+    with (
+        TestClient(app, cookies={"bend-studio-testserver": TOKEN}) as client,
+        client.websocket_connect("/live") as socket,
+    ):
+        player = Player(socket)
+        player.say(do="record")
+        player.until(lambda meta: meta["kind"] == "frame" and meta["is_recording"])
+        if is_full:
+            config.out.mkdir()
+            (config.out / "takes").touch()
+    assert [take["name"] for take in Keeping(config.out).takes()] == ([] if is_full else ["take-001"])
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "bend.studio.app"]
+    assert "\n" not in told
+    assert ("is lost: " if is_full else "kept what was being recorded: take-001") in told
+
+
+def test_a_take_that_cannot_be_written_keeps_no_other_back_and_leaves_no_folder(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_two_takes(studio)
+    write, failures = recipe.write_recipe, iter([OSError(28, "No space left on device", "/kept")])
+
+    def write_second(path: Path, what: recipe.Recipe) -> None:
+        for error in failures:
+            raise error
+        write(path, what)
+
+    monkeypatch.setattr("bend.studio.keeping.write_recipe", write_second)
+    with pytest.raises(OSError, match="No space left"):
+        keep_takes(studio)
+    assert [path.name for path in (studio.config.out / "takes").iterdir()] == ["take-001"]
+    assert keep_takes(studio) == ["take-002"]
+    assert not studio.instrument.is_recording
+
+
+def test_a_take_of_a_run_that_is_gone_is_saved(studio: Studio) -> None:
+    run = write_run(studio.config.runs)
+    studio.instrument.play(replace(studio.instrument.patch, network=f"run:{run.name}"))
+    record_two_takes(studio)
+    shutil.rmtree(run)
+    assert keep_takes(studio) == ["take-001", "take-002"]
+
+
+def test_two_pages_that_stop_a_recording_at_once_save_it_once(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_two_takes(studio)
+    keep_film = studio.keeping.keep_film
+    slowly = Mock(side_effect=lambda *args, **settings: (time.sleep(0.2), keep_film(*args, **settings))[1])
+    monkeypatch.setattr(studio.keeping, "keep_film", slowly)
+    with ThreadPoolExecutor(2) as pages:
+        stops = [pages.submit(keep_takes, studio) for _ in range(2)]
+    told = [stop.exception() or stop.result() for stop in stops]
+    assert ["take-001", "take-002"] in told
+    assert any(isinstance(one, SettingsError) for one in told)
+    assert len(studio.keeping.takes()) == 2
 
 
 @pytest.mark.slow

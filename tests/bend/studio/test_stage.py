@@ -75,14 +75,16 @@ def test_bends_come_and_go_without_a_trace(stage: Stage) -> None:
     ],
 )
 def test_the_recipe_of_a_state_draws_the_same_picture(
-    stage: Stage, config: StudioConfig, facts: dict[str, object], tmp_path: Path
+    stage: Stage, facts: dict[str, object], tmp_path: Path
 ) -> None:
     from PIL import Image
 
     seconds = 1.3
     drawn = _draw(stage, facts, seconds)
     patch = read_patch({"network": stage.standing.name, **facts})
-    recipe = still_recipe(patch, drawing_at(patch, Shelf(config), seconds), "t", str(tmp_path / "still.png"))
+    recipe = still_recipe(
+        patch, drawing_at(patch, stage.opened(patch), seconds), "t", str(tmp_path / "still.png")
+    )
     step = recipe.stages[0]
     assert isinstance(step, Step)
     step.run([*step.arguments({"recipe": str(tmp_path)}), "--device", "cpu"])
@@ -98,21 +100,21 @@ def test_a_moment_outside_the_run_is_kept_as_it_is_played(tmp_path: Path, kimg: 
     shelf = Shelf(StudioConfig(runs=tmp_path / "runs", network=str(run), out=tmp_path / "out", device="cpu"))
     stage, seconds = Stage(shelf, shelf.first, device="cpu"), 1.3
     patch = read_patch({"network": stage.standing.name, "kimg": kimg})
-    assert drawing(patch, shelf).kimg == held
-    kept = drawing_at(patch, shelf, seconds).kimg
+    assert drawing(patch, stage.opened(patch)).kimg == held
+    kept = drawing_at(patch, stage.opened(patch), seconds).kimg
     assert isinstance(kept, str)
     check_moments(str(run), run_snapshots(str(run)), [float(kept)])
     assert np.array_equal(_draw(stage, {"kimg": kimg}, seconds), _draw(stage, {"kimg": kept}, seconds))
 
 
-def test_a_plain_network_has_no_moments_to_keep(stage: Stage, config: StudioConfig) -> None:
+def test_a_plain_network_has_no_moments_to_keep(stage: Stage) -> None:
     patch = read_patch({"network": stage.standing.name, "kimg": "lfo(sine,0..99,4s)"})
-    assert drawing_at(patch, Shelf(config), 1.3).kimg is None
+    assert drawing_at(patch, stage.opened(patch), 1.3).kimg is None
 
 
-def test_the_recipe_of_a_class_is_what_would_be_typed(stage: Stage, config: StudioConfig) -> None:
+def test_the_recipe_of_a_class_is_what_would_be_typed(stage: Stage) -> None:
     patch = read_patch({"network": stage.standing.name, "class_index": 1})
-    [step] = still_recipe(patch, drawing_at(patch, Shelf(config), 0.0), "t", "still.png").stages
+    [step] = still_recipe(patch, drawing_at(patch, stage.opened(patch), 0.0), "t", "still.png").stages
     words = step.arguments({})
     assert words[words.index("--class") + 1] == "1"
 
