@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -27,7 +28,7 @@ from bend.studio.instrument import Instrument
 from bend.studio.jobs import Jobs
 from bend.studio.keeping import Keeping
 from bend.studio.live import live
-from bend.studio.message import Message
+from bend.studio.message import Message, told_of
 from bend.studio.palette import palette
 from bend.studio.shelf import Shelf
 from stylegan.errors import StyleganError
@@ -91,7 +92,12 @@ def make_app(studio: Studio, *, token: str, hosts: Collection[str]) -> Starlette
             Mount("/assets", StaticFiles(directory=_STATIC / "assets", check_dir=False)),
         ],
         middleware=[Middleware(Guard, token=token, hosts=hosts)],
-        exception_handlers={BendError: _refused, StyleganError: _refused, TimeoutError: _busy},
+        exception_handlers={
+            BendError: _refused,
+            StyleganError: _refused,
+            TimeoutError: _busy,
+            OSError: _unreadable,
+        },
         lifespan=lifespan,
     )
     app.state.studio = studio
@@ -149,9 +155,7 @@ async def _take(request: Request) -> Response:
 async def _film(request: Request) -> Response:
     studio: Studio = request.app.state.studio
     name = request.path_params["name"]
-    path = studio.keeping.take_folder(name) / f"{name}.mp4"
-    if not path.is_file():
-        raise SettingsError(f"{name} is not rendered yet")
+    path = await run_in_threadpool(studio.keeping.film, name)
     return FileResponse(path, filename=path.name, content_disposition_type="inline")
 
 
@@ -170,8 +174,19 @@ async def _busy(request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{BUSY}\n", status_code=503)
 
 
+async def _unreadable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return PlainTextResponse(f"{told_of(error)}\n", status_code=404)
+
+
 def _download(name: str, data: bytes) -> Response:
     media = {"png": "image/png", "toml": "application/toml", "zip": "application/zip"}[
         name.rpartition(".")[2]
     ]
-    return Response(data, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return Response(data, media_type=media, headers={"Content-Disposition": f"attachment; {_named(name)}"})
+
+
+def _named(name: str) -> str:
+    """A file's name in a header, which holds no other letters than those of ASCII."""
+    quoted = quote(name, safe="")
+    return f'filename="{name}"' if quoted == name else f"filename*=UTF-8''{quoted}"

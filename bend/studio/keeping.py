@@ -196,7 +196,7 @@ class Keeping:
     def takes(self) -> list[dict[str, Any]]:
         """All takes and films, the latest first: `name` and `is_rendered`."""
         return [
-            {"name": folder.name, "is_rendered": (folder / f"{folder.name}.mp4").is_file()}
+            {"name": folder.name, "is_rendered": _film_in(folder) is not None}
             for folder in reversed(self._folders())
         ]
 
@@ -210,6 +210,17 @@ class Keeping:
         if folder is None:
             raise SettingsError(f"there is no take {name!r:.60}")
         return folder
+
+    def film(self, name: str) -> Path:
+        """The film of a take.
+
+        Raises:
+            SettingsError: there is no such take, or it is not rendered yet.
+        """
+        found = _film_in(self.take_folder(name))
+        if found is None:
+            raise SettingsError(f"{name} is not rendered yet")
+        return found
 
     def take_archive(self, name: str) -> bytes:
         """A take as a zip of its recipe and its path."""
@@ -265,6 +276,15 @@ def _number(folder: Path) -> int:
     """The number at the end of a take's name; 0 if somebody has renamed it."""
     found = re.search(r"-(\d+)$", folder.name)
     return int(found[1]) if found else 0
+
+
+def _film_in(folder: Path) -> Path | None:
+    """The film in the folder of a take, which keeps its name if somebody renames the folder; None if there is none."""
+    films = (
+        folder / f"{folder.name}.mp4",
+        *sorted(folder.glob("[!.]*.mp4")),
+    )  # those with a dot are half-written
+    return next((path for path in films if path.is_file()), None)
 
 
 def _drawn(stage: Stage, patch: Patch, seconds: float) -> np.ndarray:

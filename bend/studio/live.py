@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketState
 from bend.errors import BendError, SettingsError
 from bend.studio.actions import BUSY, Studio, act
 from bend.studio.hub import Seat
-from bend.studio.message import Message
+from bend.studio.message import Message, told_of
 from stylegan.errors import StyleganError
 
 __all__ = ["LONGEST_MESSAGE", "live"]
@@ -118,7 +118,7 @@ def _answer(studio: Studio, seat: Seat, message: Any) -> None:
     except TimeoutError:  # a kind of OSError, so it comes first
         answer = _trouble(BUSY)
     except OSError as error:
-        answer = _trouble(f"{error.filename or 'a file'}: {error.strerror or error}")
+        answer = _trouble(told_of(error))
     except Exception as error:  # noqa: BLE001  one message must not end the play
         _log.exception("a message of a page")
         answer = _trouble(f"that cannot be done: {type(error).__name__}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Message"]
+__all__ = ["Message", "told_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +29,8 @@ class Message:
             return text
         data = text.encode()
         return len(data).to_bytes(4, "big") + data + self.picture
+
+
+def told_of(error: OSError) -> str:
+    """What failed with a file, in one line."""
+    return f"{error.filename or 'a file'}: {error.strerror or error}"

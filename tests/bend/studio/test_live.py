@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
+from urllib.parse import quote
 
 import av
 import numpy as np
@@ -422,6 +423,33 @@ def test_a_performance_is_recorded_and_rendered(
     whole = _pixels(client.get("/picture.png").content)
     last = np.asarray(Image.fromarray(frames[-1]).resize((16, 16), Image.Resampling.BOX)).astype(int)
     assert np.abs(last - whole).mean() < 14
+
+
+def test_a_take_that_somebody_renamed_is_downloaded_with_its_film(
+    client: TestClient, player: Player, config: StudioConfig
+) -> None:
+    player.say(do="record")
+    player.until(lambda meta: meta["kind"] == "frame" and meta["is_recording"])
+    player.say(do="end-record")
+    assert player.kind("kept")[0]["names"] == ["take-001"]
+    name = 'дубль "1"; é.x'
+    folder = (config.out / "takes" / "take-001").rename(config.out / "takes" / name)
+    zipped = client.get(f"/takes/{quote(name)}.zip")
+    assert zipfile.ZipFile(io.BytesIO(zipped.content)).namelist() == [
+        f"{name}/recipe.toml",
+        f"{name}/path.npz",
+    ]
+    assert zipped.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote(name)}.zip"
+    (folder / ".take-001.1.mp4").write_bytes(b"fi")  # still being written
+    assert client.get(f"/takes/{quote(name)}.mp4").text == f"{name} is not rendered yet\n"
+    (folder / "take-001.mp4").write_bytes(b"film")
+    player.say(do="refresh")
+    shown = [{"name": name, "is_rendered": True}]
+    player.until(lambda meta: meta["kind"] == "state" and meta["takes"] == shown)
+    assert client.get(f"/takes/{quote(name)}.mp4").content == b"film"
+    (folder / "path.npz").unlink()
+    broken = client.get(f"/takes/{quote(name)}.zip")
+    assert (broken.status_code, broken.text) == (404, f"{folder / 'path.npz'}: No such file or directory\n")
 
 
 @pytest.mark.parametrize(
