@@ -71,6 +71,8 @@ def resume(name: str, answers: Mapping[str, Any], config: StudioConfig, shelf: S
     _refuse_unless_allowed(config)
     run = shelf.run_folder(name)
     words = ["finetune", "--resume", str(run.resolve()), "--out", str(config.runs)]
+    if config.device != "auto":  # else where it was trained before
+        words += ["--device", config.device]
     if answers.get("kimg"):
         words += ["--kimg", f"{_number(answers, 'kimg', _MOST_KIMG):g}"]
     return jobs.submit("train", f"going on with {name}", [words], config.out / "jobs")
@@ -90,6 +92,7 @@ def _bundled(network: str, config: StudioConfig) -> tuple[Path, list[list[str]]]
     data.parent.mkdir(parents=True, exist_ok=True)
     words = ["package", str(sample_folder()), "-o", str(data), "--resolution", str(G.img_resolution)]
     words += ["--crop", f"tiles:{_TILES}", "--colour", "grey" if G.img_channels == 1 else "rgb"]
+    words.append("--force")  # a training that waits before this one packs the same zip
     return data, [words]
 
 

@@ -3,11 +3,14 @@
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from click.testing import CliRunner
 
+from bend.cli import bend
 from bend.errors import SettingsError
 from bend.studio import training
 from bend.studio.config import StudioConfig
@@ -215,6 +218,28 @@ def test_a_form_names_only_what_is_there(tmp_path: Path, answers: dict[str, obje
         training.start(form, config, Shelf(config), jobs)
     assert jobs.facts() == []
     jobs.close()
+
+
+def test_two_trainings_on_the_bundled_photos_may_wait_at_once(config: StudioConfig) -> None:
+    shelf, jobs = Shelf(config), Jobs()
+    jobs.close()
+    answers = {"data": BUNDLED, "base": shelf.first, "kimg": 1}
+    waiting = [training.start(answers, config, shelf, jobs) for _ in range(2)]
+    for job in waiting:
+        (packing, _) = job.commands
+        packed = CliRunner().invoke(bend, list(packing))
+        assert packed.exit_code == 0, packed.output
+    assert training.start(answers, config, shelf, jobs).commands[0][0] == "finetune"
+
+
+@pytest.mark.parametrize(("device", "words"), [("cpu", ["--device", "cpu"]), ("auto", [])])
+def test_a_run_goes_on_where_the_studio_computes(config: StudioConfig, device: str, words: list[str]) -> None:
+    run = write_run(config.runs)
+    jobs = Jobs()
+    jobs.close()
+    config = replace(config, device=device)
+    job = training.resume(run.name, {}, config, Shelf(config), jobs)
+    assert job.commands == [["finetune", "--resume", str(run), "--out", str(config.runs), *words]]
 
 
 def test_a_studio_may_refuse_to_train(tmp_path: Path) -> None:
