@@ -66,7 +66,8 @@ COMMANDS = {
     "roll": ("bend.commands.roll", "roll"),
 }
 """The commands that a stage may name, each as (module, attribute)."""
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = 1 << 24
+"""A take of ten minutes in which sound moves thirty parameters is as long."""
 _MOST_STAGES = 1000
 _HELP = ["-h", "--help"]  # as on the command line, since Click caches a command's help option
 _OUTPUTS = ("output", "out", "zip_path", "film")
@@ -179,7 +180,7 @@ def read_recipe(path: Path) -> Recipe:
     if path.is_dir():
         raise RecipeError(f"{path} is a folder; name a .toml file")
     if path.stat().st_size > _MOST_BYTES:
-        raise RecipeError(f"{path}: more than a megabyte; a recipe is a short text")
+        raise RecipeError(f"{path}: more than 16 megabytes; a recipe is a text")
     try:
         table = tomllib.loads(path.read_text("utf-8-sig"))
     except UnicodeDecodeError:

@@ -7,6 +7,7 @@ network, a class) ends the take when it changes: `recording` goes on with anothe
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,7 +69,7 @@ class Track:
         """Its course over the take."""
         if len(self._automations) == 1:
             return self._automations[0]
-        frames = _thinned(self._frames)
+        frames = _rounded(_thinned(self._frames))
         if len(frames) == 1:
             return Constant(frames[0][1])
         return Keyframes(tuple(t for t, _ in frames), tuple(value for _, value in frames))
@@ -264,6 +265,16 @@ def _thinned(frames: list[tuple[float, float]]) -> list[tuple[float, float]]:
             continue
         kept.append((at, value))
     return kept
+
+
+def _rounded(frames: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """With no more digits than make a difference: sound moves a parameter in every frame, and all that is text."""
+    values = [value for _, value in frames]
+    span = max(values) - min(values)
+    if span == 0:
+        return frames
+    digits = 4 - math.floor(math.log10(span))
+    return [(t, round(value, digits)) for t, value in frames]
 
 
 def _on_line(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float], slack: float) -> bool:

@@ -20,7 +20,7 @@ RECIPES: dict[str, str] = {
     "nested tables": "bend = 1\n[" + ".".join("a" * 20_000) + "]\n",
     "a long number": "bend = 1" + "0" * 100_000,
     "a long key": HEAD + "x" * 500_000 + " = 1",
-    "two megabytes": "#" * (2 << 20),
+    "twenty megabytes": "#" * (20 << 20),
     "many stages": "bend = 1\n" + "[[stage]]\ndo = 'package'\n" * 5_000,
     "a shell in a command": HEAD + f"do = 'package; {CANARY}'",
     "a shell in a path": HEAD + f"do = 'package'\nsources = ['$({CANARY})']\nout = 'a.zip'\nresolution = 16",

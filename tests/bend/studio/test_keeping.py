@@ -9,6 +9,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from bend.automation import Keyframes
+from bend.bends.grammar import parse_bend
 from bend.errors import SettingsError
 from bend.recipe import read_recipe
 from bend.replay import replay
@@ -17,6 +19,7 @@ from bend.studio.keeping import Keeping
 from bend.studio.patch import DialSetting, Patch, read_patch
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
+from bend.studio.take import LONGEST
 from tests.bend.runs import save_snapshot, write_run
 from tests.bend.tiny import save_tiny, tiny_generator
 
@@ -136,6 +139,29 @@ def test_what_is_kept_of_a_run_is_of_the_snapshot_that_was_played_however_it_tra
     for recipe in (tmp_path / "studio.toml", keeping.take_folder(film) / "recipe.toml"):
         [step] = read_recipe(recipe).stages
         assert step.options["dial_from" if role == "base" else "network"] == f"{run}@4"
+
+
+def test_the_longest_take_of_what_sound_moves_can_be_rendered(keeping: Keeping, stage: Stage) -> None:
+    times = np.arange(0, LONGEST, 1 / 40).round(3)
+    heard = np.random.default_rng(0).uniform(-1, 1, [4, len(times)]).round(5)
+    moved = [Keyframes(tuple(times.tolist()), tuple(values.tolist())) for values in heard]
+    bends = tuple(replace(parse_bend("rotate:0@b8.conv1"), values=(values,)) for values in moved)
+    patch_of_it = Patch(network=stage.standing.name)
+    path = (np.array([0.0, LONGEST]), np.zeros([2, 32]))
+    name = keeping.keep_film(
+        patch_of_it,
+        stage.opened(patch_of_it),
+        bends,
+        path,
+        seconds=LONGEST,
+        fps=24,
+        resolution=16,
+        kind="take",
+    )
+    kept = keeping.take_folder(name) / "recipe.toml"
+    assert kept.stat().st_size > 1_500_000
+    [step] = read_recipe(kept).stages
+    assert len(step.options["bend"]) == 4
 
 
 def _names(keeping: Keeping) -> list[str]:

@@ -42,6 +42,16 @@ def test_a_moved_fader_becomes_few_keyframes_that_follow_it() -> None:
     assert parse(str(found)).at(1.5) == pytest.approx(found.at(1.5), abs=1e-4)
 
 
+def test_what_sound_moves_in_every_frame_has_no_more_digits_than_are_heard() -> None:
+    track, heard = Track(), np.random.default_rng(0).uniform(-90, 90, 1000)
+    for frame, value in enumerate(heard.tolist()):
+        track.add(frame / 40, Constant(value))
+    found = track.automation()
+    assert len(str(found)) < 18 * len(heard)
+    error = [abs(found.at(frame / 40) - value) for frame, value in enumerate(heard)]
+    assert max(error) < 180 * 1e-4
+
+
 def test_a_seed_jumps() -> None:
     track = Track(is_stepped=True)
     for frame in range(40):
