@@ -1,5 +1,6 @@
 """Starts the studio's server, prints its address, and stops it with everything saved."""
 
+import errno
 import logging
 import os
 import secrets
@@ -78,8 +79,10 @@ def _listen(config: StudioConfig) -> socket.socket:
         listener.listen(64)  # a browser that comes before the server runs waits, and is not turned away
     except OSError as error:
         listener.close()
+        is_elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        option = "--host, an address of this machine" if is_elsewhere else "--port"
         raise SettingsError(
-            f"{config.host}:{config.port} cannot be listened on ({error.strerror}); give another --port"
+            f"{config.host}:{config.port} cannot be listened on ({error.strerror}); give another {option}"
         ) from None
     return listener
 

@@ -56,6 +56,13 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
             serve(config, lambda line: None)
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1", "http://localhost"])
+def test_a_host_that_is_not_here_is_told_in_one_line(tmp_path: Path, host: str) -> None:
+    config = StudioConfig(host=host, port=0, out=tmp_path / "out", runs=tmp_path / "runs")
+    with pytest.raises(SettingsError, match="another --host"):
+        serve(config, lambda line: None)
+
+
 def test_the_page_is_shipped_built_small_and_at_home() -> None:
     files = [path for path in (FOLDER / "static").rglob("*") if path.is_file()]
     assert {path.name for path in files} == {"index.html", "icon.svg", "studio.js", "studio.css"}
