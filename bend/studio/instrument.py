@@ -192,13 +192,14 @@ class Instrument:
 
         def follow(_: Stage) -> tuple[Patch, Opened, tuple[np.ndarray, np.ndarray], int]:
             stage, patch = self._opened()
-            stage.prepare(patch)
             times = np.arange(max(round(seconds * rate), 1) + 1) / rate
-            places = (self._walk.ahead(patch, t) for t in times.tolist())
-            points = np.stack([stage.w(place, patch.class_index).cpu().numpy() for place in places])
-            return patch, stage.opened(patch), (times, points), stage.resolution
+            points = []
+            for t in times.tolist():
+                stage.prepare(patch, t)  # the point depends on the weights of its moment
+                points.append(stage.w(self._walk.ahead(patch, t), patch.class_index).cpu().numpy())
+            return patch, stage.opened(patch), (times, np.stack(points)), stage.resolution
 
-        return self.ask(follow).result(timeout=120)
+        return self.ask(follow).result(timeout=600)
 
     def close(self) -> None:
         """End the thread."""

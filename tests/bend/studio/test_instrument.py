@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bend.errors import SettingsError
@@ -59,6 +60,29 @@ def test_what_is_asked_of_this_moment_waits_for_no_frame(studio: Studio) -> None
     film, opened, (times, points), resolution = studio.instrument.path(1.0, 4.0)
     assert (film.network, opened.standing.name, resolution) == (studio.shelf.first, studio.shelf.first, 16)
     assert (len(times), points.shape) == (5, (5, 32))
+
+
+@pytest.mark.parametrize(
+    "moving", [{"kimg": "0s:4,1s:0"}, {"dial": {"base": "run:00000-rocks-tiny", "amount": "0s:1,1s:0"}}]
+)
+def test_the_path_of_a_film_is_that_of_the_weights_at_each_moment(
+    studio: Studio, moving: dict[str, object]
+) -> None:
+    run = write_run(studio.config.runs)
+    network = studio.shelf.first if "dial" in moving else f"run:{run.name}"
+    patch = read_patch({"network": network, **moving})
+    studio.instrument.play(patch)
+    _, _, (times, points), _ = studio.instrument.path(1.0, 4.0)
+
+    def played(stage: Stage) -> list[np.ndarray]:
+        drawn = []
+        for seconds in times.tolist():
+            stage.prepare(patch, seconds)
+            drawn.append(stage.w(patch.place).numpy())
+        return drawn
+
+    assert np.array_equal(points, np.stack(studio.instrument.ask(played).result(timeout=60)))
+    assert np.abs(points[0] - points[-1]).mean() > 0.1
 
 
 def test_an_end_without_a_beginning_is_no_take(studio: Studio) -> None:
