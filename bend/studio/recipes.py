@@ -18,7 +18,16 @@ from bend.recipe import Recipe, Stage, options_of
 from bend.studio.patch import Patch
 from bend.studio.shelf import Opened
 
-__all__ = ["LATENT", "PATH", "drawing", "drawing_at", "film_recipe", "frozen_seeds", "still_recipe"]
+__all__ = [
+    "LATENT",
+    "PATH",
+    "drawing",
+    "drawing_at",
+    "film_recipe",
+    "frozen_seeds",
+    "mapping_bends",
+    "still_recipe",
+]
 
 LATENT, PATH = "latent.npz", "path.npz"
 """The files beside a recipe: the point and the frozen seeds of a picture, and the path of a film."""
@@ -69,9 +78,9 @@ def film_recipe(
         title: of the recipe.
         output: name of the film.
     """
-    config = dataclasses.replace(
-        drawing(patch, opened), bend=tuple(map(str, bends)), scale=scale, scale_filter="lanczos"
-    )
+    # What a bend of the mapping network did over time is in the path; a film maps nothing after it has begun.
+    acting = tuple(str(spec) for spec in bends if not (spec.varies and _is_of_mapping(spec)))
+    config = dataclasses.replace(drawing(patch, opened), bend=acting, scale=scale, scale_filter="lanczos")
     options = {
         "path": "linear",
         "path_file": f"{{recipe}}/{PATH}",
@@ -119,6 +128,15 @@ def frozen_seeds(patch: Patch) -> list[int]:
     """The seeds whose maps `freeze` holds, each once."""
     held = dict.fromkeys(map(_frozen_seed, patch.bends))
     return [seed for seed in held if seed != FIRST_FRAME]
+
+
+def mapping_bends(patch: Patch, seconds: float) -> tuple[BendSpec, ...]:
+    """The bends of the mapping network, as they are at a moment."""
+    return tuple(_bend_at(spec, seconds, {}) for spec in patch.bends if _is_of_mapping(spec))
+
+
+def _is_of_mapping(spec: BendSpec) -> bool:
+    return "mapping" in spec.tap
 
 
 def _frozen_seed(spec: BendSpec) -> int:

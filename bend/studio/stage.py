@@ -2,8 +2,7 @@
 
 One network draws picture after picture, each a little different from the one before, so what did not change is kept:
 weights are mixed only when the dial or the training time has moved, and bends are put in place only when the rack has
-changed. For a small preview, drawing stops at the image of a lower resolution, since the picture is a sum over
-resolutions (Karras et al., arXiv 1912.04958, section 4).
+changed.
 """
 
 import contextlib
@@ -29,23 +28,17 @@ from bend.errors import SettingsError
 from bend.picture import Pixels
 from bend.play import Moment
 from bend.readiness import prepare_meanwhile
+from bend.studio.bent_mapping import BentMapping
 from bend.studio.patch import DialSetting, Patch, Place
-from bend.studio.recipes import frozen_seeds
+from bend.studio.preview import Enough, stopping
+from bend.studio.recipes import frozen_seeds, mapping_bends
 from bend.studio.shelf import Opened, Shelf
 from stylegan.checkpoint import load_network
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
-from stylegan.taps import hang, taps
+from stylegan.taps import Tap, hang, taps
 
 __all__ = ["Stage"]
-
-
-class _Enough(Exception):  # noqa: N818  a signal, no error
-    """Raised inside a network to stop at a preview; carries the image so far."""
-
-    def __init__(self, image: Tensor) -> None:
-        super().__init__()
-        self.image = image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +82,7 @@ class Stage:
         self._training: tuple[list[tuple[float, Path]], TrainingTime] | None = None
         self._layers = layers_of(self.G)
         self._bends: tuple[tuple[object, ...], BendPlay] | None = None
+        self._mapping = BentMapping(self.G, self._labels)
         self._points: dict[tuple[object, ...], Tensor] = {}
         self._clusters: ChannelClusters | None = None
         self._spreads: dict[int | None, Spread] = {}
@@ -109,11 +103,12 @@ class Stage:
         return self._judge
 
     def prepare(self, patch: Patch, seconds: float = 0.0) -> None:
-        """Set the weights as the patch wants them at a moment; training time is limited to that of the run.
+        """Set the weights and the mapping's bends as the patch wants them; training time is limited to that of the run.
 
         Raises:
-            SettingsError: no such base or layer, or a run without snapshots.
+            SettingsError: no such base or layer, a bend that does not suit it, or a run without snapshots.
         """
+        self._bend_mapping(patch, seconds)
         kimg = None if patch.kimg is None or not self.standing.moments else patch.kimg.at(seconds)
         wanted = _Weights(kimg=kimg, base=patch.dial.base, amounts=self._amounts(patch.dial, seconds))
         if wanted == self._set:
@@ -152,7 +147,8 @@ class Stage:
 
     def w_of_seeds(self, seeds: Sequence[int], class_index: int | None = None) -> Tensor:
         """The w `[N, w_dim]` of seeds, before truncation, with the weights as they are."""
-        return latents.w_from_z(self.G, latents.z_from_seeds(seeds, self.G.z_dim), class_index)
+        with self._mapping.acting():
+            return latents.w_from_z(self.G, latents.z_from_seeds(seeds, self.G.z_dim), class_index)
 
     def draw(
         self,
@@ -199,10 +195,9 @@ class Stage:
     def pictures(self, patch: Patch, seeds: Sequence[int]) -> Pixels:
         """Stills of several seeds with the bends and truncation of a patch, uint8 `[N, H, W, 3]`."""
         psi = patch.trunc.at(0.0)
-        ws = latents.ws_from_z(
-            self.G, latents.z_from_seeds(seeds, self.G.z_dim), psi, None, patch.class_index
-        )
-        play = open_bends(patch.bends, self.G, labels=self._labels)
+        self._bend_mapping(patch, 0.0)
+        ws = latents.ws_from_w(self.G, self.w_of_seeds(seeds, patch.class_index), psi)
+        play = open_bends(patch.bends, self.G, labels=self._labels, only=_is_drawn)
         return render.draw(self.G, ws, noise_mode=patch.noise_mode, noise_seeds=seeds, plays=(play,))
 
     def clusters(self) -> ChannelClusters:
@@ -232,11 +227,15 @@ class Stage:
     ) -> Pixels:
         """Draw ws `[1, num_ws, w_dim]`."""
         play = self._play(patch)
-        with play.during(self.G, moment), self._listening(listeners), _stopping(self.G, most):
+        with play.during(self.G, moment), self._listening(listeners), stopping(self.G, most):
             try:
                 return render.draw(self.G, ws, noise_mode=patch.noise_mode, moments=[moment])[0]
-            except _Enough as enough:
+            except Enough as enough:
                 return render.pixels_of(enough.image.float())[0]
+
+    def _bend_mapping(self, patch: Patch, seconds: float) -> None:
+        if self._mapping.set(mapping_bends(patch, seconds)):
+            self._points = {}
 
     def _amounts(self, dial: DialSetting, seconds: float) -> tuple[float, ...]:
         if dial.base is None:
@@ -304,13 +303,14 @@ class Stage:
         A frozen seed is drawn as `bend render` draws it: truncated unless truncation varies, and of the patch's class.
         """
         psi = 1.0 if patch.trunc.varies else patch.trunc.at(0.0)
-        look = (psi, patch.class_index, self._set) if frozen_seeds(patch) else ()
+        look = (psi, patch.class_index, self._set, self._mapping.key) if frozen_seeds(patch) else ()
         key = (look, *map(str, patch.bends))
         if self._bends is None or self._bends[0] != key:
             play = open_bends(
                 patch.bends,
                 self.G,
                 labels=self._labels,
+                only=_is_drawn,
                 ws_of_seed=lambda seed: latents.ws_from_w(
                     self.G, self.w_of_seeds([seed], patch.class_index), psi
                 ),
@@ -332,24 +332,14 @@ class Stage:
             yield
 
 
+def _is_drawn(tap: Tap) -> bool:
+    """Whether a picture passes it: the latents are mapped before."""
+    return tap.kind != "mapping"
+
+
 def _keeping(listeners: dict[str, Tensor | None], name: str) -> Callable[[Tensor], Tensor]:
     def keep(x: Tensor) -> Tensor:
         listeners[name] = x
         return x
 
     return keep
-
-
-@contextlib.contextmanager
-def _stopping(G: Generator, most: int | None) -> Iterator[None]:
-    """Have `G` stop at the image of resolution `most`."""
-    tap = None if most is None or most >= G.img_resolution else taps(G).get(f"b{most}.image")
-    if tap is None:
-        yield
-        return
-
-    def stop(image: Tensor) -> Tensor:
-        raise _Enough(image)
-
-    with hang(G, tap, stop):
-        yield

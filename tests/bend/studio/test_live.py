@@ -1,5 +1,6 @@
 """Playing over the socket, as a page does."""
 
+import functools
 import io
 import shutil
 import time
@@ -41,15 +42,18 @@ def _pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
+def _has_takes(studio: Studio, number: int) -> bool:
+    """Whether so many takes have frames."""
+    return sum(take.patch is not None for take in studio.instrument._recording._takes) == number
+
+
 def record_two_takes(studio: Studio) -> None:
     """Play two kinds of noise while recording."""
     studio.instrument.seat(+1)
     studio.instrument.start_take()
-    frames = [studio.instrument._flow.sent]
-    for kind in ("const", "none"):
+    for number, kind in enumerate(("const", "none"), 1):
         studio.instrument.play(replace(studio.instrument.patch, noise_mode=kind))
-        eventually(lambda: studio.instrument._flow.sent > frames[-1] + 1)
-        frames.append(studio.instrument._flow.sent)
+        eventually(functools.partial(_has_takes, studio, number))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from bend.play import Moment
 from bend.recipe import Stage as Step
 from bend.studio.config import StudioConfig
 from bend.studio.patch import read_patch
-from bend.studio.recipes import drawing, drawing_at, still_recipe
+from bend.studio.recipes import drawing, drawing_at, film_recipe, still_recipe
 from bend.studio.shelf import Shelf
 from bend.studio.stage import Stage
 from stylegan.checkpoint import load_network
@@ -29,6 +29,7 @@ MODULES = [
     {"name": "rotate", "values": ["30"], "tap": "b8.conv1"},
     {"name": "perturb", "values": ["0.3", "1"], "tap": "b16.conv0"},
 ]
+MAPPED = {"name": "invert", "values": [], "tap": "mapping.fc0"}
 FROZEN = {"name": "freeze", "values": ["7"], "tap": "b8.conv1"}
 
 
@@ -72,6 +73,11 @@ def test_bends_come_and_go_without_a_trace(stage: Stage) -> None:
         {"place": {"seeds": [3, 4, 5], "x": 0.4, "y": 0.9}, "trunc": "0.6", "modules": MODULES},
         {"place": {"seeds": [8, 4, 5], "x": 0.4}, "trunc": "lfo(sine,0..1,4s)", "noise_mode": "random"},
         {"trunc": "0.4", "modules": [FROZEN]},
+        {"trunc": "0.6", "modules": [MAPPED, *MODULES]},
+        {
+            "place": {"seeds": [3, 4, 5], "x": 0.4},
+            "modules": [{**MAPPED, "mix": "lfo(sine,0..1,4s)"}, FROZEN],
+        },
     ],
 )
 def test_the_recipe_of_a_state_draws_the_same_picture(
@@ -105,6 +111,29 @@ def test_a_moment_outside_the_run_is_kept_as_it_is_played(tmp_path: Path, kimg: 
     assert isinstance(kept, str)
     check_moments(str(run), run_snapshots(str(run)), [float(kept)])
     assert np.array_equal(_draw(stage, {"kimg": kimg}, seconds), _draw(stage, {"kimg": kept}, seconds))
+
+
+def test_bends_of_the_mapping_network_are_played_and_stay_in_the_path_of_a_film(stage: Stage) -> None:
+    plain, bent = _draw(stage, {}), _draw(stage, {"modules": [MAPPED]})
+    assert np.abs(plain.astype(int) - bent).mean() > 1
+    assert np.array_equal(_draw(stage, {}), plain)
+    facts = {"network": stage.standing.name, "modules": [MAPPED]}
+    patch, moved = (read_patch({**facts, "modules": [{**MAPPED, "mix": mix}]}) for mix in ("1", "0s:0,2s:1"))
+    assert np.array_equal(stage.pictures(patch, patch.place.seeds)[0], bent)
+    for seconds, picture in ((0.0, plain), (2.0, bent)):
+        assert np.array_equal(_draw(stage, {"modules": [{**MAPPED, "mix": "0s:0,2s:1"}]}, seconds), picture)
+    for played, kept in ((patch, patch.bends), (moved, ())):
+        film = film_recipe(
+            played,
+            stage.opened(played),
+            bends=played.bends,
+            seconds=2,
+            fps=4,
+            scale=1,
+            title="t",
+            output="f.mp4",
+        )
+        assert film.stages[0].options.get("bend", []) == [str(spec) for spec in kept]
 
 
 def test_a_plain_network_has_no_moments_to_keep(stage: Stage) -> None:
