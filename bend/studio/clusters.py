@@ -4,18 +4,20 @@ Each layer is a strip with a tile for each cluster: its channels' mean map as he
 sees, for example, which cluster draws the eyes.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from bend.bends.selection import Clusters, Listed
 from bend.latents import w_avg
 from bend.picture import data_url, encode_webp
 from bend.play import Moment
-from bend.studio.patch import Patch
+from bend.studio.patch import Module, Patch
 from bend.studio.stage import Stage
 
-__all__ = ["cluster_facts"]
+__all__ = ["cluster_facts", "with_listed_clusters"]
 
 _SIDE = 64
 
@@ -31,6 +33,27 @@ def cluster_facts(stage: Stage) -> dict[str, Any]:
             "strip": _strip(found.maps[name], background),
         }
     return {"network": stage.standing.name, "side": _SIDE, "layers": layers}
+
+
+def with_listed_clusters(stage: Stage, patch: Patch) -> Patch:
+    """The patch with the channels of its clusters by number, if its weights are others than those that were opened.
+
+    A render would look for the clusters in the weights that it draws with, where there are others.
+    """
+    if patch.kimg is None and patch.dial.base is None:
+        return patch
+    return dataclasses.replace(patch, modules=tuple(_listed(stage, module) for module in patch.modules))
+
+
+def _listed(stage: Stage, module: Module) -> Module:
+    channels, tap = module.spec.channels, module.spec.tap
+    labels = stage.clusters().labels.get(tap) if isinstance(channels, Clusters) else None
+    if labels is None:
+        return module
+    indices = channels.indices(tap, len(labels), labels)
+    assert indices is not None
+    listed = Listed(tuple((i, i) for i in indices.tolist()))
+    return dataclasses.replace(module, spec=dataclasses.replace(module.spec, channels=listed))
 
 
 def _average_picture(stage: Stage) -> np.ndarray:

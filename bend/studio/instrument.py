@@ -19,6 +19,7 @@ from torch import Tensor
 from bend.errors import BendError
 from bend.play import Moment
 from bend.studio.chores import Chores
+from bend.studio.clusters import with_listed_clusters
 from bend.studio.config import StudioConfig
 from bend.studio.feature_maps import Watch, sheet_of_maps
 from bend.studio.flow import Flow
@@ -197,7 +198,8 @@ class Instrument:
             for t in times.tolist():
                 stage.prepare(patch, t)  # the point depends on the weights of its moment
                 points.append(stage.w(self._walk.ahead(patch, t), patch.class_index).cpu().numpy())
-            return patch, stage.opened(patch), (times, np.stack(points)), stage.resolution
+            path = times, np.stack(points)
+            return with_listed_clusters(stage, patch), stage.opened(patch), path, stage.resolution
 
         return self.ask(follow).result(timeout=600)
 
@@ -226,9 +228,8 @@ class Instrument:
 
     def _may_step(self) -> bool:
         """Whether a chore can go on: none does while the player moves something, or before the network is open."""
-        return (
-            bool(self._chores) and self._is_open(self._patch) and not self._flow.is_played(time.monotonic())
-        )
+        is_free = self._is_open(self._patch) and not self._flow.is_played(time.monotonic())
+        return bool(self._chores) and is_free
 
     def _is_heard(self) -> bool:
         is_recording = self._recording.is_on and time.monotonic() - self._began <= LONGEST
@@ -308,8 +309,9 @@ class Instrument:
 
     def _record(self, patch: Patch, seconds: float, w: Tensor) -> None:
         """Add a frame to the take, if one is being recorded."""
-        played = dataclasses.replace(patch, kimg=self._stage.standing.held(patch.kimg))
-        self._recording.uses(self._stage.opened(patch))
+        stage = self._stage
+        played = dataclasses.replace(with_listed_clusters(stage, patch), kimg=stage.standing.held(patch.kimg))
+        self._recording.uses(stage.opened(patch))
         if self._recording.add(seconds, played, w.cpu().numpy()):
             self._publish(Message("full", {"minutes": LONGEST / 60}))
 

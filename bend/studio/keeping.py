@@ -30,6 +30,7 @@ from bend.play import Moment
 from bend.provenance import KEY
 from bend.recipe import recipe_text, write_recipe
 from bend.studio.chance import thumbnail
+from bend.studio.clusters import with_listed_clusters
 from bend.studio.patch import Patch, read_patch
 from bend.studio.recipes import LATENT, PATH, drawing_at, film_recipe, frozen_seeds, still_recipe
 from bend.studio.shelf import Opened
@@ -108,6 +109,7 @@ class Keeping:
             patch: with the point where it is at that moment.
             seconds: the moment.
         """
+        patch = with_listed_clusters(stage, patch)
         config = drawing_at(patch, stage.opened(patch), seconds)
         recipe = still_recipe(patch, config, "studio", "studio.png")
         picture = _drawn(stage, patch, seconds)
@@ -127,6 +129,7 @@ class Keeping:
 
     def recipe(self, stage: Stage, patch: Patch, seconds: float) -> tuple[str, bytes]:
         """The recipe of a moment: a file name and the bytes of a `.toml`, or of a zip that also holds its point."""
+        patch = with_listed_clusters(stage, patch)
         recipe = still_recipe(patch, drawing_at(patch, stage.opened(patch), seconds), "studio", "studio.png")
         text = recipe_text(anchored(recipe)).encode()
         if patch.place.is_plain:

@@ -11,6 +11,7 @@ import pytest
 
 from bend.automation import Keyframes
 from bend.bends.grammar import parse_bend
+from bend.clusters import find_clusters
 from bend.errors import SettingsError
 from bend.recipe import read_recipe
 from bend.replay import replay
@@ -22,6 +23,8 @@ from bend.studio.stage import Stage
 from bend.studio.take import LONGEST
 from tests.bend.runs import save_snapshot, write_run
 from tests.bend.tiny import save_tiny, tiny_generator
+
+CONVOLUTIONS = ("b4.conv1", "b8.conv0", "b8.conv1", "b16.conv0", "b16.conv1")
 
 
 @pytest.fixture
@@ -116,6 +119,27 @@ def test_a_film_and_a_recipe_are_of_a_network_that_is_found_from_any_folder(
     for recipe in (kept, tmp_path / "moment.toml"):
         [step] = read_recipe(recipe).stages
         assert step.options["network"] == str(tmp_path / network)
+
+
+@pytest.mark.parametrize(
+    "moving", [{"kimg": "1"}, {"dial": {"base": "run:00000-rocks-tiny", "amount": "0.5"}}]
+)
+def test_clusters_are_those_of_the_network_as_it_was_opened_also_in_what_is_kept(
+    keeping: Keeping, config: StudioConfig, tmp_path: Path, moving: dict[str, Any]
+) -> None:
+    run = write_run(config.runs)
+    shelf = Shelf(config)
+    stage = Stage(shelf, shelf.first if "dial" in moving else f"run:{run.name}", device="cpu")
+    bends = [
+        {"name": "rotate", "values": ["90"], "tap": tap, "channels": "cluster=0"} for tap in CONVOLUTIONS
+    ]
+    patch_of_it = read_patch({"network": stage.standing.name, "modules": bends, **moving})
+    (tmp_path / "studio.png").write_bytes(keeping.picture(stage, patch_of_it, 0.0))
+    assert replay(tmp_path / "studio.png", tmp_path / "again.png").is_same
+    stage.prepare(patch_of_it)
+    assert (
+        find_clusters(stage.G).labels["b16.conv1"].tolist() != stage.clusters().labels["b16.conv1"].tolist()
+    )
 
 
 @pytest.mark.parametrize("role", ["network", "base"])
