@@ -286,7 +286,7 @@ class Instrument:
         picture = self._stage.draw(patch, w, moment, most=most, listeners=maps)
         took = time.monotonic() - began
         self._pace.took(took, is_whole=is_whole)
-        self._record(patch, seconds, w)
+        self._record(self._stage, patch, seconds, w)
         self._index += 1
         kind, data = encode(picture, is_whole=is_whole)
         with self._news:
@@ -307,9 +307,8 @@ class Instrument:
             order = list(maps)
             self._publish(Message("maps", {"order": order}, sheet_of_maps(maps, order)))
 
-    def _record(self, patch: Patch, seconds: float, w: Tensor) -> None:
+    def _record(self, stage: Stage, patch: Patch, seconds: float, w: Tensor) -> None:
         """Add a frame to the take, if one is being recorded."""
-        stage = self._stage
         played = dataclasses.replace(with_listed_clusters(stage, patch), kimg=stage.standing.held(patch.kimg))
         self._recording.uses(stage.opened(patch))
         if self._recording.add(seconds, played, w.cpu().numpy()):

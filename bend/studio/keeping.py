@@ -283,10 +283,8 @@ def _number(folder: Path) -> int:
 
 def _film_in(folder: Path) -> Path | None:
     """The film in the folder of a take, which keeps its name if somebody renames the folder; None if there is none."""
-    films = (
-        folder / f"{folder.name}.mp4",
-        *sorted(folder.glob("[!.]*.mp4")),
-    )  # those with a dot are half-written
+    whole = sorted(folder.glob("[!.]*.mp4"))  # one whose name begins with a dot is half-written
+    films = (folder / f"{folder.name}.mp4", *whole)
     return next((path for path in films if path.is_file()), None)
 
 

@@ -270,11 +270,11 @@ def _thinned(frames: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _rounded(frames: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """With no more digits than make a difference: sound moves a parameter in every frame, and all that is text."""
     values = [value for _, value in frames]
-    span = max(values) - min(values)
-    if span == 0:
+    low, high = min(values), max(values)
+    if low == high:
         return frames
-    digits = 4 - math.floor(math.log10(span))
-    return [(t, round(value, digits)) for t, value in frames]
+    digits = 4 - math.floor(math.log10(high - low))
+    return [(t, min(max(round(value, digits), low), high)) for t, value in frames]  # none beyond those played
 
 
 def _on_line(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float], slack: float) -> bool:

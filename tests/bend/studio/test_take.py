@@ -43,13 +43,14 @@ def test_a_moved_fader_becomes_few_keyframes_that_follow_it() -> None:
 
 
 def test_what_sound_moves_in_every_frame_has_no_more_digits_than_are_heard() -> None:
-    track, heard = Track(), np.random.default_rng(0).uniform(-90, 90, 1000)
+    track, heard = Track(), np.append(np.random.default_rng(0).uniform(-89, 89, 1000), 89.9996)
     for frame, value in enumerate(heard.tolist()):
         track.add(frame / 40, Constant(value))
     found = track.automation()
     assert len(str(found)) < 18 * len(heard)
     error = [abs(found.at(frame / 40) - value) for frame, value in enumerate(heard)]
     assert max(error) < 180 * 1e-4
+    assert found.bounds()[1] <= heard.max()
 
 
 def test_a_seed_jumps() -> None:
