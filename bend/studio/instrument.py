@@ -309,6 +309,8 @@ class Instrument:
 
     def _record(self, stage: Stage, patch: Patch, seconds: float, w: Tensor) -> None:
         """Add a frame to the take, if one is being recorded."""
+        if not self._recording.is_on:
+            return
         played = dataclasses.replace(with_listed_clusters(stage, patch), kimg=stage.standing.held(patch.kimg))
         self._recording.uses(stage.opened(patch))
         if self._recording.add(seconds, played, w.cpu().numpy()):
