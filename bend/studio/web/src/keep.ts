@@ -95,9 +95,9 @@ export class Keep {
       isBusy
         ? h("span", { class: "hint" }, `${job.state}, ${Math.round(job.seconds)} s`)
         : is_rendered
-          ? h("a", { class: "button", href: `/takes/${name}.mp4`, target: "_blank", rel: "noopener", "aria-label": `Film of ${name}` }, "Film")
+          ? h("a", { class: "button", href: `/takes/${encodeURIComponent(name)}.mp4`, target: "_blank", rel: "noopener", "aria-label": `Film of ${name}` }, "Film")
           : h("button", { type: "button", "aria-label": `Render ${name}`, onclick: () => this.say({ do: "render-take", name }) }, "Render"),
-      h("a", { class: "button quiet", href: `/takes/${name}.zip`, download: `${name}.zip`, "aria-label": `Recipe of ${name}` }, "Recipe"),
+      h("a", { class: "button quiet", href: `/takes/${encodeURIComponent(name)}.zip`, download: `${name}.zip`, "aria-label": `Recipe of ${name}` }, "Recipe"),
       job?.state === "failed" && h("span", { class: "failed" }, job.line),
     );
   }

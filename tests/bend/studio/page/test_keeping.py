@@ -71,6 +71,20 @@ def test_a_performance_is_recorded_kept_and_rendered(page: Page) -> None:
     assert Path(download.value.path()).read_bytes()[:4] == b"\x89PNG"
 
 
+def test_links_to_a_take_bear_its_name_whatever_it_is(page: Page) -> None:
+    name = "100% #1?"
+    shown = """name => {
+        const { store } = bendStudio;
+        store.shelf.takes = [{ name, is_rendered: true }];
+        store.tell("shelf");
+        return ["Film", "Recipe"].map((what) => {
+            const link = new URL(document.querySelector(`[aria-label="${what} of ${name}"]`).href);
+            return [decodeURIComponent(link.pathname), link.search, link.hash];
+        });
+    }"""
+    assert page.evaluate(shown, name) == [[f"/takes/{name}{suffix}", "", ""] for suffix in (".mp4", ".zip")]
+
+
 def test_the_record_key_struck_again_at_once_stops_what_it_began(page: Page) -> None:
     record = page.locator(".record")
     struck = """() => {
