@@ -55,6 +55,7 @@ def test_a_swap_is_hard_and_a_logistic_blend_is_not() -> None:
     assert blend("b16") == 0.5
     assert blend("b32") == pytest.approx(1 / (1 + math.exp(-2)))
     assert blend("b4") == pytest.approx(1 / (1 + math.exp(4)))
+    assert parse_logistic("16") == (16, 0.5)
     sharp = replace(parse_amount("1"), logistic=parse_logistic("12:0.001")).at(0)
     assert [sharp(layer) for layer in ("b4", "b8", "b16")] == pytest.approx([0, 0, 1])
 

@@ -28,6 +28,15 @@ def test_slerp_goes_at_constant_angular_speed() -> None:
     np.testing.assert_allclose(angles.sum(), whole, rtol=1e-6)
 
 
+@pytest.mark.parametrize("apart", [1e-3, 0.05, np.pi - 0.05])
+def test_slerp_is_an_arc_however_near_or_far_its_ends_are(apart: float) -> None:
+    a, b = np.linalg.qr(KEYS[:2].T)[0].T
+    turns = np.linspace(0, apart, 9)[:, None]
+    keys = np.stack([a, np.cos(apart) * a + np.sin(apart) * b])
+    points = slerp(keys, times(9, closed=False), Course())
+    np.testing.assert_allclose(points, np.cos(turns) * a + np.sin(turns) * b, atol=1e-12)
+
+
 def test_slerp_norm_goes_linearly() -> None:
     norms = np.linalg.norm(slerp(KEYS[:2], times(5, closed=False), Course()), axis=1)
     ends = np.linalg.norm(KEYS[:2], axis=1)
@@ -96,11 +105,14 @@ def test_circle_refuses_latents_on_a_line() -> None:
         circle(np.stack([KEYS[0], 2 * KEYS[0], KEYS[1]]), np.array([0.0]), Course())
 
 
+def ring_of(diameter: float, num: int) -> np.ndarray:
+    turn = np.linspace(0, 2 * np.pi, num, endpoint=False)
+    return diameter / 2 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+
+
 def test_noise_has_unit_variance_and_no_common_zeros() -> None:
     course = Course(diameter=6)
-    turn = np.linspace(0, 2 * np.pi, 400, endpoint=False)
-    ring = 3 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    field = gradient_noise(ring, 2048, course)
+    field = gradient_noise(ring_of(6, 400), 2048, course)
     assert abs(field.std() - 1) < 0.03
     # If all dimensions shared one lattice, the norm would fall to zero at each of its points.
     assert field.std(axis=1).min() > 0.9
@@ -128,6 +140,9 @@ def test_noise_follows_seed_amount_and_diameter() -> None:
         return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
 
     assert length(1) < length(4) < length(16)
+    field = gradient_noise(ring_of(6, 100), KEYS.shape[1], Course(diameter=6))
+    wanted = KEYS[0] + np.sqrt(np.mean(np.square(KEYS[0]))) * field
+    np.testing.assert_allclose(noise(KEYS[:1], clock, Course(diameter=6)), wanted, atol=1e-12)
 
 
 def test_table_calls_these_functions() -> None:

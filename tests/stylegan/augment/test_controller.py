@@ -107,6 +107,14 @@ def test_going_on_from_a_state_is_exact() -> None:
     assert second.state_dict() == straight.state_dict()
 
 
+def test_what_was_seen_before_an_interruption_counts() -> None:
+    first, second = _controller(target=0.0, initial_p=0.5), _controller(target=0.0)
+    _run(first, 3, logit=1.0)
+    second.load_state_dict(first.state_dict())
+    _run(second, 1, logit=-1.0)
+    assert second.p.item() == pytest.approx(0.5 + STEP, rel=1e-5)
+
+
 def test_a_state_with_an_impossible_p_is_refused() -> None:
     with pytest.raises(ConfigError, match="not between 0 and 1"):
         _controller().load_state_dict({"p": math.nan, "steps": 0, "totals": [0, 0]})

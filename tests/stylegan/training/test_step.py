@@ -190,6 +190,29 @@ def test_path_length_takes_half_the_batch_and_moves_its_mean_by_a_hundredth(
     assert stats["Loss/pl_penalty"]["mean"] == pytest.approx(penalties.mean().item(), rel=1e-4)
 
 
+def test_the_path_length_penalty_has_its_weight_at_every_fourth_step(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tiny_plan(data, pl_weight=3.0)
+    trained = list(plan.state.G.parameters())
+    expected: list[Tensor] = []
+    original = sampling_module.path_lengths
+
+    def noted(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
+        lengths = original(images, ws, noise)
+        loss = 3.0 * 4 * (lengths - 0.01 * lengths.detach().mean()).square().mean()
+        found = torch.autograd.grad(loss, trained, retain_graph=True, allow_unused=True)
+        expected.extend(gradient for gradient in found if gradient is not None)
+        return lengths
+
+    monkeypatch.setattr(sampling_module, "path_lengths", noted)
+    of_g = gradients(plan.state.G_opt)
+    take_step(plan, micro_batch=4)
+    assert len(expected) > 10
+    for mine, theirs in zip(of_g[1], expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
 def test_micro_batches_have_one_mean_of_path_lengths(data: Path) -> None:
     states = []
     for micro_batch in (4, 2):
@@ -223,6 +246,15 @@ def test_the_average_follows(data: Path) -> None:
     now = plan.state.G.synthesis.b16.conv1.weight
     torch.testing.assert_close(plan.state.G_ema.synthesis.b16.conv1.weight, before.lerp(now, 0.5))
     assert torch.equal(plan.state.G_ema.mapping.w_avg, plan.state.G.mapping.w_avg)
+
+
+def test_the_average_ramps_up_by_the_pictures_seen_with_those_of_this_step(data: Path) -> None:
+    plan = tiny_plan(data, ema_kimg=10)
+    plan.hyper = dataclasses.replace(plan.hyper, ema_rampup=1.0)
+    before = plan.state.G_ema.synthesis.b16.conv1.weight.clone()
+    take_step(plan)
+    now = plan.state.G.synthesis.b16.conv1.weight
+    torch.testing.assert_close(plan.state.G_ema.synthesis.b16.conv1.weight, before.lerp(now, 0.5))
 
 
 def test_a_step_depends_on_seed_and_number_alone(data: Path) -> None:
