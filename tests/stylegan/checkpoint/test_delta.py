@@ -87,6 +87,21 @@ def test_differences_of_every_size_keep_eleven_bits(tmp_path: Path, scale: float
     )
 
 
+def test_small_differences_keep_eleven_bits_beside_the_largest_there_can_be(tmp_path: Path) -> None:
+    start, end = tiny_generator(0), tiny_generator(1)
+    with torch.no_grad():
+        start.mapping.fc0.bias.zero_()
+        end.mapping.fc0.bias.copy_(torch.tensor([2 - 2**-20, 1e-8, 1e-7, 0.3]))
+        start.mapping.fc1.bias.zero_()
+        end.mapping.fc1.bias.copy_(torch.tensor([1e-37, 1e-38, 0.0, -3e-38]))  # no float32 is much smaller
+    save_delta(tmp_path / "d.safetensors", base=DeltaBase(network=network(G_ema=start), name="b"), G_ema=end)
+    read = load_delta(tmp_path / "d.safetensors", network(G_ema=start)).G_ema
+    assert read is not None
+    for name in ("fc0", "fc1"):
+        wanted = end.get_parameter(f"mapping.{name}.bias")
+        torch.testing.assert_close(read.get_parameter(f"mapping.{name}.bias"), wanted, rtol=2**-11, atol=0)
+
+
 def test_what_did_not_change_is_left_out_and_exact(tmp_path: Path) -> None:
     start = tiny_generator(0)
     end = Generator(**start.init_kwargs)
@@ -232,6 +247,15 @@ def test_damaged_tensors_are_refused(delta: Path) -> None:
         path = write_parts(delta.with_name("x.safetensors"), changed, body)
         with pytest.raises(CheckpointError, match="not a sound delta file"):
             load_delta(path, network(G_ema=tiny_generator(0)))
+
+
+def test_differences_that_are_not_finite_are_refused(delta: Path) -> None:
+    header, body = read_parts(delta)
+    start, stop = header["G_ema.mapping.fc0.bias"]["data_offsets"]
+    infinite = body[:start] + b"\x00\x7c" * ((stop - start) // 2) + body[stop:]
+    path = write_parts(delta.with_name("x.safetensors"), header, infinite)
+    with pytest.raises(CheckpointError, match=r"G_ema\.mapping\.fc0\.bias has values that are not finite"):
+        load_delta(path, network(G_ema=tiny_generator(0)))
 
 
 def test_an_outline_needs_no_base(delta: Path) -> None:
