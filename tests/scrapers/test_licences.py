@@ -89,7 +89,26 @@ def test_retired_and_odd_addresses_are_unknown(path: str) -> None:
     assert normalise(CC + path).family == "unknown"
 
 
+def test_the_address_counts_before_the_code() -> None:
+    assert normalise(CC + "licenses/by-nc/4.0/", "cc0").id == "CC-BY-NC-4.0"
+    assert normalise("https://example.org/terms", "by-sa").id == "CC-BY-SA"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/?see=https://creativecommons.org/licenses/by/4.0/",
+        "https://creativecommons.org.example/licenses/by/4.0/",
+        CC + "licenses/by-sampling/1.0/",
+        CC + "licenses/by-nc-sampling+/1.0/",
+    ],
+)
+def test_what_only_looks_like_a_licences_address_is_none(url: str) -> None:
+    assert normalise(url).family == "unknown"
+
+
 def test_version_may_come_apart() -> None:
+    assert normalise(None, "by 3.0", "2.0").id == "CC-BY-3.0"  # what the code itself says counts first
     licence = normalise(None, "by-nc", "2.0")
     assert (licence.id, licence.url) == ("CC-BY-NC-2.0", CC + "licenses/by-nc/2.0/")
 

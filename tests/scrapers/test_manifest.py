@@ -59,8 +59,9 @@ def test_halves_of_characters_that_a_service_sends_do_not_stop_a_scrape(tmp_path
 
 
 def test_an_entry_is_kept_or_refused() -> None:
-    with pytest.raises(ValueError, match="either kept under a file name or refused"):
-        Entry(ref=REF)
+    for both in ({}, {"file": "a.jpg", "reason": "blur"}):
+        with pytest.raises(ValueError, match="either kept under a file name or refused"):
+            Entry(ref=REF, **both)
 
 
 @pytest.mark.parametrize("torn", [b'{"status": "ke', b"x" * 9000, b"\xc3"])

@@ -1,5 +1,6 @@
 """robots.txt by the book: RFC 9309's own examples, files too long or too broken to read, and crawl delays."""
 
+import dataclasses
 import gzip
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from scrapers.source import HostLimit
 from tests.fakes.server import Answer, FakeServer, Request
 
 OWN = HostLimit(per_second=4, burst=4, concurrency=2, bytes_per_second=1e6)
+ONE_BY_ONE = dataclasses.replace(OWN, burst=1, concurrency=1)
 SIMPLE = """
 User-Agent: *
 Disallow: *.gif$
@@ -141,12 +143,13 @@ def test_a_file_broken_for_good_means_no_and_is_asked_for_once(
     assert host.hits["/robots.txt"] == num_asked
 
 
+@pytest.mark.parametrize(("status", "reason"), [(500, "server-error"), (429, "rate-limited")])
 def test_a_file_that_cannot_be_had_now_means_no_and_is_asked_for_again(
-    client: PoliteClient, host: Host
+    client: PoliteClient, host: Host, status: int, reason: str
 ) -> None:
-    host.robots = Answer(500)
+    host.robots = Answer(status)
     robots = Robots(client)
-    with pytest.raises(PassingError, match=r"/robots.txt: server-error$") as caught:
+    with pytest.raises(PassingError, match=f"/robots.txt: {reason}$") as caught:
         robots.allows(f"{host.url}/a")
     assert caught.value.reason == "robots-unknown"
     host.robots = Answer(404)
@@ -164,11 +167,18 @@ def test_what_keeps_pictures_away_as_well_has_its_own_name(client: PoliteClient,
 
 
 @pytest.mark.parametrize(
-    ("delay", "per_second"),
-    [("2", 0.5), ("0.5", 2.0), ("0.01", OWN.per_second), ("soon", OWN.per_second), ("0", OWN.per_second)],
+    ("delay", "expected"),
+    [
+        ("2", dataclasses.replace(ONE_BY_ONE, per_second=0.5)),
+        ("0.5", dataclasses.replace(ONE_BY_ONE, per_second=2.0)),
+        ("0.01", ONE_BY_ONE),
+        ("2\nUser-agent: bend\nCrawl-delay: 1", dataclasses.replace(ONE_BY_ONE, per_second=1.0)),
+        ("soon", OWN),
+        ("0", OWN),
+    ],
 )
 def test_a_crawl_delay_slows_the_pace_and_never_speeds_it_up(
-    host: Host, delay: str, per_second: float
+    host: Host, delay: str, expected: HostLimit
 ) -> None:
     netloc = host.url.removeprefix("http://")
     host.robots = Answer(200, f"User-agent: *\nCrawl-delay: {delay}\n".encode())
@@ -176,8 +186,7 @@ def test_a_crawl_delay_slows_the_pace_and_never_speeds_it_up(
         assert isinstance(client.gate, Gate)
         client.gate.set_limit(netloc, OWN)
         assert Robots(client).allows(f"{host.url}/a")
-        limit = client.gate._limits[netloc]
-    assert (limit.per_second, limit.bytes_per_second) == (per_second, OWN.bytes_per_second)
+        assert client.gate._limits[netloc] == expected
 
 
 def test_a_crawl_delay_of_a_day_is_not_waited_for(client: PoliteClient, host: Host) -> None:
@@ -190,3 +199,36 @@ def test_a_crawl_delay_of_a_day_is_not_waited_for(client: PoliteClient, host: Ho
             robots.allows(f"{host.url}/a")
         assert caught.value.reason == "rate-limited"
     assert host.hits == {"/robots.txt": 1}
+
+
+class Shared:
+    """What the processes of a scrape remember together."""
+
+    def __init__(self, told: dict[str, str]) -> None:
+        self.told = told
+
+    def recall(self, key: str) -> str | None:
+        return self.told.get(key)
+
+    def remember(self, key: str, text: str) -> None:
+        self.told[key] = text
+
+
+def test_what_one_process_has_fetched_the_others_do_not_ask_for(client: PoliteClient, host: Host) -> None:
+    memory = Shared({})
+    host.robots = Answer(200, b"User-agent: *\nDisallow: /a\n")
+    for _ in range(2):
+        robots = Robots(client, memory=memory)
+        assert not robots.allows(f"{host.url}/a")
+        assert robots.allows(f"{host.url}/b")
+    assert host.hits == {"/robots.txt": 1}
+    assert memory.told == {f"{host.url}/robots.txt": host.robots.body.decode()}
+
+
+def test_each_origin_has_rules_of_its_own(client: PoliteClient) -> None:
+    origins = ["http://a.example", "https://a.example", "https://a.example:8443", "https://b.example"]
+    memory = Shared({f"{at}/robots.txt": f"User-agent: *\nDisallow: /{i}" for i, at in enumerate(origins)})
+    robots = Robots(client, memory=memory)
+    for number, origin in enumerate(origins):
+        allowed = [robots.allows(f"{origin}/{path}/a.jpg?size=large") for path in range(len(origins))]
+        assert [path for path, is_allowed in enumerate(allowed) if not is_allowed] == [number]
