@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
 from bend import __version__
 from bend.provenance import Provenance, png_is_whole, read_provenance, weights_sha256
@@ -52,6 +54,19 @@ def test_weights_hash_follows_values_and_not_storage() -> None:
     assert weights_sha256(G) == before
     const.data[0, 0, 0] += 1
     assert weights_sha256(G) != before
+
+
+def test_weights_hash_follows_names_and_shapes() -> None:
+    values = torch.arange(6.0)
+    alike = [{"a": values[:2], "b": values[2:]}, {"b": values[2:], "a": values[:2]}]
+    others = [
+        {"a": values[:2], "c": values[2:]},
+        {"a": values[:3], "b": values[3:]},
+        {"a": values[:2], "b": values[2:].reshape(2, 2)},
+    ]
+    hashes = [weights_sha256(nn.ParameterDict(weights)) for weights in [*alike, *others]]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 4
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a"])

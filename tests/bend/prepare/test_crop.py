@@ -77,6 +77,7 @@ def test_entropy_finds_where_the_detail_is(detail_at: float, upright: bool) -> N
 
 def test_entropy_stays_in_the_middle_where_all_is_alike() -> None:
     assert _crop("entropy", Image.new("RGB", (300, 100), RED)).box == (100, 0, 200, 100)
+    assert _crop("entropy", Image.new("RGB", (203, 100), RED)).box == (51, 0, 151, 100)
     assert _crop("entropy", Image.new("RGB", (64, 64), RED)).box == (0, 0, 64, 64)
 
 
@@ -101,6 +102,12 @@ def test_a_picture_decoded_smaller_is_cut_at_the_same_place() -> None:
     crop = Crop(box=(123, 77, 323, 277))
     a, b = (np.asarray(cut(each, (400, 300), crop, 16, BLACK)).astype(int) for each in (image, small))
     assert np.abs(a - b).mean() < 2
+
+
+def test_rounding_does_not_lead_out_of_a_picture_decoded_smaller() -> None:
+    full_size = (25, 25)
+    assert 25 * (7 / 25) > 7
+    assert cut(Image.new("RGB", (7, 7), RED), full_size, Crop(box=(0, 0, 25, 25)), 8, BLACK).size == (8, 8)
 
 
 def test_the_same_size_is_left_alone() -> None:
