@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from bend import __version__
-from bend.provenance import Provenance, png_is_whole, read_provenance, weights_sha256
+from bend.provenance import Provenance, png_is_whole, read_provenance, weights_sha256, workplace
 from tests.bend.tiny import tiny_generator
 
 
@@ -58,13 +58,16 @@ def test_weights_hash_follows_values_and_not_storage() -> None:
 
 def test_weights_hash_follows_names_and_shapes() -> None:
     values = torch.arange(6.0)
-    alike = [{"a": values[:2], "b": values[2:]}, {"b": values[2:], "a": values[:2]}]
-    others = [
-        {"a": values[:2], "c": values[2:]},
-        {"a": values[:3], "b": values[3:]},
-        {"a": values[:2], "b": values[2:].reshape(2, 2)},
+    networks = [
+        [("a", values[:2]), ("b", values[2:])],
+        [("b", values[2:]), ("a", values[:2])],  # the same in another order
+        [("a", values[:2]), ("c", values[2:])],
+        [("a", values[:3]), ("b", values[3:])],
+        [("a", values[:2]), ("b", values[2:].reshape(2, 2))],
     ]
-    hashes = [weights_sha256(nn.ParameterDict(weights)) for weights in [*alike, *others]]
+    modules = [nn.ParameterDict(weights) for weights in networks]
+    assert list(modules[1].state_dict()) == ["b", "a"]
+    hashes = [weights_sha256(module) for module in modules]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 4
 
@@ -90,6 +93,33 @@ def test_damaged_pictures_have_no_note(tmp_path: Path, kind: str) -> None:
         assert read_provenance(path) is None
         path.write_bytes(whole[:place])
         assert read_provenance(path) is None
+
+
+def test_relative_paths_start_from_here_or_from_the_nearest_folder_above_that_has_more_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, work = tmp_path / "here", tmp_path / "work"
+    picture = work / "stills" / "day" / "a.png"
+    picture.parent.mkdir(parents=True)
+    (work / "runs" / "00000-rocks").mkdir(parents=True)
+    here.mkdir()
+    monkeypatch.chdir(here)
+    made = Provenance(
+        work={"inputs": {"mask.png": "00"}},
+        network="runs/00000-rocks@4",
+        network_sha256="00",
+        command="bend x",
+    )
+    assert workplace(picture, made) == work
+    (here / "mask.png").touch()
+    assert workplace(picture, made) == Path()  # as many are here, and here comes first
+    (work / "stills" / "mask.png").touch()
+    (work / "mask.png").touch()
+    assert workplace(picture, made) == work
+    (work / "stills" / "runs").symlink_to(work / "runs")
+    assert workplace(picture, made) == work / "stills"
+    (here / "runs").symlink_to(work / "runs")
+    assert workplace(picture, made) == Path()
 
 
 def test_missing_file_is_an_os_error(tmp_path: Path) -> None:

@@ -271,6 +271,24 @@ def test_what_a_search_wrote_says_how_to_search_again(run: Run, tiny_network: Pa
         assert np.array_equal(np.load(tmp_path / "a.npz")["w"], np.load(tmp_path / "b.npz")["w"])
 
 
+def test_a_frame_of_a_film_says_how_to_make_the_film_again(
+    run: Run, tiny_network: Path, tmp_path: Path
+) -> None:
+    walk = ("render", "latent-walk", "--network", tiny_network, "--seconds", "0.25", "--fps", "8")
+    assert run(*walk, "-o", tmp_path / "walk")[0] == 0
+    frame = tmp_path / "walk" / "frame000001.png"
+    status, _, err = run("replay", frame, "-o", tmp_path / "again.png")
+    assert (status, err.startswith(f"Error: {frame} is one frame of a film; run its command again: ")) == (
+        1,
+        True,
+    )
+    assert not (tmp_path / "again.png").exists()
+    *again, dash_o, _ = shlex.split(err.partition("again: ")[2])
+    assert dash_o == "-o"
+    assert run(*again[1:], "-o", tmp_path / "more")[0] == 0
+    assert (tmp_path / "more" / frame.name).read_bytes() == frame.read_bytes()
+
+
 def test_a_folder_of_pictures_is_no_picture(run: Run, tmp_path: Path) -> None:
     assert run("replay", tmp_path)[2] == f"Error: {tmp_path}: a folder; give a picture or film in it\n"
 

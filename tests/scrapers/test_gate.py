@@ -101,6 +101,7 @@ def test_a_host_is_slowed_down_and_never_sped_up() -> None:
 def test_only_so_many_are_inside_at_once() -> None:
     gate = make()
     inside, most, lock = 0, 0, threading.Lock()
+    pair = threading.Barrier(2, timeout=60)  # none leaves before another has come in
 
     def go() -> None:
         nonlocal inside, most
@@ -108,7 +109,7 @@ def test_only_so_many_are_inside_at_once() -> None:
             with lock:
                 inside += 1
                 most = max(most, inside)
-            time.sleep(0.01)
+            pair.wait()
             with lock:
                 inside -= 1
 

@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 from collections.abc import Iterator
 from contextlib import closing
+from typing import NoReturn
 
 import pytest
 
@@ -164,6 +165,19 @@ def test_what_keeps_pictures_away_as_well_has_its_own_name(client: PoliteClient,
     with pytest.raises(PassingError) as caught:
         Robots(client).allows(f"{host.url}/a")
     assert caught.value.reason == "stopped"
+
+
+@pytest.mark.parametrize("reason", ["bad-url", "dns", "private-address", "stopped", "tls"])
+def test_what_would_befall_a_picture_too_is_told_by_its_name(
+    client: PoliteClient, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    def attempt(*args: object, **options: object) -> NoReturn:
+        raise DownloadError(reason, "why")
+
+    monkeypatch.setattr(client, "attempt", attempt)
+    with pytest.raises(DownloadError, match="^why$") as caught:
+        Robots(client).allows("https://a.example/a")
+    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,9 @@ def test_commands_on_the_page_are_commands(
 ) -> None:
     config, _ = made
     page = (config.output / "index.html").read_text()
-    for command in re.findall(r"<code>bend (render .*?)</code>", page):
+    commands = re.findall(r"<code>bend (render .*?)</code>", page)
+    assert len(commands) == 5
+    for command in commands:
         words = shlex.split(html.unescape(command))
         made_file = Path(words[-1])
         again = tmp_path / made_file.name

@@ -20,6 +20,15 @@ def test_the_first_of_equals_is_named() -> None:
     assert seen.twin("d", None, None) is None
 
 
+def test_of_those_that_look_the_same_the_nearest_is_named() -> None:
+    seen = Seen()
+    assert seen.twin("far", "11", 0b000111) is None
+    assert seen.twin("near", "22", 0b111000) is None
+    assert seen.twin("a", "33", 0b011001) == "near"  # 2 bits from it, 4 from the other
+    assert seen.twin("b", "44", 0b100110) == "far"
+    assert seen.twin("c", "22", None) == "near"
+
+
 def test_resaved_and_scaled_copies_look_the_same() -> None:
     seen = Seen()
     for i in range(20):
