@@ -100,6 +100,7 @@ def test_split_respects_brackets() -> None:
         ("-1e13", "beyond 1e\\+12"),
         ("lfo(sine,0..1e300,1s)", "beyond 1e\\+12"),
         ("2s:1,0s:0", "must rise"),
+        ("2s:1,2s:0", "must rise"),
         ("0s:0,1", "SECONDS:VALUE"),
         ("()", "not a number"),
         ("lfo(sine,0..1)", "a shape, a range and a period"),

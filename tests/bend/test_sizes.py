@@ -71,6 +71,20 @@ def test_noise_keeps_its_own_in_the_middle_and_is_seeded() -> None:
     assert 0.5 < extend_noise(noise, 64, 64, seed=0).std() < 1.5
 
 
+def test_layers_of_one_size_have_noise_of_their_own(G: Generator, ws: Tensor) -> None:
+    noises: list[Tensor] = []
+    block = G.synthesis.b16
+
+    def watch(module: object, args: object, output: Tensor) -> None:
+        noises.extend(layer.noise_const for layer in (block.conv0, block.conv1))
+
+    with block.conv1.register_forward_hook(watch):
+        synthesised(G, ws, Sized(rows=8, columns=8, how="reflect"))
+    one, other = (noise[0] for noise in noises)  # a row beyond what the layers have
+    assert one.shape == (32,)
+    assert abs(torch.corrcoef(torch.stack([one, other]))[0, 1]) < 0.6
+
+
 @pytest.mark.parametrize(("width", "height"), [(96, 32), (32, 64), (40, 24), (16, 16)])
 @pytest.mark.parametrize("how", EXTEND_MODES)
 def test_pictures_have_the_size(G: Generator, ws: Tensor, how: str, width: int, height: int) -> None:
@@ -146,6 +160,7 @@ def test_spans_cover_once_and_overlap_by_the_halo() -> None:
     ("size", "message"),
     [
         ((100, 32), "this network draws multiples of 8; ask for 96x32"),
+        ((32, 100), "this network draws multiples of 8; ask for 32x96"),
         ((1, 1), "ask for 8x8"),
         ((16384, 16384), "more than 67,108,864 pixels"),
     ],

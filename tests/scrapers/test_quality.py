@@ -35,13 +35,12 @@ def test_photographs_pass_and_blurred_ones_do_not(path: Path) -> None:
     assert measure(blurred).sharpness < _LEAST_SHARPNESS
 
 
-@pytest.mark.parametrize("contrast", [0.4, 1.0])
+@pytest.mark.parametrize("contrast", [0.05, 0.4])
 def test_sharpness_does_not_go_by_contrast(contrast: float) -> None:
-    values = np.asarray(Image.open(PHOTOS[0]).convert("L"), dtype=np.float64)
-    dull = Image.fromarray((128 + (values - 128) * contrast).astype(np.uint8))
-    assert measure(dull).sharpness == pytest.approx(
-        measure(Image.open(PHOTOS[0]).convert("L")).sharpness, abs=0.1
-    )
+    photo = Image.open(PHOTOS[0]).convert("L")
+    values = np.asarray(photo, dtype=np.float64)
+    dull = Image.fromarray((128 + (values - 128) * contrast).round().astype(np.uint8))
+    assert measure(dull).sharpness == pytest.approx(measure(photo).sharpness, abs=0.01)
 
 
 @pytest.mark.parametrize("size", [14, 24, 40])

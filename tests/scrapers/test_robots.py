@@ -175,7 +175,7 @@ def test_what_would_befall_a_picture_too_is_told_by_its_name(
         raise DownloadError(reason, "why")
 
     monkeypatch.setattr(client, "attempt", attempt)
-    with pytest.raises(DownloadError, match="^why$") as caught:
+    with pytest.raises(DownloadError, match=r"^why$") as caught:
         Robots(client).allows("https://a.example/a")
     assert caught.value.reason == reason
 

@@ -131,6 +131,7 @@ def test_a_picture_may_be_the_mask(tmp_path: Path) -> None:
         (f"ablate@b8.conv0/channels={'9' * 5000}", "is not a channel"),
         (f"ablate@b8.conv0/channels=top:{'9' * 5000}", "is not a channel"),
         ("ablate@b8.conv0/channels=random:2", "'2' is not a share"),
+        ("ablate@b8.conv0/channels=random:0", "'0' is not a share"),
         ("ablate@b8.conv0/channels=top:0", "top:1 or more"),
         ("ablate@b8.conv0/cluster=x", "'x' is not a cluster"),
         ("ablate@b8.conv0/cluster=1/channels=3", "channels is given twice"),

@@ -46,6 +46,15 @@ def test_the_edge_is_soft_and_centred() -> None:
     assert 0.1 < row[43] < 0.4
 
 
+def test_the_edge_of_an_ellipse_is_as_wide_as_said_across_its_shorter_axis() -> None:
+    mask = parse_mask("ellipse:.5,.5,.4,.1").at(0.0, 1000, 3, 0.1)
+    column = mask[:, 1]  # in the middle; the ellipse ends at rows 400 and 600
+    assert (column[450:550] == 1).all()
+    assert column[600].item() == pytest.approx(0.5, abs=0.01)
+    assert (column[[*range(345), *range(655, 1000)]] == 0).all()
+    assert 0 < column[640] < column[560] < 1
+
+
 def test_numbers_move() -> None:
     mask = parse_mask("ellipse:(0s:0,1s:1),.5,.2,.2")
     assert mask.varies
@@ -87,6 +96,15 @@ def test_a_picture(tmp_path: Path) -> None:
     assert (mask[:, 15:] == 1).all()
     soft = parse_mask(f"image:{tmp_path / 'half.png'}").at(0.0, 20, 30, 0.3)
     assert 0 < soft[10, 14] < soft[10, 15] < 1
+
+
+def test_the_edge_of_a_picture_is_as_soft_as_said(tmp_path: Path) -> None:
+    pixels = np.zeros((200, 200), dtype=np.uint8)
+    pixels[:, 100:] = 255
+    Image.fromarray(pixels).save(tmp_path / "half.png")
+    row = parse_mask(f"image:{tmp_path / 'half.png'}").at(0.0, 200, 200, 0.2)[100]
+    # A blur by half the width: two thirds of its rise lie within the 40 pixels of the edge.
+    assert (row[120] - row[80]).item() == pytest.approx(0.68, abs=0.03)
 
 
 @pytest.mark.parametrize("kind", ["sixteen bits", "transparent"])

@@ -33,6 +33,9 @@ def test_posterise_leaves_so_many_values_in_each_channel() -> None:
             levels = np.linspace(float(x[n, c].min()), float(x[n, c].max()), 4)
             for value, was in zip(bent[n, c].flatten(), x[n, c].flatten(), strict=True):
                 assert abs(value - levels[np.abs(levels - was.item()).argmin()]) < 1e-12
+    single = x.float()  # whose steps may add up to a little more than the greatest
+    for number in range(2, 20):
+        assert (pointwise.posterise(single, number) <= single.amax(dim=(2, 3), keepdim=True)).all()
     flat = torch.full([1, 1, 3, 3], 2.5)
     assert torch.equal(pointwise.posterise(flat, 4), flat)
 
@@ -55,8 +58,8 @@ def test_shuffle_deals_whole_channels() -> None:
 def test_roll_moves_on_and_crossfades() -> None:
     x = signal()
     np.testing.assert_array_equal(channels.roll(x, -2), np.roll(x, -2, axis=1))
-    halfway = 0.5 * np.roll(x, 2, axis=1) + 0.5 * np.roll(x, 3, axis=1)
-    np.testing.assert_allclose(channels.roll(x, 2.5), halfway)
+    between = 0.75 * np.roll(x, 2, axis=1) + 0.25 * np.roll(x, 3, axis=1)
+    np.testing.assert_allclose(channels.roll(x, 2.25), between)
 
 
 def frames(num: int) -> list[Tensor]:
@@ -95,11 +98,14 @@ def test_places_of_a_frame_have_memories_of_their_own() -> None:
             assert torch.equal(held, signal() + 10 * place)
 
 
-def test_feedback_that_grows_stays_finite() -> None:
+@pytest.mark.parametrize("gain", [3.0, -3.0])
+def test_feedback_that_grows_stays_finite_in_half_precision(gain: float) -> None:
     store = memory.Memory()
-    for index in range(200):
+    for index in range(200):  # unbounded, it would pass 65504 after eleven
         store.moment = Moment(index=index)
-        assert memory.feedback(signal(), store, 3.0, 1).isfinite().all()
+        heard = memory.feedback(signal().half(), store, gain, 1)
+        assert heard.isfinite().all()
+    assert heard.abs().max() >= 1e4
 
 
 def test_freeze_of_a_seed_fits_other_sizes() -> None:
