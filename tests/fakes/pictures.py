@@ -2,6 +2,8 @@
 
 import functools
 import io
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -25,3 +27,11 @@ def encoded(seed: int, side: int = 320, kind: str = "JPEG", quality: int = 85) -
 def jpeg(seed: int, side: int = 320) -> bytes:
     """A JPEG file."""
     return encoded(seed, side)
+
+
+def claiming_png(width: int, height: int) -> bytes:
+    """A small PNG whose header claims a size."""
+    png = bytearray(encoded(0, 8, "PNG"))
+    png[16:24] = struct.pack(">II", width, height)
+    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
+    return bytes(png)

@@ -14,7 +14,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from stylegan.archive import DatasetZip
-from tests.bend.prepare.pictures import claiming_png, photo, png16, quadrants
+from tests.bend.prepare.pictures import photo, png16, quadrants
+from tests.fakes.pictures import claiming_png
 from tests.reliability.conftest import Bench
 from tests.stylegan.archive.zips import encoded, noise, write_zip
 

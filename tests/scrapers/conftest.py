@@ -39,3 +39,8 @@ def scrape_config(out: Path, *queries: str, **settings: Any) -> ScrapeConfig:
         out=out,
         **{"client": HURRIED, "min_size": 64, "workers": 4, **settings},
     )
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    """Everything that a person sees of a scrape."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}

@@ -25,16 +25,11 @@ from tests.fakes.commons import FakeCommons
 from tests.fakes.openverse import FakeOpenverse
 from tests.fakes.pictures import jpeg, pixels
 from tests.fakes.server import Answer, FakeServer, Request
-from tests.scrapers.conftest import HURRIED, scrape_config
+from tests.scrapers.conftest import HURRIED, content_of, scrape_config
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "manifest.jsonl").read_text("utf-8").splitlines()]
-
-
-def content_of(folder: Path) -> dict[str, bytes]:
-    """Everything that a person sees of a scrape."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def listing(folder: Path, *urls: str) -> str:

@@ -11,8 +11,8 @@ from PIL import Image, ImageFilter
 from bend.bundled import sample_folder
 from scrapers.gather import gather
 from scrapers.review import write_review
+from tests.fakes.pictures import claiming_png
 from tests.scrapers.conftest import scrape_config
-from tests.scrapers.test_picture import png_claiming
 
 
 def make_folder(folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_a_person_changed_in_the_folder_is_not_seen(tmp_path: Path) -> None
     gather(config, environ={})
     junk, bomb, folder, cut, _ = sorted(out.glob("*.jpg"))
     junk.write_bytes(b"no picture")
-    bomb.write_bytes(png_claiming(9_500, 9_500))
+    bomb.write_bytes(claiming_png(9_500, 9_500))
     folder.unlink()
     folder.mkdir()
     cut.write_bytes(cut.read_bytes()[:-5000])

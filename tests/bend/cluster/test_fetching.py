@@ -18,7 +18,7 @@ from bend.cluster.fetching import Fetching
 from scrapers.gather import gather
 from tests.fakes.openverse import FakeOpenverse
 from tests.fakes.server import Answer, FakeServer, Request
-from tests.scrapers.conftest import HURRIED, scrape_config
+from tests.scrapers.conftest import HURRIED, content_of, scrape_config
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,11 +37,6 @@ def of_urls(out: Path, listing: Path, **settings: Any) -> Any:
 def written(path: Path, *urls: str) -> Path:
     path.write_text("".join(f"{url}\n" for url in urls))
     return path
-
-
-def content_of(folder: Path) -> dict[str, bytes]:
-    """Everything that a person sees of a scrape."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def no_warning(message: str) -> None:

@@ -66,14 +66,6 @@ def png16(values: npt.NDArray[np.uint16]) -> bytes:
     )
 
 
-def claiming_png(width: int, height: int) -> bytes:
-    """A tiny PNG whose header claims a size."""
-    png = bytearray(encoded(quadrants(), "PNG"))
-    png[16:24] = struct.pack(">II", width, height)
-    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
-    return bytes(png)
-
-
 _PRIMARIES = {  # of sRGB, adapted to D50
     "r": (0.43607, 0.22249, 0.01392),
     "g": (0.38515, 0.71687, 0.09708),

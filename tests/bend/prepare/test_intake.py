@@ -9,7 +9,8 @@ from PIL import ExifTags, Image
 
 from bend.errors import IntakeError
 from bend.prepare.intake import MAX_PIXELS, take_in
-from tests.bend.prepare.pictures import claiming_png, photo, quadrants
+from tests.bend.prepare.pictures import photo, quadrants
+from tests.fakes.pictures import claiming_png
 from tests.stylegan.archive.zips import encoded, noise, write_zip
 
 FORMATS: dict[str, dict[str, Any]] = {

@@ -11,7 +11,8 @@ from PIL import Image
 from bend.prepare import PackageConfig
 from bend.prepare.discover import SourcePicture
 from bend.prepare.pieces import Prepared, prepare
-from tests.bend.prepare.pictures import claiming_png, photo, quadrants
+from tests.bend.prepare.pictures import photo, quadrants
+from tests.fakes.pictures import claiming_png
 from tests.stylegan.archive.zips import encoded, noise, write_zip
 
 
