@@ -49,6 +49,13 @@ def test_print_is_seen(is_dark: bool, size: int) -> None:
     assert measure(page(is_dark=is_dark, size=size)).text > _MOST_TEXT
 
 
+def test_bars_are_no_print() -> None:
+    bars = np.where(np.arange(512) % 45 < 18, 20, 240).astype(np.uint8)
+    quality = measure(Image.fromarray(np.tile(bars, (384, 1))))
+    assert quality.texture > 0.5
+    assert quality.text < _MOST_TEXT
+
+
 def test_flat_pictures_have_no_texture() -> None:
     assert measure(Image.new("L", (600, 400), 128)).texture == 0
     assert measure(Image.linear_gradient("L").resize((600, 400))).texture < _LEAST_TEXTURE

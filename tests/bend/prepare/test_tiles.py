@@ -49,13 +49,26 @@ def test_the_empty_part_of_a_photo_is_avoided() -> None:
     pixels = np.empty((400, 800, 3), np.uint8)
     pixels[:] = np.linspace(150, 190, 400).astype(np.uint8)[:, None, None]  # a sky that darkens slowly
     pixels[200:] = noise(0, 200, 800, 3)
-    for left, top, right, bottom in _tiles(Image.fromarray(pixels), 10, seed=2):
+    boxes = _tiles(Image.fromarray(pixels), 10, seed=2)
+    assert len(boxes) == 10
+    for left, top, right, bottom in boxes:
         assert left < right
         assert (bottom - max(top, 200)) / (bottom - top) >= 0.35
 
 
 def test_nothing_is_made_of_nothing() -> None:
     assert _tiles(Image.new("RGB", (400, 300), (90, 90, 200)), 5) == []
+    grain = 120 + np.random.default_rng(0).integers(0, 2, (300, 400, 1), dtype=np.uint8).repeat(3, axis=2)
+    assert _tiles(Image.fromarray(grain), 5) == []  # a camera's noise is no detail
+
+
+def test_close_ups_are_as_many_as_views() -> None:
+    """Half of the tiles are smaller than the geometric mean of the smallest and the largest side."""
+    image = photo(0, 800, 600)
+    assert side_range(image.size, 1, 32) == (150, 600)
+    sides = [box[2] - box[0] for seed in range(100) for box in _tiles(image, 1, seed=seed)]
+    assert len(sides) == 100
+    assert np.median(sides) == pytest.approx(300, rel=0.1)
 
 
 def test_a_small_photo_gives_what_it_can() -> None:

@@ -73,6 +73,15 @@ def test_too_small_a_batch_is_refused_in_one_line() -> None:
     assert "\n" not in str(refusal.value)
 
 
+def test_no_process_is_left_without_a_sample_for_the_path_length() -> None:
+    D = judge(1)
+    with pytest.raises(TrainingError, match=r"--batch 6: too few for 4 processes.* give --batch 8"):
+        deal(D, 6, 0, 4)
+    assert [(share.start, share.stop) for share in (deal(D, 7, rank, 4) for rank in range(4))] == [
+        *((0, 2), (2, 4), (4, 6), (6, 7))
+    ]
+
+
 def test_micro_batches_hold_whole_groups_or_even_parts_of_one() -> None:
     D = judge(4)
     assert [whole_groups(D, 16, wanted) for wanted in (1, 2, 3, 4, 5, 7, 8, 11, 16, 99)] == [

@@ -309,6 +309,16 @@ def test_a_resume_keeps_the_micro_batch_whatever_is_free(copy: Path, monkeypatch
         assert session.plan.micro_batch == expected
 
 
+def test_a_resume_on_another_kind_of_device_fits_the_micro_batch_anew(copy: Path) -> None:
+    options = json.loads((copy / "training_options.json").read_text())
+    options["config"]["micro_batch"] = None
+    options |= {"device": "cuda:1", "micro_batch": 1}  # as if a small GPU had begun it
+    (copy / "training_options.json").write_text(json.dumps(options))
+    session = resume_run(copy, {})
+    session.close()
+    assert session.plan.micro_batch == session.plan.hyper.batch > 1
+
+
 def test_a_resume_may_change_learning_rates(copy: Path) -> None:
     session = resume_run(copy, {"g_lr": 0.0001})
     session.close()
