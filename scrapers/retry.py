@@ -16,7 +16,7 @@ from scrapers.errors import PassingError
 
 __all__ = ["RETRIED_STATUSES", "RetryPolicy", "parse_retry_after"]
 
-RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 508, 509, 520, 521, 522, 523, 524, 529})
+RETRIED_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 
 _Result = TypeVar("_Result")
 

@@ -19,6 +19,8 @@ from scrapers.source import Access, HostLimit, ImageRef, SourceInfo, Wanted, cre
 __all__ = ["Commons"]
 
 _BASE = "https://commons.wikimedia.org"
+_DEPTH = 10_000
+_PAGE = 50
 _WIDTHS = (1280, 1920, 3840)  # of those the servers render, the ones worth having
 _PASSING_CODES = frozenset({"maxlag", "ratelimited", "readonly", "internal_api_error_DBQueryError"})
 _PICTURES = frozenset({"image/jpeg", "image/png", "image/webp", "image/tiff", "image/gif", "image/bmp"})
@@ -51,7 +53,7 @@ class Commons:
         }
 
     def search(self, query: str, wanted: Wanted) -> Iterator[ImageRef]:
-        """Yield bitmap files in the order of relevance."""
+        """Yield bitmap files in the order of relevance, to its depth of 10,000."""
         width = next((width for width in _WIDTHS if width >= 2 * wanted.min_size), _WIDTHS[-1])
         params: dict[str, str | int] = {
             "action": "query",
@@ -60,7 +62,7 @@ class Commons:
             "generator": "search",
             "gsrnamespace": 6,
             "gsrsearch": f"filetype:bitmap fileres:>{wanted.min_size} {query}",
-            "gsrlimit": 50,
+            "gsrlimit": _PAGE,
             "gsroffset": 0,
             "prop": "imageinfo",
             "iiprop": "url|size|mime|sha1|extmetadata|user",
@@ -75,6 +77,8 @@ class Commons:
                     yield ref
             further = answer.get("continue")
             if not isinstance(further, dict) or "gsroffset" not in further:
+                return
+            if (pixels(further["gsroffset"]) or 0) + _PAGE > _DEPTH:  # to ask for more is an error
                 return
             params |= {name: value for name, value in further.items() if isinstance(value, str | int)}
 

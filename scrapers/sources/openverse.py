@@ -18,6 +18,7 @@ __all__ = ["Openverse"]
 
 _BASE = "https://api.openverse.org"
 _DEPTH = 240
+_PAGE, _LARGER_PAGE = 20, 48  # of at most 20 and, with a key, 50; both divide the depth
 _LICENSES = ("by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd", "cc0", "pdm")
 _EXPLAIN = {
     400: "another --license or shorter words may do",
@@ -55,7 +56,7 @@ class Openverse:
         """Yield results in the service's order, to its depth of 240."""
         if len(query) > 200:
             raise SourceError("openverse: takes at most 200 characters of words; use several shorter queries")
-        page_size = 50 if self._has_key else 20  # above the limit the answer is 401
+        page_size = _LARGER_PAGE if self._has_key else _PAGE  # above the limit the answer is 401
         for page in range(1, _DEPTH // page_size + 1):
             answer = self._ask(query, wanted, page, page_size)
             for record in records(answer, "results"):

@@ -16,6 +16,8 @@ class FakeCommons(FakeService):
 
     num_results = 30
     first_seed = 1001
+    depth = 10_000
+    """Results of a search that can be asked for; beyond, the answer is an error."""
     is_lagged = False
     """Answer the first request with maxlag."""
 
@@ -37,6 +39,9 @@ class FakeCommons(FakeService):
         return as_json(self._page(int(query["gsroffset"]), int(query["gsrlimit"])))
 
     def _page(self, offset: int, limit: int) -> dict[str, object]:
+        if offset + limit > self.depth:
+            info = f"Pagination beyond {self.depth} is unsupported."
+            return {"error": {"code": "cirrussearch-offset-too-large", "info": info}}
         end = min(self.num_results, offset + limit)
         pages = [self._file(index) for index in range(offset, end)]
         answer: dict[str, object] = {"query": {"pages": pages[::-1]}}

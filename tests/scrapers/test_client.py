@@ -96,6 +96,16 @@ def test_credentials_stay_under_their_encryption(
     assert sent[-1] == (set(private) if is_kept else set())
 
 
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 503, 520, 525, 530, 599])
+def test_these_statuses_may_pass(client: PoliteClient, status: int) -> None:
+    class Failing(FakeServer):
+        def answer(self, request: Request) -> Answer:
+            return Answer(status)
+
+    with Failing() as server, pytest.raises(PassingError), client.attempt(server.url):
+        pass
+
+
 def test_no_cookies_are_kept(client: PoliteClient) -> None:
     class Cookie(FakeServer):
         def answer(self, request: Request) -> Answer:

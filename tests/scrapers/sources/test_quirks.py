@@ -9,6 +9,7 @@ from scrapers.config import ClientConfig
 from scrapers.errors import SourceError
 from scrapers.licences import DEFAULT_ACCEPTED
 from scrapers.source import Wanted
+from scrapers.sources import commons
 from scrapers.sources.flickr import _LICENSES
 from scrapers.sources.urls import Urls
 from tests.scrapers.sources.conftest import CASES, Rig
@@ -28,9 +29,10 @@ def test_openverse_asks_for_no_more_than_anonymous_users_may(make: Make) -> None
 def test_openverse_with_a_client_id_asks_for_more(make: Make) -> None:
     keys = {"OPENVERSE_CLIENT_ID": "me", "OPENVERSE_CLIENT_SECRET": "s3cret"}
     rig = make("openverse", keys=keys, num_results=1000)
-    assert len({ref.id for ref in rig.refs()}) == 200
+    assert len({ref.id for ref in rig.refs()}) == 240
+    assert rig.fake.hits["/v1/images/"] == 5
     assert rig.fake.hits["/v1/auth_tokens/token/"] == 1
-    assert rig.fake.requests[-1].query["page_size"] == "50"
+    assert rig.fake.requests[-1].query["page_size"] == "48"
     assert rig.fake.requests[-1].headers["authorization"] == "Bearer t0ken"
 
 
@@ -55,6 +57,13 @@ def test_commons_waits_out_a_lag_reported_as_200(make: Make) -> None:
 
 def test_commons_finds_nothing_without_a_query_key(make: Make) -> None:
     assert make("commons").refs(query="nothing") == []
+
+
+def test_commons_ends_where_its_search_does(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commons, "_DEPTH", 120)
+    rig = make("commons", num_results=300, depth=120)
+    assert len(rig.refs()) == 99  # of two pages, all but one that is no picture
+    assert rig.fake.hits["/w/api.php"] == 2
 
 
 def test_commons_reads_licences_creators_and_order(make: Make) -> None:
