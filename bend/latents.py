@@ -89,12 +89,16 @@ def truncate(G: Generator, ws: Tensor, psi: float, cutoff: int | None = None) ->
     )
 
 
-def usual_seeds(config: RenderConfig, num: int) -> Sequence[int]:
-    """The default seeds: 0 to `num` - 1, or every row of the files of latents.
+def usual_seeds(config: RenderConfig, num: int, grid: tuple[int, int] | None = None) -> Sequence[int]:
+    """The default seeds: those that fill a grid of so many columns and rows, if there is one.
+
+    Otherwise 0 to `num` - 1, or every row of the files of latents.
 
     Raises:
         SettingsError: a file of latents cannot be read.
     """
+    if grid is not None:
+        return range(grid[0] * grid[1])
     return range(sum(len(read_latents(path)) for path in config.latents) if config.latents else num)
 
 

@@ -21,6 +21,7 @@ from bend.ranks import leave_to_first
 from stylegan.atomic import atomic_path
 
 __all__ = [
+    "MOST_PIXELS",
     "PICTURE_SUFFIXES",
     "Pixels",
     "Rendered",
@@ -42,7 +43,8 @@ Name = TypeVar("Name", bound=Hashable)
 
 # suffix -> greatest side in pixels that the format can hold
 PICTURE_SUFFIXES = {".png": 2**31 - 1, ".jpg": 65_535, ".jpeg": 65_535, ".webp": 16_383}
-_MOST_PIXELS = 1 << 32  # of a sheet, 12 GiB
+MOST_PIXELS = 1 << 32
+"""Of a sheet or frame, 12 GiB."""
 _JPEG_COMMENT = 65_533  # bytes of it
 
 
@@ -158,9 +160,9 @@ def check_sheet_size(path: Path, width: int, height: int) -> None:
         RenderError: it is too big.
     """
     _check_size(path, width, height)
-    if width * height > _MOST_PIXELS:
+    if width * height > MOST_PIXELS:
         raise RenderError(
-            f"{path}: {width}×{height} is more than {_MOST_PIXELS >> 20} megapixels; ask for a smaller sheet"
+            f"{path}: {width}×{height} is more than {MOST_PIXELS >> 20} megapixels; ask for a smaller sheet"
         )
 
 

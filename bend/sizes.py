@@ -24,7 +24,7 @@ from bend.tiles import Canvas, drawn_in_tiles
 from stylegan.generator import Generator
 from stylegan.taps import hang, taps
 
-__all__ = ["Sized", "check_sheet", "extend", "extend_noise", "open_size"]
+__all__ = ["Sized", "check_sheet", "extend", "extend_noise", "open_size", "sheet_sides"]
 
 _MOST_PIXELS = 2**26  # 8192×8192; the picture itself and its noise are held whole
 
@@ -99,8 +99,13 @@ def check_sheet(path: Path, config: RenderConfig, G: Generator, columns: int, ro
     Raises:
         RenderError: it is too big.
     """
+    check_sheet_size(path, *sheet_sides(config, G, columns, rows))
+
+
+def sheet_sides(config: RenderConfig, G: Generator, columns: int, rows: int) -> tuple[int, int]:
+    """Width and height in pixels of a sheet of pictures by `G`."""
     width, height = config.size or (G.img_resolution, G.img_resolution)
-    check_sheet_size(path, columns * width * config.scale, rows * height * config.scale)
+    return columns * width * config.scale, rows * height * config.scale
 
 
 def extend(x: Tensor, rows: int, columns: int, how: str) -> Tensor:

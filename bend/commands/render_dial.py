@@ -32,7 +32,7 @@ __all__ = ["dial"]
 @click.option("--logistic", metavar="RES:OCTAVES", help="The same with a smooth transition: 16:0.5.")
 @click.option("--steps", type=int, default=9, show_default=True, help="Columns of a range's sheet.")
 @click.option("--loop", is_flag=True, help="Film a range there and back again.")
-@seeds_option("Rows of a range's sheet, pictures of a film.  [default: 0-5]")
+@seeds_option("Rows of a range's sheet, pictures of a film.  [default: to fill the grid, or 0-5]")
 @grid_option("Of a film: columns and rows of the seeds.")
 @output_option("A .png, .jpg or .webp sheet, or an .mp4, .gif or .apng film.")
 @render_options

@@ -20,7 +20,7 @@ __all__ = ["timeline"]
 
 
 @click.command(cls=RenderCommand)
-@seeds_option("Rows of the sheet.  [default: 0-5]")
+@seeds_option("Rows of a sheet, pictures of a film or page.  [default: to fill the grid, or 0-5]")
 @click.option("--both", is_flag=True, help="The raw generator and its average together.")
 @click.option("--score", is_flag=True, help="First score the snapshots that the run has not scored.")
 @click.option("--loop", is_flag=True, help="Film there and back again.")

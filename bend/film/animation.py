@@ -20,11 +20,12 @@ from PIL import GifImagePlugin, Image
 from bend.errors import RenderError
 from bend.picture import PICTURE_SUFFIXES, Pixels, exif_note
 
-__all__ = ["WriteFrame", "check_sides", "gif", "webp"]
+__all__ = ["GIF_MOST", "WriteFrame", "check_sides", "gif", "webp"]
 
 WriteFrame: TypeAlias = Callable[[Pixels], None]
 
-_GIF_MOST = 65_535  # pixels a side
+GIF_MOST = 65_535
+"""Pixels a side of a GIF."""
 _GIF_SAMPLE = 64  # pixels on the longer side from which a palette is chosen
 _WEBP_QUALITY = 90
 _WEBP_HAS_EXIF_AND_ANIMATION = 0x08 | 0x02
@@ -84,7 +85,7 @@ def _in_256_colours(frame: Pixels) -> Image.Image:
 
 
 def _write_gif_head(file: BinaryIO, width: int, height: int, note: str) -> None:
-    check_sides(width, height, _GIF_MOST, "a GIF")
+    check_sides(width, height, GIF_MOST, "a GIF")
     file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0x70, 0, 0))
     file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", 0, 0))
     data = note.encode("ascii")

@@ -16,12 +16,13 @@ from bend.dial.amount import Amount, parse_amount, parse_logistic
 from bend.dial.play import Dial, open_dial
 from bend.errors import SettingsError, about
 from bend.film.destination import check_output, write_film
+from bend.film.video import check_frame
 from bend.grid import sheet, square
 from bend.labelled import labelled_sheet
 from bend.picture import Rendered, check_picture_output, one_picture, save_picture
 from bend.play import Moment, playing
 from bend.renders.moving import draw_seeds, moving_frames, plays_apart
-from bend.sizes import check_sheet
+from bend.sizes import check_sheet, sheet_sides
 from bend.work import describe
 from stylegan.generator import Generator
 
@@ -153,7 +154,7 @@ def render_dial_film(
         config: how pictures are drawn; `network` is the first bent network.
         dial: its ends and amounts.
         film: how long, how fast, how well.
-        seeds: None for 0 to 5, or every latent of `config.latents`.
+        seeds: None for as many as the grid holds; without one 0 to 5, or every latent of `config.latents`.
         output: a film file or a folder, see `bend.film.destination`.
         loop: a range there and back again.
         grid: columns and rows of the seeds; None for the squarest.
@@ -168,8 +169,9 @@ def render_dial_film(
     check_output(output, force)
     if loop and dial.range is None:
         raise SettingsError(f"--loop: --amount {dial.amount} is not a range; leave it out, or give -0.5..1.5")
-    seeds = _seeds(config, seeds)
+    seeds = _seeds(config, seeds, grid)
     G = render.open_generator(config)
+    check_frame(output, *sheet_sides(config, G, *(grid or square(len(seeds)))))
     opened = _open(G, config, dial, _sweep(dial, film, loop))
     frames = moving_frames(
         G, config, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid, under=[opened], closed=loop
@@ -205,9 +207,11 @@ def _sweep(dial: DialConfig, film: FilmConfig, loop: bool) -> Automation:
     return Keyframes((0.0, max(frames - 1, 1) / film.fps), (low, high))
 
 
-def _seeds(config: RenderConfig, seeds: Sequence[int] | None) -> Sequence[int]:
+def _seeds(
+    config: RenderConfig, seeds: Sequence[int] | None, grid: tuple[int, int] | None = None
+) -> Sequence[int]:
     if seeds is None:
-        return latents.usual_seeds(config, 6)
+        return latents.usual_seeds(config, 6, grid)
     if not seeds:
         raise SettingsError("a dial needs seeds; give at least one")
     return seeds

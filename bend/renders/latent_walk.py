@@ -16,12 +16,14 @@ from torch import Tensor
 from bend.config import FilmConfig, RenderConfig, WalkConfig
 from bend.errors import SettingsError
 from bend.film.destination import check_output, write_film
+from bend.film.video import check_frame
 from bend.grid import sheet
 from bend.picture import Pixels, Rendered, enlarge
 from bend.play import Moment, Play, frames_to_draw, playing, run_up
 from bend.projection.perception import Perception, by_pixels, find_perception
 from bend.readiness import prepare_drawing
 from bend.render import chunks, draw, fitting_batch, open_generator, open_plays
+from bend.sizes import sheet_sides
 from bend.strand import Strand, keyframes_given, strand_of
 from bend.walks import WALKS, even_clock, times
 from bend.walks.course import Floats
@@ -61,8 +63,10 @@ def render_latent_walk(
     check_output(output, force)
     if seeds is None and (keyframes := keyframes_given(config, walk)):
         seeds = range(keyframes)
-    dealt = walk_seeds(walk, seeds)
+    seeds, share = _shared_out(walk, seeds)
     G = open_generator(config)
+    check_frame(output, *sheet_sides(config, G, *walk.grid))
+    dealt = _dealt(seeds, share)
     prepare_drawing(G, film.num_frames * len(dealt))
     perception = find_perception(load_network(config.network).D) if walk.even else None
     provenance = describe(
@@ -91,6 +95,11 @@ def walk_seeds(walk: WalkConfig, seeds: Sequence[int] | None) -> list[tuple[int,
     Raises:
         SettingsError: they cannot be shared out equally, or a share does not suit the path.
     """
+    return _dealt(*_shared_out(walk, seeds))
+
+
+def _shared_out(walk: WalkConfig, seeds: Sequence[int] | None) -> tuple[Sequence[int], int]:
+    """The seeds, those of the grid for None, and how many each walk gets."""
     columns, rows = walk.grid
     path = WALKS[walk.path]
     num_walks = columns * rows
@@ -106,6 +115,10 @@ def walk_seeds(walk: WalkConfig, seeds: Sequence[int] | None) -> list[tuple[int,
         upper = "or more" if path.most is None else f"to {path.most}"
         wants = f"{path.fewest}" if path.most == path.fewest else f"{path.fewest} {upper}"
         raise SettingsError(f"a {walk.path} walk wants {wants} seeds, not {share}; change --seeds or --path")
+    return seeds, share
+
+
+def _dealt(seeds: Sequence[int], share: int) -> list[tuple[int, ...]]:
     return [tuple(own) for own in chunks(seeds, share)]
 
 

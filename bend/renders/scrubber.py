@@ -23,12 +23,13 @@ from bend.config import RenderConfig
 from bend.dial.training_time import TrainingTime, run_snapshots
 from bend.errors import RenderError, SettingsError
 from bend.grid import sheet, square
-from bend.picture import Pixels, Rendered, data_url, encode_webp, refuse_existing
+from bend.picture import PICTURE_SUFFIXES, Pixels, Rendered, data_url, encode_webp, refuse_existing
 from bend.play import Moment
 from bend.ranks import leave_to_first
 from bend.renders.moving import draw_seeds
 from bend.renders.timeline import pick_columns
 from bend.score import read_card
+from bend.sizes import sheet_sides
 from bend.work import describe
 from stylegan.atomic import write_atomic
 from stylegan.generator import Generator
@@ -56,7 +57,8 @@ def render_scrubber(
     Args:
         config: how pictures are drawn; `network` is a run folder. The page has raw and averaged weights, those of
             `config.weights` first.
-        seeds: the pictures; None for 0 to 7, or every latent of `config.latents`.
+        seeds: the pictures; None for as many as the grid holds; without one 0 to 5, or every latent of
+            `config.latents`.
         output: an `.html` file.
         grid: columns and rows of the seeds; None for the squarest.
         between: steps from one snapshot to the next, at least 1.
@@ -70,7 +72,7 @@ def render_scrubber(
     """
     leave_to_first()
     _refuse_output(output, force)
-    seeds = latents.usual_seeds(config, 8) if seeds is None else seeds
+    seeds = latents.usual_seeds(config, 6, grid) if seeds is None else seeds
     columns, rows = grid or square(len(seeds))
     _refuse_settings(config, seeds, (columns, rows))
     snapshots = pick_columns(run_snapshots(config.network))
@@ -80,6 +82,7 @@ def render_scrubber(
     for kind in kinds:
         look = replace(config, weights=kind, network=str(snapshots[-1][1]))
         G = render.open_generator(look)
+        _refuse_size(output, config, G, (columns, rows))
         sheets = list(_sheets(look, G, snapshots, moments, seeds, (columns, rows)))
         frames[kind] = [data_url(encode_webp(one, quality=_QUALITY)) for one in sheets]
     height, width = sheets[0].shape[:2]
@@ -125,6 +128,13 @@ def _refuse_settings(config: RenderConfig, seeds: Sequence[int], grid: tuple[int
         raise SettingsError("--dial-from: a page has no dial; write a sheet or a film, or leave it out")
 
 
+def _refuse_size(output: Path, config: RenderConfig, G: Generator, grid: tuple[int, int]) -> None:
+    width, height = _shrunk(*sheet_sides(config, G, 1, 1))
+    width, height = grid[0] * width, grid[1] * height
+    if max(width, height) > PICTURE_SUFFIXES[".webp"]:
+        raise RenderError(f"{output}: {width}×{height} is too big for a page; ask for a smaller --grid")
+
+
 def _moments(stops: Sequence[float], between: int) -> list[float]:
     """Every snapshot and the steps between them."""
     places = np.arange((len(stops) - 1) * between + 1) / between
@@ -149,11 +159,15 @@ def _sheets(
 
 def _small(picture: Pixels) -> Pixels:
     height, width = picture.shape[:2]
-    share = min(1.0, _LARGEST_CELL / max(height, width))
-    if share == 1:
+    size = _shrunk(width, height)
+    if size == (width, height):
         return picture
-    size = (max(1, round(width * share)), max(1, round(height * share)))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
+def _shrunk(width: int, height: int) -> tuple[int, int]:
+    share = min(1.0, _LARGEST_CELL / max(height, width))
+    return max(1, round(width * share)), max(1, round(height * share))
 
 
 def _page(**data: Any) -> str:

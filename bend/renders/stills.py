@@ -115,7 +115,7 @@ def render_grid(
             "leave one of them out, or make them agree"
         )
     if seeds is None:
-        seeds = latents.usual_seeds(config, 16) if grid is None else range(grid[0] * grid[1])
+        seeds = latents.usual_seeds(config, 16, grid)
     columns, rows = grid or sheets.square(len(seeds))
     G = render.open_generator(config)
     check_sheet(output, config, G, columns, rows)

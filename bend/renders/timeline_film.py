@@ -16,8 +16,11 @@ from bend.config import FilmConfig, RenderConfig
 from bend.dial.training_time import even_pace, run_snapshots
 from bend.errors import SettingsError
 from bend.film.destination import Frames, check_output, write_film
+from bend.film.video import check_frame
+from bend.grid import square
 from bend.picture import Pixels, Rendered
 from bend.renders.moving import moving_frames
+from bend.sizes import sheet_sides
 from bend.work import describe
 
 __all__ = ["render_timeline_film"]
@@ -40,7 +43,7 @@ def render_timeline_film(
     Args:
         config: how pictures are drawn; `network` is a run folder, `kimg` may say when what is shown.
         film: how long, how fast, how well.
-        seeds: None for 0 to 5, or every latent of `config.latents`.
+        seeds: None for as many as the grid holds; without one 0 to 5, or every latent of `config.latents`.
         output: a film file or a folder, see `bend.film.destination`.
         both: the raw generator beside its average.
         loop: there and back again.
@@ -54,7 +57,7 @@ def render_timeline_film(
         StyleganError: a snapshot cannot be read.
     """
     check_output(output, force)
-    seeds = latents.usual_seeds(config, 6) if seeds is None else seeds
+    seeds = latents.usual_seeds(config, 6, grid) if seeds is None else seeds
     if not seeds:
         raise SettingsError("a film needs seeds; give at least one")
     if loop and config.kimg is not None:
@@ -71,6 +74,8 @@ def render_timeline_film(
     for weights in ("raw", "ema") if both else (config.weights,):
         look = replace(config, weights=weights)
         G = render.open_generator(look)
+        columns, rows = grid or square(len(seeds))
+        check_frame(output, *sheet_sides(config, G, columns * (2 if both else 1), rows))
         sides.append(
             moving_frames(G, look, seeds, num_frames=film.num_frames, fps=film.fps, grid=grid, closed=loop)
         )

@@ -16,6 +16,7 @@ from bend import latents, render
 from bend.config import FilmConfig, RenderConfig, TruncationConfig
 from bend.errors import SettingsError
 from bend.film import destination as films
+from bend.film.video import check_frame
 from bend.grid import sheet, square
 from bend.picture import (
     Pixels,
@@ -28,7 +29,7 @@ from bend.picture import (
 )
 from bend.play import Moment, Play, frames_to_draw, run_up
 from bend.progress import counted
-from bend.sizes import check_sheet
+from bend.sizes import check_sheet, sheet_sides
 from bend.work import describe
 from stylegan.generator import Generator
 
@@ -72,6 +73,8 @@ def render_truncation(
     G = render.open_generator(config)
     if is_sheet:
         check_sheet(output, config, G, sweep.steps, len(seeds))
+    else:
+        check_frame(output, *sheet_sides(config, G, *square(len(seeds))))
     timing = None if is_sheet else film
     note = describe("truncation", config, G, command, seeds=list(seeds), sweep=sweep, film=timing)
     ws = latents.ws_from_seeds(G, config, seeds)

@@ -127,6 +127,18 @@ def test_a_sheet_of_both(folder: Path, tmp_path: Path) -> None:
     assert np.abs(sheet[-SIDE:, SIDE : 2 * SIDE] - drawn_at(0.5**1.5, 5)).max() <= 1
 
 
+@pytest.mark.parametrize("name", ["film.gif", "page.html"])
+def test_seeds_that_nobody_named_fill_the_grid(run: Run, folder: Path, tmp_path: Path, name: str) -> None:
+    given = ("render", "timeline", "--network", folder, "--device", "cpu", "--json")
+    film = ("--seconds", 0.4, "--fps", 5) if name == "film.gif" else ()
+    status, out, err = run(*given, *film, "--grid", "2x1", "-o", tmp_path / name)
+    assert status == 0, err
+    assert json.loads(out)["size"] == [2 * SIDE, SIDE]
+    status, out, err = run(*given, *film, "-o", tmp_path / f"usual-{name}")  # 0 to 5, as help says
+    assert status == 0, err
+    assert json.loads(out)["size"] == [3 * SIDE, 2 * SIDE]
+
+
 def test_what_a_film_refuses(folder: Path, tmp_path: Path) -> None:
     film = FilmConfig(seconds=1.0, fps=2.0)
     with pytest.raises(SettingsError, match="no snapshots"):
@@ -200,6 +212,8 @@ def test_what_a_page_refuses(folder: Path, tmp_path: Path) -> None:
         render_scrubber(config, None, tmp_path / "page.txt")
     with pytest.raises(SettingsError, match="2x1 pictures for 3 seeds"):
         render_scrubber(config, (1, 2, 3), tmp_path / "page.html", grid=(2, 1))
+    with pytest.raises(RenderError, match="17408×256 is too big for a page; ask for a smaller --grid"):
+        render_scrubber(replace(config, scale=64), None, tmp_path / "page.html", grid=(68, 1))
     with pytest.raises(SettingsError, match="a page has no dial"):
         render_scrubber(replace(config, dial_from="faces64"), (1,), tmp_path / "page.html")
 
