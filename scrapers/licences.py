@@ -185,6 +185,8 @@ def _from_url(url: str) -> Licence | None:
 def _from_code(code: str, version: str | None) -> Licence | None:
     words = re.sub(r"[\s_/()-]+", " ", code.strip().lower())
     words = re.sub(r"\b(\d) (\d)\b", r"\1.\2", words)  # CC_BY_4_0
+    if words == "attribution":  # Commons' own terms, not Creative Commons'
+        return None
     words = re.sub(r"^creative commons ", "cc ", words)
     for long, short in _LONG_WORDS.items():
         words = re.sub(rf"\b{long}\b", short, words)

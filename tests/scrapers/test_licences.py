@@ -68,6 +68,7 @@ def test_codes(code: str, identifier: str) -> None:
         None,
         "",
         "GFDL",
+        "Attribution",
         "all rights reserved",
         "not cc by",
         "CC BY 4.0 for non-profits",
