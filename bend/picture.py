@@ -21,10 +21,10 @@ from bend.ranks import leave_to_first
 from stylegan.atomic import atomic_path
 
 __all__ = [
-    "MOST_PIXELS",
     "PICTURE_SUFFIXES",
     "Pixels",
     "Rendered",
+    "check_num_pixels",
     "check_picture_output",
     "check_sheet_size",
     "data_url",
@@ -43,8 +43,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 # suffix -> greatest side in pixels that the format can hold
 PICTURE_SUFFIXES = {".png": 2**31 - 1, ".jpg": 65_535, ".jpeg": 65_535, ".webp": 16_383}
-MOST_PIXELS = 1 << 32
-"""Of a sheet or frame, 12 GiB."""
+_MOST_PIXELS = 1 << 32  # of a sheet or frame, 12 GiB
 _JPEG_COMMENT = 65_533  # bytes of it
 
 
@@ -160,9 +159,18 @@ def check_sheet_size(path: Path, width: int, height: int) -> None:
         RenderError: it is too big.
     """
     _check_size(path, width, height)
-    if width * height > MOST_PIXELS:
+    check_num_pixels(path, width, height, "sheet")
+
+
+def check_num_pixels(path: Path, width: int, height: int, what: str) -> None:
+    """Refuse a sheet or frame that memory cannot hold; `what` is to be smaller.
+
+    Raises:
+        RenderError: it is too big.
+    """
+    if width * height > _MOST_PIXELS:
         raise RenderError(
-            f"{path}: {width}×{height} is more than {MOST_PIXELS >> 20} megapixels; ask for a smaller sheet"
+            f"{path}: {width}×{height} is more than {_MOST_PIXELS >> 20} megapixels; ask for a smaller {what}"
         )
 
 

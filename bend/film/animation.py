@@ -8,6 +8,7 @@ one another are in `bend.film.video`.
 
 import contextlib
 import io
+import math
 import struct
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -20,24 +21,29 @@ from PIL import GifImagePlugin, Image
 from bend.errors import RenderError
 from bend.picture import PICTURE_SUFFIXES, Pixels, exif_note
 
-__all__ = ["GIF_MOST", "WriteFrame", "check_sides", "gif", "webp"]
+__all__ = ["WriteFrame", "check_sides", "gif", "webp"]
 
 WriteFrame: TypeAlias = Callable[[Pixels], None]
 
-GIF_MOST = 65_535
-"""Pixels a side of a GIF."""
+# suffix of a film -> most pixels a side, and what to call it
+_MOST_SIDES = {
+    ".mp4": (16_384, "an .mp4"),  # as x264 takes
+    ".gif": (65_535, "a GIF"),
+    ".webp": (PICTURE_SUFFIXES[".webp"], "a WebP"),
+}
 _GIF_SAMPLE = 64  # pixels on the longer side from which a palette is chosen
 _WEBP_QUALITY = 90
 _WEBP_HAS_EXIF_AND_ANIMATION = 0x08 | 0x02
 _WEBP_DO_NOT_BLEND = 0x02
 
 
-def check_sides(width: int, height: int, most: int, kind: str) -> None:
-    """Refuse frames with a side of more than `most` pixels, as `kind` of film takes.
+def check_sides(width: int, height: int, suffix: str) -> None:
+    """Refuse frames with a side that is too long for films with a suffix.
 
     Raises:
         RenderError: they are too big.
     """
+    most, kind = _MOST_SIDES.get(suffix, (math.inf, ""))
     if max(width, height) > most:
         raise RenderError(f"{width}×{height} is too big for {kind}; write an .apng or a smaller --grid")
 
@@ -85,7 +91,7 @@ def _in_256_colours(frame: Pixels) -> Image.Image:
 
 
 def _write_gif_head(file: BinaryIO, width: int, height: int, note: str) -> None:
-    check_sides(width, height, GIF_MOST, "a GIF")
+    check_sides(width, height, ".gif")
     file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0x70, 0, 0))
     file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", 0, 0))
     data = note.encode("ascii")
@@ -125,7 +131,7 @@ def webp(path: Path, fps: Fraction, note: str) -> Iterator[WriteFrame]:
 
 
 def _write_webp_head(file: BinaryIO, width: int, height: int) -> None:
-    check_sides(width, height, PICTURE_SUFFIXES[".webp"], "a WebP")
+    check_sides(width, height, ".webp")
     file.write(b"RIFF\0\0\0\0WEBP")
     canvas = _u24(width - 1) + _u24(height - 1)
     _write_chunk(file, b"VP8X", bytes([_WEBP_HAS_EXIF_AND_ANIMATION, 0, 0, 0]) + canvas)

@@ -19,10 +19,10 @@ import numpy as np
 
 from bend.config import FilmConfig
 from bend.errors import RenderError
-from bend.film.animation import GIF_MOST, WriteFrame, check_sides, gif, webp
+from bend.film.animation import WriteFrame, check_sides, gif, webp
 from bend.film.sound_track import SoundTrack
 from bend.media import media_url
-from bend.picture import MOST_PIXELS, PICTURE_SUFFIXES, Pixels
+from bend.picture import Pixels, check_num_pixels
 from bend.provenance import KEY, Provenance
 from stylegan.atomic import atomic_path
 
@@ -30,13 +30,6 @@ __all__ = ["FILM_SUFFIXES", "apng", "check_frame", "mp4", "open_film"]
 
 FILM_SUFFIXES = (".mp4", ".webp", ".gif", ".apng")
 
-_MP4_MOST = 16_384  # pixels a side that x264 takes
-# suffix -> most pixels a side, and what to call such a film
-_MOST_SIDES = {
-    ".mp4": (_MP4_MOST, "an .mp4"),
-    ".gif": (GIF_MOST, "a GIF"),
-    ".webp": (PICTURE_SUFFIXES[".webp"], "a WebP"),
-}
 _BT709 = 1  # the same number for matrix, primaries and transfer (ITU-T H.273)
 _LIMITED_RANGE = 1
 # The same command must give the same bytes. So the number of threads is fixed, since x264 writes it into the file, and
@@ -51,12 +44,8 @@ def check_frame(output: Path, width: int, height: int) -> None:
     Raises:
         RenderError: they are too big.
     """
-    if limit := _MOST_SIDES.get(output.suffix.lower()):
-        check_sides(width, height, *limit)
-    if width * height > MOST_PIXELS:
-        raise RenderError(
-            f"{output}: {width}×{height} is more than {MOST_PIXELS >> 20} megapixels; ask for a smaller --grid"
-        )
+    check_sides(width, height, output.suffix.lower())
+    check_num_pixels(output, width, height, "--grid")
 
 
 @contextlib.contextmanager
@@ -196,7 +185,7 @@ def _tag_bt709(context: Any) -> None:
 def _to_yuv420p(frame: Pixels) -> av.VideoFrame:
     """Convert with the BT.709 matrix; an odd side repeats its last line, since chroma has half the resolution."""
     height, width = frame.shape[:2]
-    check_sides(width, height, *_MOST_SIDES[".mp4"])
+    check_sides(width, height, ".mp4")
     even = np.pad(frame, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
     return _to_rgb24(even).reformat(
         format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
