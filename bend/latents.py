@@ -21,6 +21,7 @@ from stylegan.generator import Generator
 __all__ = [
     "class_vectors",
     "device_of",
+    "on_plane",
     "plane",
     "stored_ws",
     "truncate",
@@ -163,12 +164,20 @@ def plane(corners: Tensor, columns: int, rows: int, extent: float = 0.0) -> Tens
     Returns:
         `[rows * columns, dim]`, row by row.
     """
-    a, b, c = corners
     x = torch.linspace(-extent, 1 + extent, columns, dtype=corners.dtype, device=corners.device)
     y = torch.linspace(-extent, 1 + extent, rows, dtype=corners.dtype, device=corners.device)
-    across = x[None, :, None] * (b - a)  # [1, columns, dim]
-    down = y[:, None, None] * (c - a)  # [rows, 1, dim]
-    return (a + across + down).reshape(rows * columns, -1)
+    return on_plane(corners, x[None, :, None], y[:, None, None]).reshape(rows * columns, -1)
+
+
+def on_plane(corners: Tensor, x: Tensor | float, y: Tensor | float) -> Tensor:
+    """Points of the plane through three latents, `a + x (b - a) + y (c - a)`.
+
+    Args:
+        corners: a, b, c, `[3, …]`.
+        x, y: where; broadcast against a corner.
+    """
+    a, b, c = corners
+    return a + x * (b - a) + y * (c - a)
 
 
 def w_avg(G: Generator) -> Tensor:

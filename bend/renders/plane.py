@@ -232,10 +232,10 @@ class _Stage:
 
     def _ws(self, cells: Sequence[_Cell], seeds: Sequence[int]) -> Tensor:
         corners = latents.ws_from_seeds(self.G, self.config, seeds)  # truncation commutes with the plane
-        first, right, below = corners[0], corners[min(1, len(corners) - 1)], corners[-1]
+        corners = corners[[0, min(1, len(corners) - 1), -1]]
         across = torch.tensor([cell.across for cell in cells]).to(corners)[:, None, None]
         down = torch.tensor([cell.down for cell in cells]).to(corners)[:, None, None]
-        ws = first + across * (right - first) + down * (below - first)
+        ws = latents.on_plane(corners, across, down)
         if cells[0].trunc is None:
             return ws
         cutoff = self.config.trunc_cutoff

@@ -188,9 +188,7 @@ class Stage:
         if not place.is_plain:
             return self.draw(patch, self.w(place, patch.class_index), moment)
         corners = latents.ws_from_w(self.G, self.w_of_seeds(place.seeds, patch.class_index), psi)
-        first, right, below = corners.split(1)
-        ws = first + place.x * (right - first) + place.y * (below - first)
-        return self._draw(patch, ws, moment)
+        return self._draw(patch, latents.on_plane(corners, place.x, place.y)[None], moment)
 
     def pictures(self, patch: Patch, seeds: Sequence[int]) -> Pixels:
         """Stills of several seeds with the bends and truncation of a patch, uint8 `[N, H, W, 3]`."""
