@@ -18,6 +18,7 @@ from bend.errors import SettingsError
 from bend.recipe import Recipe, Stage
 from stylegan.checkpoint.known import KNOWN
 from stylegan.checkpoint.load import EMBEDDED
+from stylegan.run_names import readings
 
 __all__ = ["anchored", "anchored_path"]
 
@@ -39,8 +40,7 @@ def anchored(recipe: Recipe) -> Recipe:
 
 def anchored_path(text: str) -> str:
     """A file or folder, or `RUN@KIMG`, by its full path; anything else as it is."""
-    run, at, kimg = text.rpartition("@")
-    for name, rest in ((text, ""), (run, at + kimg)):
+    for name, rest in readings(text):
         if name and text not in EMBEDDED | KNOWN and Path(name).exists():
             return f"{Path(name).absolute()}{rest}"
     return text

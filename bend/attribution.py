@@ -28,7 +28,7 @@ from bend.stores.networks import fetch_options
 from scrapers.licences import family_of, is_no_derivatives, is_non_commercial, normalise
 from scrapers.source import credit_line
 from stylegan.printable import printable
-from stylegan.run_names import OPTIONS, RUN, SNAPSHOT
+from stylegan.run_names import OPTIONS, RUN, SNAPSHOT, readings
 
 __all__ = ["FORMATS", "Credit", "collect", "concerns", "render"]
 
@@ -253,14 +253,14 @@ def _run_of(name: str) -> Path | None:
     """The run folder that a network is, or is in: by the name of a folder, of a file, or `RUN@KIMG`."""
     path = Path(name)
     is_network = path.suffix in (".safetensors", ".pkl", ".pt") and path.is_file()
-    for folder in (path, path.parent if is_network else path, Path(_without_kimg(name))):
+    for folder in (path.parent if is_network else path, Path(_without_kimg(name))):
         if (folder / OPTIONS).is_file():
             return folder
     return None
 
 
 def _without_kimg(name: str) -> str:
-    return name.rpartition("@")[0] or name
+    return readings(name)[-1][0]
 
 
 def _united(data: Iterable[Path]) -> list[Credit]:

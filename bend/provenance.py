@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bend import __version__
 from bend.media import media_url
+from stylegan.run_names import readings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -143,8 +144,7 @@ def workplace(picture: Path, note: Provenance) -> Path:
 
 
 def _is_there(folder: Path, name: str) -> bool:
-    run, at, _ = name.rpartition("@")
-    return (folder / name).exists() or (bool(at) and (folder / run).exists())
+    return any((folder / path).exists() for path, _ in readings(name))
 
 
 def png_is_whole(path: Path) -> bool:

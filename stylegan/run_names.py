@@ -19,6 +19,7 @@ __all__ = [
     "STATS",
     "fakes_name",
     "is_lasting",
+    "readings",
     "snapshot_name",
 ]
 
@@ -44,6 +45,12 @@ def snapshot_name(kimg: float) -> str:
 def fakes_name(kimg: float) -> str:
     """`fakes000004.png`; three decimals where kimg is not whole."""
     return f"fakes{int(kimg):06d}.png" if kimg == int(kimg) else f"fakes{kimg:010.3f}.png"
+
+
+def readings(network: str) -> tuple[tuple[str, str], ...]:
+    """How what names a network may be read: as a path, or as `RUN@KIMG`; each as (path, what follows it)."""
+    run, at, kimg = network.rpartition("@")
+    return ((network, ""), (run, at + kimg)) if run else ((network, ""),)
 
 
 def is_lasting(name: str) -> bool:

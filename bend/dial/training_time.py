@@ -18,6 +18,7 @@ from bend.number import spelled
 from bend.play import Moment
 from stylegan.checkpoint import list_snapshots, load_network
 from stylegan.generator import Generator
+from stylegan.run_names import readings
 
 __all__ = [
     "TrainingTime",
@@ -117,8 +118,8 @@ def run_snapshots(run: str) -> list[tuple[float, Path]]:
     Raises:
         SettingsError: no run folder with snapshots.
     """
-    folder = Path(run.rpartition("@")[0] if "@" in run and not Path(run).is_dir() else run)
-    snapshots = list_snapshots(folder) if folder.is_dir() else []
+    folder = next((Path(path) for path, _ in readings(run) if Path(path).is_dir()), None)
+    snapshots = [] if folder is None else list_snapshots(folder)
     if not snapshots:
         raise SettingsError(f"{run}: no snapshots there; pass a run folder of `bend finetune`")
     return snapshots
